@@ -1,0 +1,72 @@
+"""featviz: what does this unit of a neural network look for? It answers with pictures, in JAX.
+
+>>> import featviz as fv
+>>> fv.channel("inception_4c", 103).label
+'inception_4c:103'
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from featviz.version import __version__
+
+if TYPE_CHECKING:
+    from featviz import recipes as recipes
+    from featviz.adapters.linen import from_linen as from_linen
+    from featviz.ascent import Convergence as Convergence
+    from featviz.errors import FeatvizError as FeatvizError
+    from featviz.model import InputSpec as InputSpec
+    from featviz.model import Model as Model
+    from featviz.models.registry import load as load
+    from featviz.objectives import Objective as Objective
+    from featviz.objectives import channel as channel
+    from featviz.objectives import deepdream as deepdream
+    from featviz.objectives import direction as direction
+    from featviz.objectives import logit as logit
+    from featviz.objectives import neuron as neuron
+    from featviz.picture import Outcome as Outcome
+    from featviz.picture import Picture as Picture
+    from featviz.picture import load_picture as load_picture
+    from featviz.recipes import Recipe as Recipe
+    from featviz.rendering import render as render
+    from featviz.rendering import render_each as render_each
+    from featviz.sheets import contact_sheet as contact_sheet
+    from featviz.sheets import score_curves as score_curves
+
+# Where each name of the face lives; imported when first used, so that `import featviz` is quick.
+_FACE = {
+    "Convergence": "ascent",
+    "FeatvizError": "errors",
+    "InputSpec": "model",
+    "Model": "model",
+    "Objective": "objectives",
+    "Outcome": "picture",
+    "Picture": "picture",
+    "Recipe": "recipes",
+    "channel": "objectives",
+    "contact_sheet": "sheets",
+    "deepdream": "objectives",
+    "direction": "objectives",
+    "from_linen": "adapters.linen",
+    "load": "models.registry",
+    "load_picture": "picture",
+    "logit": "objectives",
+    "neuron": "objectives",
+    "render": "rendering",
+    "render_each": "rendering",
+    "score_curves": "sheets",
+}
+
+__all__ = ["__version__", "recipes", *_FACE]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "recipes":
+        return importlib.import_module("featviz.recipes")
+    if name in _FACE:
+        return getattr(importlib.import_module(f"featviz.{_FACE[name]}"), name)
+    raise AttributeError(f"module `featviz` has no attribute `{name}`")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

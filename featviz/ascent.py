@@ -1,0 +1,212 @@
+"""The one loop: lanes of gradient ascent under `vmap`, steps under `lax.scan`, a chunk at a time."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from featviz.gradients.convolution import phased_convolution, pointwise_convolution
+from featviz.gradients.pooling import compared_max_pool
+from featviz.gradients.redirect import redirected_relu
+from featviz.images import Parameterization, Shape
+from featviz.model import Activations, Apply, Weights
+from featviz.objectives import Objective
+from featviz.regularizers import Transform, compose
+from featviz.trace import Rule, evaluate, trace
+
+# How a lane stands. Running lanes move; all others are frozen.
+RUNNING, CONVERGED, OUT_OF_STEPS, NOT_FINITE = range(4)
+# Exact gradients that run faster than XLA's own.
+RULES: tuple[Rule, ...] = (compared_max_pool, phased_convolution, pointwise_convolution)
+
+
+@dataclass(frozen=True)
+class Convergence:
+    """When a score has stopped rising: the mean of `window` steps exceeds that of the `window` before by
+    less than `tolerance` of its size, not before `patience` windows.
+
+    Decided by each lane on its own step counter, so that neighbours and chunks cannot matter.
+    """
+
+    window: int = 32
+    tolerance: float = 0.01
+    patience: int = 3
+
+
+@dataclass(frozen=True)
+class Routine:
+    """All that is compiled: hashable, without weights, units or seeds, which are arguments.
+
+    `chunk` is the number of steps of one compiled call. It is 1 on a CPU, where XLA runs the convolutions of a loop's
+    body two to four times slower than the same ones outside, and the call itself costs next to nothing.
+    """
+
+    apply: Apply
+    parameterization: Parameterization
+    optimizer: Callable[[], optax.GradientTransformation]
+    transforms: tuple[Transform, ...]
+    shape: Shape
+    samples: int = 1
+    redirect_steps: int = 16
+    convergence: Convergence | None = None
+    chunk: int = 1
+
+
+class Lane(NamedTuple):
+    """One optimization; stacked over lanes, every leaf has a leading lane axis."""
+
+    params: Any
+    optimizer: Any  # the state of the optax transformation
+    key: jax.Array  # typed key, folded with the step for each step's draws
+    step: jax.Array  # int32: steps done
+    status: jax.Array  # int32: RUNNING, CONVERGED, OUT_OF_STEPS, NOT_FINITE
+    moved: jax.Array  # bool: whether any gradient was ever other than zero
+    window_sum: jax.Array  # float32: sum of the scores of the window under way
+    window_mean: jax.Array  # float32: mean of the last whole window
+
+
+@partial(jax.jit, static_argnames="routine")
+def start(routine: Routine, keys: jax.Array, images: jax.Array | None) -> Lane:
+    """Fresh lanes from their keys, (lanes,), or from start images, (lanes, n, h, w, c)."""
+
+    def one(key: jax.Array, image: jax.Array | None) -> Lane:
+        if image is None:
+            params = routine.parameterization.init(jax.random.fold_in(key, 0xFFFFFFFF), routine.shape)
+        else:
+            params = routine.parameterization.from_image(image)
+        zero = jnp.zeros((), jnp.float32)
+        number = jnp.zeros((), jnp.int32)
+        state = routine.optimizer().init(params)
+        return Lane(params, state, key, number, number, jnp.zeros((), bool), zero, jnp.full((), -jnp.inf))
+
+    return jax.vmap(one, in_axes=(0, None if images is None else 0))(keys, images)
+
+
+@partial(jax.jit, static_argnames="routine", donate_argnames="lanes")
+def advance(
+    routine: Routine,
+    weights: Weights,
+    objectives: Objective,
+    penalty: Objective | None,
+    steps: jax.Array,
+    lanes: Lane,
+) -> tuple[Lane, jax.Array]:
+    """One chunk of steps of all lanes, and the scores of its steps, (chunk, lanes); nan where frozen.
+
+    `objectives` are stacked over lanes; `penalty` is added to each; `steps`, a scalar int32, bounds each lane.
+    The scores are without the penalty.
+    """
+    step = jax.vmap(partial(_step, routine, weights, penalty, steps))
+    if routine.chunk == 1:
+        lanes, score = step(objectives, lanes)
+        return lanes, score[None]
+    return jax.lax.scan(lambda lanes, _: step(objectives, lanes), lanes, None, length=routine.chunk)
+
+
+@partial(jax.jit, static_argnames="routine")
+def finish(routine: Routine, weights: Weights, objectives: Objective, lanes: Lane) -> tuple[jax.Array, jax.Array]:
+    """The images, (lanes, n, h, w, c), and the objectives on them without transforms, (lanes,)."""
+
+    def one(objective: Objective, lane: Lane) -> tuple[jax.Array, jax.Array]:
+        image = routine.parameterization.to_image(lane.params, routine.shape)
+        activations = _activations(routine, weights, image, objective.layers, active=None)
+        return image, jnp.mean(objective(activations))
+
+    return jax.vmap(one)(objectives, lanes)
+
+
+@jax.jit
+def refill(lanes: Lane, fresh: Lane, replaced: jax.Array) -> Lane:
+    """`fresh` in the places where `replaced`, (lanes,) bool, says so; the same program for any of them."""
+
+    def choose(old: jax.Array, new: jax.Array) -> jax.Array:
+        return jnp.where(replaced.reshape(replaced.shape + (1,) * (new.ndim - 1)), new, old)
+
+    return jax.tree.map(choose, lanes, fresh)
+
+
+def _step(
+    routine: Routine,
+    weights: Weights,
+    penalty: Objective | None,
+    steps: jax.Array,
+    objective: Objective,
+    lane: Lane,
+) -> tuple[Lane, jax.Array]:
+    """One step of one lane."""
+    progress = lane.step.astype(jnp.float32) / steps.astype(jnp.float32)
+    active = lane.step < routine.redirect_steps if routine.redirect_steps else None
+    layers = objective.layers + (penalty.layers if penalty is not None else ())
+
+    def score_of(params: Any) -> tuple[jax.Array, jax.Array]:
+        image = routine.parameterization.to_image(params, routine.shape)
+        views = _views(routine, jax.random.fold_in(lane.key, lane.step), image, progress)
+        activations = _activations(routine, weights, views, layers, active=active)
+        score = jnp.mean(objective(activations))
+        return (score if penalty is None else score + jnp.mean(penalty(activations))), score
+
+    (_, score), gradient = jax.value_and_grad(score_of, has_aux=True)(lane.params)
+    # optax descends: the gradient of minus the score. It mixes dtypes, so strict promotion ends here.
+    with jax.numpy_dtype_promotion("standard"):
+        descent = jax.tree.map(jnp.negative, gradient)
+        updates, state = routine.optimizer().update(descent, lane.optimizer, lane.params)
+        params = optax.apply_updates(lane.params, updates)
+
+    leaves = [*jax.tree.leaves(params), score]
+    finite = jnp.all(jnp.stack([jnp.all(jnp.isfinite(leaf)) for leaf in leaves]))
+    moved = jnp.any(jnp.stack([jnp.any(leaf != 0) for leaf in jax.tree.leaves(gradient)]))
+    next_step = lane.step + 1
+    converged, window_sum, window_mean = _converged(routine.convergence, lane, next_step, score)
+    status = jnp.where(next_step >= steps, OUT_OF_STEPS, jnp.where(converged, CONVERGED, RUNNING))
+    after = Lane(params, state, lane.key, next_step, status, lane.moved | moved, window_sum, window_mean)
+
+    running = (lane.status == RUNNING) & (lane.step < steps)
+    kept = _where(running & finite, after, lane)
+    # A lane that meets a nan keeps its last good picture.
+    status = jnp.where(running & ~finite, NOT_FINITE, kept.status)
+    return kept._replace(status=status), jnp.where(running, score, jnp.nan)
+
+
+def _views(routine: Routine, key: jax.Array, image: jax.Array, progress: jax.Array) -> jax.Array:
+    """`samples` transformed views of each image of the group: (samples * n, h', w', c)."""
+    transform = compose(routine.transforms)
+    count = routine.samples * image.shape[0]
+    keys = jax.vmap(lambda number: jax.random.fold_in(key, number))(jnp.arange(count))
+    copies = jnp.concatenate([image] * routine.samples) if routine.samples > 1 else image
+    return jax.vmap(lambda key, image: transform(key, image, progress))(keys, copies)
+
+
+def _activations(
+    routine: Routine, weights: Weights, images: jax.Array, layers: tuple[str, ...], *, active: jax.Array | None
+) -> Activations:
+    """The named activations, with the gradient rules applied; `active` redirects silent ReLUs."""
+
+    def forward(weights: Weights, images: jax.Array) -> dict[str, jax.Array]:
+        return routine.apply(weights, images, layers=layers)
+
+    program, shapes = trace(forward, weights, images)
+    rules = list(RULES) + ([] if active is None else [redirected_relu(active)])
+    values = evaluate(program, jax.tree.leaves((weights, images)), program.outputs, rules=rules)
+    return dict(zip(shapes, values, strict=True))
+
+
+def _converged(
+    rule: Convergence | None, lane: Lane, next_step: jax.Array, score: jax.Array
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Whether the lane has stopped rising, and its running window."""
+    if rule is None:
+        return jnp.zeros((), bool), lane.window_sum, lane.window_mean
+    total = lane.window_sum + score
+    whole = next_step % rule.window == 0
+    mean = total / rule.window
+    small = mean - lane.window_mean < rule.tolerance * jnp.abs(mean)
+    late = next_step >= rule.window * rule.patience
+    return whole & small & late, jnp.where(whole, 0.0, total), jnp.where(whole, mean, lane.window_mean)
+
+
+def _where(condition: jax.Array, new: Any, old: Any) -> Any:
+    return jax.tree.map(lambda a, b: jnp.where(condition, a, b), new, old)

@@ -1,0 +1,68 @@
+"""One text for one value: canonical JSON of the frozen pieces, and its hash.
+
+An objective's hash names it and seeds its lane, a recipe's JSON goes into every picture, so both
+must read the same in every process.
+"""
+
+import dataclasses
+import enum
+import hashlib
+import json
+from typing import Any
+
+import jax
+import numpy as np
+
+from featviz.errors import FeatvizError
+
+
+def describe(value: Any) -> Any:
+    """The plain JSON value of a frozen dataclass, an array, a number, or a tree of them.
+
+    A dataclass becomes an object with its class under `kind`; a large array is named by the hash of its bytes.
+
+    >>> describe((1, "a", np.float32(0.5)))
+    [1, 'a', 0.5]
+
+    Raises: FeatvizError if the value is a function or another thing that no text can remake.
+    """
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = [field for field in dataclasses.fields(value) if field.metadata.get("canonical", True)]
+        named = {field.name: describe(getattr(value, field.name)) for field in fields}
+        return {"kind": type(value).__name__, **named}
+    if isinstance(value, enum.Enum):
+        return value.name.lower()
+    if isinstance(value, dict):
+        return {str(key): describe(item) for key, item in sorted(value.items())}
+    if isinstance(value, (tuple, list)):
+        return [describe(item) for item in value]
+    if isinstance(value, (np.ndarray, np.generic, jax.Array)):
+        return _describe_array(np.asarray(value))
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    raise FeatvizError(f"`{value!r}` has no canonical form; expected a frozen dataclass, an array or a number")
+
+
+def _describe_array(array: np.ndarray) -> Any:
+    if array.size <= 16:
+        return array.tolist()
+    digest = hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()
+    return {"dtype": str(array.dtype), "shape": list(array.shape), "sha256": digest}
+
+
+def canonical_json(value: Any) -> str:
+    """The canonical JSON text of `describe(value)`: sorted keys, no spaces.
+
+    >>> canonical_json({"b": 1, "a": (2.0, None)})
+    '{"a":[2.0,null],"b":1}'
+    """
+    return json.dumps(describe(value), sort_keys=True, separators=(",", ":"), allow_nan=True)
+
+
+def digest(value: Any) -> str:
+    """The SHA-256 of the canonical JSON, in hexadecimal.
+
+    >>> digest(1)[:8]
+    '6b86b273'
+    """
+    return hashlib.sha256(canonical_json(value).encode()).hexdigest()

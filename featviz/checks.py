@@ -1,0 +1,89 @@
+"""What render refuses before any work starts, each in one line."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from featviz.errors import FeatvizError, nearest
+from featviz.model import IMAGE, OUTPUT, Model
+from featviz.objectives import Objective
+from featviz.picture import Picture
+
+SMALLEST_SIZE, LARGEST_SIZE = 8, 4096
+
+Size = int | tuple[int, int]
+
+
+def check_count(name: str, value: int, least: int, most: int) -> int:
+    """A whole number within bounds."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or not least <= value <= most:
+        raise FeatvizError(f"`{name}` is {value!r}; expected a whole number from {least} to {most}")
+    return int(value)
+
+
+def check_start(start: np.ndarray | Picture | None, model: Model) -> np.ndarray | None:
+    """A start image as float32 (height, width, channels) in [0,1]."""
+    if start is None:
+        return None
+    image = np.asarray(start.pixels if isinstance(start, Picture) else start)
+    if image.ndim != 3 or image.shape[-1] != model.input.channels:
+        raise FeatvizError(
+            f"`start` has shape {image.shape}; expected (height, width, {model.input.channels}) for {model.name}"
+        )
+    if not np.issubdtype(image.dtype, np.floating) or not (image.min() >= 0 and image.max() <= 1):
+        raise FeatvizError(f"`start` is {image.dtype} from {image.min()} to {image.max()}; expected floats in [0,1]")
+    return image.astype(np.float32)
+
+
+def check_size(size: Size | None, start: np.ndarray | None) -> tuple[int, int]:
+    """The height and width of the pictures."""
+    if size is None:
+        assert start is not None
+        size = (int(start.shape[0]), int(start.shape[1]))
+    sides = (size, size) if isinstance(size, int) else tuple(size)
+    if len(sides) != 2:
+        raise FeatvizError(f"`size` is {size!r}; expected a number of pixels or (height, width)")
+    height, width = (check_count("size", side, SMALLEST_SIZE, LARGEST_SIZE) for side in sides)
+    if start is not None and start.shape[:2] != (height, width):
+        raise FeatvizError(f"`start` is {start.shape[0]}x{start.shape[1]} pixels; expected {height}x{width}")
+    return height, width
+
+
+def check_weights(model: Model, weights: Any) -> Any:
+    """The weights to run: the model's own, or others of the same structure, shapes and dtypes."""
+    if weights is None:
+        return model.weights
+    expected, found = (
+        {jax.tree_util.keystr(path): (np.shape(leaf), np.dtype(leaf.dtype)) for path, leaf in leaves}
+        for leaves in map(jax.tree_util.tree_leaves_with_path, (model.weights, weights))
+    )
+    for name in sorted(expected.keys() | found.keys()):
+        if expected.get(name) != found.get(name):
+            raise FeatvizError(
+                f"`weights` has {name} as {found.get(name)}; expected {expected.get(name)}, as in {model.name}"
+            )
+    return weights
+
+
+def check_objectives(model: Model, objectives: Sequence[Objective], shape: tuple[int, ...]) -> None:
+    """Every layer exists, every unit and position is inside its layer at this picture size."""
+    names = dict.fromkeys(name for objective in objectives for name in objective.layers)
+    known = [layer.name for layer in model.layers]
+    for name in names:
+        if name not in known and name not in (IMAGE, OUTPUT):
+            raise FeatvizError(f"{model.name} has no layer `{name}`; {nearest(name, known)}")
+    image = jax.ShapeDtypeStruct(shape, jnp.float32)
+    try:
+        shapes = jax.eval_shape(lambda w, x: model.apply(w, x, layers=tuple(names)), model.weights, image)
+    except FeatvizError:
+        raise
+    except Exception as error:
+        line = str(error).strip().splitlines()[0]
+        size = "x".join(map(str, shape[1:3]))
+        raise FeatvizError(f"{model.name} cannot run on pictures of `size` {size}: {line}") from error
+    for objective in objectives:
+        for term in objective.terms:
+            term.check(shapes[term.layer].shape[1:])

@@ -1,0 +1,31 @@
+"""Decorrelated colour: optimizing along the axes on which natural colours vary independently."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+# The square root of the colour correlation of ImageNet, and its largest column norm (lucid, optvis/param/color.py).
+COLOR_CORRELATION_SQRT = np.array([[0.26, 0.09, 0.02], [0.27, 0.00, -0.05], [0.27, -0.09, 0.03]], np.float32)
+COLOR_MATRIX = COLOR_CORRELATION_SQRT / np.linalg.norm(COLOR_CORRELATION_SQRT, axis=0).max()
+
+
+def correlate_color(t: jax.Array) -> jax.Array:
+    """Decorrelated channels -> RGB before the sigmoid: t @ M.T, (..., 3); other channel counts as they are.
+
+    >>> correlate_color(jnp.array([1.0, 0.0, 0.0])).round(3).tolist()
+    [0.5630000233650208, 0.5839999914169312, 0.5839999914169312]
+    """
+    return _mix(t, COLOR_MATRIX)
+
+
+def decorrelate_color(rgb: jax.Array) -> jax.Array:
+    """The inverse of `correlate_color`."""
+    return _mix(rgb, np.linalg.inv(COLOR_MATRIX).astype(np.float32))
+
+
+def _mix(t: jax.Array, matrix: np.ndarray) -> jax.Array:
+    if t.shape[-1] != 3:
+        return t
+    # Written out: a matrix product may round differently for other numbers of lanes.
+    rows = [sum(t[..., j] * jnp.asarray(row[j], t.dtype) for j in range(3)) for row in matrix]
+    return jnp.stack(rows, axis=-1)

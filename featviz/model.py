@@ -1,0 +1,134 @@
+"""What a network is here: a function from weights and images to named activations."""
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from featviz.errors import FeatvizError, nearest
+
+# Names that no layer can have: the adapters' names hold no angle brackets.
+IMAGE = "<image>"
+OUTPUT = "<output>"
+
+Activations = Mapping[str, jax.Array]
+Weights = Any
+
+
+class Apply(Protocol):
+    """`apply(weights, images, layers=None) -> Activations`, of all layers or of those named."""
+
+    def __call__(
+        self, weights: Weights, images: jax.Array, *, layers: Sequence[str] | None = None
+    ) -> dict[str, jax.Array]: ...
+
+
+@dataclass(frozen=True)
+class InputSpec:
+    """How a network expects its images: (image * scale - mean) / std, channels possibly reversed.
+
+    `size` is (height, width) at training; `mean` and `std` are in the network's own range and
+    channel order. The one place where a network's range lives.
+
+    >>> spec = InputSpec(size=(224, 224), scale=255.0, mean=(104.0, 117.0, 123.0), bgr=True)
+    >>> spec.encode(jnp.ones((1, 2, 2, 3)))[0, 0, 0].tolist()
+    [151.0, 138.0, 132.0]
+    """
+
+    size: tuple[int, int]
+    channels: int = 3
+    scale: float = 1.0
+    mean: tuple[float, ...] = (0.0,)
+    std: tuple[float, ...] = (1.0,)
+    bgr: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("mean", "std"):
+            count = len(getattr(self, name))
+            if count not in (1, self.channels):
+                raise FeatvizError(f"`{name}` has {count} values; expected 1 or {self.channels}, one a channel")
+
+    def encode(self, images: jax.Array) -> jax.Array:
+        """Images in [0,1], (n, h, w, c) -> what the network expects, of the same shape."""
+        if images.shape[-1] != self.channels:
+            raise FeatvizError(f"`images` have {images.shape[-1]} channels; expected {self.channels}")
+        if self.bgr:
+            images = images[..., ::-1]
+        return (images * self.scale - self._row(self.mean, images)) / self._row(self.std, images)
+
+    def decode(self, encoded: jax.Array) -> jax.Array:
+        """The inverse of `encode`."""
+        images = (encoded * self._row(self.std, encoded) + self._row(self.mean, encoded)) / self.scale
+        return images[..., ::-1] if self.bgr else images
+
+    def _row(self, values: tuple[float, ...], like: jax.Array) -> jax.Array:
+        row = jnp.broadcast_to(jnp.asarray(values, like.dtype), (self.channels,))
+        return row.reshape((1,) * (like.ndim - 1) + (self.channels,))
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One named activation: its shape for one image at the training size, without the batch.
+
+    `units` is the size of the last axis, `parents` the named layers that it is computed from.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    parents: tuple[str, ...] = ()
+
+    @property
+    def units(self) -> int:
+        return self.shape[-1]
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A trained network: `apply(weights, images)` gives its activations by name.
+
+    Images are float32 in [0,1], (n, h, w, c); activations are (n, h, w, c), (n, tokens, c) or (n, c). The
+    image itself is among them under `IMAGE` and the network's output under `OUTPUT`.
+    """
+
+    name: str
+    apply: Apply
+    weights: Weights
+    layers: tuple[Layer, ...]
+    input: InputSpec
+    relus: int = 0
+    classes: tuple[str, ...] = ()
+    source: Mapping[str, str] = field(default_factory=dict)
+
+    def layer(self, name: str) -> Layer:
+        """The layer of that name. Raises FeatvizError with the nearest name if there is none."""
+        for layer in self.layers:
+            if layer.name == name:
+                return layer
+        names = [layer.name for layer in self.layers]
+        raise FeatvizError(f"{self.name} has no layer `{name}`; {nearest(name, names)}")
+
+
+def hash_weights(weights: Weights) -> str:
+    """SHA-256 over the names, shapes, dtypes and bytes of all arrays of a tree, in hexadecimal.
+
+    >>> hash_weights({"a": np.zeros(2, np.float32)})[:8]
+    'd66dd4e5'
+    """
+    total = hashlib.sha256()
+    for path, leaf in jax.tree_util.tree_leaves_with_path(weights):
+        array = np.asarray(leaf)
+        total.update(f"{jax.tree_util.keystr(path)} {array.dtype} {array.shape};".encode())
+        total.update(np.ascontiguousarray(array).tobytes())
+    return total.hexdigest()
+
+
+def layer_shapes(
+    function: Callable[[Weights, jax.Array], Activations], weights: Weights, spec: InputSpec
+) -> dict[str, tuple[int, ...]]:
+    """The shapes of the activations for one image of the training size, without computing any."""
+    image = jax.ShapeDtypeStruct((1, *spec.size, spec.channels), jnp.float32)
+    return {name: value.shape[1:] for name, value in jax.eval_shape(function, weights, image).items()}

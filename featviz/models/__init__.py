@@ -1,0 +1,1 @@
+"""The zoo: one file an architecture, a registry, and the reading of weights."""

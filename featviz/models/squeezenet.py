@@ -1,0 +1,67 @@
+"""SqueezeNet 1.1 as DeepScale trained it (Iandola et al. 2016, Caffe), the smallest ImageNet network here."""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from featviz.models.caffe import ceil_max_pool
+
+# Channels of each fire module: squeeze 1x1, expand 1x1, expand 3x3 (DeepScale's prototxt of version 1.1,
+# which pools earlier than the paper's Table 1 and keeps its widths).
+FIRES = {
+    "fire2": (16, 64, 64),
+    "fire3": (16, 64, 64),
+    "fire4": (32, 128, 128),
+    "fire5": (32, 128, 128),
+    "fire6": (48, 192, 192),
+    "fire7": (48, 192, 192),
+    "fire8": (64, 256, 256),
+    "fire9": (64, 256, 256),
+}
+POOL_BEFORE = ("fire2", "fire4", "fire6")
+
+
+class Fire(nn.Module):
+    """Few channels, then two branches side by side: (n, h, w, c) -> (n, h, w, expand1 + expand3).
+
+    A ReLU follows each convolution; the first units are those of the 1x1 branch.
+    """
+
+    squeeze: int
+    expand1: int
+    expand3: int
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        def conv(name: str, width: int, size: int, x: jax.Array) -> jax.Array:
+            return nn.relu(nn.Conv(width, (size, size), padding="SAME", name=name)(x))
+
+        x = conv("squeeze1x1", self.squeeze, 1, x)
+        branches = [conv("expand1x1", self.expand1, 1, x), conv("expand3x3", self.expand3, 3, x)]
+        return jnp.concatenate(branches, axis=-1)
+
+
+class SqueezeNet(nn.Module):
+    """Logits of images of any size from 32 px up: (n, h, w, 3) -> (n, classes).
+
+    Images are BGR in 0..255 less the mean colour; module names are those of DeepScale's prototxt, so a
+    layer is called what the literature calls it (`fire5`, `fire5/expand3x3`, `conv10`). There is no dense
+    layer: the logits are the mean over space of conv10 after its ReLU, so none is below 0.
+
+    >>> images = jax.ShapeDtypeStruct((2, 64, 64, 3), jnp.float32)
+    >>> logits, variables = jax.eval_shape(SqueezeNet().init_with_output, jax.random.key(0), images)
+    >>> logits.shape, sum(leaf.size for leaf in jax.tree.leaves(variables))
+    ((2, 1000), 1235496)
+    """
+
+    classes: int = 1000
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        x = nn.relu(nn.Conv(64, (3, 3), strides=2, padding="VALID", name="conv1")(x))
+        for name, widths in FIRES.items():
+            if name in POOL_BEFORE:
+                x = ceil_max_pool(x)
+            x = Fire(*widths, name=name)(x)
+        x = nn.relu(nn.Conv(self.classes, (1, 1), name="conv10")(x))
+        return jnp.mean(x, axis=(1, 2))

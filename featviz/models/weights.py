@@ -1,0 +1,215 @@
+"""Weights in a safetensors file: read and checked against the network they are for, or written whole.
+
+A file is untrusted: nothing in it is executed, and whatever is wrong with it is told in one line that
+names the file by its base name, the tensor, and what was expected and found.
+"""
+
+import os
+import stat
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors
+import safetensors.numpy
+from flax.traverse_util import flatten_dict, unflatten_dict
+
+from featviz.errors import FeatvizError, nearest
+
+# How other kinds of file begin that people hand over for weights.
+SIGNATURES = {
+    b"\x89PNG": "a PNG picture",
+    b"\xff\xd8\xff": "a JPEG picture",
+    b"PK\x03\x04": "a zip archive, such as torch.save and numpy.savez write",
+    b"\x89HDF": "an HDF5 file, such as Keras writes",
+    b"\x93NUMPY": "a NumPy array file",
+    b"\x80\x02": "a pickle",
+    b"\x80\x03": "a pickle",
+    b"\x80\x04": "a pickle",
+    b"\x80\x05": "a pickle",
+    b"version https://git-lfs": "a pointer of Git LFS, not the file it points to",
+}
+
+# What safetensors calls the dtypes of NumPy and JAX; a name that is not here is shown as it stands.
+DTYPES = {
+    **{"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16", "BOOL": "bool"},
+    **{"I64": "int64", "I32": "int32", "I16": "int16", "I8": "int8"},
+    **{"U64": "uint64", "U32": "uint32", "U16": "uint16", "U8": "uint8"},
+}
+
+
+def flatten(tree: Mapping[str, Any]) -> dict[str, Any]:
+    """A nested dict as a flat one, names joined by `/`.
+
+    >>> flatten({"fire2": {"expand1x1": {"bias": 1, "kernel": 2}}})
+    {'fire2/expand1x1/bias': 1, 'fire2/expand1x1/kernel': 2}
+    """
+    return flatten_dict(tree, sep="/")
+
+
+def unflatten(flat: Mapping[str, Any]) -> dict[str, Any]:
+    """The inverse of `flatten`.
+
+    >>> unflatten({"conv1/bias": 1, "conv1/kernel": 2})
+    {'conv1': {'bias': 1, 'kernel': 2}}
+    """
+    return unflatten_dict(dict(flat), sep="/")
+
+
+def read_weights(path: str | os.PathLike[str], template: Mapping[str, Any]) -> dict[str, Any]:
+    """The tensors of a safetensors file as NumPy arrays, in a nested dict of the template's structure.
+
+    `template` is a nested dict of `jax.ShapeDtypeStruct`, as `jax.eval_shape` of a module's `init` gives;
+    the file must hold just its tensors, of its shapes and dtypes, all of them finite.
+
+    >>> import jax, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_weights(f"{folder}/a.safetensors", {"conv1": {"bias": np.ones(2, np.float32)}})
+    ...     template = {"conv1": {"bias": jax.ShapeDtypeStruct((2,), np.float32)}}
+    ...     read_weights(f"{folder}/a.safetensors", template)
+    {'conv1': {'bias': array([1., 1.], dtype=float32)}}
+
+    Raises: FeatvizError if there is no such file, if it cannot be read, or if it is not for this network.
+    """
+    file, name = Path(path), _base_name(path)
+    expected = flatten(template)
+    _check_file(file, name)
+    try:
+        with safetensors.safe_open(file, framework="numpy") as tensors:
+            _check_names(name, tensors.keys(), list(expected))
+            # All headers before any data: a wrong network is told at once, and no odd dtype is decoded.
+            for key, want in expected.items():
+                found = tensors.get_slice(key)
+                _check_kind(name, key, found.get_shape(), found.get_dtype(), want)
+            arrays = {key: tensors.get_tensor(key) for key in expected}
+    except FeatvizError:
+        raise
+    except Exception as error:  # SafetensorError, OSError, and TypeError for a dtype that NumPy lacks
+        raise _unreadable(file, name, error) from error
+    for key, array in arrays.items():
+        _check_finite(name, key, array)
+    return unflatten(arrays)
+
+
+def write_weights(
+    path: str | os.PathLike[str], tree: Mapping[str, Any], *, metadata: Mapping[str, str] | None = None
+) -> None:
+    """Writes a nested dict of arrays as a safetensors file, names joined by `/`; see `read_weights`.
+
+    The file appears whole or not at all: what stood at `path` stays until the new one is on the disk.
+
+    Raises: FeatvizError if the folder is not there or cannot be written.
+    """
+    file, name = Path(path), _base_name(path)
+    # In row-major order: safetensors writes an array's memory as it lies.
+    arrays = {key: np.asarray(value, order="C") for key, value in flatten(tree).items()}
+    temporary = file.parent / f".{file.name}.{os.getpid()}.part"
+    try:
+        data = safetensors.numpy.save(arrays, dict(metadata) if metadata else None)
+        try:
+            with open(temporary, "wb") as stream:
+                stream.write(data)
+                stream.flush()
+                os.fsync(stream.fileno())
+            os.replace(temporary, file)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except (OSError, ValueError, TypeError, safetensors.SafetensorError) as error:
+        raise FeatvizError(f"`path`: `{name}` cannot be written: {_reason(error)}") from error
+
+
+def _wrong(name: str, what: str) -> FeatvizError:
+    return FeatvizError(f"`weights`: `{name}` {what}")
+
+
+def _check_file(file: Path, name: str) -> None:
+    try:
+        status = file.stat()
+    except FileNotFoundError as error:
+        raise FeatvizError(f"`weights`: there is no file `{name}`{_neighbour(file)}") from error
+    except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
+        raise _wrong(name, f"cannot be read: {_reason(error)}") from error
+    if stat.S_ISDIR(status.st_mode):
+        raise _wrong(name, "is a folder; expected a safetensors file")
+    if not stat.S_ISREG(status.st_mode):  # a pipe or a device may never end
+        raise _wrong(name, "is not a regular file; expected a safetensors file")
+    if status.st_size == 0:
+        raise _wrong(name, "is empty (0 bytes); expected a safetensors file")
+
+
+def _neighbour(file: Path) -> str:
+    """A hint at a weights file in the same folder, or that there is no such folder."""
+    if not file.parent.is_dir():
+        return "; its folder does not exist"
+    others = sorted(_one_line(other.name) for other in file.parent.glob("*.safetensors"))
+    return f"; {nearest(file.name, others)}" if others else "; its folder holds no safetensors file"
+
+
+def _check_names(name: str, found: Sequence[str], expected: Sequence[str]) -> None:
+    missing = sorted(set(expected) - set(found))
+    unknown = [_one_line(key) for key in sorted(set(found) - set(expected))]
+    if len(missing) > len(expected) // 2:
+        known = len(expected) - len(missing)
+        example = f", not `{unknown[0]}`" if unknown else ""
+        raise _wrong(
+            name,
+            f"holds another network: of its {len(found)} tensors {known} are among the {len(expected)} "
+            f"expected, such as `{missing[0]}`{example}",
+        )
+    if missing:
+        hint = f"; {nearest(missing[0], unknown)}" if unknown else ""
+        raise _wrong(name, f"lacks {_count(missing)} of the {len(expected)} expected{hint}")
+    if unknown:
+        raise _wrong(name, f"holds {_count(unknown)} that the network lacks; expected {len(expected)} in all")
+
+
+def _count(keys: Sequence[str]) -> str:
+    return f"the tensor `{keys[0]}`" + (f" and {len(keys) - 1} more" if len(keys) > 1 else "")
+
+
+def _check_kind(name: str, key: str, shape: Sequence[int], dtype: str, want: Any) -> None:
+    if tuple(shape) != tuple(want.shape):
+        found = _one_line(str(tuple(shape)))
+        raise _wrong(name, f"has `{key}` of shape {found}; expected {tuple(want.shape)}")
+    kind = DTYPES.get(dtype, dtype)
+    if kind != str(want.dtype):
+        raise _wrong(name, f"has `{key}` in {kind}; expected {want.dtype}")
+
+
+def _check_finite(name: str, key: str, array: np.ndarray) -> None:
+    bad = array.size - np.count_nonzero(np.isfinite(array))
+    if bad:
+        raise _wrong(name, f"has {bad} of {array.size} values of `{key}` not finite; expected numbers alone")
+
+
+def _unreadable(file: Path, name: str, error: Exception) -> FeatvizError:
+    try:
+        with open(file, "rb") as stream:
+            start = stream.read(32)
+    except OSError as reason:
+        return _wrong(name, f"cannot be read: {_reason(reason)}")
+    why = _reason(error)
+    # The header's JSON starts at the ninth byte; the first eight, its length, may read as anything.
+    if start[8:9] == b"{":
+        return _wrong(name, f"is cut short or damaged ({why}); expected a whole safetensors file")
+    for signature, kind in SIGNATURES.items():
+        if start.startswith(signature):
+            return _wrong(name, f"is {kind}; expected a safetensors file")
+    return _wrong(name, f"is no safetensors file ({why}); expected one, whole")
+
+
+def _base_name(path: str | os.PathLike[str]) -> str:
+    return _one_line(Path(path).name or str(path))
+
+
+def _reason(error: Exception) -> str:
+    # An OSError's text holds the whole path; safetensors' names a step of its own first.
+    text = (isinstance(error, OSError) and error.strerror) or str(error) or type(error).__name__
+    return _one_line(text.removeprefix("Error while deserializing header: "))
+
+
+def _one_line(text: str, *, limit: int = 120) -> str:
+    """Text from a file, fit for one line: unprintable characters as `?`, cut at `limit` characters."""
+    clean = "".join(character if character.isprintable() else "?" for character in text)
+    return clean if len(clean) <= limit else clean[: limit - 3] + "..."

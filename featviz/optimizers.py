@@ -1,0 +1,44 @@
+"""Step rules by name: frozen dataclasses with canonical JSON that build optax transformations."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import optax
+
+
+class Optimizer(Protocol):
+    """A hashable value; calling it builds the optax transformation that descends minus the objective."""
+
+    def __call__(self) -> optax.GradientTransformation: ...
+
+
+@dataclass(frozen=True)
+class Adam:
+    """Adam (Kingma and Ba 2014), as `optax.adam`.
+
+    >>> Adam(0.05)().init(0.0)[0].count.item()
+    0
+    """
+
+    learning_rate: float = 0.05
+    b1: float = 0.9
+    b2: float = 0.999
+    eps: float = 1e-8
+
+    def __call__(self) -> optax.GradientTransformation:
+        return optax.adam(self.learning_rate, b1=self.b1, b2=self.b2, eps=self.eps)
+
+
+@dataclass(frozen=True)
+class Custom:
+    """Any optax transformation, under a name: its pictures say that no command remakes them.
+
+    `build` takes no argument and returns the transformation.
+    """
+
+    name: str
+    build: Callable[[], Any] = field(metadata={"canonical": False})
+
+    def __call__(self) -> optax.GradientTransformation:
+        return self.build()

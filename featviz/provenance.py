@@ -1,0 +1,96 @@
+"""Where a picture comes from: all that is needed to make it again, as plain JSON values."""
+
+import shlex
+from collections.abc import Mapping
+from pathlib import PurePath
+from typing import Any
+
+import jax
+import numpy as np
+import optax
+
+from featviz.canonical import describe
+from featviz.model import Model
+from featviz.objectives import Objective
+from featviz.objectives.layers import MeanSquare
+from featviz.objectives.units import Channel, Logit, Neuron
+from featviz.recipes import RECIPES, Recipe
+from featviz.version import __version__
+
+
+def describe_run(
+    model: Model, recipe: Recipe, *, weights_sha256: str, size: tuple[int, int], steps: int, seed: int, lanes: int
+) -> dict[str, Any]:
+    """What the pictures of one call share: network, recipe, size, steps, seed, versions, machine."""
+    device = jax.devices()[0]
+    return {
+        "featviz": __version__,
+        "versions": {"jax": jax.__version__, "numpy": np.__version__, "optax": optax.__version__},
+        "network": {
+            "name": model.name,
+            "weights": PurePath(model.source["weights"]).name if "weights" in model.source else None,
+            "weights_sha256": weights_sha256,
+            "input": describe(model.input),
+        },
+        "recipe": describe(recipe),
+        "size": list(size),
+        "steps": steps,
+        "seed": seed,
+        "dtype": "float32",
+        "lanes": lanes,
+        "device": {"platform": device.platform, "kind": device.device_kind},
+    }
+
+
+def describe_picture(run: Mapping[str, Any], model: Model, objective: Objective, recipe: Recipe) -> dict[str, Any]:
+    """The provenance of one picture: its run, its objective, and the command that makes it again."""
+    return {
+        **run,
+        "name": objective.label,
+        "objective": describe(objective),
+        "objective_sha256": objective.hash,
+        "command": command(run, model, objective, recipe),
+    }
+
+
+def command(run: Mapping[str, Any], model: Model, objective: Objective, recipe: Recipe) -> str | None:
+    """The command line that makes a picture again, or None where no command can.
+
+    Files stand in it by their base names, never by a path.
+    """
+    recipe_name = next((name for name, value in RECIPES.items() if value is recipe), None)
+    name = target(objective)
+    if name is None or recipe_name is None or "zoo" not in model.source or run.get("start"):
+        return None
+    words = ["featviz", "render", model.source["zoo"], name]
+    if "weights" in model.source:
+        words += ["--weights", PurePath(model.source["weights"]).name]
+    height, width = run["size"]
+    size = str(height) if height == width else f"{height}x{width}"
+    words += ["--recipe", recipe_name, "--size", size, "--steps", str(run["steps"]), "--seed", str(run["seed"])]
+    return shlex.join([*words, "-o", file_stem(objective) + ".png"])
+
+
+def target(objective: Objective) -> str | None:
+    """The objective as the command line writes it (`inception_4c:103`), or None if it cannot.
+
+    >>> from featviz.objectives import channel, neuron
+    >>> target(neuron("conv1", 3, position=(1, 2))), target(2.0 * channel("conv1", 3))
+    ('conv1:3@1x2', None)
+    """
+    if len(objective.terms) != 1 or float(objective.weights[0]) != 1.0:
+        return None
+    term = objective.terms[0]
+    return term.label if isinstance(term, Channel | Neuron | Logit | MeanSquare) else None
+
+
+def file_stem(objective: Objective) -> str:
+    """A file name for an objective, without extension: its label with only safe characters.
+
+    >>> from featviz.objectives import channel
+    >>> file_stem(channel("mixed/3x3", 7))
+    'mixed-3x3-7'
+    """
+    safe = "".join(c if c.isascii() and (c.isalnum() or c in "._@^") else "-" for c in objective.label)
+    stem = safe.strip("-.") or "picture"
+    return stem if len(stem) <= 80 else f"{stem[:64]}-{objective.hash[:12]}"

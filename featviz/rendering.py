@@ -1,0 +1,143 @@
+"""Render: objectives and a recipe become pictures."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, overload
+
+import jax
+import numpy as np
+from tqdm import tqdm
+
+from featviz.ascent import Convergence, Routine
+from featviz.checks import Size, check_count, check_objectives, check_size, check_start, check_weights
+from featviz.lanes import run_lanes
+from featviz.model import Model, hash_weights
+from featviz.objectives import Objective
+from featviz.picture import Picture
+from featviz.provenance import describe_picture, describe_run
+from featviz.recipes import Recipe, default
+
+
+@overload
+def render(model: Model, objectives: Objective, **options: Any) -> Picture: ...
+@overload
+def render(model: Model, objectives: Sequence[Objective], **options: Any) -> list[Picture]: ...
+def render(model: Model, objectives: Objective | Sequence[Objective], **options: Any) -> Picture | list[Picture]:
+    """Pictures that maximize objectives of a network; one objective gives one Picture, a list gives a list.
+
+    A picture depends on its objective, recipe, size, steps and seed alone: not on which others are
+    rendered with it. The options are those of `render_each`.
+
+    >>> import featviz as fv
+    >>> picture = fv.render(fv.load("patterns"), fv.channel("conv1", 0), size=32, steps=2)
+    >>> picture.pixels.shape
+    (32, 32, 3)
+
+    Raises: FeatvizError for an unknown layer, a unit out of range, a size or a number of steps without sense.
+    """
+    if isinstance(objectives, Objective):
+        return next(picture for _, picture in render_each(model, [objectives], **options))
+    pictures = dict(render_each(model, list(objectives), **options))
+    return [pictures[number] for number in range(len(pictures))]
+
+
+def render_each(
+    model: Model,
+    objectives: Sequence[Objective],
+    *,
+    recipe: Recipe = default,
+    size: Size | None = None,
+    steps: int | None = None,
+    seed: int = 0,
+    start: np.ndarray | Picture | None = None,
+    weights: Any = None,
+    lanes: int | None = None,
+    convergence: Convergence | None = None,
+    progress: bool = True,
+) -> Iterator[tuple[int, Picture]]:
+    """Each picture as soon as it is finished, with its objective's number.
+
+    Args:
+      recipe: what is optimized and how; `size`, `steps` and `convergence` override its own.
+      size: pixels a side, or (height, width).
+      seed: decides everything random; an objective's draws depend on the seed and on its own hash.
+      start: an image in [0,1], (height, width, channels), or a Picture, in place of noise.
+      weights: another checkpoint of the same network, run by the same compiled program.
+      lanes: optimizations computed side by side, at least 2. Another number may round differently, so it is the same
+        for one unit and for a thousand, and stands in the provenance.
+      progress: a bar on standard error, when that is a terminal.
+    """
+    steps = check_count("steps", recipe.steps if steps is None else steps, 1, 1_000_000)
+    seed = check_count("seed", seed, 0, 2**63 - 1)
+    start = check_start(start, model)
+    height, width = check_size(recipe.size if size is None and start is None else size, start)
+    weights = check_weights(model, weights)
+    shape = (1, height, width, model.input.channels)
+    check_objectives(model, objectives, shape)
+    few, chunk = device_defaults()
+    count = check_count("lanes", few if lanes is None else lanes, 2, 65_536)
+    routine = Routine(
+        apply=model.apply,
+        parameterization=recipe.parameterization,
+        optimizer=recipe.optimizer,
+        transforms=recipe.transforms,
+        shape=shape,
+        samples=recipe.samples,
+        redirect_steps=recipe.redirect_steps,
+        convergence=recipe.convergence if convergence is None else convergence,
+        chunk=chunk,
+    )
+    run = describe_run(
+        model, recipe, weights_sha256=hash_weights(weights), size=(height, width), steps=steps, seed=seed, lanes=count
+    )
+    run |= {"start": "an image"} if start is not None else {}
+    # A recipe or an objective that cannot be described is refused before any work.
+    records = [describe_picture(run, model, objective, recipe) for objective in objectives]
+
+    def each() -> Iterator[tuple[int, Picture]]:
+        groups: dict[Any, list[int]] = {}
+        for number, objective in enumerate(objectives):
+            groups.setdefault(jax.tree.structure(objective), []).append(number)
+        placed = jax.device_put(weights)
+        disabled = None if progress else True
+        with tqdm(total=steps * len(objectives), unit="step", desc="compiling", disable=disabled) as bar:
+
+            def tick(lanes: int, made: int) -> None:
+                bar.set_description(f"{lanes} lanes", refresh=False)
+                bar.update(made)
+
+            # One compiled program for all objectives of one structure.
+            for numbers in groups.values():
+                for ended in run_lanes(
+                    routine,
+                    placed,
+                    [objectives[number] for number in numbers],
+                    penalty=recipe.penalty,
+                    steps=steps,
+                    seed=seed,
+                    start=start,
+                    count=count,
+                    tick=tick,
+                ):
+                    number = numbers[ended.number]
+                    bar.total -= steps - len(ended.history)
+                    yield (
+                        number,
+                        Picture(
+                            pixels=ended.pixels,
+                            score=ended.score,
+                            outcome=ended.outcome,
+                            history=ended.history,
+                            provenance=records[number],
+                        ),
+                    )
+
+    return each()
+
+
+def device_defaults() -> tuple[int, int]:
+    """Lanes side by side, and steps of one compiled call, for this machine's device.
+
+    A CPU is busy with two lanes, and runs loops' bodies slowly (see `ascent.Routine`); an accelerator wants many
+    lanes and few calls.
+    """
+    return (2, 1) if jax.default_backend() == "cpu" else (32, 16)

@@ -1,0 +1,59 @@
+"""The networks and photos that tests share; a test that needs one skips where it is not."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from featviz.model import Model
+from featviz.models.registry import load
+
+SHARED = Path(os.environ.get("FEATVIZ_TEST_DATA") or Path(__file__).parents[2] / "shared")
+
+NetworkFile = Callable[[str], Path]
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of networks and photos: $FEATVIZ_TEST_DATA, else `shared` beside the repository."""
+    if not SHARED.is_dir():
+        pytest.skip("no test data: set FEATVIZ_TEST_DATA to the folder that holds networks/ and photos/")
+    return SHARED
+
+
+@pytest.fixture(scope="session")
+def network_file(shared: Path) -> NetworkFile:
+    """`network_file(name)` is the path of a file under networks/; the test skips if it is not there."""
+
+    def find(name: str) -> Path:
+        path = shared / "networks" / name
+        if not path.exists():
+            pytest.skip(f"no test data: networks/{name} is not in {shared}")
+        return path
+
+    return find
+
+
+@pytest.fixture(scope="session")
+def photos(shared: Path) -> list[Path]:
+    """The photographs, sorted by class index; their names are INDEX_WNID.jpg."""
+    found = sorted((shared / "photos").glob("*.jpg"))
+    if not found:
+        pytest.skip(f"no test data: no photos/*.jpg in {shared}")
+    return found
+
+
+@pytest.fixture(scope="session")
+def googlenet(network_file: NetworkFile) -> Model:
+    return load("googlenet", weights=network_file("googlenet.safetensors"))
+
+
+@pytest.fixture(scope="session")
+def squeezenet(network_file: NetworkFile) -> Model:
+    return load("squeezenet1_1", weights=network_file("squeezenet_v1_1.safetensors"))
+
+
+@pytest.fixture(scope="session")
+def patterns() -> Model:
+    return load("patterns")

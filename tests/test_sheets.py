@@ -1,0 +1,207 @@
+"""The sheet shows each pixel as it is and no caption beyond its cell; the curves name every line."""
+
+import io
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image, ImageFont
+
+from featviz.errors import FeatvizError
+from featviz.picture import Outcome, Picture
+from featviz.sheets import (
+    caption_of,
+    contact_sheet,
+    grid,
+    near_square,
+    save_curves,
+    save_sheet,
+    score_curves,
+    spread,
+)
+
+
+def make(
+    unit: object = 0,
+    *,
+    size: tuple[int, int] = (96, 100),
+    channels: int = 3,
+    layer: str = "inception_4c:",
+    steps: int = 16,
+    seed: int = 0,
+    **changes: Any,
+) -> Picture:
+    generator = np.random.default_rng(seed)
+    given: dict[str, Any] = {
+        "pixels": generator.uniform(size=(*size, channels)).astype(np.float32),
+        "score": 12.345,
+        "outcome": Outcome.CONVERGED,
+        "history": np.cumsum(generator.uniform(size=steps)),
+        "provenance": {"name": f"{layer}{unit}"},
+    }
+    return Picture(**{**given, **changes})
+
+
+def bytes_of(image: Image.Image) -> np.ndarray:
+    return np.asarray(image)
+
+
+@pytest.mark.parametrize("captions", [True, False])
+def test_the_size_of_a_sheet(captions: bool) -> None:
+    pictures = [make(unit) for unit in range(7)]
+    layout = grid(pictures, captions=captions)
+    assert (layout["columns"], layout["rows"], layout["cell"], layout["gap"]) == (4, 2, (100, 96), 4)
+    assert layout["font"] == 10 and layout["caption"] == (15 if captions else 0)
+    assert contact_sheet(pictures, captions=captions).size == (4 * 104 + 4, 2 * (100 + 15 * captions) + 4)
+    assert contact_sheet(pictures, columns=2, captions=False).size == (2 * 104 + 4, 4 * 100 + 4)
+    assert contact_sheet(pictures[:1], columns=5, captions=False).size == (108, 104)
+
+
+def test_pixels_are_unchanged() -> None:
+    pictures = [make(unit, seed=unit) for unit in range(5)]
+    layout, sheet = grid(pictures, columns=2), bytes_of(contact_sheet(pictures, columns=2))
+    (width, height), gap = layout["cell"], layout["gap"]
+    for index, picture in enumerate(pictures):
+        row, column = divmod(index, 2)
+        top, left = gap + row * (height + layout["caption"] + gap), gap + column * (width + gap)
+        np.testing.assert_array_equal(sheet[top : top + height, left : left + width], picture.to_uint8())
+
+
+def test_tiny_pictures_grow_by_a_whole_factor() -> None:
+    picture = make(size=(28, 20), channels=1)
+    sheet = bytes_of(contact_sheet([picture], captions=False))
+    shown = sheet[4:-4, 4:-4]
+    assert shown.shape == (28 * 4, 20 * 4, 3)
+    np.testing.assert_array_equal(shown[::4, ::4, 0], picture.to_uint8()[..., 0])
+    np.testing.assert_array_equal(shown[3::4, 2::4, 1], picture.to_uint8()[..., 0])
+
+
+def test_sizes_may_differ() -> None:
+    large, small = make(1, size=(100, 96)), make(2, size=(50, 40))
+    sheet = bytes_of(contact_sheet([large, small], columns=2, captions=False))
+    assert sheet.shape == (108, 204, 3)
+    # In the middle of its cell, at the foot.
+    np.testing.assert_array_equal(sheet[54:104, 104 + 28 : 104 + 68], small.to_uint8())
+    assert (sheet[4:54, 104:200] == 255).all()
+
+
+def test_bands_and_alpha() -> None:
+    many, two = make(channels=5), make(channels=2)
+    sheet = bytes_of(contact_sheet([many, two], columns=2, captions=False))
+    np.testing.assert_array_equal(sheet[4:100, 4:104], many.to_uint8()[..., :3])
+    mean = np.rint(two.pixels.mean(-1) * np.float32(255))
+    np.testing.assert_array_equal(sheet[4:100, 108:208, 0], mean)
+    hidden = make(alpha=np.zeros((96, 100)))
+    assert (bytes_of(contact_sheet([hidden], captions=False, background="red")) == [255, 0, 0]).all()
+
+
+def test_captions_say_unit_and_score_or_fate() -> None:
+    font = ImageFont.load_default(size=10)
+    assert caption_of(make(103), 100, font) == ("103", "12.3")
+    assert caption_of(make(103, score=np.nan), 100, font) == ("103", "")
+    assert caption_of(make(103, outcome=Outcome.DEAD), 100, font) == ("103", "dead")
+    assert caption_of(make(103, outcome=Outcome.NOT_FINITE), 100, font) == ("103", "not finite")
+    assert caption_of(make(103), 200, font, full=True) == ("inception_4c:103", "12.3")
+    assert caption_of(make("", provenance={}), 100, font) == ("picture", "12.3")
+
+
+@pytest.mark.parametrize("width", [10, 30, 60, 96, 128])
+@pytest.mark.parametrize("outcome", list(Outcome))
+def test_captions_fit_their_cell(width: int, outcome: Outcome) -> None:
+    font = ImageFont.load_default(size=10)
+    picture = make(103, layer="mixed_7/branch3x3_double/convolution_2:", outcome=outcome)
+    label, note = caption_of(picture, width, font, full=True)
+    assert font.getlength(f"{label}  {note}" if note else label) <= width
+    if width >= 96:
+        assert label.startswith("…") and label.endswith(":103") and note
+
+
+def test_no_ink_outside_the_cell() -> None:
+    blank = np.ones((96, 100, 3))
+    pictures = [make(unit, layer=f"a_layer_of_a_long_name_{unit}:", pixels=blank) for unit in (1000, 2000)]
+    sheet = bytes_of(contact_sheet(pictures, columns=1))
+    assert (sheet[:, :4] == 255).all() and (sheet[:, -4:] == 255).all() and (sheet[-4:] == 255).all()
+    assert (sheet < 128).any()
+
+
+def test_columns_are_near_square() -> None:
+    for count in range(1, 200):
+        columns = near_square(count)
+        assert 1 <= columns <= min(8, count)
+        assert columns == 8 or columns * columns >= count
+
+
+def test_wrong_sheets(tmp_path: Path) -> None:
+    for call, match in [
+        (lambda: contact_sheet([]), "`pictures` is empty"),
+        (lambda: score_curves([]), "`pictures` is empty"),
+        (lambda: contact_sheet([make()], columns=0), "`columns` is 0; expected 1 or more"),
+        (lambda: contact_sheet([make()], background="whit"), "`background` is `whit`"),
+        (lambda: score_curves([make(steps=0)]), "no history"),
+        (lambda: save_sheet([make()], tmp_path / "a.jpg"), "ends in `.jpg`; did you mean `.png`"),
+        (lambda: save_sheet([make()], tmp_path / "a"), "has no extension; expected one of"),
+        (lambda: save_curves([make()], tmp_path / "a.webp"), "ends in `.webp`; expected one of|did you mean"),
+        (lambda: save_sheet([make()], tmp_path / "b" / "a.png"), "does not exist"),
+        (lambda: save_sheet([make(size=(17000, 1))], tmp_path / "a.webp"), "too large for `.webp`"),
+    ]:
+        with pytest.raises(FeatvizError, match=match) as error:
+            call()
+        assert "\n" not in str(error.value)
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("suffix", [".png", ".webp"])
+def test_saved_sheets_are_lossless(tmp_path: Path, suffix: str) -> None:
+    pictures = [make(unit, seed=unit) for unit in range(3)]
+    expected = bytes_of(contact_sheet(pictures, background="#102030"))
+    with Image.open(save_sheet(pictures, tmp_path / f"sheet{suffix}", background="#102030")) as image:
+        np.testing.assert_array_equal(bytes_of(image), expected)
+    assert os.listdir(tmp_path) == [f"sheet{suffix}"]
+
+
+def test_curves_show_the_history() -> None:
+    history = np.array([1, np.nan, 2, np.inf])
+    broken = make(2, history=history, outcome=Outcome.NOT_FINITE)
+    pictures = [make(1), broken, make(3, steps=1), make(4, steps=0)]
+    (axes,) = score_curves(pictures).axes
+    assert len(axes.lines) == 4
+    np.testing.assert_array_equal(axes.lines[0].get_xdata(), np.arange(1, 17))
+    np.testing.assert_allclose(axes.lines[0].get_ydata(), pictures[0].history)
+    np.testing.assert_array_equal(axes.lines[1].get_ydata(), [1, np.nan, 2, np.nan])
+    assert sorted(text.get_text() for text in axes.texts) == ["1", "2 not finite", "3"]
+    assert axes.get_xlabel() == "step" and axes.get_yscale() == "linear"
+
+
+def test_curves_of_many_layers_and_of_nothing_finite() -> None:
+    (axes,) = score_curves([make(1, layer="a:"), make(1, layer="b:")]).axes
+    assert sorted(text.get_text() for text in axes.texts) == ["a:1", "b:1"]
+    nothing = make(history=np.array([np.nan, np.inf]), outcome=Outcome.NOT_FINITE)
+    score_curves([nothing]).savefig(io.BytesIO(), format="png")
+    (axes,) = score_curves([make(unit) for unit in range(65)]).axes
+    assert len(axes.lines) == 65 and not axes.texts
+
+
+def test_curves_leave_pyplot_alone() -> None:
+    from matplotlib import pyplot
+
+    score_curves([make()])
+    assert pyplot.get_fignums() == []
+
+
+@pytest.mark.parametrize("suffix", [".png", ".svg", ".pdf"])
+def test_saved_curves_are_the_same_each_time(tmp_path: Path, suffix: str) -> None:
+    pictures = [make(unit, seed=unit) for unit in range(2)]
+    first, second = (save_curves(pictures, tmp_path / f"{name}{suffix}").read_bytes() for name in "ab")
+    assert first == second and len(first) > 1000
+
+
+def test_spread_keeps_order_and_distance() -> None:
+    for seed in range(20):
+        places = sorted(np.random.default_rng(seed).uniform(size=12).tolist())
+        for step in (0.01, 0.05, 0.5):
+            moved = spread(places, step)
+            assert min(moved) >= 0 and max(moved) <= 1 + 1e-9
+            assert np.diff(moved).min() >= min(step, 1 / 11) - 1e-9
+    assert spread([0.1, 0.5], 0.1) == pytest.approx([0.1, 0.5]) and spread([0.3], 0.1) == [0.3]

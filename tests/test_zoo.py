@@ -1,0 +1,132 @@
+"""The zoo: the networks compute what their authors' frameworks compute, and a wrong request says so.
+
+The golden logits come from an independent float32 implementation (networks/README.md of the test data).
+"""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from featviz.errors import FeatvizError
+from featviz.model import OUTPUT, Model
+from featviz.models.registry import ZOO, find, load
+from featviz.models.weights import flatten, write_weights
+
+# Of the eight crops of golden/inputs.npy.
+LABELS = [1, 88, 207, 281, 340, 404, 717, 985]
+# From the table of networks/README.md.
+PARAMETERS = {"googlenet": 6_998_552, "squeezenet1_1": 1_235_496}
+GOLDEN = {"googlenet": "googlenet", "squeezenet": "squeezenet_v1_1"}
+
+
+def template(name: str, size: int | None = None) -> tuple[jax.ShapeDtypeStruct, dict]:
+    entry = ZOO[name]
+    height, width = (size, size) if size else entry.input.size
+    image = jax.ShapeDtypeStruct((2, height, width, entry.input.channels), jnp.float32)
+    return jax.eval_shape(entry.build().init_with_output, jax.random.key(0), image)
+
+
+@pytest.mark.parametrize("name", GOLDEN)
+def test_logits_are_the_golden_ones(name, network_file, request):
+    model: Model = request.getfixturevalue(name)
+    images = jnp.asarray(np.load(network_file("golden/inputs.npy")), jnp.float32) / 255.0
+    golden = np.load(network_file(f"golden/{GOLDEN[name]}_logits.npy"))
+    logits = jax.jit(lambda weights, images: model.apply(weights, images)[OUTPUT])(model.weights, images)
+    np.testing.assert_allclose(np.asarray(logits), golden, rtol=0, atol=1e-3)
+    # The files' own labels, so that a golden file in another order of crops would be told.
+    assert np.mean(np.argmax(np.asarray(logits), axis=-1) == LABELS) >= 0.5
+
+
+@pytest.mark.parametrize("name", ZOO)
+def test_parameter_count(name):
+    _, variables = template(name)
+    count = sum(leaf.size for leaf in jax.tree.leaves(variables))
+    assert count == ZOO[name].parameters == PARAMETERS.get(name, count)
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+@pytest.mark.parametrize("size", [32, 33, 64, 97, 224, 256])
+def test_networks_take_any_size_from_32_up(name, size):
+    logits, _ = template(name, size)
+    assert (logits.shape, logits.dtype) == ((2, 1000), jnp.float32)
+
+
+def test_the_built_in_network_needs_no_file(patterns):
+    assert patterns.name == "patterns"
+    assert dict(patterns.source) == {"zoo": "patterns"}
+    assert len(patterns.classes) == patterns.layers[-1].units
+    images = jnp.full((2, *patterns.input.size, 3), 0.5)
+    logits = patterns.apply(patterns.weights, images)[OUTPUT]
+    assert logits.shape == (2, len(patterns.classes))
+    assert np.isfinite(np.asarray(logits)).all()
+
+
+def test_a_loaded_network_knows_its_source_and_layers(squeezenet):
+    assert dict(squeezenet.source) == {"zoo": "squeezenet1_1", "weights": "squeezenet_v1_1.safetensors"}
+    shapes = {layer.name: layer.shape for layer in squeezenet.layers}
+    # DeepScale's prototxt on 224 px: fire9 before the classifier.
+    assert shapes["fire9"] == (13, 13, 512)
+    assert squeezenet.classes == ()
+
+
+def test_weights_are_arrays_of_the_device(squeezenet):
+    assert all(isinstance(leaf, jax.Array) for leaf in jax.tree.leaves(squeezenet.weights))
+
+
+def test_aliases_do_not_collide():
+    names = [name for entry in ZOO.values() for name in (entry.name, *entry.aliases)]
+    assert len(set(names)) == len(names)
+    assert find("squeezenet") is ZOO["squeezenet1_1"]
+
+
+def test_listing_the_zoo_imports_no_flax():
+    code = "import sys, featviz.models.registry as r; list(r.ZOO.values()); assert 'flax' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize(
+    "name, words",
+    [
+        ("googlnet", ["`googlnet`", "did you mean `googlenet`?"]),
+        ("GoogLeNet", ["did you mean `googlenet`?"]),
+        ("", ["expected one of", "`patterns`"]),
+        (None, ["`name`", "NoneType"]),
+    ],
+)
+def test_unknown_network(name, words):
+    with pytest.raises(FeatvizError) as caught:
+        load(name)
+    assert all(word in str(caught.value) for word in words)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_no_weights_here(name):
+    with pytest.raises(FeatvizError, match="has no weights here; pass weights=FILE .--weights FILE"):
+        load(name)
+
+
+def test_weights_of_another_kind_of_value():
+    with pytest.raises(FeatvizError, match="`weights` is of type dict; expected the path"):
+        load("squeezenet", weights={})
+
+
+def test_weights_of_another_network(network_file):
+    with pytest.raises(
+        FeatvizError, match="`squeezenet_v1_1.safetensors` holds another network: of its 52 tensors 0"
+    ):
+        load("googlenet", weights=network_file("squeezenet_v1_1.safetensors"))
+
+
+def test_own_weights_load_into_a_network_of_the_zoo(tmp_path: Path):
+    _, variables = template("squeezenet1_1")
+    params = jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), variables["params"])
+    write_weights(tmp_path / "own.safetensors", params)
+    model = load("squeezenet", weights=str(tmp_path / "own.safetensors"))
+    assert dict(model.source) == {"zoo": "squeezenet1_1", "weights": "own.safetensors"}
+    assert flatten(params).keys() == flatten(model.weights["params"]).keys()
