@@ -80,8 +80,7 @@ def _tap_backward(pad: int, saved: tuple, grad: jax.Array) -> tuple[jax.Array, j
     side, (_, h, w, _) = kernel.shape[0], grad.shape
     to_x = _conv(grad, kernel[::-1, ::-1].swapaxes(2, 3), side - 1 - pad)
     wide, flat = _widen(x, pad), grad.reshape(-1, grad.shape[-1]).T
-    taps = [flat @ wide[:, i : i + h, j : j + w].reshape(-1, x.shape[-1])
-            for i in range(side) for j in range(side)]
+    taps = [flat @ wide[:, i : i + h, j : j + w].reshape(-1, x.shape[-1]) for i in range(side) for j in range(side)]
     return to_x, jnp.stack(taps).swapaxes(1, 2).reshape(kernel.shape)
 
 
@@ -109,8 +108,9 @@ def forward(params: Params, stats: Params | None, x: jax.Array) -> tuple[jax.Arr
         if name == "mixed4a":
             n, h, w, c = x.shape
             x = x.reshape(n, h // 2, 2, w // 2, 2, c).max(axis=(2, 4))
-        x = jnp.concatenate([_convolve(x, layer[f"{side}x{side}"], STRIDES.get(name, 1))
-                             for side, _ in branches], axis=-1)
+        x = jnp.concatenate(
+            [_convolve(x, layer[f"{side}x{side}"], STRIDES.get(name, 1)) for side, _ in branches], axis=-1
+        )
         mean = x.mean(axis=(0, 1, 2))
         seen[name] = (mean, jnp.maximum((x * x).mean(axis=(0, 1, 2)) - mean**2, 0))
         mean, variance = seen[name] if stats is None else stats[name]

@@ -33,8 +33,7 @@ def colour_features(images: np.ndarray) -> np.ndarray:
     covariance = np.einsum("npi,npj->nij", flat - mean[:, None], flat - mean[:, None])
     covariance = covariance[:, [0, 0, 1], [1, 2, 2]] / flat.shape[1]
     histogram = [((flat >= k / 8) & (flat < (k + 1) / 8)).mean(axis=1) for k in range(8)]
-    return np.concatenate([mean, sd, (z**3).mean(axis=1), (z**4).mean(axis=1), covariance,
-                           *histogram], axis=1)
+    return np.concatenate([mean, sd, (z**3).mean(axis=1), (z**4).mean(axis=1), covariance, *histogram], axis=1)
 
 
 def spectrum_features(images: np.ndarray) -> np.ndarray:
@@ -113,13 +112,15 @@ def main() -> None:
         if test > best:
             best, best_hits = test, hits[args.train :]
     clutter = factors["clutter"][args.train :]
-    print(f"clear images {best_hits[~clutter].mean():.3f}, "
-          f"cluttered {best_hits[clutter].mean():.3f}")
-    print("per class: " + "; ".join(
-        f"{name} {best_hits[y[args.train :] == k].mean():.2f}"
-        for k, name in enumerate(CLASS_NAMES)))
-    print(f"PROBE held-out accuracy {best:.4f} with {x.shape[1]} features, "
-          f"{args.train} training and {args.test} held-out images")
+    print(f"clear images {best_hits[~clutter].mean():.3f}, cluttered {best_hits[clutter].mean():.3f}")
+    print(
+        "per class: "
+        + "; ".join(f"{name} {best_hits[y[args.train :] == k].mean():.2f}" for k, name in enumerate(CLASS_NAMES))
+    )
+    print(
+        f"PROBE held-out accuracy {best:.4f} with {x.shape[1]} features, "
+        f"{args.train} training and {args.test} held-out images"
+    )
 
 
 if __name__ == "__main__":

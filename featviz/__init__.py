@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from featviz import recipes as recipes
     from featviz.adapters.linen import from_linen as from_linen
     from featviz.ascent import Convergence as Convergence
+    from featviz.curves import score_curves as score_curves
     from featviz.errors import FeatvizError as FeatvizError
     from featviz.model import InputSpec as InputSpec
     from featviz.model import Model as Model
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from featviz.rendering import render as render
     from featviz.rendering import render_each as render_each
     from featviz.sheets import contact_sheet as contact_sheet
-    from featviz.sheets import score_curves as score_curves
 
 # Where each name of the face lives; imported when first used, so that `import featviz` is quick.
 _FACE = {
@@ -54,7 +54,7 @@ _FACE = {
     "neuron": "objectives",
     "render": "rendering",
     "render_each": "rendering",
-    "score_curves": "sheets",
+    "score_curves": "curves",
 }
 
 __all__ = ["__version__", "recipes", *_FACE]

@@ -15,6 +15,7 @@ from featviz.gradients.redirect import redirected_relu
 from featviz.images import Parameterization, Shape
 from featviz.model import Activations, Apply, Weights
 from featviz.objectives import Objective
+from featviz.optimizers import Constant, Schedule
 from featviz.regularizers import Transform, compose
 from featviz.trace import Rule, evaluate, trace
 
@@ -50,6 +51,7 @@ class Routine:
     optimizer: Callable[[], optax.GradientTransformation]
     transforms: tuple[Transform, ...]
     shape: Shape
+    schedule: Schedule = Constant()
     samples: int = 1
     redirect_steps: int = 16
     convergence: Convergence | None = None
@@ -81,7 +83,7 @@ def start(routine: Routine, keys: jax.Array, images: jax.Array | None) -> Lane:
         zero = jnp.zeros((), jnp.float32)
         number = jnp.zeros((), jnp.int32)
         state = routine.optimizer().init(params)
-        return Lane(params, state, key, number, number, jnp.zeros((), bool), zero, jnp.full((), -jnp.inf))
+        return Lane(params, state, key, number, number, jnp.zeros((), bool), zero, jnp.full((), -jnp.inf, jnp.float32))
 
     return jax.vmap(one, in_axes=(0, None if images is None else 0))(keys, images)
 
@@ -154,6 +156,8 @@ def _step(
     with jax.numpy_dtype_promotion("standard"):
         descent = jax.tree.map(jnp.negative, gradient)
         updates, state = routine.optimizer().update(descent, lane.optimizer, lane.params)
+        factor = routine.schedule(progress)
+        updates = jax.tree.map(lambda update: update * factor, updates)
         params = optax.apply_updates(lane.params, updates)
 
     leaves = [*jax.tree.leaves(params), score]

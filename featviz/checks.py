@@ -43,7 +43,7 @@ def check_size(size: Size | None, start: np.ndarray | None) -> tuple[int, int]:
     if size is None:
         assert start is not None
         size = (int(start.shape[0]), int(start.shape[1]))
-    sides = (size, size) if isinstance(size, int) else tuple(size)
+    sides = size if isinstance(size, tuple | list) else (size, size)
     if len(sides) != 2:
         raise FeatvizError(f"`size` is {size!r}; expected a number of pixels or (height, width)")
     height, width = (check_count("size", side, SMALLEST_SIZE, LARGEST_SIZE) for side in sides)
@@ -84,6 +84,10 @@ def check_objectives(model: Model, objectives: Sequence[Objective], shape: tuple
         line = str(error).strip().splitlines()[0]
         size = "x".join(map(str, shape[1:3]))
         raise FeatvizError(f"{model.name} cannot run on pictures of `size` {size}: {line}") from error
+    for name in names:
+        if 0 in shapes[name].shape:
+            size = "x".join(map(str, shape[1:3]))
+            raise FeatvizError(f"{model.name} cannot run on pictures of `size` {size}: nothing is left of {name}")
     for objective in objectives:
         for term in objective.terms:
             term.check(shapes[term.layer].shape[1:])

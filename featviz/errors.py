@@ -25,3 +25,12 @@ def nearest(name: str, choices: Iterable[str]) -> str:
         return f"did you mean `{close[0]}`?"
     shown = ", ".join(f"`{choice}`" for choice in known[:8])
     return f"expected one of {shown}" + (f" or {len(known) - 8} more" if len(known) > 8 else "")
+
+
+def in_one_line(error: BaseException) -> str:
+    """What an exception of somebody else's says, on one line; its kind if it says nothing.
+
+    >>> in_one_line(ValueError("cut\\nshort")), in_one_line(KeyError())
+    ('cut short', 'KeyError')
+    """
+    return " ".join(str(error).split()) or type(error).__name__

@@ -67,10 +67,12 @@ def run_lanes(
             chosen = [objectives[slot.number or 0] for slot in slots]
             stacked = jax.device_put(stack(chosen))
             keys = jnp.stack([lane_key(seed, objective) for objective in chosen])
-            images = None if start is None else jnp.broadcast_to(start, (count, 1, *start.shape))
-            fresh = ascent.start(routine, keys, images)
+            begun = None if start is None else jnp.broadcast_to(start, (count, 1, *start.shape))
+            fresh = ascent.start(routine, keys, begun)
             if lanes is None:
-                lanes = fresh._replace(status=jnp.where(opened, ascent.RUNNING, ascent.OUT_OF_STEPS))
+                lanes = fresh._replace(
+                    status=jnp.asarray(np.where(opened, ascent.RUNNING, ascent.OUT_OF_STEPS), jnp.int32)
+                )
             else:
                 lanes = ascent.refill(lanes, fresh, jnp.asarray(opened))
         parts = []
@@ -81,14 +83,14 @@ def run_lanes(
         tick(*_record(slots, scores, status, made))
         ended = [at for at, slot in enumerate(slots) if slot.number is not None and status[at] != ascent.RUNNING]
         if ended:
-            images, finals = ascent.finish(routine, weights, stacked, lanes)
+            pixels, finals = ascent.finish(routine, weights, stacked, lanes)
             moved = np.asarray(lanes.moved)
         for at in ended:
             number, history = slots[at].number, np.concatenate(slots[at].history)
             slots[at] = Slot()
             outcome = _outcome(int(status[at]), bool(moved[at]), history)
             assert number is not None
-            yield Ended(number, np.asarray(images[at, 0]), float(finals[at]), outcome, history)
+            yield Ended(number, np.asarray(pixels[at, 0]), float(finals[at]), outcome, history)
 
 
 def lane_key(seed: int, objective: Objective) -> jax.Array:

@@ -74,12 +74,14 @@ class InputSpec:
 class Layer:
     """One named activation: its shape for one image at the training size, without the batch.
 
-    `units` is the size of the last axis, `parents` the named layers that it is computed from.
+    `units` is the size of the last axis, `parents` the named layers that it is computed from. A `rectified` layer
+    comes out of ReLUs: its smallest value, 0, is that of every grey image.
     """
 
     name: str
     shape: tuple[int, ...]
     parents: tuple[str, ...] = ()
+    rectified: bool = False
 
     @property
     def units(self) -> int:

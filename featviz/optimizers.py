@@ -4,6 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+import jax
+import jax.numpy as jnp
+import numpy as np
 import optax
 
 
@@ -28,6 +31,36 @@ class Adam:
 
     def __call__(self) -> optax.GradientTransformation:
         return optax.adam(self.learning_rate, b1=self.b1, b2=self.b2, eps=self.eps)
+
+
+class Schedule(Protocol):
+    """What each update is multiplied by, from progress 0 to 1."""
+
+    def __call__(self, progress: jax.Array) -> jax.Array: ...
+
+
+@dataclass(frozen=True)
+class Constant:
+    """Full steps to the end."""
+
+    def __call__(self, progress: jax.Array) -> jax.Array:
+        return jnp.ones_like(progress)
+
+
+@dataclass(frozen=True)
+class Cosine:
+    """Steps that shrink to `end` of their size along half a cosine: (1 + cos(pi progress)) / 2.
+
+    Adam's steps have one size however small the gradient is, and what is left of them at the end is grain.
+
+    >>> Cosine()(jnp.array([0.0, 0.5, 1.0])).round(3).tolist()
+    [1.0, 0.5, 0.0]
+    """
+
+    end: float = 0.0
+
+    def __call__(self, progress: jax.Array) -> jax.Array:
+        return self.end + (1.0 - self.end) * 0.5 * (1.0 + jnp.cos(np.float32(np.pi) * progress))
 
 
 @dataclass(frozen=True)

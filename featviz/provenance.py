@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import PurePath
 from typing import Any
 
@@ -9,6 +10,7 @@ import jax
 import numpy as np
 import optax
 
+from featviz.ascent import Convergence
 from featviz.canonical import describe
 from featviz.model import Model
 from featviz.objectives import Objective
@@ -42,14 +44,16 @@ def describe_run(
     }
 
 
-def describe_picture(run: Mapping[str, Any], model: Model, objective: Objective, recipe: Recipe) -> dict[str, Any]:
-    """The provenance of one picture: its run, its objective, and the command that makes it again."""
+def describe_picture(
+    run: Mapping[str, Any], model: Model, objective: Objective, recipe: Recipe, *, repeatable: bool = True
+) -> dict[str, Any]:
+    """The provenance of one picture: its run, its objective, and the command that makes it again if `repeatable`."""
     return {
         **run,
         "name": objective.label,
         "objective": describe(objective),
         "objective_sha256": objective.hash,
-        "command": command(run, model, objective, recipe),
+        "command": command(run, model, objective, recipe) if repeatable else None,
     }
 
 
@@ -58,9 +62,11 @@ def command(run: Mapping[str, Any], model: Model, objective: Objective, recipe: 
 
     Files stand in it by their base names, never by a path.
     """
-    recipe_name = next((name for name, value in RECIPES.items() if value is recipe), None)
+    converge = recipe.convergence == Convergence()
+    bare = replace(recipe, convergence=None) if converge else recipe
+    recipe_name = next((name for name, value in RECIPES.items() if describe(value) == describe(bare)), None)
     name = target(objective)
-    if name is None or recipe_name is None or "zoo" not in model.source or run.get("start"):
+    if name is None or recipe_name is None or "zoo" not in model.source:
         return None
     words = ["featviz", "render", model.source["zoo"], name]
     if "weights" in model.source:
@@ -68,6 +74,7 @@ def command(run: Mapping[str, Any], model: Model, objective: Objective, recipe: 
     height, width = run["size"]
     size = str(height) if height == width else f"{height}x{width}"
     words += ["--recipe", recipe_name, "--size", size, "--steps", str(run["steps"]), "--seed", str(run["seed"])]
+    words += ["--converge"] if converge else []
     return shlex.join([*words, "-o", file_stem(objective) + ".png"])
 
 

@@ -6,7 +6,7 @@ from featviz.ascent import Convergence
 from featviz.errors import FeatvizError, nearest
 from featviz.images import Fourier, Parameterization
 from featviz.objectives import Objective
-from featviz.optimizers import Adam, Optimizer
+from featviz.optimizers import Adam, Constant, Optimizer, Schedule
 from featviz.regularizers import Affine, Crop, Jitter, Pad, Transform
 
 
@@ -21,6 +21,7 @@ class Recipe:
 
     parameterization: Parameterization = Fourier()
     optimizer: Optimizer = Adam(0.05)
+    schedule: Schedule = Constant()
     transforms: tuple[Transform, ...] = ()
     penalty: Objective | None = None
     samples: int = 1

@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+import jax.numpy as jnp
 from jax.extend import core
 
 from featviz.trace import Program, Step, Value, flatten, open_jaxpr, walk
@@ -31,14 +32,22 @@ def find_relu(program: Program, step: Step) -> Relu | None:
     6.0
     """
     finder = FORMS.get(step.primitive.name)
-    return finder(program, step) if finder else None
+    # Clipped integers are indices and counts, through which no gradient runs.
+    if finder is None or not jnp.issubdtype(step.outputs[0].aval.dtype, jnp.floating):
+        return None
+    return finder(program, step)
+
+
+def find_relus(program: Program) -> list[Relu]:
+    """The ReLUs of a program in order, `min(max(x, 0), c)` as one; those inside scans and conds are not among them."""
+    found = [(step, relu) for step in program.steps if (relu := find_relu(program, step))]
+    halves = {value for step, _ in found if step.primitive.name == "min" for value in step.inputs}
+    return [relu for _, relu in found if relu.output not in halves]
 
 
 def count_relus(program: Program) -> int:
     """How many ReLUs a program holds, those inside scans and conds once each."""
-    found = [relu for at, step in walk(program) if (relu := find_relu(at, step))]
-    # The inner half of a ReLU6, `max(x, 0)`, matches as well: one that starts where another does counts once.
-    return len({id(relu.input) for relu in found})
+    return sum(len(find_relus(at)) for at in {at for at, _ in walk(program)})
 
 
 def _custom_jvp(program: Program, step: Step) -> Relu | None:
@@ -83,7 +92,7 @@ def _min(program: Program, step: Step) -> Relu | None:
 
 def _clamp(program: Program, step: Step) -> Relu | None:
     low, array, high = step.inputs
-    if low.scalar != 0.0 or high.scalar is None or array.scalar is not None:
+    if low.scalar != 0.0 or high.scalar is None or high.scalar <= 0.0 or array.scalar is not None:
         return None
     return Relu(array, step.outputs[0], high.scalar)
 

@@ -1,6 +1,7 @@
 """Render: objectives and a recipe become pictures."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any, overload
 
 import jax
@@ -9,12 +10,14 @@ from tqdm import tqdm
 
 from featviz.ascent import Convergence, Routine
 from featviz.checks import Size, check_count, check_objectives, check_size, check_start, check_weights
+from featviz.images import Shape
 from featviz.lanes import run_lanes
 from featviz.model import Model, hash_weights
 from featviz.objectives import Objective
 from featviz.picture import Picture
 from featviz.provenance import describe_picture, describe_run
 from featviz.recipes import Recipe, default
+from featviz.regularizers import compose
 
 
 @overload
@@ -67,23 +70,28 @@ def render_each(
       progress: a bar on standard error, when that is a terminal.
     """
     steps = check_count("steps", recipe.steps if steps is None else steps, 1, 1_000_000)
-    seed = check_count("seed", seed, 0, 2**63 - 1)
+    seed = check_count("seed", seed, 0, 2**32 - 1)
     start = check_start(start, model)
     height, width = check_size(recipe.size if size is None and start is None else size, start)
+    # No command line starts from an image or takes other weights than the model's own.
+    repeatable = start is None and (weights is None or weights is model.weights)
     weights = check_weights(model, weights)
+    recipe = recipe if convergence is None else replace(recipe, convergence=convergence)
     shape = (1, height, width, model.input.channels)
     check_objectives(model, objectives, shape)
+    check_objectives(model, objectives, view_shape(recipe, shape))
     few, chunk = device_defaults()
     count = check_count("lanes", few if lanes is None else lanes, 2, 65_536)
     routine = Routine(
         apply=model.apply,
         parameterization=recipe.parameterization,
         optimizer=recipe.optimizer,
+        schedule=recipe.schedule,
         transforms=recipe.transforms,
         shape=shape,
         samples=recipe.samples,
         redirect_steps=recipe.redirect_steps,
-        convergence=recipe.convergence if convergence is None else convergence,
+        convergence=recipe.convergence,
         chunk=chunk,
     )
     run = describe_run(
@@ -91,7 +99,8 @@ def render_each(
     )
     run |= {"start": "an image"} if start is not None else {}
     # A recipe or an objective that cannot be described is refused before any work.
-    records = [describe_picture(run, model, objective, recipe) for objective in objectives]
+    repeatable &= count == few
+    records = [describe_picture(run, model, objective, recipe, repeatable=repeatable) for objective in objectives]
 
     def each() -> Iterator[tuple[int, Picture]]:
         groups: dict[Any, list[int]] = {}
@@ -132,6 +141,14 @@ def render_each(
                     )
 
     return each()
+
+
+def view_shape(recipe: Recipe, shape: Shape) -> Shape:
+    """The shape of what the network sees of pictures of `shape`, after the recipe's transforms."""
+    image = jax.ShapeDtypeStruct(shape[1:], np.float32)
+    progress = jax.ShapeDtypeStruct((), np.float32)
+    view = jax.eval_shape(compose(recipe.transforms), jax.random.key(0), image, progress)
+    return (shape[0], *view.shape)
 
 
 def device_defaults() -> tuple[int, int]:

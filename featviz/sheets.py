@@ -1,4 +1,4 @@
-"""Many pictures at a glance: the contact sheet, and the curves of their scores."""
+"""Many pictures at a glance: the contact sheet."""
 
 import io
 import math
@@ -9,21 +9,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from featviz.errors import FeatvizError, nearest
-from featviz.picture import Outcome, Picture, check_writable, write_whole
+from featviz.errors import FeatvizError
+from featviz.files import check_writable, known_suffix, write_whole
+from featviz.picture import Outcome, Picture
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
     from PIL.Image import Image
     from PIL.ImageFont import FreeTypeFont
 
 # Pictures narrower than this are enlarged by a whole factor, so that they can be seen and captioned.
 SMALLEST_CELL = 96
 SHEET_SUFFIXES = (".png", ".webp")
-CURVE_SUFFIXES = (".png", ".svg", ".pdf")
 SPACE = "  "
-# More curves than this get no labels: they would cover one another.
-MOST_LABELS = 64
+# What is said of a picture in place of its score.
 MARKS = {Outcome.DEAD: "dead", Outcome.NOT_FINITE: "not finite"}
 
 
@@ -44,7 +42,7 @@ def contact_sheet(
     """
     from PIL import Image, ImageColor, ImageDraw
 
-    pictures = _checked(pictures)
+    pictures = checked(pictures)
     try:
         paper = ImageColor.getrgb(background)[:3]
     except ValueError:
@@ -56,7 +54,7 @@ def contact_sheet(
     # Ink that reads on the paper, and a paler one for the scores.
     dark_paper = sum(paper) < 3 * 128
     ink, pale, alarm = ("#f0f0f0", "#a8a8a8", "#ff9080") if dark_paper else ("#202020", "#707070", "#b02010")
-    same_layer = len({_split(picture.name)[0] for picture in pictures}) == 1
+    same_layer = len({split_name(picture.name)[0] for picture in pictures}) == 1
     for index, picture in enumerate(pictures):
         row, column = divmod(index, layout["columns"])
         left, top = gap + column * (width + gap), gap + row * (height + layout["caption"] + gap)
@@ -76,7 +74,7 @@ def contact_sheet(
 
 def grid(pictures: Sequence[Picture], *, columns: int | None = None, captions: bool = True) -> dict[str, Any]:
     """The measures of a contact sheet in pixels: size, columns, rows, cell, factor, gap, caption, font."""
-    pictures = _checked(pictures)
+    pictures = checked(pictures)
     columns = near_square(len(pictures)) if columns is None else columns
     if columns < 1:
         raise FeatvizError(f"`columns` is {columns}; expected 1 or more")
@@ -109,10 +107,10 @@ def caption_of(picture: Picture, width: int, font: "FreeTypeFont", *, full: bool
     Both fit in `width` pixels together: a name loses its beginning, since the unit tells most; where even
     a bare unit leaves no room, the score goes.
     """
-    label, note = picture.name if full else _split(picture.name)[1], MARKS.get(picture.outcome, "")
+    label, note = picture.name if full else split_name(picture.name)[1], MARKS.get(picture.outcome, "")
     if not note and math.isfinite(picture.score):
         note = format_score(picture.score)
-    unit = _split(picture.name)[1]
+    unit = split_name(picture.name)[1]
     room = width - font.getlength(note + SPACE) if note else width
     least = unit if label == unit else "…:" + unit
     if font.getlength(least) > room and not MARKS.get(picture.outcome):
@@ -129,51 +127,6 @@ def format_score(score: float) -> str:
     return f"{score:.0f}" if 1000 <= abs(score) < 1e6 else f"{score:.3g}"
 
 
-def score_curves(pictures: Sequence[Picture]) -> "Figure":
-    """The score of each step, on transformed views, one line a picture, each labelled at its end.
-
-    What is not finite leaves a gap. Beyond 64 pictures the lines go without labels.
-
-    Raises: FeatvizError if no picture has a history.
-    """
-    from matplotlib import colormaps
-    from matplotlib.figure import Figure
-
-    pictures = _checked(pictures)
-    if not any(picture.history.size for picture in pictures):
-        raise FeatvizError("`pictures` have no history; expected one at least with the score of its steps")
-    count = len(pictures)
-    labelled = count <= MOST_LABELS
-    font = 8 if count <= 24 else 6
-    # High enough for the labels, at 1.5 lines each.
-    height = max(3.6, labelled * count * font * 1.5 / 72 + 0.8)
-    figure = Figure(figsize=(6.5, height), dpi=150, layout="constrained")
-    axes = figure.add_subplot()
-    same_layer = len({_split(picture.name)[0] for picture in pictures}) == 1
-    ends: list[tuple[float, float, str, Any]] = []
-    for index, picture in enumerate(pictures):
-        color = colormaps["tab10"](index) if count <= 10 else colormaps["viridis"](0.92 * index / (count - 1))
-        values = np.where(np.isfinite(picture.history), picture.history, np.nan)
-        steps = np.arange(1, values.size + 1)
-        # A single point makes no line.
-        marker = "." if values.size == 1 else ""
-        axes.plot(steps, values, color=color, linewidth=1.2 if count <= 10 else 0.8, marker=marker)
-        finite = np.flatnonzero(np.isfinite(values))
-        text = _split(picture.name)[1] if same_layer else _short(picture.name)
-        text = f"{text} {MARKS.get(picture.outcome, '')}".strip()
-        if finite.size:
-            ends.append((float(steps[finite[-1]]), float(values[finite[-1]]), text, color))
-    axes.set_xlabel("step")
-    axes.set_ylabel("score")
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.margins(x=0.01)
-    if labelled and ends:
-        _label_ends(axes, ends, font)
-    if same_layer and _split(pictures[0].name)[0]:
-        axes.set_title(_short(_split(pictures[0].name)[0], 60), fontsize=9, loc="left")
-    return figure
-
-
 def save_sheet(
     pictures: Sequence[Picture],
     path: str | os.PathLike[str],
@@ -186,7 +139,8 @@ def save_sheet(
 
     Raises: FeatvizError as `contact_sheet`, and if the extension is unknown or the file cannot be written.
     """
-    suffix = _suffix(path, SHEET_SUFFIXES)
+    suffix = known_suffix(path, SHEET_SUFFIXES)
+    check_writable(path)
     sheet = contact_sheet(pictures, columns=columns, captions=captions, background=background)
     buffer = io.BytesIO()
     try:
@@ -197,79 +151,25 @@ def save_sheet(
     return write_whole(path, buffer.getvalue())
 
 
-def save_curves(pictures: Sequence[Picture], path: str | os.PathLike[str]) -> Path:
-    """Writes `score_curves` as .png, .svg or .pdf, whole or not at all; the same bytes each time."""
-    from matplotlib import rc_context
+def checked(pictures: Sequence[Picture]) -> list[Picture]:
+    """The pictures as a list.
 
-    suffix, buffer = _suffix(path, CURVE_SUFFIXES), io.BytesIO()
-    # No date, and no random names.
-    undated = {".png": {}, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}[suffix]
-    with rc_context({"svg.hashsalt": "featviz"}):
-        score_curves(pictures).savefig(buffer, format=suffix[1:], metadata=undated)
-    return write_whole(path, buffer.getvalue())
-
-
-def _label_ends(axes: Any, ends: list[tuple[float, float, str, Any]], font: int) -> None:
-    """Names the lines at the right edge, moved apart where their ends are closer than a line of text."""
-    low, high = axes.get_ylim()
-    right = max(end for end, _, _, _ in ends)
-    # Fractions of the axes' height, about 0.7 inch of the figure being labels and margins.
-    step = font * 1.2 / 72 / (axes.figure.get_figheight() - 0.7)
-    order = sorted(range(len(ends)), key=lambda index: ends[index][1])
-    places = spread([(ends[index][1] - low) / (high - low) for index in order], step)
-    for index, place in zip(order, places, strict=True):
-        _, value, text, color = ends[index]
-        line = {"arrowstyle": "-", "color": color, "linewidth": 0.5, "shrinkA": 0, "shrinkB": 0}
-        axes.annotate(
-            text, (right, value), (1.03, place), xycoords="data", textcoords="axes fraction", fontsize=font,
-            color=color, va="center", arrowprops=line, annotation_clip=False,
-        )
-    axes.set_ylim(low, high)
-
-
-def spread(places: Sequence[float], step: float) -> list[float]:
-    """Ascending places in [0,1], moved as little as needs be to stand `step` apart; evenly if they cannot.
-
-    >>> [round(place, 3) for place in spread([0.5, 0.5, 0.95, 1.0], 0.1)]
-    [0.45, 0.55, 0.9, 1.0]
+    Raises: FeatvizError if there is none.
     """
-    step = min(step, 1 / max(len(places) - 1, 1))
-    # Less their share of steps, the places need only ascend: neighbours that do not are pooled at their mean.
-    pools: list[tuple[float, int]] = []
-    for index, place in enumerate(places):
-        total, count = place - index * step, 1
-        while pools and pools[-1][0] / pools[-1][1] > total / count:
-            before, members = pools.pop()
-            total, count = total + before, count + members
-        pools.append((total, count))
-    level = [total / count for total, count in pools for _ in range(count)]
-    top = 1 - (len(places) - 1) * step
-    return [min(max(low, 0.0), max(top, 0.0)) + index * step for index, low in enumerate(level)]
-
-
-def _checked(pictures: Sequence[Picture]) -> list[Picture]:
     found = list(pictures)
     if not found:
         raise FeatvizError("`pictures` is empty; expected one picture at least")
     return found
 
 
-def _suffix(path: str | os.PathLike[str], choices: tuple[str, ...]) -> str:
-    suffix = Path(path).suffix.lower()
-    if suffix not in choices:
-        found = f"ends in `{Path(path).suffix}`" if suffix else "has no extension"
-        raise FeatvizError(f"`{path}` {found}; {nearest(suffix, choices)}")
-    check_writable(path)
-    return suffix
+def split_name(name: str) -> tuple[str, str]:
+    """A picture's name as its layer and its unit.
 
-
-def _split(name: str) -> tuple[str, str]:
+    >>> split_name("inception_4c:103"), split_name("picture")
+    (('inception_4c', '103'), ('', 'picture'))
+    """
     layer, _, unit = name.rpartition(":")
     return layer, unit
-
-
-def _short(text: str, most: int = 24) -> str:
-    return text if len(text) <= most else "…" + text[1 - most :]
 
 
 def _fit(text: str, room: float, font: "FreeTypeFont") -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax import lax
 from jax.extend import core
@@ -24,10 +25,13 @@ class Value:
 
     @property
     def scalar(self) -> float | None:
-        """The number, where the value is a known constant of one element."""
-        if self.known is None or isinstance(self.known, jax.core.Tracer) or np.size(self.known) != 1:
+        """The number, where the value is a known constant of one element, or of one number broadcast."""
+        real = jnp.issubdtype(self.aval.dtype, jnp.floating) or jnp.issubdtype(self.aval.dtype, jnp.integer)
+        if not real or self.known is None or isinstance(self.known, jax.core.Tracer):
             return None
-        return float(np.asarray(self.known).reshape(()))
+        # `_inline` broadcasts with strides of zero, so that no constant needs to be read for this.
+        broadcast = isinstance(self.known, np.ndarray) and self.known.size > 0 and not any(self.known.strides)
+        return float(np.asarray(self.known).flat[0]) if broadcast or np.size(self.known) == 1 else None
 
 
 @dataclass(eq=False, slots=True)
@@ -109,7 +113,8 @@ def _inline(
         else:
             outputs = tuple(Value(var.aval) for var in eqn.outvars)
             if name in SHAPING and values[0].scalar is not None:
-                outputs[0].known = np.full(outputs[0].aval.shape, values[0].scalar, outputs[0].aval.dtype)
+                number = np.asarray(values[0].scalar, outputs[0].aval.dtype)
+                outputs[0].known = np.broadcast_to(number, outputs[0].aval.shape)
             steps.append(Step(eqn.primitive, eqn.params, values, outputs, within))
         env.update(zip(eqn.outvars, outputs, strict=True))
     return tuple(read(atom) for atom in jaxpr.outvars)
@@ -141,7 +146,7 @@ def evaluate(
     env = dict(zip(program.inputs, args, strict=True))
 
     def read(value: Value) -> Any:
-        return env[value] if value in env else value.known
+        return env.get(value, value.known)
 
     for step in reversed(steps):
         replacement = replacements.get(step)

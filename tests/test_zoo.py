@@ -117,9 +117,7 @@ def test_weights_of_another_kind_of_value():
 
 
 def test_weights_of_another_network(network_file):
-    with pytest.raises(
-        FeatvizError, match="`squeezenet_v1_1.safetensors` holds another network: of its 52 tensors 0"
-    ):
+    with pytest.raises(FeatvizError, match="`squeezenet_v1_1.safetensors` holds another network: of its 52 tensors 0"):
         load("googlenet", weights=network_file("squeezenet_v1_1.safetensors"))
 
 

@@ -18,16 +18,23 @@ from .scene import compose
 
 __all__ = ["CLASS_NAMES", "DIRECTIONS", "FACTORS", "FREQUENCY_BANDS", "SIZE", "generate"]
 
-FACTORS = np.dtype([
-    ("label", np.int32),
-    ("orientation", np.float32),  # degrees counterclockwise from horizontal; NaN: has none
-    ("frequency", np.float32),  # cycles per 64-px image (arms, for spirals and rays)
-    ("scale", np.float32), ("x", np.float32), ("y", np.float32),  # px; x, y from the centre
-    ("foreground", np.float32, 3), ("ground", np.float32, 3), ("accent", np.float32, 3),
-    ("clutter", np.bool_), ("contrast", np.float32),
-    ("blur", np.float32),  # weight of each outer tap of a three-tap blur
-    ("noise", np.float32),  # sd, of images in [0, 1]
-])
+FACTORS = np.dtype(
+    [
+        ("label", np.int32),
+        ("orientation", np.float32),  # degrees counterclockwise from horizontal; NaN: has none
+        ("frequency", np.float32),  # cycles per 64-px image (arms, for spirals and rays)
+        ("scale", np.float32),
+        ("x", np.float32),
+        ("y", np.float32),  # px; x, y from the centre
+        ("foreground", np.float32, 3),
+        ("ground", np.float32, 3),
+        ("accent", np.float32, 3),
+        ("clutter", np.bool_),
+        ("contrast", np.float32),
+        ("blur", np.float32),  # weight of each outer tap of a three-tap blur
+        ("noise", np.float32),  # sd, of images in [0, 1]
+    ]
+)
 _CHUNK = 32  # images drawn at a time: their fields stay in the cache
 
 

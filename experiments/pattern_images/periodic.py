@@ -94,8 +94,7 @@ def bricks(rng: np.random.Generator, n: int) -> Drawing:
     row = np.floor(v)
     length = col(height * uniform(rng, 1.8, 2.3, n))
     u = u / length + 0.5 * row + col(rng.random(n))
-    to_edge = np.minimum((0.5 - np.abs(fraction(u) - 0.5)) * length,
-                         (0.5 - np.abs(v - row - 0.5)) * col(height))
+    to_edge = np.minimum((0.5 - np.abs(fraction(u) - 0.5)) * length, (0.5 - np.abs(v - row - 0.5)) * col(height))
     ink = cover(col(uniform(rng, 0.8, 1.3, n)) - to_edge)
     accent = 0.45 * cell_values(rng, row, np.floor(u))
     return Drawing(ink, accent, orientation=theta, scale=height)
@@ -145,6 +144,5 @@ def scales(rng: np.random.Generator, n: int) -> Drawing:
     on_upper = upper < 0.5
     rim = (0.5 - np.where(on_upper, upper, lower)) * col(side)
     shade = 2 * np.where(on_upper, upper, 0.5 * lower)
-    ink = np.maximum(cover(rim - col(uniform(rng, 0.9, 1.5, n))),
-                     col(uniform(rng, 0.2, 0.7, n)) * shade)
+    ink = np.maximum(cover(rim - col(uniform(rng, 0.9, 1.5, n))), col(uniform(rng, 0.2, 0.7, n)) * shade)
     return Drawing(np.clip(ink, 0, 1), orientation=theta, scale=side)

@@ -47,8 +47,9 @@ def spiral(rng: np.random.Generator, n: int, *, hand: int) -> Drawing:
     return Drawing(ink, frequency=arms, x=x, y=y)
 
 
-def dots(rng: np.random.Generator, n: int, *, cell: tuple[float, float],
-         radius: tuple[float, float], jitter: float) -> Drawing:
+def dots(
+    rng: np.random.Generator, n: int, *, cell: tuple[float, float], radius: tuple[float, float], jitter: float
+) -> Drawing:
     """One dot per cell of a turned grid, off the cell's middle by a share of the free room."""
     theta = uniform(rng, 0, 90, n)
     side, rad = uniform(rng, *cell, n), uniform(rng, *radius, n)

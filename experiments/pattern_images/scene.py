@@ -151,5 +151,12 @@ def compose(rng: np.random.Generator, drawing: Drawing, is_shape: bool) -> tuple
     noise = 0.09 * uniform(rng, 0.0, 1.0, n) ** 2
     image += noise[:, None, None, None] * rng.standard_normal(image.shape, dtype=np.float32)
     np.clip(image, 0, 1, out=image)
-    return image, {"foreground": fore, "ground": ground, "accent": third, "clutter": cluttered,
-                   "contrast": contrast, "blur": blur, "noise": noise}
+    return image, {
+        "foreground": fore,
+        "ground": ground,
+        "accent": third,
+        "clutter": cluttered,
+        "contrast": contrast,
+        "blur": blur,
+        "noise": noise,
+    }

@@ -12,8 +12,14 @@ from .fields import Array, Drawing, bars, col, cover, frame, uniform
 MIN_RADIUS, MAX_RADIUS = 16.0, 25.0  # px; the shape fills at least a tenth of the image
 
 
-def _pose(rng: np.random.Generator, n: int, turn: float, *, orientation: float = 0.0,
-          radius: tuple[float, float] = (MIN_RADIUS, MAX_RADIUS)) -> tuple[Array, Array, dict]:
+def _pose(
+    rng: np.random.Generator,
+    n: int,
+    turn: float,
+    *,
+    orientation: float = 0.0,
+    radius: tuple[float, float] = (MIN_RADIUS, MAX_RADIUS),
+) -> tuple[Array, Array, dict]:
     """Shape coordinates in px (u right, v down before the turn) and the factors."""
     size = uniform(rng, *radius, n)
     room = 0.85 * np.maximum(32.0 - size, 3.0)

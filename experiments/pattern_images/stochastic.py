@@ -45,8 +45,7 @@ def fur(rng: np.random.Generator, n: int, *, orientation: float) -> Drawing:
     reach = col(uniform(rng, 1.6, 2.4, n))
     amplitude = np.exp(-0.5 * (along / reach) ** 2) * np.exp(-0.5 * (across / 11) ** 2)
     amplitude = amplitude * (1 - np.exp(-0.5 * (across / 2.5) ** 2))
-    return Drawing(_squash(filtered_noise(rng, amplitude), uniform(rng, 0.3, 0.5, n)),
-                   orientation=theta)
+    return Drawing(_squash(filtered_noise(rng, amplitude), uniform(rng, 0.3, 0.5, n)), orientation=theta)
 
 
 def marble(rng: np.random.Generator, n: int) -> Drawing:
@@ -58,8 +57,7 @@ def marble(rng: np.random.Generator, n: int) -> Drawing:
     bend = filtered_noise(rng, np.broadcast_to(amplitude, (n, *amplitude.shape[1:])))
     phase = across * col(freq / SIZE) + col(uniform(rng, 0.4, 0.6, n)) * bend
     vein = bars(phase, col(SIZE / freq), duty=col(uniform(rng, 0.09, 0.14, n)), softness=3.0)
-    return Drawing(np.clip(vein + np.clip(0.1 + 0.1 * bend, 0, 0.3), 0, 1), orientation=theta,
-                   frequency=freq)
+    return Drawing(np.clip(vein + np.clip(0.1 + 0.1 * bend, 0, 0.3), 0, 1), orientation=theta, frequency=freq)
 
 
 def flames(rng: np.random.Generator, n: int) -> Drawing:

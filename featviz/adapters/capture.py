@@ -9,9 +9,11 @@ import jax.numpy as jnp
 
 from featviz.errors import FeatvizError, nearest
 from featviz.model import IMAGE, OUTPUT, Apply, InputSpec, Layer, Weights
-from featviz.relu import count_relus, find_relu
+from featviz.relu import count_relus, find_relus
 from featviz.trace import Program, Value, evaluate, trace
 
+# Steps that leave nothing below zero where nothing was.
+GATHERING = {"concatenate", "reduce_window_max", "reshape", "transpose", "copy"}
 # The network's encoded input -> its named values; OUTPUT must be among them.
 Forward = Callable[[Weights, jax.Array], Mapping[str, jax.Array]]
 
@@ -36,7 +38,9 @@ def capture(forward: Forward, spec: InputSpec) -> Apply:
     return apply
 
 
-def name_values(forward: Forward, weights: Weights, encoded: jax.Array) -> tuple[Program, dict[str, Value]]:
+def name_values(
+    forward: Forward, weights: Weights, encoded: jax.Array | jax.ShapeDtypeStruct
+) -> tuple[Program, dict[str, Value]]:
     """The network's program and its named values, in forward order, OUTPUT last."""
     program, shapes = trace(forward, weights, encoded)
     outputs = dict(zip(shapes, program.outputs, strict=True))
@@ -44,12 +48,11 @@ def name_values(forward: Forward, weights: Weights, encoded: jax.Array) -> tuple
     named = {name: value for name, value in outputs.items() if name != OUTPUT and _is_layer(value, batch)}
     taken = set(named.values())
     modules = {value: name for name, value in named.items()}
-    for step in program.steps:
-        relu = find_relu(program, step)
-        if relu is None or relu.output in taken or not _is_layer(relu.output, batch):
+    for relu in find_relus(program):
+        if relu.output in taken or not _is_layer(relu.output, batch):
             continue
         taken.add(relu.output)
-        stem = modules.get(relu.input) or _module_path(step.scope)
+        stem = modules.get(relu.input) or _module_path(program.producers[relu.output].scope)
         named[_unused(f"{stem}/relu" if stem else "relu", named)] = relu.output
     order = {value: index for index, step in enumerate(program.steps) for value in step.outputs}
     ordered = dict(sorted(named.items(), key=lambda item: order.get(item[1], -1)))
@@ -62,7 +65,10 @@ def describe_layers(forward: Forward, weights: Weights, spec: InputSpec) -> tupl
     program, named = name_values(forward, weights, encoded)
     del named[OUTPUT]
     parents = _parents(program, named)
-    layers = tuple(Layer(name, tuple(value.aval.shape[1:]), parents[name]) for name, value in named.items())
+    shut = _rectified(program)
+    layers = tuple(
+        Layer(name, tuple(value.aval.shape[1:]), parents[name], value in shut) for name, value in named.items()
+    )
     return layers, count_relus(program)
 
 
@@ -82,6 +88,15 @@ def _unused(name: str, taken: Iterable[str]) -> str:
     while unique in taken:
         unique, number = f"{name}_{number}", number + 1
     return unique
+
+
+def _rectified(program: Program) -> set[Value]:
+    """The outputs of ReLUs, and what only gathers, pools or reshapes them."""
+    shut = {relu.output for relu in find_relus(program)}
+    for step in program.steps:
+        if step.primitive.name in GATHERING and shut.issuperset(step.inputs):
+            shut.update(step.outputs)
+    return shut
 
 
 def _parents(program: Program, named: Mapping[str, Value]) -> dict[str, tuple[str, ...]]:

@@ -35,9 +35,7 @@ def from_linen(
     """
 
     def forward(weights: Weights, encoded: jax.Array) -> dict[str, jax.Array]:
-        output, state = module.apply(
-            weights, encoded, capture_intermediates=True, mutable=["intermediates"], **kwargs
-        )
+        output, state = module.apply(weights, encoded, capture_intermediates=True, mutable=["intermediates"], **kwargs)
         named = _named_outputs(state["intermediates"])
         leaves = jax.tree.leaves(output)
         return {**named, OUTPUT: leaves[0]}

@@ -11,10 +11,11 @@ from featviz.trace import Program, Replacement, Step
 
 
 class Geometry(NamedTuple):
-    """A plain two-dimensional convolution of (n, h, w, c) by (kh, kw, c, c'): its stride and padding."""
+    """A plain two-dimensional convolution of (n, h, w, c) by (kh, kw, c, c'): stride, padding, precision."""
 
     stride: tuple[int, ...]
     padding: tuple[tuple[int, int], ...]
+    precision: Any = None
 
 
 def phased_convolution(program: Program, step: Step) -> Replacement | None:
@@ -37,16 +38,16 @@ def pointwise_convolution(program: Program, step: Step) -> Replacement | None:
         return None
     if step.inputs[1].aval.shape[:2] != (1, 1):
         return None
-    return Replacement(step.inputs, lambda x, kernel: (_product(x, kernel),))
+    return Replacement(step.inputs, lambda x, kernel: (_product(geometry, x, kernel),))
 
 
-def _product(x: jax.Array, kernel: jax.Array) -> jax.Array:
+def _product(geometry: Geometry, x: jax.Array, kernel: jax.Array) -> jax.Array:
     rows = x.reshape(-1, x.shape[-1])
-    return (rows @ kernel[0, 0]).reshape(*x.shape[:-1], kernel.shape[-1])
+    return jnp.matmul(rows, kernel[0, 0], precision=geometry.precision).reshape(*x.shape[:-1], kernel.shape[-1])
 
 
 def _plain(step: Step) -> Geometry | None:
-    """The geometry of a convolution in NHWC by HWIO without groups or dilation, in one dtype; else None."""
+    """The geometry of a convolution in NHWC by HWIO without groups, dilation or cropping, in one float dtype."""
     params = step.params
     if step.primitive.name != "conv_general_dilated" or len(step.inputs[0].aval.shape) != 4:
         return None
@@ -58,14 +59,20 @@ def _plain(step: Step) -> Geometry | None:
         and params["feature_group_count"] == 1
         and params["batch_group_count"] == 1
         and all(d == 1 for d in (*params["lhs_dilation"], *params["rhs_dilation"]))
+        and min(map(min, params["padding"])) >= 0
+        and jnp.issubdtype(step.outputs[0].aval.dtype, jnp.floating)
         and len({step.inputs[0].aval.dtype, step.inputs[1].aval.dtype, step.outputs[0].aval.dtype}) == 1
     )
-    return Geometry(tuple(params["window_strides"]), tuple(map(tuple, params["padding"]))) if plain else None
+    if not plain:
+        return None
+    return Geometry(tuple(params["window_strides"]), tuple(map(tuple, params["padding"])), params["precision"])
 
 
 def _convolve(geometry: Geometry, x: jax.Array, kernel: jax.Array) -> jax.Array:
     numbers = ("NHWC", "HWIO", "NHWC")
-    return lax.conv_general_dilated(x, kernel, geometry.stride, geometry.padding, dimension_numbers=numbers)
+    return lax.conv_general_dilated(
+        x, kernel, geometry.stride, geometry.padding, dimension_numbers=numbers, precision=geometry.precision
+    )
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
@@ -99,7 +106,7 @@ def _input_gradient(geometry: Geometry, shape: tuple[int, ...], kernel: jax.Arra
     split = padded.reshape(taps[0], sh, taps[1], sw, inputs, outputs)[::-1, :, ::-1]
     phased = split.transpose(0, 2, 5, 1, 3, 4).reshape(*taps, outputs, sh * sw * inputs)
     padding = tuple((count - 1, cell - size) for count, cell, size in zip(taps, cells, g.shape[1:3], strict=True))
-    dense = _convolve(Geometry((1, 1), padding), g, phased)
+    dense = _convolve(Geometry((1, 1), padding, geometry.precision), g, phased)
     phases = dense.reshape(-1, *cells, sh, sw, inputs).transpose(0, 1, 3, 2, 4, 5)
     whole = phases.reshape(-1, cells[0] * sh, cells[1] * sw, inputs)
     return whole[:, low_h : low_h + shape[1], low_w : low_w + shape[2]]

@@ -23,6 +23,8 @@ def compared_max_pool(program: Program, step: Step) -> Replacement | None:
         return None
     sizes, strides = params["window_dimensions"], params["window_strides"]
     padding = [tuple(pad) for pad in params["padding"]]
+    if min(map(min, padding), default=0) < 0:
+        return None
 
     def pool(x: jax.Array) -> tuple[jax.Array]:
         # One axis at a time, the last first: 3 + 3 comparisons in place of 9. The first maximum of the first row
@@ -80,7 +82,7 @@ def _backward(
     # The phases of a stride interleave: a stack and a reshape, where padding between elements would crawl.
     shape = list(x.shape)
     shape[axis] = cells * stride
-    empty = jnp.zeros(shape[:axis] + [cells] + shape[axis + 1 :], g.dtype)
+    empty = jnp.zeros([*shape[:axis], cells, *shape[axis + 1 :]], g.dtype)
     stacked = jnp.stack([empty if phase is None else phase for phase in phases], axis=axis + 1)
     total = stacked.reshape(shape)
     return (lax.slice_in_dim(total, padding[0], padding[0] + x.shape[axis], axis=axis),)

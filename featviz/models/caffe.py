@@ -19,9 +19,7 @@ def ceil_max_pool(x: jax.Array, *, window: int = 3, stride: int = 2) -> jax.Arra
     return nn.max_pool(x, (window, window), strides=(stride, stride), padding=padding)
 
 
-def local_response_norm(
-    x: jax.Array, *, size: int = 5, alpha: float = 1e-4, beta: float = 0.75
-) -> jax.Array:
+def local_response_norm(x: jax.Array, *, size: int = 5, alpha: float = 1e-4, beta: float = 0.75) -> jax.Array:
     """Divides each channel by its neighbours' power: x / (1 + alpha/size * sum x^2)^beta.
 
     The sum runs over `size` channels centred on the one normalized (Krizhevsky et al. 2012, with

@@ -97,8 +97,10 @@ class Block(nn.Module):
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         """Units (n, h / stride, w / stride, sum of the branches) from (n, h, w, c)."""
-        outputs = [nn.relu(nn.Conv(units, (side, side), self.stride, name=f"{side}x{side}")(x))
-                   for side, units in self.branches]
+        outputs = [
+            nn.relu(nn.Conv(units, (side, side), self.stride, name=f"{side}x{side}")(x))
+            for side, units in self.branches
+        ]
         return jnp.concatenate(outputs, axis=-1)
 
 

@@ -3,6 +3,7 @@
 Listing the zoo builds nothing: an architecture is imported when its network is loaded.
 """
 
+import dataclasses
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -80,7 +81,7 @@ ENTRIES = (
         description="a small network trained on drawn patterns, built in",
         build=_patterns,
         input=InputSpec(size=(64, 64), mean=(0.5,), std=(0.25,)),
-        parameters=162_735,
+        parameters=162_646,
         licence="Apache-2.0",
         origin="trained by featviz on patterns it draws",
         classes=_patterns_classes,
@@ -147,17 +148,30 @@ def load(name: str, *, weights: str | os.PathLike[str] | None = None) -> Model:
         )
 
     import jax
+
+    from featviz.models.weights import read_weights
+
+    plan = outline(entry.name)
+    # One transfer for the whole tree, not one a tensor.
+    variables = jax.device_put({"params": read_weights(file, plan.weights["params"])})
+    source = {"zoo": entry.name} if weights is None else {"zoo": entry.name, "weights": file.name}
+    return dataclasses.replace(plan, weights=variables, source=source)
+
+
+def outline(name: str) -> Model:
+    """A network of the zoo without weights, for its layers and their shapes: in the weights' place stand shapes.
+
+    >>> outline("googlenet").layer("inception_4c").units
+    512
+    """
+    import jax
     import jax.numpy as jnp
 
     from featviz.adapters.linen import from_linen
-    from featviz.models.weights import read_weights
 
+    entry = find(name)
     module = entry.build()
     image = jax.ShapeDtypeStruct((1, *entry.input.size, entry.input.channels), jnp.float32)
     template = jax.eval_shape(module.init, jax.random.key(0), image)["params"]
-    # One transfer for the whole tree, not one a tensor.
-    variables = jax.device_put({"params": read_weights(file, template)})
-    source = {"zoo": entry.name} if weights is None else {"zoo": entry.name, "weights": file.name}
-    return from_linen(
-        module, variables, input=entry.input, name=entry.name, classes=entry.classes(), source=source
-    )
+    variables = {"params": template}
+    return from_linen(module, variables, input=entry.input, name=entry.name, classes=entry.classes())

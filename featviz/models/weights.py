@@ -16,6 +16,7 @@ import safetensors.numpy
 from flax.traverse_util import flatten_dict, unflatten_dict
 
 from featviz.errors import FeatvizError, nearest
+from featviz.files import write_whole
 
 # How other kinds of file begin that people hand over for weights.
 SIGNATURES = {
@@ -99,24 +100,15 @@ def write_weights(
 
     The file appears whole or not at all: what stood at `path` stays until the new one is on the disk.
 
-    Raises: FeatvizError if the folder is not there or cannot be written.
+    Raises: FeatvizError if the folder is missing, the file cannot be written, or an array has no numbers.
     """
-    file, name = Path(path), _base_name(path)
     # In row-major order: safetensors writes an array's memory as it lies.
     arrays = {key: np.asarray(value, order="C") for key, value in flatten(tree).items()}
-    temporary = file.parent / f".{file.name}.{os.getpid()}.part"
     try:
         data = safetensors.numpy.save(arrays, dict(metadata) if metadata else None)
-        try:
-            with open(temporary, "wb") as stream:
-                stream.write(data)
-                stream.flush()
-                os.fsync(stream.fileno())
-            os.replace(temporary, file)
-        finally:
-            temporary.unlink(missing_ok=True)
-    except (OSError, ValueError, TypeError, safetensors.SafetensorError) as error:
-        raise FeatvizError(f"`path`: `{name}` cannot be written: {_reason(error)}") from error
+    except (KeyError, ValueError, TypeError, safetensors.SafetensorError) as error:
+        raise FeatvizError(f"`tree`: `{_base_name(path)}` cannot be written: {_reason(error)}") from error
+    write_whole(path, data)
 
 
 def _wrong(name: str, what: str) -> FeatvizError:

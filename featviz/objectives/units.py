@@ -124,7 +124,9 @@ class Direction:
     def check(self, shape: tuple[int, ...]) -> None:
         found = np.shape(self.vector)
         if found != (shape[-1],):
-            raise FeatvizError(f"`vector` has shape {found}; {self.layer} has {shape[-1]} units, expected ({shape[-1]},)")
+            raise FeatvizError(
+                f"`vector` has shape {found}; {self.layer} has {shape[-1]} units, expected ({shape[-1]},)"
+            )
 
 
 @overload

@@ -64,7 +64,7 @@ class Roll:
 
     def __call__(self, key: jax.Array, image: jax.Array, progress: jax.Array) -> jax.Array:
         at = jax.random.randint(key, (2,), -self.pixels, self.pixels + 1)
-        return jnp.roll(image, (at[0], at[1]), axis=(0, 1))
+        return jnp.roll(image, at, axis=(0, 1))
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class Affine:
     in degrees, likewise from `degrees`; the shift is uniform within plus or minus `shift` pixels on each axis.
 
     >>> turn = Affine(scales=(1.0,), degrees=(180.0,))
-    >>> turn(jax.random.key(0), jnp.arange(4.0).reshape(2, 2, 1), 0.0)[..., 0].round(3).tolist()
+    >>> turn(jax.random.key(0), jnp.arange(4.0).reshape(2, 2, 1), 0.0)[..., 0].round().tolist()
     [[3.0, 2.0], [1.0, 0.0]]
     """
 

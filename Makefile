@@ -1,0 +1,65 @@
+# Two commands do everything, on a machine with only Python 3.11 or later and make: `make demo`, `make test`.
+
+PYTHON ?= python3
+# Tests at a time: `auto` is one a core.
+JOBS ?= auto
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+# Stamps in the environment: they go when it goes, and a second call installs nothing.
+INSTALLED := $(VENV)/.featviz-installed
+TESTABLE := $(VENV)/.featviz-testable
+
+.PHONY: help demo test lint venv clean distclean
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make demo       draws what 16 units of the built-in network look for, into demo/"
+	@echo "make test       runs the tests, JOBS=$(JOBS) at a time"
+	@echo "make lint       ruff and mypy"
+	@echo "make clean      removes what these have written, but for $(VENV)"
+	@echo "make distclean  removes $(VENV) too"
+	@echo "Another Python: make PYTHON=python3.12 demo"
+
+demo: $(INSTALLED)
+	$(BIN)/featviz render patterns mixed4a:0-15 -o demo
+	@echo "Open demo/sheet.png: sixteen units of the layer mixed4a, each as a picture that excites it."
+	@echo "Beside it, each unit's own PNG, and a JSON file that says how it was made."
+
+test: $(TESTABLE)
+	$(BIN)/python -m pytest -q -n $(JOBS)
+
+lint: $(TESTABLE)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+# The environment with all that tests and linters need.
+venv: $(TESTABLE)
+
+$(INSTALLED): setup.cfg pyproject.toml | $(BIN)/python
+	@echo "Installing featviz into $(VENV); the first time takes a minute or two."
+	@$(PIP) install --editable .
+	@touch $@
+
+$(TESTABLE): setup.cfg pyproject.toml | $(BIN)/python
+	@echo "Installing featviz and its tests' tools into $(VENV); the first time takes a minute or two."
+	@$(PIP) install --editable ".[test]"
+	@touch $@ $(INSTALLED)
+
+$(BIN)/python:
+	@command -v $(PYTHON) > /dev/null || \
+	  { echo "There is no $(PYTHON); featviz needs Python 3.11 or later: make PYTHON=/path/to/python" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "$(PYTHON) is $$($(PYTHON) --version 2>&1); featviz needs 3.11 or later: make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2> /dev/null || \
+	  { echo "$(PYTHON) lacks its venv module; on Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
+
+clean:
+	rm -rf demo build dist featviz.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	find featviz tests experiments benchmarks -name __pycache__ -prune -exec rm -rf {} +
+
+distclean: clean
+	rm -rf $(VENV)

@@ -1,0 +1,83 @@
+"""What several commands share: finding a model, the compilation cache, and what counts as a wrong command."""
+
+import importlib
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from featviz.errors import FeatvizError
+
+if TYPE_CHECKING:
+    from featviz.model import Model
+
+weights_option = click.option(
+    "--weights", type=click.Path(path_type=Path), metavar="FILE", help="A safetensors file of the network's weights."
+)
+
+
+@contextmanager
+def wrong_command() -> Iterator[None]:
+    """Errors within are the command's fault: exit status 2."""
+    try:
+        yield
+    except FeatvizError as error:
+        raise click.UsageError(str(error)) from error
+
+
+def find_model(name: str, weights: Path | None) -> "Model":
+    """A model of the zoo, or what `package.module:function` returns."""
+    if ":" in name:
+        return _call(name, weights)
+    from featviz.models.registry import find, load
+
+    with wrong_command():
+        entry = find(name)
+        if weights is None and entry.bundled is None:
+            load(name)
+    return load(name, weights=weights)
+
+
+def _call(name: str, weights: Path | None) -> "Model":
+    from featviz.model import Model
+
+    module, _, function = name.partition(":")
+    if weights is not None:
+        raise click.UsageError(f"--weights goes with a network of the zoo; {name} brings its own")
+    sys.path.insert(0, os.getcwd())
+    try:
+        made = getattr(importlib.import_module(module), function)
+    except (ImportError, AttributeError) as error:
+        raise click.UsageError(f"`{name}` cannot be imported: {error}; expected package.module:function") from error
+    model = made()
+    if not isinstance(model, Model):
+        raise click.UsageError(f"`{name}` returned a {type(model).__name__}; expected a featviz Model")
+    return model
+
+
+def cache_folder() -> Path:
+    """The user's cache folder of featviz: $FEATVIZ_CACHE, else the system's place for caches."""
+    if "FEATVIZ_CACHE" in os.environ:
+        return Path(os.environ["FEATVIZ_CACHE"])
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData/Local")) / "featviz" / "cache"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches" / "featviz"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "featviz"
+
+
+def keep_compiled() -> None:
+    """Keeps compiled programs in the user's cache folder, so that a second run of a layer starts at once."""
+    import jax
+
+    folder = cache_folder() / "xla"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return
+    jax.config.update("jax_compilation_cache_dir", str(folder))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)

@@ -1,0 +1,144 @@
+"""Convolutions by phases and by matrix products have XLA's own values and gradients."""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax import lax
+
+from featviz.gradients.convolution import phased_convolution, pointwise_convolution
+from featviz.trace import rewrite
+
+RULES = [phased_convolution, pointwise_convolution]
+RNG = np.random.default_rng(0)
+# Kernel, stride, padding, height and width.
+STRIDED = [
+    ((3, 3), (2, 2), "SAME", (8, 7)),
+    ((3, 3), (2, 2), "VALID", (9, 8)),
+    ((7, 7), (2, 2), ((3, 3), (3, 3)), (15, 16)),
+    ((4, 5), (3, 2), ((0, 2), (3, 1)), (11, 6)),
+    ((1, 1), (2, 2), "VALID", (7, 6)),
+    ((2, 2), (3, 4), "SAME", (10, 9)),
+    ((5, 1), (1, 2), "SAME", (6, 7)),
+    ((3, 3), (2, 2), ((4, 0), (0, 5)), (5, 5)),
+]
+POINTWISE = [((1, 1), (1, 1), padding, size) for padding in ("SAME", "VALID") for size in ((5, 7), (1, 1))]
+
+
+def convolution(stride, padding, **options):
+    numbers = ("NHWC", "HWIO", "NHWC")
+    return lambda x, k: lax.conv_general_dilated(x, k, stride, padding, dimension_numbers=numbers, **options)
+
+
+def ruled(function, *args):
+    run = rewrite(jax.make_jaxpr(function)(*args), RULES)
+    return lambda *args: run(*args)[0]
+
+
+def whole(shape, dtype=jnp.float32):
+    """Small whole numbers, whose products and sums are exact in any order."""
+    return jnp.asarray(RNG.integers(-1, 2, shape), dtype)
+
+
+@pytest.mark.parametrize(
+    ("kernel", "stride", "padding", "size", "dtype"),
+    [(*case, jnp.float32) for case in STRIDED + POINTWISE]
+    + [(*case, jnp.bfloat16) for case in (STRIDED[0], STRIDED[3], POINTWISE[0])],
+)
+def test_values_and_gradients_are_those_of_xla(kernel, stride, padding, size, dtype):
+    conv = convolution(stride, padding)
+    args = whole((2, *size, 3), dtype), whole((*kernel, 3, 2), dtype)
+    g = whole(jax.eval_shape(conv, *args).shape, dtype)
+
+    def backwards(f):
+        return jax.jit(lambda g, *args: (f(*args), *jax.vjp(f, *args)[1](g)))(g, *args)
+
+    for ours, xla in zip(backwards(ruled(conv, *args)), backwards(conv), strict=True):
+        assert ours.dtype == xla.dtype == dtype
+        np.testing.assert_array_equal(np.asarray(ours, np.float32), np.asarray(xla, np.float32))
+
+
+class Network(nn.Module):
+    @nn.compact
+    def __call__(self, x):
+        x = nn.relu(nn.Conv(4, (5, 5), strides=2, name="first")(x))
+        x = nn.relu(nn.Conv(6, (1, 1), name="middle")(x))
+        return jnp.sum(jnp.square(nn.Conv(3, (3, 3), strides=2, padding="VALID", name="last")(x)))
+
+
+def test_a_network_under_vmap_over_lanes():
+    lanes = RNG.normal(size=(3, 2, 17, 18, 3)).astype(np.float32)
+    shapes = jax.eval_shape(Network().init, jax.random.key(0), lanes[0])
+    variables = jax.tree.map(lambda leaf: RNG.normal(size=leaf.shape).astype(np.float32), shapes)
+
+    def network(x):
+        return Network().apply(variables, x)
+
+    ours = jax.jit(jax.vmap(jax.grad(ruled(network, lanes[0]))))(lanes)
+    xla = jax.jit(jax.vmap(jax.grad(network)))(lanes)
+    np.testing.assert_allclose(ours, xla, rtol=1e-4, atol=1e-5 * np.abs(xla).max())
+
+
+def gradient_text(conv, x, k):
+    return str(jax.make_jaxpr(jax.grad(lambda x: jnp.sum(conv(x, k))))(x))
+
+
+def test_a_strided_gradient_has_no_dilated_convolution():
+    x, k, conv = jnp.zeros((1, 8, 8, 2)), jnp.zeros((3, 3, 2, 4)), convolution((2, 2), "SAME")
+    assert "lhs_dilation=(2, 2)" in gradient_text(conv, x, k)
+    assert "lhs_dilation=(2, 2)" not in gradient_text(ruled(conv, x, k), x, k)
+
+
+def test_a_pointwise_convolution_is_a_matrix_product():
+    x, k, conv = jnp.zeros((1, 8, 8, 2)), jnp.zeros((1, 1, 2, 4)), convolution((1, 1), "SAME")
+    assert "conv_general_dilated" in gradient_text(conv, x, k)
+    text = gradient_text(ruled(conv, x, k), x, k)
+    assert "dot_general" in text
+    assert "conv_general_dilated" not in text
+
+
+@pytest.mark.parametrize(("side", "stride"), [(3, 2), (1, 1)])
+def test_the_precision_asked_for_is_kept(side, stride):
+    x, k = jnp.zeros((1, 8, 8, 2)), jnp.zeros((side, side, 2, 4))
+    conv = convolution((stride, stride), "SAME", precision="highest")
+    text = gradient_text(ruled(conv, x, k), x, k)
+    assert "Precision.HIGHEST" in text
+    assert "precision=None" not in text
+
+
+# What the rules leave alone: the convolution, and the shapes of image and kernel.
+DECLINED = {
+    "a dense one of stride 1": (convolution((1, 1), "SAME"), (2, 6, 6, 2), (3, 3, 2, 2)),
+    "padded pointwise": (convolution((1, 1), ((1, 1), (1, 1))), (2, 6, 6, 2), (1, 1, 2, 2)),
+    "a dilated kernel": (convolution((2, 2), "SAME", rhs_dilation=(2, 2)), (2, 9, 9, 2), (3, 3, 2, 2)),
+    "a dilated image": (convolution((2, 2), ((0, 0), (0, 0)), lhs_dilation=(2, 2)), (2, 6, 6, 2), (3, 3, 2, 2)),
+    "groups": (convolution((2, 2), "SAME", feature_group_count=2), (2, 6, 6, 4), (3, 3, 2, 4)),
+    "batch groups": (convolution((2, 2), "SAME", batch_group_count=2), (2, 6, 6, 2), (3, 3, 2, 4)),
+    "cropping": (convolution((2, 2), ((-1, 0), (0, -2))), (2, 9, 9, 2), (3, 3, 2, 2)),
+    "channels first": (lambda x, k: lax.conv(x, k, (2, 2), "SAME"), (2, 2, 6, 6), (2, 2, 3, 3)),
+    "one dimension": (
+        lambda x, k: lax.conv_general_dilated(x, k, (2,), "SAME", dimension_numbers=("NHC", "HIO", "NHC")),
+        (2, 6, 2),
+        (3, 2, 2),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", DECLINED)
+def test_what_the_rules_decline_runs_as_it_is(name):
+    conv, *shapes = DECLINED[name]
+    args = [whole(shape) for shape in shapes]
+    again = ruled(conv, *args)
+    assert str(jax.make_jaxpr(again)(*args)) == str(jax.make_jaxpr(conv)(*args))
+    np.testing.assert_array_equal(again(*args), conv(*args))
+
+
+def test_integer_and_mixed_convolutions_run_as_they_are():
+    x, k = whole((1, 6, 6, 2), jnp.int32), whole((3, 3, 2, 2), jnp.int32)
+    conv = convolution((2, 2), "SAME")
+    np.testing.assert_array_equal(ruled(conv, x, k)(x, k), conv(x, k))
+    assert str(jax.make_jaxpr(ruled(conv, x, k))(x, k)) == str(jax.make_jaxpr(conv)(x, k))
+    wide = convolution((2, 2), "SAME", preferred_element_type=jnp.float32)
+    halves = x.astype(jnp.bfloat16), k.astype(jnp.bfloat16)
+    assert ruled(wide, *halves)(*halves).dtype == jnp.float32

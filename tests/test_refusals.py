@@ -1,0 +1,93 @@
+"""What render refuses, in one line and before any work."""
+
+import re
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from tiny import Fixed, Tiny, Valid, build
+
+from featviz.errors import FeatvizError
+from featviz.objectives import channel, direction, logit, neuron
+from featviz.recipes import RECIPES, Recipe
+from featviz.rendering import render_each
+
+SMALL = {"size": 16, "steps": 4, "progress": False}
+
+
+@pytest.fixture(scope="module")
+def tiny():
+    return build()
+
+
+@pytest.fixture(scope="module")
+def other_weights():
+    return Tiny().init(jax.random.key(9), jnp.zeros((1, 16, 16, 3)))
+
+
+def refusal(model, objectives, **options):
+    """The one line with which a call is refused, before any work."""
+    with pytest.raises(FeatvizError) as caught:
+        render_each(model, objectives if isinstance(objectives, list) else [objectives], **{**SMALL, **options})
+    text = str(caught.value)
+    assert text.isprintable() and len(text) < 400
+    return text
+
+
+@pytest.mark.parametrize(
+    ("objective", "options", "pattern"),
+    [
+        (channel("conv3", 0), {}, r"tiny has no layer `conv3`; did you mean `conv[12]`\?"),
+        (channel("Conv1", 0), {}, r"tiny has no layer `Conv1`; did you mean `conv1`\?"),
+        (channel("zzz", 0), {}, r"tiny has no layer `zzz`; expected one of `conv1`, .*"),
+        (channel("conv1", 80), {}, r"`unit` 80 is out of range; conv1 has 80 units, 0 to 79"),
+        ([logit(0), logit(80)], {}, r"`unit` 80 is out of range; the output has 80 units, 0 to 79"),
+        (neuron("conv1", 0, position=(8, 0)), {}, r"`position` 8x0 is outside conv1, which is 8x8 .*"),
+        (direction("conv2", np.ones(3)), {}, r"`vector` has shape \(3,\); conv2 has 8 units, expected \(8,\)"),
+        (logit(0), {"steps": 0}, r"`steps` is 0; expected a whole number from 1 to 1000000"),
+        (logit(0), {"steps": 2.0}, r"`steps` is 2\.0; expected a whole number .*"),
+        (logit(0), {"steps": True}, r"`steps` is True; expected a whole number .*"),
+        (logit(0), {"seed": -1}, r"`seed` is -1; expected a whole number from 0 to 4294967295"),
+        (logit(0), {"seed": 2**32}, r"`seed` is 4294967296; expected a whole number .*"),
+        (logit(0), {"lanes": 1}, r"`lanes` is 1; expected a whole number from 2 to .*"),
+        (logit(0), {"size": 7}, r"`size` is 7; expected a whole number from 8 to 4096"),
+        (logit(0), {"size": (16, 5000)}, r"`size` is 5000; expected .*"),
+        (logit(0), {"size": (16, 16, 3)}, r"`size` is \(16, 16, 3\); expected a number of pixels or \(height, width\)"),
+        (logit(0), {"size": 12.5}, r"`size` is 12\.5; expected .*"),
+        (logit(0), {"size": "128"}, r"`size` is '128'; expected .*"),
+        (
+            logit(0),
+            {"start": np.zeros((16, 16, 1))},
+            r"`start` has shape \(16, 16, 1\); expected \(height, width, 3\) .*",
+        ),
+        (logit(0), {"start": np.zeros((8, 9, 3))}, r"`start` is 8x9 pixels; expected 16x16"),
+        (logit(0), {"start": np.full((16, 16, 3), 200.0)}, r"`start` is float64 from 200\.0 to 200\.0; expected .*"),
+        (logit(0), {"start": np.full((16, 16, 3), np.nan)}, r"`start` is float64 from nan to nan; expected .*"),
+        (logit(0), {"start": np.zeros((16, 16, 3), np.uint8)}, r"`start` is uint8 from 0 to 0; expected floats .*"),
+        (logit(0), {"recipe": Recipe(optimizer=lambda: optax.sgd(1.0))}, r".* has no canonical form; expected .*"),
+    ],
+)
+def test_nonsense_is_refused_before_any_work(tiny, objective, options, pattern):
+    assert re.fullmatch(pattern, refusal(tiny, objective, **options))
+
+
+@pytest.mark.parametrize(("module", "layer"), [(Fixed(), "fc"), (Valid(), "conv")])
+def test_a_size_that_the_network_cannot_take_is_refused(module, layer):
+    model = build(module)
+    assert refusal(model, channel(layer, 0), size=8).startswith("tiny cannot run on pictures of `size` 8x8: ")
+
+
+def test_transforms_that_leave_a_size_that_the_network_cannot_take_are_refused():
+    # lucid pads 16 pixels to 40 and crops them to 28.
+    line = refusal(build(Fixed()), channel("fc", 0), recipe=RECIPES["lucid"])
+    assert line.startswith("tiny cannot run on pictures of `size` 28x28: ")
+
+
+def test_weights_of_another_network_are_refused(tiny, other_weights):
+    narrow = jax.tree.map(lambda leaf: leaf[..., :1], other_weights)
+    assert "`weights` has ['params']['conv1']['bias'] as ((1,), " in refusal(tiny, logit(0), weights=narrow)
+    halves = jax.tree.map(lambda leaf: leaf.astype(jnp.float16), other_weights)
+    assert "float16" in refusal(tiny, logit(0), weights=halves)
+    assert "as None; expected ((80,), " in refusal(tiny, logit(0), weights={"params": {}})
