@@ -25,8 +25,9 @@ import jax.numpy as jnp
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "experiments"))
 
-import featviz as fv
 from data import network
+
+import featviz as fv
 from featviz import ascent, recipes
 from featviz.lanes import lane_key
 from featviz.objectives import stack

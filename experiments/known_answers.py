@@ -20,6 +20,8 @@ import featviz as fv
 from featviz.model import OUTPUT
 from featviz.sheets import save_sheet
 
+# Cycles a 64-pixel image below which lighting, not pattern, has its power.
+LOWEST = 2.0
 SECOND = Path(__file__).resolve().parents[1] / "tests" / "data" / "patterns_seed1.safetensors"
 
 
@@ -37,14 +39,15 @@ def recognized(pictures: list[fv.Picture], judge: fv.Model) -> np.ndarray:
 def spectral_peak(picture: fv.Picture) -> tuple[float, float]:
     """(cycles a 64-pixel image, degrees of the wave's direction from the x axis) of the strongest frequency.
 
-    A vertical grating's wave runs along x: 0 degrees.
+    A vertical grating's wave runs along x: 0 degrees. Frequencies below 2 cycles are light and shade, which every class has.
     """
     grey = picture.pixels.mean(-1)
     window = np.outer(np.hanning(grey.shape[0]), np.hanning(grey.shape[1]))
     power = np.abs(np.fft.fft2((grey - grey.mean()) * window)) ** 2
-    row, column = np.unravel_index(power.argmax(), power.shape)
-    fy, fx = np.fft.fftfreq(grey.shape[0])[row], np.fft.fftfreq(grey.shape[1])[column]
-    return float(64 * np.hypot(fx, fy)), float(np.degrees(np.arctan2(fy, fx)) % 180)
+    fy, fx = np.meshgrid(np.fft.fftfreq(grey.shape[0]), np.fft.fftfreq(grey.shape[1]), indexing="ij")
+    cycles = 64 * np.hypot(fx, fy)
+    at = np.unravel_index(np.where(cycles >= LOWEST, power, 0).argmax(), power.shape)
+    return float(cycles[at]), float(np.degrees(np.arctan2(fy[at], fx[at])) % 180)
 
 
 def main() -> None:

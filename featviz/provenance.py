@@ -82,22 +82,27 @@ def target(objective: Objective) -> str | None:
     """The objective as the command line writes it (`inception_4c:103`), or None if it cannot.
 
     >>> from featviz.objectives import channel, neuron
-    >>> target(neuron("conv1", 3, position=(1, 2))), target(2.0 * channel("conv1", 3))
-    ('conv1:3@1x2', None)
+    >>> target(neuron("conv1", 3, position=(1, 2))), target(-channel("conv1", 3)), target(2.0 * channel("conv1", 3))
+    ('conv1:3@1x2', 'conv1:-3', None)
     """
-    if len(objective.terms) != 1 or float(objective.weights[0]) != 1.0:
+    if len(objective.terms) != 1:
         return None
-    term = objective.terms[0]
-    return term.label if isinstance(term, Channel | Neuron | Logit | MeanSquare) else None
+    term, weight = objective.terms[0], float(objective.weights[0])
+    if weight == 1.0 and isinstance(term, Channel | Neuron | Logit | MeanSquare):
+        return term.label
+    if weight == -1.0 and isinstance(term, Channel | Neuron | Logit):
+        layer, _, unit = term.label.rpartition(":")
+        return f"{layer}:-{unit}"
+    return None
 
 
 def file_stem(objective: Objective) -> str:
     """A file name for an objective, without extension: its label with only safe characters.
 
     >>> from featviz.objectives import channel
-    >>> file_stem(channel("mixed/3x3", 7))
-    'mixed-3x3-7'
+    >>> file_stem(channel("mixed/3x3", 7)), file_stem(-channel("mixed/3x3", 7))
+    ('mixed-3x3-7', 'mixed-3x3-7-negative')
     """
     safe = "".join(c if c.isascii() and (c.isalnum() or c in "._@^") else "-" for c in objective.label)
-    stem = safe.strip("-.") or "picture"
+    stem = (safe.strip("-.") or "picture") + ("-negative" if objective.label.startswith("-") else "")
     return stem if len(stem) <= 80 else f"{stem[:64]}-{objective.hash[:12]}"

@@ -32,9 +32,12 @@ class Recipe:
     citation: str = ""
 
 
+# Fourier decay above the published 1 lets colours and large shapes saturate within few steps; transforms that
+# fade away give back the finest detail. Both raised the clean score on every layer tried, and the look with it.
 default = Recipe(
-    transforms=(Affine(scales=(0.9, 1.1), degrees=(-10.0, 10.0), shift=8.0, uniform=True),),
-    steps=128,
+    parameterization=Fourier(decay=1.25),
+    transforms=(Affine(scales=(0.9, 1.1), degrees=(-10.0, 10.0), shift=8.0, uniform=True, end=0.0),),
+    steps=192,
     citation="featviz; after Olah, Mordvintsev and Schubert 2017",
 )
 

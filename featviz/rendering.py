@@ -78,8 +78,9 @@ def render_each(
     weights = check_weights(model, weights)
     recipe = recipe if convergence is None else replace(recipe, convergence=convergence)
     shape = (1, height, width, model.input.channels)
-    check_objectives(model, objectives, shape)
-    check_objectives(model, objectives, view_shape(recipe, shape))
+    looked_at = [*objectives, *([] if recipe.penalty is None else [recipe.penalty])]
+    check_objectives(model, looked_at, shape)
+    check_objectives(model, looked_at, view_shape(recipe, shape))
     few, chunk = device_defaults()
     count = check_count("lanes", few if lanes is None else lanes, 2, 65_536)
     routine = Routine(

@@ -200,3 +200,12 @@ def test_equal_transforms_of_a_chain_draw_differently():
     once, twice = run(Noise(0.1)) - IMAGE, run(compose((Noise(0.1), Noise(0.1)))) - IMAGE
     assert not np.allclose(twice, 2 * once, atol=1e-3)
     assert np.array_equal(run(compose(())), IMAGE)
+
+
+def test_scale_and_angle_fade_away_towards_the_end():
+    image = jax.random.uniform(jax.random.key(0), (9, 9, 3))
+    turn = Affine(scales=(1.3,), degrees=(30.0,), end=0.0)
+    half = Affine(scales=(1.15,), degrees=(15.0,))
+    key = jax.random.key(1)
+    np.testing.assert_allclose(turn(key, image, jnp.float32(1.0)), image, atol=1e-6)
+    np.testing.assert_allclose(turn(key, image, jnp.float32(0.5)), half(key, image, jnp.float32(0.0)), atol=1e-5)

@@ -15,9 +15,7 @@ def layers(model: str, weights: Path | None, everything: bool) -> None:
     """The layers of MODEL: names to pass on, shapes at the training size, units, and the ReLUs found."""
     from featviz.models.registry import find, outline
 
-    if ":" in model:
-        network = find_model(model, weights)
-    elif weights is not None:
+    if ":" in model or weights is not None:
         network = find_model(model, weights)
     else:
         with wrong_command():

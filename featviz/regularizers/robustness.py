@@ -73,6 +73,8 @@ class Affine:
 
     The scale is one of `scales` (above 1 magnifies), or uniform between the two where `uniform`; the angle,
     in degrees, likewise from `degrees`; the shift is uniform within plus or minus `shift` pixels on each axis.
+    Scale and angle shrink linearly towards none, to `end` of what was drawn when the optimization ends: resampling
+    blurs the finest detail, which a picture can so get back.
 
     >>> turn = Affine(scales=(1.0,), degrees=(180.0,))
     >>> turn(jax.random.key(0), jnp.arange(4.0).reshape(2, 2, 1), 0.0)[..., 0].round().tolist()
@@ -83,11 +85,13 @@ class Affine:
     degrees: tuple[float, ...] = (0.0,)
     shift: float = 0.0
     uniform: bool = False
+    end: float = 1.0
 
     def __call__(self, key: jax.Array, image: jax.Array, progress: jax.Array) -> jax.Array:
         scale_key, angle_key, shift_key = jax.random.split(key, 3)
-        scale = self._draw(scale_key, self.scales)
-        angle = self._draw(angle_key, self.degrees) * np.float32(np.pi / 180)
+        left = 1.0 - (1.0 - self.end) * jnp.asarray(progress, jnp.float32)
+        scale = 1.0 + left * (self._draw(scale_key, self.scales) - 1.0)
+        angle = left * self._draw(angle_key, self.degrees) * np.float32(np.pi / 180)
         cosine, sine = jnp.cos(angle), jnp.sin(angle)
         matrix = jnp.stack([jnp.stack([cosine, -sine]), jnp.stack([sine, cosine])]) / scale
         shift = jax.random.uniform(shift_key, (2,), jnp.float32, -self.shift, self.shift)
