@@ -7,11 +7,16 @@ recipe at 128 px, and compares the unit's mean activation on its picture, in a c
 800 photographs (centre crops of the same size). Prints a table, names every unit below the bar, and leaves the pictures
 and contact sheets in the folder.
 
-Hardware: two CPU cores. Time: about 12 minutes. Expected, of the units that fire on any photograph: all at least
-3 times the best photograph, 97 % at least 4 times, median near 10.
+Hardware: two CPU cores. Time: about 9 minutes. Expected, of the units that fire on any photograph (all 120 do): lowest
+1.9 times the best photograph, 94 % at least 3 times, 90 % at least 4 times, median 8.5; no grey picture.
+
+The aim was 3 times for all and 4 times for 97 %. The twelve units below 4 detect fine texture or colour, ten in the
+two lowest layers drawn. `--ceiling` shows how much room there is: without any transform, where a picture need please
+nothing but the unit, inception_3a:44 reaches 2.3 times, fire2:34 3.0, inception_3a:19 3.1 and inception_3a:4 3.6.
 """
 
 import argparse
+import dataclasses
 import time
 from pathlib import Path
 
@@ -20,6 +25,8 @@ import numpy as np
 from data import network, photo_crops
 
 import featviz as fv
+from featviz.images import Fourier
+from featviz.optimizers import Adam
 from featviz.sheets import save_sheet
 
 GOOGLENET = [f"inception_{name}" for name in ("3a", "3b", "4a", "4b", "4c", "4d", "4e", "5a", "5b")]
@@ -65,6 +72,26 @@ def run(model: fv.Model, layers: list[str], each: int, size: int, out: Path) -> 
     return rows
 
 
+def ceilings(model: fv.Model, layer: str, units: list[int], size: int) -> list[float]:
+    """What units reach when a picture need not survive any transform."""
+    bare = dataclasses.replace(
+        fv.recipes.default, transforms=(), parameterization=Fourier(decay=1.0), optimizer=Adam(0.1)
+    )
+    return [p.score for p in fv.render(model, fv.channel(layer, units), recipe=bare, size=size, steps=512)]
+
+
+def print_ceilings(model: fv.Model, rows: list[tuple[str, float, float, float]], size: int) -> None:
+    """The ceilings of one network's units whose pictures stay below 4 times the best photograph."""
+    below: dict[str, dict[int, float]] = {}
+    for name, score, photo, _ in rows:
+        layer, _, unit = name.removeprefix(f"{model.name} ").rpartition(":")
+        if name.startswith(f"{model.name} ") and photo > 0 and score < 4 * photo:
+            below.setdefault(layer, {})[int(unit)] = photo
+    for layer, photos in below.items():
+        for (unit, photo), score in zip(photos.items(), ceilings(model, layer, list(photos), size), strict=True):
+            print(f"ceiling of {model.name} {layer}:{unit}: {score / photo:.2f} times the best photograph")
+
+
 def report(rows: list[tuple[str, float, float, float]]) -> None:
     print(f"\n{'unit':34} {'picture':>9} {'photo':>9} {'ratio':>7} {'sd':>5}")
     for name, score, photo, sd in rows:
@@ -89,16 +116,22 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=128)
     parser.add_argument("--googlenet", type=int, default=10, help="units of each of the nine blocks")
     parser.add_argument("--squeezenet", type=int, default=5, help="units of each of six fire modules")
+    parser.add_argument("--ceiling", action="store_true", help="what the units below 4 times reach without transforms")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     rows = []
+    models = []
     for name, file, layers, each in (
         ("googlenet", "googlenet", GOOGLENET, options.googlenet),
         ("squeezenet1_1", "squeezenet_v1_1", SQUEEZENET, options.squeezenet),
     ):
         model = fv.load(name, weights=network(file))
         rows += run(model, layers, each, options.size, options.out)
+        models.append(model)
     report(rows)
+    if options.ceiling:
+        for model in models:
+            print_ceilings(model, rows, options.size)
 
 
 if __name__ == "__main__":

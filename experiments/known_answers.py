@@ -39,7 +39,7 @@ def recognized(pictures: list[fv.Picture], judge: fv.Model) -> np.ndarray:
 def spectral_peak(picture: fv.Picture) -> tuple[float, float]:
     """(cycles a 64-pixel image, degrees of the wave's direction from the x axis) of the strongest frequency.
 
-    A vertical grating's wave runs along x: 0 degrees. Frequencies below 2 cycles are light and shade, which every class has.
+    A vertical grating's wave runs along x: 0 degrees. Below 2 cycles there is light and shade, in every class.
     """
     grey = picture.pixels.mean(-1)
     window = np.outer(np.hanning(grey.shape[0]), np.hanning(grey.shape[1]))
