@@ -1,7 +1,7 @@
 """What a network is here: a function from weights and images to named activations."""
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -59,11 +59,6 @@ class InputSpec:
         if self.bgr:
             images = images[..., ::-1]
         return (images * self.scale - self._row(self.mean, images)) / self._row(self.std, images)
-
-    def decode(self, encoded: jax.Array) -> jax.Array:
-        """The inverse of `encode`."""
-        images = (encoded * self._row(self.std, encoded) + self._row(self.mean, encoded)) / self.scale
-        return images[..., ::-1] if self.bgr else images
 
     def _row(self, values: tuple[float, ...], like: jax.Array) -> jax.Array:
         row = jnp.broadcast_to(jnp.asarray(values, like.dtype), (self.channels,))
@@ -126,11 +121,3 @@ def hash_weights(weights: Weights) -> str:
         total.update(f"{jax.tree_util.keystr(path)} {array.dtype} {array.shape};".encode())
         total.update(np.ascontiguousarray(array).tobytes())
     return total.hexdigest()
-
-
-def layer_shapes(
-    function: Callable[[Weights, jax.Array], Activations], weights: Weights, spec: InputSpec
-) -> dict[str, tuple[int, ...]]:
-    """The shapes of the activations for one image of the training size, without computing any."""
-    image = jax.ShapeDtypeStruct((1, *spec.size, spec.channels), jnp.float32)
-    return {name: value.shape[1:] for name, value in jax.eval_shape(function, weights, image).items()}

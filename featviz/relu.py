@@ -3,9 +3,8 @@
 from typing import NamedTuple
 
 import jax.numpy as jnp
-from jax.extend import core
 
-from featviz.trace import Program, Step, Value, flatten, open_jaxpr, walk
+from featviz.trace import Program, Step, Value, flatten, walk
 
 # `greater than zero` and its mirror image, for telling which side of a select is the closed one.
 ABOVE, BELOW = {"gt", "ge"}, {"lt", "le"}
@@ -51,8 +50,7 @@ def count_relus(program: Program) -> int:
 
 
 def _custom_jvp(program: Program, step: Step) -> Relu | None:
-    jaxpr, consts = open_jaxpr(step.params["call_jaxpr"])
-    inner = flatten(core.ClosedJaxpr(jaxpr, consts))
+    inner = flatten(step.params["call_jaxpr"])
     last = inner.producers.get(inner.outputs[0])
     if len(inner.outputs) != 1 or last is None:
         return None

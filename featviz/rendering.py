@@ -79,8 +79,9 @@ def render_each(
     recipe = recipe if convergence is None else replace(recipe, convergence=convergence)
     shape = (1, height, width, model.input.channels)
     looked_at = [*objectives, *([] if recipe.penalty is None else [recipe.penalty])]
-    check_objectives(model, looked_at, shape)
-    check_objectives(model, looked_at, view_shape(recipe, shape))
+    # Each check traces the network, so views of the picture's own shape, as most are, are not checked again.
+    for seen in dict.fromkeys((shape, view_shape(recipe, shape))):
+        check_objectives(model, looked_at, seen)
     few, chunk = device_defaults()
     count = check_count("lanes", few if lanes is None else lanes, 2, 65_536)
     routine = Routine(

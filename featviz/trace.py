@@ -86,11 +86,12 @@ def trace(function: Callable[..., Any], *args: Any) -> tuple[Program, Any]:
     return flatten(closed), shape
 
 
-def flatten(closed: core.ClosedJaxpr) -> Program:
+def flatten(closed: core.ClosedJaxpr | core.Jaxpr) -> Program:
     """A jaxpr as a Program, with calls inlined and constants known."""
-    inputs = tuple(Value(var.aval) for var in closed.jaxpr.invars)
+    jaxpr, consts = open_jaxpr(closed)
+    inputs = tuple(Value(var.aval) for var in jaxpr.invars)
     steps: list[Step] = []
-    outputs = _inline(closed.jaxpr, closed.consts, inputs, "", steps)
+    outputs = _inline(jaxpr, consts, inputs, "", steps)
     return Program(inputs, outputs, steps)
 
 
@@ -160,8 +161,7 @@ def evaluate(
 
 def rewrite(closed: Any, rules: Sequence[Rule]) -> Callable[..., list[Any]]:
     """The function of a jaxpr with the rules applied to its steps."""
-    jaxpr, consts = open_jaxpr(closed)
-    program = flatten(core.ClosedJaxpr(jaxpr, consts))
+    program = flatten(closed)
     return lambda *args: evaluate(program, args, program.outputs, rules=rules)
 
 

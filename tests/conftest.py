@@ -4,7 +4,10 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+import jax
+import jax.numpy as jnp
 import pytest
+from tiny import Tiny, build
 
 from featviz.model import Model
 from featviz.models.registry import load
@@ -57,3 +60,14 @@ def squeezenet(network_file: NetworkFile) -> Model:
 @pytest.fixture(scope="session")
 def patterns() -> Model:
     return load("patterns")
+
+
+@pytest.fixture(scope="session")
+def tiny():
+    return build()
+
+
+@pytest.fixture(scope="session")
+def other_weights():
+    """Another checkpoint of `tiny`."""
+    return Tiny().init(jax.random.key(9), jnp.zeros((1, 16, 16, 3)))

@@ -3,11 +3,10 @@
 from dataclasses import replace
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from tiny import Tiny, build
+from tiny import SMALL
 
 import featviz.rendering
 from featviz.ascent import Convergence
@@ -17,18 +16,6 @@ from featviz.objectives import channel, deepdream, direction, neuron
 from featviz.optimizers import Custom
 from featviz.recipes import RECIPES, default
 from featviz.version import __version__
-
-SMALL = {"size": 16, "steps": 4, "progress": False}
-
-
-@pytest.fixture(scope="module")
-def tiny():
-    return build()
-
-
-@pytest.fixture(scope="module")
-def other_weights():
-    return Tiny().init(jax.random.key(9), jnp.zeros((1, 16, 16, 3)))
 
 
 def test_provenance_says_where_a_picture_comes_from(tiny):

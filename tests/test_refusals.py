@@ -7,24 +7,12 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from tiny import Fixed, Tiny, Valid, build
+from tiny import SMALL, Fixed, Valid, build
 
 from featviz.errors import FeatvizError
 from featviz.objectives import channel, direction, logit, neuron
 from featviz.recipes import RECIPES, Recipe
 from featviz.rendering import render_each
-
-SMALL = {"size": 16, "steps": 4, "progress": False}
-
-
-@pytest.fixture(scope="module")
-def tiny():
-    return build()
-
-
-@pytest.fixture(scope="module")
-def other_weights():
-    return Tiny().init(jax.random.key(9), jnp.zeros((1, 16, 16, 3)))
 
 
 def refusal(model, objectives, **options):

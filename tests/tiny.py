@@ -7,6 +7,9 @@ import jax.numpy as jnp
 from featviz.adapters.linen import from_linen
 from featviz.model import InputSpec, Model
 
+# Options of a render that takes no time.
+SMALL = {"size": 16, "steps": 4, "progress": False}
+
 
 class Tiny(nn.Module):
     """Two convolutions and a classifier that takes any picture size."""

@@ -26,13 +26,13 @@ def capture(forward: Forward, spec: InputSpec) -> Apply:
     """
 
     def apply(weights: Weights, images: jax.Array, *, layers: Sequence[str] | None = None) -> dict[str, jax.Array]:
-        program, named = name_values(forward, weights, spec.encode(images))
+        encoded = spec.encode(images)
+        program, named = name_values(forward, weights, encoded)
         wanted = [name for name in (named if layers is None else layers) if name != IMAGE]
         for name in wanted:
             if name not in named:
                 raise FeatvizError(f"`layers` names `{name}`, which the network lacks; {nearest(name, named)}")
-        args = jax.tree.leaves((weights, spec.encode(images)))
-        values = evaluate(program, args, [named[name] for name in wanted])
+        values = evaluate(program, jax.tree.leaves((weights, encoded)), [named[name] for name in wanted])
         return {IMAGE: images, **dict(zip(wanted, values, strict=True))}
 
     return apply

@@ -24,10 +24,8 @@ class Commands(click.Group):
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__, prog_name="featviz")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
-@click.pass_context
-def cli(context: click.Context, debug: bool) -> None:
+def cli(debug: bool) -> None:
     """What does this unit of a neural network look for? featviz answers with pictures."""
-    context.obj = {"debug": debug}
 
 
 for command in (models, layers, render):

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from featviz.picture import Picture
 
 
-# A TARGET may begin with a minus sign (`-103` stands behind a colon, but `-o` must still be an option).
 @click.command()
 @click.argument("model")
 @click.argument("targets", metavar="TARGET...", nargs=-1, required=True)
