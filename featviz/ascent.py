@@ -9,20 +9,17 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from featviz.gradients.convolution import phased_convolution, pointwise_convolution
-from featviz.gradients.pooling import compared_max_pool
 from featviz.gradients.redirect import redirected_relu
+from featviz.gradients.rules import rules_for
 from featviz.images import Parameterization, Shape
 from featviz.model import Activations, Apply, Weights
 from featviz.objectives import Objective
 from featviz.optimizers import Constant, Schedule
 from featviz.regularizers import Transform, compose
-from featviz.trace import Rule, evaluate, trace
+from featviz.trace import evaluate, trace
 
 # How a lane stands. Running lanes move; all others are frozen.
 RUNNING, CONVERGED, OUT_OF_STEPS, NOT_FINITE = range(4)
-# Exact gradients that run faster than XLA's own.
-RULES: tuple[Rule, ...] = (compared_max_pool, phased_convolution, pointwise_convolution)
 
 
 @dataclass(frozen=True)
@@ -193,7 +190,7 @@ def _activations(
         return routine.apply(weights, images, layers=layers)
 
     program, shapes = trace(forward, weights, images)
-    rules = list(RULES) + ([] if active is None else [redirected_relu(active)])
+    rules = [*rules_for(jax.default_backend()), *([] if active is None else [redirected_relu(active)])]
     values = evaluate(program, jax.tree.leaves((weights, images)), program.outputs, rules=rules)
     return dict(zip(shapes, values, strict=True))
 

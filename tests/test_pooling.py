@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from jax import lax
 
-from featviz.gradients.pooling import compared_max_pool
+from featviz.gradients.pooling import indexed_max_pool
 from featviz.trace import rewrite, trace
 
 RNG = np.random.default_rng(0)
@@ -31,7 +31,7 @@ def pooling(window, stride, padding):
 
 
 def ruled(function, x):
-    run = rewrite(jax.make_jaxpr(function)(x), [compared_max_pool])
+    run = rewrite(jax.make_jaxpr(function)(x), [indexed_max_pool])
     return lambda x: run(x)[0]
 
 

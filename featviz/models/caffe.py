@@ -3,6 +3,7 @@
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+from jax import lax
 
 
 def ceil_max_pool(x: jax.Array, *, window: int = 3, stride: int = 2) -> jax.Array:
@@ -26,8 +27,7 @@ def local_response_norm(x: jax.Array, *, size: int = 5, alpha: float = 1e-4, bet
     Caffe's division of alpha by size). Any shape; channels last.
     """
     half = size // 2
-    width = x.shape[-1]
-    # Shifted copies, which XLA fuses into one pass, forwards and backwards; a windowed sum is not.
-    square = jnp.pad(jnp.square(x), [(0, 0)] * (x.ndim - 1) + [(half, half)])
-    power = sum(square[..., shift : shift + width] for shift in range(size))
+    window = (1,) * (x.ndim - 1) + (size,)
+    padding = [(0, 0)] * (x.ndim - 1) + [(half, half)]
+    power = lax.reduce_window(jnp.square(x), 0.0, lax.add, window, (1,) * x.ndim, padding)
     return x * (1.0 + (alpha / size) * power) ** -beta

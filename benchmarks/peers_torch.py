@@ -1,0 +1,158 @@
+"""One process of `peers.py`: lucent or horama renders units of GoogLeNet; a line of JSON says how long each part took.
+
+Runs in the peers' environment, without featviz. The systems:
+
+- `lucent`: one `render_vis` a unit, one after the other, as its README shows it; `lucent-batch`: all units as one
+  batch. Each runs the whole network, since it only hooks the layer. `-cut` at the end: the same with the network cut
+  off after the layer by hand, which lucent does not do for its user.
+- `horama-fourier`, `horama-maco`: one call a unit, which is all that horama offers, on the network cut off after the
+  layer.
+
+Seconds: `import_s`, `load_s` (the network), `first_s` (from the call until the second step's forward pass is done),
+`loop_s` (from there until the last picture is there, all units), `step_ms` (of `loop_s`, for one step of one picture).
+"""
+
+import argparse
+import importlib.util
+import json
+import shutil
+import sys
+import time
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+Pictures = list[Any]
+Objective = Callable[[Any], Any]
+
+
+class Clock:
+    """Objectives that note when they are computed, once a step."""
+
+    def __init__(self) -> None:
+        self.times: list[float] = []
+
+    def watch(self, objective: Objective) -> Objective:
+        def watched(seen: Any) -> Any:
+            value = objective(seen)
+            self.times.append(time.perf_counter())
+            return value
+
+        return watched
+
+
+def run_lucent(network: Any, options: argparse.Namespace, clock: Clock) -> Pictures:
+    """lucent's defaults: Fourier image, standard transforms, Adam, upsampled to 224 px where it is smaller.
+
+    Its own preprocessing is torchvision's; with `preprocess=False` ours stands in the same place, after the transforms
+    and before the upsampling.
+    """
+    from lucent.optvis import objectives, param, render, transform
+    from torch_googlenet import preprocess
+
+    def visualize(objective: Objective, count: int) -> Any:
+        return render.render_vis(
+            network,
+            clock.watch(objective),
+            lambda: param.image(options.size or 128, batch=count),
+            transforms=[*transform.standard_transforms, preprocess],
+            preprocess=False,
+            thresholds=(options.steps,),
+            progress=False,
+            show_image=False,
+        )[-1]
+
+    def channel(unit: int, lane: int | None = None) -> Objective:
+        return objectives.channel(options.layer, unit, batch=lane)
+
+    if "batch" in options.system:
+        lanes = [channel(unit, lane) for lane, unit in enumerate(options.units)]
+        return list(visualize(objectives.Objective.sum(lanes), len(lanes)))
+    return [visualize(channel(unit), 1)[0] for unit in options.units]
+
+
+def run_horama(network: Any, options: argparse.Namespace, clock: Clock) -> Pictures:
+    """horama's defaults, unless the size is given: then two views a step that show the whole picture.
+
+    One view fails, as `optimization_step` squeezes the axis of the crops away. It optimizes values in (-2.5, 2.5),
+    which the objective takes back to [0,1] for the network.
+    """
+    import horama
+    import torch
+    from torch_googlenet import preprocess
+
+    render = horama.maco if options.system == "horama-maco" else horama.fourier
+    chosen = {"image_size": options.size, "crops_per_iteration": 2, "box_size": (1.0, 1.0)} if options.size else {}
+    pictures = []
+    for unit in options.units:
+
+        def activation(images: Any, unit: int = unit) -> Any:
+            return network(preprocess(images / 5 + 0.5))[:, unit].mean()
+
+        image, _ = render(clock.watch(activation), total_steps=options.steps, device="cpu", **chosen)
+        pictures.append((image.detach() / 5 + 0.5).permute(1, 2, 0).to(torch.float32).numpy())
+    return pictures
+
+
+def save(pixels: Any, path: Path) -> None:
+    import numpy as np
+    from PIL import Image
+
+    Image.fromarray((np.clip(pixels, 0, 1) * 255).round().astype(np.uint8)).save(path)
+
+
+def main() -> None:
+    started = time.perf_counter()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("system", help="lucent, lucent-batch, the same with -cut, horama-fourier or horama-maco")
+    parser.add_argument("--weights", type=Path, required=True)
+    parser.add_argument("--spectrum", type=Path, help="MACO's mean magnitude, which horama would download.")
+    parser.add_argument("--layer", default="inception_4c")
+    parser.add_argument("--units", type=lambda text: [int(unit) for unit in text.split(",")], required=True)
+    parser.add_argument("--steps", type=int, required=True, help="At least 2.")
+    parser.add_argument("--size", type=int, help="Pixels a side; without it the system's own default.")
+    parser.add_argument("--channels-last", action="store_true")
+    parser.add_argument("--out", type=Path, required=True, help="An existing folder, the working folder too.")
+    options = parser.parse_args()
+    if importlib.util.find_spec("torchvision") is None:
+        sys.path.append(str(Path(__file__).resolve().parent / "shim"))
+    import numpy as np
+    import torch
+
+    if options.system.startswith("lucent"):
+        import lucent.optvis.render  # noqa: F401
+    else:
+        import horama  # noqa: F401
+    from torch_googlenet import load
+
+    imported = time.perf_counter()
+    torch.manual_seed(0)
+    np.random.seed(0)  # noqa: NPY002
+    if options.system == "horama-maco" and options.spectrum:
+        shutil.copyfile(options.spectrum, "spectrum_decorrelated.npy")
+    cut = options.layer if "cut" in options.system or "horama" in options.system else None
+    layout = torch.channels_last if options.channels_last else torch.contiguous_format
+    network = load(options.weights, until=cut, memory_format=layout)
+    loaded, clock = time.perf_counter(), Clock()
+    run = run_lucent if options.system.startswith("lucent") else run_horama
+    pictures = run(network, options, clock)
+    done = time.perf_counter()
+    for unit, pixels in zip(options.units, pictures, strict=True):
+        save(pixels, options.out / f"{options.layer}-{unit}.png")
+    second, lanes = clock.times[1], len(pictures) if "batch" in options.system else 1
+    distribution = "torch-lucent" if options.system.startswith("lucent") else "horama"
+    report = {
+        "import_s": imported - started,
+        "load_s": loaded - imported,
+        "first_s": second - loaded,
+        "loop_s": done - second,
+        "step_ms": 1e3 * (done - second) / (options.steps * len(pictures) - lanes),
+        "versions": {distribution: version(distribution), "torch": torch.__version__, "kornia": version("kornia")},
+        "size": pictures[0].shape[0],
+    }
+    print(json.dumps(report))
+
+
+if __name__ == "__main__":
+    main()

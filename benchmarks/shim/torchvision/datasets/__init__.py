@@ -1,0 +1,1 @@
+"""Only `utils.download_url`."""
