@@ -22,6 +22,7 @@ from statistics import median
 
 import jax
 import jax.numpy as jnp
+from jax.sharding import NamedSharding, PartitionSpec
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "experiments"))
 
@@ -29,9 +30,10 @@ from data import network
 
 import featviz as fv
 from featviz import ascent, recipes
+from featviz.batching import default_chunk, device_mesh
+from featviz.compilation import compiler_options
 from featviz.lanes import lane_key
 from featviz.objectives import stack
-from featviz.rendering import device_defaults
 
 FILES = {"googlenet": "googlenet", "squeezenet1_1": "squeezenet_v1_1"}
 STEPS = 16
@@ -55,29 +57,35 @@ def measure(options: argparse.Namespace, lanes: int) -> dict[str, float]:
     """One lane count, in this process."""
     model, recipe = load(options.network), recipes.default
     shape = (1, options.size, options.size, model.input.channels)
-    _, chunk = device_defaults()
+    chunk, mesh = default_chunk(), device_mesh()
     routine = ascent.Routine(
         apply=model.apply,
         parameterization=recipe.parameterization,
         optimizer=recipe.optimizer,
+        schedule=recipe.schedule,
         transforms=recipe.transforms,
         shape=shape,
         chunk=chunk,
+        dtype=options.dtype,
     )
+    lane, every = (NamedSharding(mesh, spec) for spec in (PartitionSpec(ascent.LANES), PartitionSpec()))
     objectives = fv.channel(options.layer, [unit % model.layer(options.layer).units for unit in range(lanes)])
-    stacked, limit = jax.device_put(stack(objectives)), jnp.int32(1_000_000)
-    state = ascent.start(routine, jnp.stack([lane_key(0, objective) for objective in objectives]), None)
+    stacked = jax.device_put(stack(objectives), lane)
+    weights, limit = jax.device_put((model.weights, jnp.int32(1_000_000)), every)
+    keys = jnp.stack([lane_key(0, objective) for objective in objectives])
+    state = jax.device_put(ascent.start(routine, keys, None), lane)
+    arguments = (weights, stacked, None, limit)
     started = time.perf_counter()
-    lowered = ascent.advance.lower(routine, model.weights, stacked, None, limit, state)
+    lowered = ascent.advance.lower(*arguments, state, routine=routine, mesh=mesh)
     traced = time.perf_counter()
-    compiled = lowered.compile()
+    compiled = lowered.compile(compiler_options=compiler_options(jax.default_backend()))
     built = time.perf_counter()
     cost = compiled.cost_analysis()["flops"]
     rates, products = [], []
     for _ in range(options.repeats + 1):
         began = time.perf_counter()
         for _ in range(STEPS // chunk):
-            state, _ = compiled(model.weights, stacked, None, limit, state)
+            state, _ = compiled(*arguments, state)
         jax.block_until_ready(state.step)
         rates.append(STEPS * lanes / (time.perf_counter() - began))
         products.append(product_rate())
@@ -100,6 +108,7 @@ def main() -> None:
     parser.add_argument("--layer", default="inception_4c")
     parser.add_argument("--size", type=int, default=128)
     parser.add_argument("--lanes", default="2,8,32")
+    parser.add_argument("--dtype", default="float32", choices=["float32", "bfloat16"])
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--one", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -113,7 +122,7 @@ def main() -> None:
           f"{'GFLOP a lane-step':>17} {'share of product':>16} {'peak MiB':>8}")  # fmt: skip
     for lanes in map(int, options.lanes.split(",")):
         words = [sys.executable, __file__, "--one", str(lanes), "--network", options.network, "--layer", options.layer]
-        words += ["--size", str(options.size), "--repeats", str(options.repeats)]
+        words += ["--size", str(options.size), "--repeats", str(options.repeats), "--dtype", options.dtype]
         row = json.loads(subprocess.run(words, check=True, capture_output=True, text=True).stdout.splitlines()[-1])
         print(f"{lanes:5d} {row['rate']:16.1f} {1e3 / row['rate']:14.1f} {row['trace']:8.1f} {row['compile']:9.1f} "
               f"{row['flops'] / 1e9:17.2f} {row['share']:16.0%} {row['memory']:8.0f}")  # fmt: skip

@@ -1,18 +1,19 @@
 """The one loop: lanes of gradient ascent under `vmap`, steps under `lax.scan`, a chunk at a time."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import optax
+from jax.sharding import Mesh, PartitionSpec
 
 from featviz.gradients.redirect import redirected_relu
 from featviz.gradients.rules import rules_for
 from featviz.images import Parameterization, Shape
-from featviz.model import Activations, Apply, Weights
+from featviz.model import IMAGE, Activations, Apply, Weights
 from featviz.objectives import Objective
 from featviz.optimizers import Constant, Schedule
 from featviz.regularizers import Transform, compose
@@ -20,6 +21,8 @@ from featviz.trace import evaluate, trace
 
 # How a lane stands. Running lanes move; all others are frozen.
 RUNNING, CONVERGED, OUT_OF_STEPS, NOT_FINITE = range(4)
+# The axis of a mesh of devices over which lanes are spread.
+LANES = "lanes"
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,7 @@ class Routine:
     redirect_steps: int = 16
     convergence: Convergence | None = None
     chunk: int = 1
+    dtype: str = "float32"
 
 
 class Lane(NamedTuple):
@@ -85,37 +89,65 @@ def start(routine: Routine, keys: jax.Array, images: jax.Array | None) -> Lane:
     return jax.vmap(one, in_axes=(0, None if images is None else 0))(keys, images)
 
 
-@partial(jax.jit, static_argnames="routine", donate_argnames="lanes")
+@partial(jax.jit, static_argnames=("routine", "mesh"), donate_argnames="lanes")
 def advance(
-    routine: Routine,
     weights: Weights,
     objectives: Objective,
     penalty: Objective | None,
     steps: jax.Array,
     lanes: Lane,
+    *,
+    routine: Routine,
+    mesh: Mesh,
 ) -> tuple[Lane, jax.Array]:
     """One chunk of steps of all lanes, and the scores of its steps, (chunk, lanes); nan where frozen.
 
     `objectives` are stacked over lanes; `penalty` is added to each; `steps`, a scalar int32, bounds each lane.
-    The scores are without the penalty.
+    The scores are without the penalty. Each device of the mesh runs its share of the lanes by a program of its
+    own, the same whatever their number.
     """
-    step = jax.vmap(partial(_step, routine, weights, penalty, steps))
-    if routine.chunk == 1:
-        lanes, score = step(objectives, lanes)
-        return lanes, score[None]
-    return jax.lax.scan(lambda lanes, _: step(objectives, lanes), lanes, None, length=routine.chunk)
+
+    def share(
+        weights: Weights, objectives: Objective, penalty: Objective | None, steps: jax.Array, lanes: Lane
+    ) -> tuple[Lane, jax.Array]:
+        step = jax.vmap(partial(_step, routine, weights, penalty, steps))
+        if routine.chunk == 1:
+            lanes, score = step(objectives, lanes)
+            return lanes, score[None]
+        return jax.lax.scan(lambda lanes, _: step(objectives, lanes), lanes, None, length=routine.chunk)
+
+    lane, every = PartitionSpec(LANES), PartitionSpec()
+    run = jax.shard_map(
+        share,
+        mesh=mesh,
+        in_specs=(every, lane, every, every, lane),
+        out_specs=(lane, PartitionSpec(None, LANES)),
+        check_vma=False,  # networks of others need not say what varies over devices
+    )
+    return run(weights, objectives, penalty, steps, lanes)
 
 
-@partial(jax.jit, static_argnames="routine")
-def finish(routine: Routine, weights: Weights, objectives: Objective, lanes: Lane) -> tuple[jax.Array, jax.Array]:
-    """The images, (lanes, n, h, w, c), and the objectives on them without transforms, (lanes,)."""
+@partial(jax.jit, static_argnames=("routine", "mesh"))
+def finish(
+    weights: Weights, objectives: Objective, lanes: Lane, *, routine: Routine, mesh: Mesh
+) -> tuple[jax.Array, jax.Array]:
+    """The images, (lanes, n, h, w, c), and the objectives on them without transforms, in float32, (lanes,)."""
+    exact = replace(routine, dtype="float32")
 
-    def one(objective: Objective, lane: Lane) -> tuple[jax.Array, jax.Array]:
-        image = routine.parameterization.to_image(lane.params, routine.shape)
-        activations = _activations(routine, weights, image, objective.layers, active=None)
+    def one(weights: Weights, objective: Objective, lane: Lane) -> tuple[jax.Array, jax.Array]:
+        image = exact.parameterization.to_image(lane.params, exact.shape)
+        activations = _activations(exact, weights, image, objective.layers, active=None)
         return image, jnp.mean(objective(activations))
 
-    return jax.vmap(one)(objectives, lanes)
+    lane, every = PartitionSpec(LANES), PartitionSpec()
+    run = jax.shard_map(
+        jax.vmap(one, in_axes=(None, 0, 0)),
+        mesh=mesh,
+        in_specs=(every, lane, lane),
+        out_specs=lane,
+        check_vma=False,
+    )
+    return run(weights, objectives, lanes)
 
 
 @jax.jit
@@ -186,13 +218,21 @@ def _activations(
 ) -> Activations:
     """The named activations, with the gradient rules applied; `active` redirects silent ReLUs."""
 
-    def forward(weights: Weights, images: jax.Array) -> dict[str, jax.Array]:
-        return routine.apply(weights, images, layers=layers)
+    def forward(*leaves: jax.Array) -> dict[str, jax.Array]:
+        return routine.apply(*jax.tree.unflatten(structure, leaves), layers=layers)
 
-    program, shapes = trace(forward, weights, images)
+    structure = jax.tree.structure((weights, images))
+    leaves = [_cast(routine, leaf) for leaf in jax.tree.leaves((weights, images))]
+    program, shapes = trace(forward, *leaves)
     rules = [*rules_for(jax.default_backend()), *([] if active is None else [redirected_relu(active)])]
-    values = evaluate(program, jax.tree.leaves((weights, images)), program.outputs, rules=rules)
-    return dict(zip(shapes, values, strict=True))
+    values = evaluate(program, leaves, program.outputs, rules=rules)
+    activations = {name: value.astype(jnp.float32) for name, value in zip(shapes, values, strict=True)}
+    return activations | {IMAGE: images}
+
+
+def _cast(routine: Routine, leaf: jax.Array) -> jax.Array:
+    """A leaf of float32 in the routine's dtype; any other as it is."""
+    return leaf.astype(routine.dtype) if leaf.dtype == jnp.float32 else leaf
 
 
 def _converged(

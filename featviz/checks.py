@@ -24,6 +24,18 @@ def check_count(name: str, value: int, least: int, most: int) -> int:
     return int(value)
 
 
+def check_dtype(dtype: Any) -> str:
+    """The name of the dtype of the network's values."""
+    known = ("float32", "bfloat16")
+    try:
+        name = "float32" if dtype is None else jnp.dtype(dtype).name
+    except TypeError:
+        name = str(dtype)
+    if name not in known:
+        raise FeatvizError(f"`dtype` is {name}; expected {' or '.join(known)}")
+    return name
+
+
 def check_start(start: np.ndarray | Picture | None, model: Model) -> np.ndarray | None:
     """A start image as float32 (height, width, channels) in [0,1]."""
     if start is None:

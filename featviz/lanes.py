@@ -8,8 +8,10 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from featviz import ascent
+from featviz.compilation import compiled
 from featviz.objectives import Objective, stack
 from featviz.picture import Outcome
 
@@ -49,48 +51,76 @@ def run_lanes(
     seed: int,
     start: np.ndarray | None,
     count: int,
+    mesh: Mesh,
     tick: Callable[[int, int], None],
 ) -> Iterator[Ended]:
-    """Runs objectives of one structure, `count` at a time; a lane that ends makes room for the next objective.
+    """Runs objectives of one structure, `count` at a time on each device; a lane that ends makes room for the next.
 
     `tick(lanes, steps)` is told how many lanes ran and how many steps they made together. Every call runs one
-    compiled program of `count` lanes, idle ones frozen, so a picture does not depend on its slot or neighbours.
+    compiled program of `count` lanes a device, idle ones frozen, so a picture does not depend on its slot or
+    neighbours. `weights` lie on all devices of the mesh. The next steps are under way while a picture is taken out.
     """
+    lane, every = (NamedSharding(mesh, spec) for spec in (PartitionSpec(ascent.LANES), PartitionSpec()))
     waiting = deque(range(len(objectives)))
-    slots = [Slot() for _ in range(count)]
-    limit = jnp.int32(steps)
+    slots = [Slot() for _ in range(count * mesh.devices.size)]
+    limit, penalty = jax.device_put((jnp.int32(steps), penalty), every)
     lanes = stacked = None
-    while waiting or any(slot.number is not None for slot in slots):
+    ready: list[Ended] = []
+    while True:
         if lanes is None or (waiting and any(slot.number is None for slot in slots)):
             opened = _fill(slots, waiting)
             # An idle lane repeats the first objective.
             chosen = [objectives[slot.number or 0] for slot in slots]
-            stacked = jax.device_put(stack(chosen))
+            stacked = jax.device_put(stack(chosen), lane)
             keys = jnp.stack([lane_key(seed, objective) for objective in chosen])
-            begun = None if start is None else jnp.broadcast_to(start, (count, 1, *start.shape))
-            fresh = ascent.start(routine, keys, begun)
+            begun = None if start is None else jnp.broadcast_to(start, (len(slots), 1, *start.shape))
+            fresh = jax.device_put(ascent.start(routine, keys, begun), lane)
             if lanes is None:
-                lanes = fresh._replace(
-                    status=jnp.asarray(np.where(opened, ascent.RUNNING, ascent.OUT_OF_STEPS), jnp.int32)
-                )
+                idle = np.where(opened, ascent.RUNNING, ascent.OUT_OF_STEPS).astype(np.int32)
+                lanes = fresh._replace(status=jax.device_put(idle, lane))
             else:
-                lanes = ascent.refill(lanes, fresh, jnp.asarray(opened))
+                lanes = jax.device_put(ascent.refill(lanes, fresh, jax.device_put(opened, lane)), lane)
+        busy = any(slot.number is not None for slot in slots)
         parts = []
-        for _ in range(max(1, WATCH // routine.chunk)):
-            lanes, part = ascent.advance(routine, weights, stacked, penalty, limit, lanes)
-            parts.append(part)
+        if busy:
+            arguments = (weights, stacked, penalty, limit)
+            program = compiled(ascent.advance, *arguments, lanes, routine=routine, mesh=mesh)
+            left = max(steps - slot.steps for slot in slots if slot.number is not None)
+            for _ in range(-(-min(WATCH, left) // routine.chunk)):
+                lanes, part = program(*arguments, lanes)
+                parts.append(part)
+        # Handed out here, while the steps just begun run on.
+        yield from ready
+        if not busy:
+            return
         scores, status, made = np.concatenate(parts), np.asarray(lanes.status), np.asarray(lanes.step)
         tick(*_record(slots, scores, status, made))
-        ended = [at for at, slot in enumerate(slots) if slot.number is not None and status[at] != ascent.RUNNING]
-        if ended:
-            pixels, finals = ascent.finish(routine, weights, stacked, lanes)
-            moved = np.asarray(lanes.moved)
-        for at in ended:
-            number, history = slots[at].number, np.concatenate(slots[at].history)
-            slots[at] = Slot()
-            outcome = _outcome(int(status[at]), bool(moved[at]), history)
-            assert number is not None
-            yield Ended(number, np.asarray(pixels[at, 0]), float(finals[at]), outcome, history)
+        over = [at for at, slot in enumerate(slots) if slot.number is not None and status[at] != ascent.RUNNING]
+        ready = _take_out(routine, weights, stacked, lanes, slots, over, mesh=mesh) if over else []
+
+
+def _take_out(
+    routine: ascent.Routine,
+    weights: Any,
+    stacked: Any,
+    lanes: ascent.Lane,
+    slots: list[Slot],
+    over: list[int],
+    *,
+    mesh: Mesh,
+) -> list[Ended]:
+    """What the lanes that are over leave behind; their slots are empty afterwards."""
+    program = compiled(ascent.finish, weights, stacked, lanes, routine=routine, mesh=mesh)
+    pixels, finals = map(np.asarray, program(weights, stacked, lanes))
+    moved, status = np.asarray(lanes.moved), np.asarray(lanes.status)
+    left = []
+    for at in over:
+        number, history = slots[at].number, np.concatenate(slots[at].history)
+        assert number is not None
+        slots[at] = Slot()
+        outcome = _outcome(int(status[at]), bool(moved[at]), history)
+        left.append(Ended(number, pixels[at, 0], float(finals[at]), outcome, history))
+    return left
 
 
 def lane_key(seed: int, objective: Objective) -> jax.Array:

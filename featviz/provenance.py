@@ -21,7 +21,7 @@ from featviz.version import __version__
 
 
 def describe_run(
-    model: Model, recipe: Recipe, *, weights_sha256: str, size: tuple[int, int], steps: int, seed: int, lanes: int
+    model: Model, recipe: Recipe, *, weights_sha256: str, size: tuple[int, int], steps: int, seed: int, dtype: str
 ) -> dict[str, Any]:
     """What the pictures of one call share: network, recipe, size, steps, seed, versions, machine."""
     device = jax.devices()[0]
@@ -38,8 +38,7 @@ def describe_run(
         "size": list(size),
         "steps": steps,
         "seed": seed,
-        "dtype": "float32",
-        "lanes": lanes,
+        "dtype": dtype,
         "device": {"platform": device.platform, "kind": device.device_kind},
     }
 
@@ -75,6 +74,7 @@ def command(run: Mapping[str, Any], model: Model, objective: Objective, recipe: 
     size = str(height) if height == width else f"{height}x{width}"
     words += ["--recipe", recipe_name, "--size", size, "--steps", str(run["steps"]), "--seed", str(run["seed"])]
     words += ["--converge"] if converge else []
+    words += ["--dtype", run["dtype"]] if run["dtype"] != "float32" else []
     return shlex.join([*words, "-o", file_stem(objective) + ".png"])
 
 

@@ -6,10 +6,12 @@ from typing import Any, overload
 
 import jax
 import numpy as np
+from jax.sharding import NamedSharding, PartitionSpec
 from tqdm import tqdm
 
 from featviz.ascent import Convergence, Routine
-from featviz.checks import Size, check_count, check_objectives, check_size, check_start, check_weights
+from featviz.batching import choose_lanes, default_chunk, device_mesh
+from featviz.checks import Size, check_count, check_dtype, check_objectives, check_size, check_start, check_weights
 from featviz.images import Shape
 from featviz.lanes import run_lanes
 from featviz.model import Model, hash_weights
@@ -54,6 +56,7 @@ def render_each(
     start: np.ndarray | Picture | None = None,
     weights: Any = None,
     lanes: int | None = None,
+    dtype: Any = None,
     convergence: Convergence | None = None,
     progress: bool = True,
 ) -> Iterator[tuple[int, Picture]]:
@@ -65,8 +68,10 @@ def render_each(
       seed: decides everything random; an objective's draws depend on the seed and on its own hash.
       start: an image in [0,1], (height, width, channels), or a Picture, in place of noise.
       weights: another checkpoint of the same network, run by the same compiled program.
-      lanes: optimizations computed side by side, at least 2. Another number may round differently, so it is the same
-        for one unit and for a thousand, and stands in the provenance.
+      lanes: optimizations computed side by side on each device, at least 2. Another number may round differently: a
+        CPU always has two, an accelerator as many as fit. It stands in the provenance.
+      dtype: of the network's values, float32 or bfloat16, which accelerators run faster. Parameters, optimizer and the
+        picture's score are float32 all the same.
       progress: a bar on standard error, when that is a terminal.
     """
     steps = check_count("steps", recipe.steps if steps is None else steps, 1, 1_000_000)
@@ -82,8 +87,8 @@ def render_each(
     # Each check traces the network, so views of the picture's own shape, as most are, are not checked again.
     for seen in dict.fromkeys((shape, view_shape(recipe, shape))):
         check_objectives(model, looked_at, seen)
-    few, chunk = device_defaults()
-    count = check_count("lanes", few if lanes is None else lanes, 2, 65_536)
+    if lanes is not None:
+        check_count("lanes", lanes, 2, 65_536)
     routine = Routine(
         apply=model.apply,
         parameterization=recipe.parameterization,
@@ -94,39 +99,50 @@ def render_each(
         samples=recipe.samples,
         redirect_steps=recipe.redirect_steps,
         convergence=recipe.convergence,
-        chunk=chunk,
+        chunk=default_chunk(),
+        dtype=check_dtype(dtype),
     )
     run = describe_run(
-        model, recipe, weights_sha256=hash_weights(weights), size=(height, width), steps=steps, seed=seed, lanes=count
+        model,
+        recipe,
+        weights_sha256=hash_weights(weights),
+        size=(height, width),
+        steps=steps,
+        seed=seed,
+        dtype=routine.dtype,
     )
     run |= {"start": "an image"} if start is not None else {}
     # A recipe or an objective that cannot be described is refused before any work.
-    repeatable &= count == few
+    repeatable &= lanes is None
     records = [describe_picture(run, model, objective, recipe, repeatable=repeatable) for objective in objectives]
 
     def each() -> Iterator[tuple[int, Picture]]:
         groups: dict[Any, list[int]] = {}
         for number, objective in enumerate(objectives):
             groups.setdefault(jax.tree.structure(objective), []).append(number)
-        placed = jax.device_put(weights)
+        mesh = device_mesh()
+        placed = jax.device_put(weights, NamedSharding(mesh, PartitionSpec()))
         disabled = None if progress else True
         with tqdm(total=steps * len(objectives), unit="step", desc="compiling", disable=disabled) as bar:
 
-            def tick(lanes: int, made: int) -> None:
-                bar.set_description(f"{lanes} lanes", refresh=False)
+            def tick(running: int, made: int) -> None:
+                bar.set_description(f"{running} lanes", refresh=False)
                 bar.update(made)
 
             # One compiled program for all objectives of one structure.
             for numbers in groups.values():
+                alike = [objectives[number] for number in numbers]
+                count = choose_lanes(routine, model, placed, alike, recipe.penalty, mesh=mesh, requested=lanes)
                 for ended in run_lanes(
                     routine,
                     placed,
-                    [objectives[number] for number in numbers],
+                    alike,
                     penalty=recipe.penalty,
                     steps=steps,
                     seed=seed,
                     start=start,
                     count=count,
+                    mesh=mesh,
                     tick=tick,
                 ):
                     number = numbers[ended.number]
@@ -138,7 +154,7 @@ def render_each(
                             score=ended.score,
                             outcome=ended.outcome,
                             history=ended.history,
-                            provenance=records[number],
+                            provenance=records[number] | {"lanes": count},
                         ),
                     )
 
@@ -151,12 +167,3 @@ def view_shape(recipe: Recipe, shape: Shape) -> Shape:
     progress = jax.ShapeDtypeStruct((), np.float32)
     view = jax.eval_shape(compose(recipe.transforms), jax.random.key(0), image, progress)
     return (shape[0], *view.shape)
-
-
-def device_defaults() -> tuple[int, int]:
-    """Lanes side by side, and steps of one compiled call, for this machine's device.
-
-    A CPU is busy with two lanes, and runs loops' bodies slowly (see `ascent.Routine`); an accelerator wants many
-    lanes and few calls.
-    """
-    return (2, 1) if jax.default_backend() == "cpu" else (32, 16)

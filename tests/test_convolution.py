@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from flax import nnx
 from jax import lax
 
 from featviz.gradients.convolution import phased_convolution, pointwise_convolution
@@ -78,6 +79,43 @@ def test_a_network_under_vmap_over_lanes():
     ours = jax.jit(jax.vmap(jax.grad(ruled(network, lanes[0]))))(lanes)
     xla = jax.jit(jax.vmap(jax.grad(network)))(lanes)
     np.testing.assert_allclose(ours, xla, rtol=1e-4, atol=1e-5 * np.abs(xla).max())
+
+
+class Nnx(nnx.Module):
+    """The same network in nnx."""
+
+    def __init__(self, rngs):
+        self.first = nnx.Conv(3, 4, (5, 5), strides=2, rngs=rngs)
+        self.middle = nnx.Conv(4, 6, (1, 1), rngs=rngs)
+        self.last = nnx.Conv(6, 3, (3, 3), strides=2, padding="VALID", rngs=rngs)
+
+    def __call__(self, x):
+        x = nnx.relu(self.middle(nnx.relu(self.first(x))))
+        return jnp.sum(jnp.square(self.last(x)))
+
+
+def test_a_network_of_nnx_by_its_variables():
+    graph, state = nnx.split(Nnx(nnx.Rngs(0)))
+    x = jnp.asarray(RNG.normal(size=(2, 17, 18, 3)), jnp.float32)
+
+    def network(state, x):
+        return nnx.merge(graph, state)(x)
+
+    leaves, structure = jax.tree.flatten(state)
+
+    def flat(x, *leaves):
+        return network(jax.tree.unflatten(structure, leaves), x)
+
+    again = ruled(flat, x, *leaves)
+    text = str(jax.make_jaxpr(jax.grad(again))(x, *leaves))
+    assert "dot_general" in text
+    assert "lhs_dilation=(2, 2)" not in text
+    for ours, xla in zip(
+        jax.jit(jax.grad(again, range(len(leaves) + 1)))(x, *leaves),
+        jax.jit(jax.grad(flat, range(len(leaves) + 1)))(x, *leaves),
+        strict=True,
+    ):
+        np.testing.assert_allclose(ours, xla, rtol=1e-4, atol=1e-5 * np.abs(xla).max())
 
 
 def gradient_text(conv, x, k):

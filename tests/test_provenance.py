@@ -30,7 +30,7 @@ def test_provenance_says_where_a_picture_comes_from(tiny):
     assert (found["name"], found["objective"]) == ("conv1:3", describe(channel("conv1", 3)))
     assert found["objective_sha256"] == channel("conv1", 3).hash
     assert found["device"] == {"platform": "cpu", "kind": "cpu"}
-    assert found["lanes"] == 2
+    assert found["dtype"] == "float32"
 
 
 ZOO = {"zoo": "tiny", "weights": "/home/me/some where/w 1.safetensors"}

@@ -17,6 +17,7 @@ import featviz.lanes
 import featviz.rendering
 from featviz import ascent
 from featviz.ascent import Convergence, Routine
+from featviz.batching import device_mesh
 from featviz.images import Fourier
 from featviz.lanes import lane_key
 from featviz.objectives import channel, deepdream, direction, logit, neuron, stack
@@ -145,7 +146,8 @@ def first_gradient(family, *, lanes, chunk):
     objectives = [FAMILIES[family](unit) for unit in range(8 - lanes, 8)]
     keys = jnp.stack([lane_key(0, objective) for objective in objectives])
     started = ascent.start(routine, keys, None)
-    ended, _ = ascent.advance(routine, MODEL.weights, stack(objectives), None, jnp.int32(1), started)
+    arguments = (MODEL.weights, stack(objectives), None, jnp.int32(1), started)
+    ended, _ = ascent.advance(*arguments, routine=routine, mesh=device_mesh())
     assert ended.step.tolist() == [1] * lanes
     return np.asarray(ended.optimizer.trace[-1])
 
@@ -167,8 +169,8 @@ def test_other_programs_reach_the_same_scores(monkeypatch, lanes, chunk):
     objectives = [FAMILIES["channel"](unit) for unit in range(8)]
     recipe = replace(RECIPE, steps=42)
     expected = [picture.score for picture in draw(objectives, recipe=recipe)]
-    monkeypatch.setattr(featviz.rendering, "device_defaults", lambda: (lanes, chunk))
-    pictures = draw(objectives, recipe=recipe)
+    monkeypatch.setattr(featviz.rendering, "default_chunk", lambda: chunk)
+    pictures = draw(objectives, recipe=recipe, lanes=lanes)
     assert {picture.provenance["lanes"] for picture in pictures} == {lanes}
     assert {len(picture.history) for picture in pictures} == {42}
     ratios = np.array([picture.score for picture in pictures]) / np.array(expected)

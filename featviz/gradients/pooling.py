@@ -52,10 +52,16 @@ def indexed_max_pool(program: Program, step: Step) -> Replacement | None:
     # Axis by axis the last comes first: the first maximum of the first row that holds the maximum is the first in
     # row-major order, so that ties fall as in XLA.
     groups = [axes] if prod(sizes) <= WHOLE else [[axis] for axis in reversed(axes)]
-    windows = [
-        Window(tuple(group), *(tuple(values[a] for a in group) for values in (sizes, strides, padding)))
-        for group in groups
-    ]
+
+    def window(group: list[int]) -> Window:
+        return Window(
+            tuple(group),
+            tuple(sizes[a] for a in group),
+            tuple(strides[a] for a in group),
+            tuple(padding[a] for a in group),
+        )
+
+    windows = [window(group) for group in groups]
 
     def pool(x: jax.Array) -> tuple[jax.Array]:
         for window in windows:
@@ -98,8 +104,7 @@ def _backward(window: Window, residual: tuple[jax.Array, Any], g: jax.Array) -> 
     spans = [shape[axis] + low for axis, (low, _) in zip(window.axes, window.padding, strict=True)]
     cells = [-(-span // stride) for span, stride in zip(spans, window.strides, strict=True)]
     around = [
-        (tap - 1, max(0, count - index.shape[axis]))
-        for axis, tap, count in zip(window.axes, taps, cells, strict=True)
+        (tap - 1, max(0, count - index.shape[axis])) for axis, tap, count in zip(window.axes, taps, cells, strict=True)
     ]
     # 255 is no window's offset: beyond the edge there is no window.
     indices, gradients = _pad(window, index, around, 255), _pad(window, g, around, 0)
@@ -153,9 +158,7 @@ def _spread(window: Window, padded: jax.Array, starts: list[int], cells: list[in
 
 def _numbers(window: Window, shifts: tuple[int, ...], ndim: int) -> np.ndarray:
     """The number of the offset p + s m within a window, for every phase p; 254 where the window does not reach."""
-    offsets = [
-        np.arange(stride) + stride * shift for stride, shift in zip(window.strides, shifts, strict=True)
-    ]
+    offsets = [np.arange(stride) + stride * shift for stride, shift in zip(window.strides, shifts, strict=True)]
     grid = np.meshgrid(*offsets, indexing="ij")
     number = np.zeros(grid[0].shape, np.int64)
     reached = np.ones(grid[0].shape, bool)

@@ -1,0 +1,76 @@
+"""What several benchmarks share: compiled functions, timed in turns; the FLOPs of a traced network."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from math import prod
+from statistics import median
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+import featviz as fv
+from featviz.compilation import compiler_options
+from featviz.trace import Rule, evaluate, trace
+
+Call = Callable[[], Any]
+
+
+def compiled(function: Callable[..., Any], *args: Any, options: Mapping[str, Any] | None = None) -> Any:
+    """The compiled function; with featviz's own compiler options where none are given."""
+    chosen = compiler_options(jax.default_backend()) if options is None else options
+    return jax.jit(function).lower(*args).compile(compiler_options=dict(chosen))
+
+
+def seconds(call: Call) -> float:
+    started = time.perf_counter()
+    jax.block_until_ready(call())
+    return time.perf_counter() - started
+
+
+def in_turns(calls: Sequence[Call], *, repeats: int, least: float = 0.0) -> list[float]:
+    """The median seconds of each call, after one untimed; all in turns, so that what disturbs one disturbs all.
+
+    A turn repeats a call that takes less than `least` seconds until they are over.
+    """
+    counts = []
+    for call in calls:
+        seconds(call)
+        counts.append(max(1, round(least / seconds(call))))
+    times: list[list[float]] = [[] for _ in calls]
+    for _ in range(repeats):
+        for kept, call, count in zip(times, calls, counts, strict=True):
+            kept.append(seconds(lambda call=call, count=count: [call() for _ in range(count)]) / count)
+    return [median(kept) for kept in times]
+
+
+def image_score(model: fv.Model, layer: str, unit: int, *, rules: Sequence[Rule]) -> Callable[..., jax.Array]:
+    """(weights, images) -> the sum over images of the unit's mean activation, with gradient rules applied."""
+
+    def score(weights: Any, images: jax.Array) -> jax.Array:
+        program, shapes = trace(lambda *args: model.apply(*args, layers=[layer]), weights, images)
+        values = evaluate(program, jax.tree.leaves((weights, images)), program.outputs, rules=rules)
+        chosen = dict(zip(shapes, values, strict=True))[layer][..., unit]
+        return jnp.sum(jnp.mean(chosen, axis=tuple(range(1, chosen.ndim))))
+
+    return score
+
+
+def gradient_flops(model: fv.Model, layer: str, shape: tuple[int, ...]) -> float:
+    """FLOPs of a layer's gradient for its images: all products and convolutions up to it, forward and back.
+
+    By shapes, so the same for whatever computes it; nothing else is counted, and no gradient of weights.
+    """
+    images = jax.ShapeDtypeStruct(shape, jnp.float32)
+    program, shapes = trace(lambda *args: model.apply(*args, layers=[layer]), model.weights, images)
+    total = 0
+    # `apply` has left out already what the layer does not need.
+    for step in program.steps:
+        name, outputs = step.primitive.name, prod(step.outputs[0].aval.shape)
+        if name == "conv_general_dilated":
+            kernel, spec = step.inputs[1].aval.shape, step.params["dimension_numbers"].rhs_spec
+            total += 2 * outputs * prod(kernel) // kernel[spec[0]]
+        elif name == "dot_general":
+            ((contracted, _), _) = step.params["dimension_numbers"]
+            total += 2 * outputs * prod(step.inputs[0].aval.shape[axis] for axis in contracted)
+    return 2.0 * total

@@ -1,0 +1,66 @@
+"""Ahead-of-time compilation: the backend's options, one program for one set of shapes, the memory it takes."""
+
+from functools import cache, lru_cache
+from typing import Any
+
+import jax
+import numpy as np
+
+# XLA's CPU backend hands convolutions to YNNPACK, which runs the large ones of image networks at half the speed of
+# XLA's older ones (jax 0.10.2, see benchmarks/gradient.py). An empty list of kinds to hand over turns that off.
+OPTIONS = {"cpu": {"xla_cpu_experimental_ynn_fusion_type": ""}}
+# Compiled programs kept in memory, so that the next call of the same layer and size starts at once.
+KEPT = 16
+
+
+@cache
+def compiler_options(backend: str) -> dict[str, str]:
+    """XLA's options for a backend, as `jax.default_backend()` names it; those that this version knows."""
+    return {name: value for name, value in OPTIONS.get(backend, {}).items() if _known(name, value)}
+
+
+def _known(name: str, value: str) -> bool:
+    trivial = jax.jit(lambda x: x + 1).lower(jax.ShapeDtypeStruct((), np.float32))
+    try:
+        trivial.compile(compiler_options={name: value})
+    except RuntimeError:  # XLA: no such option
+        return False
+    return True
+
+
+def compiled(function: Any, *args: Any, **static: Any) -> Any:
+    """The program of a jitted function for arguments of these shapes, dtypes, structures and shardings.
+
+    `static` are the function's static keyword arguments, hashable. Called with arrays in place of `args`; compiled
+    once however often it is asked for.
+
+    >>> program = compiled(jax.jit(lambda x: 2 * x), np.zeros(3, np.float32))
+    >>> program(np.ones(3, np.float32)).tolist()
+    [2.0, 2.0, 2.0]
+    """
+    leaves, structure = jax.tree.flatten(args)
+    return _compile(function, structure, tuple(map(_abstract, leaves)), tuple(static.items()))
+
+
+@lru_cache(maxsize=KEPT)
+def _compile(function: Any, structure: Any, leaves: tuple[Any, ...], static: tuple[tuple[str, Any], ...]) -> Any:
+    args = jax.tree.unflatten(structure, leaves)
+    return function.lower(*args, **dict(static)).compile(compiler_options=compiler_options(jax.default_backend()))
+
+
+def _abstract(leaf: Any) -> jax.ShapeDtypeStruct:
+    sharding = leaf.sharding if isinstance(leaf, jax.Array | jax.ShapeDtypeStruct) else None
+    return jax.ShapeDtypeStruct(np.shape(leaf), leaf.dtype, sharding=sharding)
+
+
+def memory_of(program: Any) -> int:
+    """Bytes that a compiled program takes on each device: arguments, results and what it needs in between."""
+    analysis = program.memory_analysis()
+    if analysis is None:
+        return 0
+    return (
+        analysis.argument_size_in_bytes
+        + analysis.output_size_in_bytes
+        + analysis.temp_size_in_bytes
+        - analysis.alias_size_in_bytes
+    )
