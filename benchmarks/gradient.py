@@ -3,14 +3,14 @@
     python benchmarks/gradient.py --peers-python PEERS/bin/python [--layer inception_4a] [--size 224] [--batch 8]
 
 GoogLeNet with the same weights everywhere, no gradient of weights. The systems take turns, one step each, in processes
-that stay alive and of which one computes at a time; medians are compared. PEERS is the environment of `peers.py`; without
-`--peers-python`, only JAX is measured. Every way's gradient is first compared with featviz's, in mean absolute value.
+that stay alive and of which one computes at a time; medians are compared. PEERS is the environment of `peers.py`;
+without `--peers-python` only JAX is measured. Every way's gradient is first compared with featviz's, in mean size.
 
 - `featviz`: the rules and compiler options of this backend, the network as featviz has it.
 - `options only`, `rules only`: one without the other. `without RULE`, with `--each-rule`: the rest without that rule.
-- `plain`: JAX by itself, no rules, XLA's default options, the same network, whose local response normalization sums by
-  `lax.reduce_window`. `plain, LRN shifted` sums five shifted slices and `plain, LRN banded` multiplies by a band matrix, the
-  other ways in which people write it.
+- `plain`: JAX by itself, no rules, XLA's default options, the same network, whose local response normalization sums
+  by `lax.reduce_window`. `plain, LRN shifted` sums five shifted slices, `plain, LRN banded` multiplies by a band
+  matrix: the other ways in which people write it.
 - `eager` and `compiled`: PyTorch, see `gradient_torch.py`.
 - `product`: a product of two 2048 x 2048 matrices, the machine's own limit: the fastest of JAX's and PyTorch's.
 
@@ -47,7 +47,8 @@ class Worker:
         self.process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def ask(self, line: str) -> Any:
-        assert self.process.stdin and self.process.stdout
+        assert self.process.stdin
+        assert self.process.stdout
         print(line, file=self.process.stdin, flush=True)
         answer = self.process.stdout.readline()
         return json.loads(answer) if answer else sys.exit(f"no answer to `{line}`")
@@ -123,8 +124,8 @@ def main() -> None:
         print(note)
     shares = workers["jax"].ask("profile")
     if shares:
-        print("outside convolutions and products, of the cores' time: "
-              + f"{shares.pop('elsewhere'):.0%}; " + ", ".join(f"{kind} {share:.0%}" for kind, share in shares.items()))  # fmt: skip
+        parts = ", ".join(f"{kind} {share:.0%}" for kind, share in shares.items())
+        print(f"of the cores' time in featviz's step, outside convolutions and products: {parts}")
     for worker in workers.values():
         worker.close()
 

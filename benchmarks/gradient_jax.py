@@ -1,8 +1,8 @@
 """JAX's side of `gradient.py`: featviz's gradient step and plain JAX's, on request.
 
-Reads a line on stdin, answers with one line of JSON: `list` with the ways that there are and the step's FLOPs, the name of a
-way with the seconds of one step, `value NAME` with the gradient's mean absolute value, `profile` with shares of the
-cores' time in featviz's step.
+Reads a line on stdin, answers with one line of JSON: `list` with the ways that there are and the step's FLOPs, the
+name of a way with the seconds of one step, `value NAME` with the gradient's mean absolute value, `profile` with shares
+of the cores' time in featviz's step.
 """
 
 import argparse
@@ -27,7 +27,7 @@ from featviz.gradients.rules import rules_for
 from featviz.models import googlenet
 from featviz.trace import Rule
 
-# An XLA option, as it stands by itself: no options of ours.
+# XLA as it stands by itself.
 DEFAULT: dict[str, str] = {}
 
 
@@ -60,7 +60,7 @@ class Ways:
         """Each way, and how it normalizes."""
         rules = [f"without {rule.__name__}" for rule in rules_for(jax.default_backend())]
         ways = ["featviz", "options only", "rules only", *(rules if self.options.each_rule else []), "plain"]
-        return {way: "" for way in [*ways, "plain, LRN shifted", "plain, LRN banded"]}
+        return dict.fromkeys([*ways, "plain, LRN shifted", "plain, LRN banded"], "")
 
     def build(self, name: str) -> Callable[[], jax.Array]:
         if name == "product":
@@ -106,7 +106,7 @@ class Ways:
                     spent[event.name.partition(".")[0]] += (
                         event.duration_ns / 1e9 / whole / len(os.sched_getaffinity(0))
                     )
-        return {"elsewhere": spent.total(), **dict(spent.most_common(5))}
+        return {"all": spent.total(), **dict(spent.most_common(5))}
 
 
 def main() -> None:

@@ -1,7 +1,8 @@
 """PyTorch's side of `gradient.py`: the same gradient step, in the same network, in several ways, on request.
 
-Needs torch, safetensors and numpy, not featviz. Reads a line on stdin, answers with one line of JSON: `list` with the ways that
-there are, the name of a way with the seconds of one step, `value NAME` with the gradient's mean absolute value.
+Needs torch, safetensors and numpy, not featviz. Reads a line on stdin, answers with one line of JSON: `list` with the
+ways that there are, the name of a way with the seconds of one step, `value NAME` with the gradient's mean absolute
+value.
 
 A way is `eager` or `compiled` (torch.compile), `contiguous` or `channels_last`, and how local response normalization is
 written: `builtin` is F.local_response_norm, `best` the fastest in this layout of four ways to write it here.
@@ -85,7 +86,7 @@ def fastest_norm(layout: str, shape: tuple[int, ...]) -> str:
         torch.autograd.grad(norm(x).sum(), x)
 
     times: dict[str, list[float]] = {name: [] for name in NORMS}
-    for name, norm in NORMS.items():
+    for norm in NORMS.values():
         torch.testing.assert_close(norm(x).detach(), expected, rtol=1e-4, atol=1e-5)
     for _ in range(4):
         for name, norm in NORMS.items():

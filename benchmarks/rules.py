@@ -2,10 +2,10 @@
 
     python benchmarks/rules.py [--only pool,conv,product,norm] [--repeats 15] [--dtype float32]
 
-Operations of the shapes that they have in GoogLeNet, VGG, ResNet and ConvNeXt, for two images of 128 px and eight of 224 px.
-Each is compiled twice with the same options, plain and with the one rule; the two run in turns, and medians are
-compared. Both return the output and the gradient of the input for a given gradient of the output. Rules that
-are off on this backend are measured as well, and marked; a rule that is on and gains less than 1.05 is named at the end.
+Operations of the shapes that they have in GoogLeNet, VGG, ResNet and ConvNeXt, for two images of 128 px and eight of
+224 px. Each is compiled twice with the same options, plain and with the one rule; the two run in turns, and medians are
+compared. Both return the output and the gradient of the input for a given gradient of the output. Rules that are off
+on this backend are measured as well, and marked; where a rule that is on gains less than 1.05, the last lines say so.
 """
 
 import argparse
@@ -14,7 +14,6 @@ from datetime import date
 
 import flax.linen as nn
 import jax
-import jax.numpy as jnp
 from timing import compiled, in_turns
 
 from featviz.gradients.convolution import phased_convolution, pointwise_convolution
@@ -122,7 +121,7 @@ def main() -> None:
             print(f"{name:14} {text:>20} {1e3 * plain:9.3f} {1e3 * ruled:9.3f} {gain:6.2f}  {label}", flush=True)
             if rule in on and gain < WORTH:
                 poor.append(f"{rule.__name__}, {name} of {text}: {gain:.2f}")
-    print(f"\non, but gains less than {WORTH}: " + ("; ".join(poor) or "none"))
+    print(f"\non, but gains less than {WORTH}:", *(poor or ["none"]), sep="\n  ")
 
 
 if __name__ == "__main__":

@@ -62,7 +62,7 @@ def gradient_flops(model: fv.Model, layer: str, shape: tuple[int, ...]) -> float
     By shapes, so the same for whatever computes it; nothing else is counted, and no gradient of weights.
     """
     images = jax.ShapeDtypeStruct(shape, jnp.float32)
-    program, shapes = trace(lambda *args: model.apply(*args, layers=[layer]), model.weights, images)
+    program, _ = trace(lambda *args: model.apply(*args, layers=[layer]), model.weights, images)
     total = 0
     # `apply` has left out already what the layer does not need.
     for step in program.steps:

@@ -46,6 +46,7 @@ ALLOWED = {
     "provenance": RENDERING,
     "adapters": {"model", "trace", "relu", "errors"},
     "models": {"adapters", "model", "errors", "files"},
+    "compilation_cache": set(),
     "cli": None,  # anything
 }
 # Whose defaulted arguments may be given by position: an entry point, and a function that calls itself.

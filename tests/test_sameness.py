@@ -1,5 +1,6 @@
 """What is promised about sameness: bitwise on one machine's CPU, close across programs (docs/architecture.md)."""
 
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -89,21 +90,45 @@ def test_twins_are_the_same():
 
 SCRIPT = """
 import sys
+import jax
 import numpy as np
-from test_sameness import FAMILIES, alone
+from test_sameness import FAMILIES, draw
 
-np.savez(sys.argv[1], **{f"{family} {part}": getattr(alone(family), part)
-                         for family in FAMILIES for part in ("pixels", "history")})
+assert jax.device_count() == int(sys.argv[2])
+parts = {}
+for family, make in FAMILIES.items():
+    # The wanted one last, on another device than the first where there are several.
+    *_, picture = draw([make(unit) for unit in (1, 2, 3, 4, 7)])
+    parts |= {f"{family} {part}": getattr(picture, part) for part in ("pixels", "history", "score")}
+np.savez(sys.argv[1], **parts)
 """
 
 
-def test_another_process_draws_the_same(tmp_path):
-    path = tmp_path / "pictures.npz"
-    subprocess.run([sys.executable, "-c", SCRIPT, str(path)], check=True, cwd=Path(__file__).parent)
+def drawn_elsewhere(folder, *, devices):
+    """The pictures of another process, by family and part."""
+    path = folder / "pictures.npz"
+    environment = os.environ | {"XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}"}
+    words = [sys.executable, "-c", SCRIPT, str(path), str(devices)]
+    subprocess.run(words, check=True, cwd=Path(__file__).parent, env=environment)
     with np.load(path) as found:
-        for family in FAMILIES:
-            assert np.array_equal(found[f"{family} pixels"], alone(family).pixels)
-            assert np.array_equal(found[f"{family} history"], alone(family).history)
+        return dict(found)
+
+
+def test_another_process_draws_the_same(tmp_path):
+    found = drawn_elsewhere(tmp_path, devices=1)
+    for family in FAMILIES:
+        assert np.array_equal(found[f"{family} pixels"], alone(family).pixels)
+        assert np.array_equal(found[f"{family} history"], alone(family).history)
+
+
+def test_eight_devices_reach_the_same_scores(tmp_path):
+    found = drawn_elsewhere(tmp_path, devices=8)
+    for family in FAMILIES:
+        ours, theirs = alone(family), found[f"{family} history"]
+        assert len(theirs) == len(ours.history)
+        # The first step sees the same image, up to rounding; later ones amplify that.
+        assert theirs[0] == pytest.approx(ours.history[0], rel=1e-5)
+        assert found[f"{family} score"] == pytest.approx(ours.score, rel=0.02)
 
 
 @pytest.mark.parametrize("watch", [1, 5, 64])

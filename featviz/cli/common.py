@@ -1,10 +1,11 @@
 """What several commands share: finding a model, the compilation cache, and what counts as a wrong command."""
 
+import contextlib
+import gc
 import importlib
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,7 @@ weights_option = click.option(
 )
 
 
-@contextmanager
+@contextlib.contextmanager
 def wrong_command() -> Iterator[None]:
     """Errors within are the command's fault: exit status 2."""
     try:
@@ -61,8 +62,8 @@ def _call(name: str, weights: Path | None) -> "Model":
 
 def cache_folder() -> Path:
     """The user's cache folder of featviz: $FEATVIZ_CACHE, else the system's place for caches."""
-    if "FEATVIZ_CACHE" in os.environ:
-        return Path(os.environ["FEATVIZ_CACHE"])
+    if own := os.environ.get("FEATVIZ_CACHE"):
+        return Path(own)
     if sys.platform == "win32":
         return Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData/Local")) / "featviz" / "cache"
     if sys.platform == "darwin":
@@ -72,12 +73,10 @@ def cache_folder() -> Path:
 
 def keep_compiled() -> None:
     """Keeps compiled programs in the user's cache folder, so that a second run of a layer starts at once."""
-    import jax
+    from featviz.compilation_cache import keep_compiled_in
 
-    folder = cache_folder() / "xla"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError:
-        return
-    jax.config.update("jax_compilation_cache_dir", str(folder))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
+    # Tracing makes many objects that stay: collecting them over and over took a tenth of the start.
+    gc.set_threshold(50_000, 20, 20)
+    # RuntimeError: there is no home.
+    with contextlib.suppress(RuntimeError):
+        keep_compiled_in(cache_folder() / "xla")
