@@ -6,7 +6,7 @@ The compiled step of the ascent, GoogLeNet with the default recipe, for a number
 lanes, and up to a layer with two lanes: seconds a unit of work, where the work is lanes, pixels, or FLOPs of products
 and convolutions. All programs of a series take turns in one process. Where time goes as a straight line through the
 origin, the column `of middle` is 100 % everywhere; `bends` marks what is more than 10 % off the series' median.
-Memory is what XLA reserves for the program, weights apart.
+Memory is what XLA reserves for the program's results and all between; its arguments are apart.
 
 `units` is the whole `fv.render` of 2 to 100 units, `--steps` steps each, after a first call that compiles everything.
 No later call may trace or compile the step again: the network is traced by each call's checks alone, as often for 100
@@ -28,7 +28,6 @@ from timing import gradient_flops, in_turns
 
 import featviz as fv
 from featviz import ascent, batching, recipes
-from featviz.compilation import memory_of
 from featviz.lanes import lane_key
 from featviz.objectives import stack
 
@@ -41,7 +40,7 @@ BEND, MOST = 0.1, 1.1
 
 
 def chunk_of_steps(model: fv.Model, layer: str, size: int, lanes: int) -> tuple[Callable[[], Any], float]:
-    """A call that runs one compiled chunk of steps, and the MiB that its program takes besides the weights."""
+    """A call that runs one compiled chunk of steps, and the MiB of its results and all between."""
     recipe, mesh = recipes.default, batching.device_mesh()
     routine = ascent.Routine(
         apply=model.apply,
@@ -63,8 +62,8 @@ def chunk_of_steps(model: fv.Model, layer: str, size: int, lanes: int) -> tuple[
         state, scores = program(*arguments, state)
         return scores
 
-    bytes_of_weights = sum(leaf.nbytes for leaf in jax.tree.leaves(model.weights))
-    return run, (memory_of(program) - bytes_of_weights) / 2**20
+    analysis = program.memory_analysis()
+    return run, (analysis.temp_size_in_bytes + analysis.output_size_in_bytes) / 2**20
 
 
 def series(title: str, unit: str, work: dict[str, float], calls: list[Any], options: argparse.Namespace) -> list[float]:

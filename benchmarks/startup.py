@@ -6,8 +6,8 @@ Each round runs the command twice as a user does, in processes of its own: with 
 what the first left there. The first step counts as started when the bar on the terminal shows the first steps as done,
 16 of them, less the time that as many took between the bar's later numbers; so `--steps` must be 32 or more. The bar is
 read on a pseudo-terminal and redrawn each time. Prints medians and the range of the rounds, the processor time of all
-threads until the end, and the bytes in the cache folder. What else the machine does changes the seconds, and the processor
-time less. Expect the difference between the rows to be the compilation, and the bar's steps to take the same in both.
+threads until the end, and the bytes in the cache folder. What else the machine does changes the seconds, and the
+processor time less. Expect the difference between the rows to be the compilation; the steps take the same in both.
 """
 
 import argparse
