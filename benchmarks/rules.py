@@ -1,6 +1,6 @@
 """What each gradient rule gains: forward and gradient with it and without it, operation by operation.
 
-    python benchmarks/rules.py [--only pool,conv,product,norm] [--repeats 15] [--dtype float32]
+    python benchmarks/rules.py [--only pool,conv,norm] [--repeats 15] [--dtype float32]
 
 Operations of the shapes that they have in GoogLeNet, VGG, ResNet and ConvNeXt, for two images of 128 px and eight of
 224 px. Each is compiled twice with the same options, plain and with the one rule; the two run in turns, and medians are
@@ -16,7 +16,7 @@ import flax.linen as nn
 import jax
 from timing import compiled, in_turns
 
-from featviz.gradients.convolution import phased_convolution, pointwise_convolution
+from featviz.gradients.convolution import phased_convolution
 from featviz.gradients.pooling import indexed_max_pool
 from featviz.gradients.power import constant_power
 from featviz.gradients.rules import rules_for
@@ -59,9 +59,6 @@ CASES = [
     ("conv", "conv 2x2/2", phased_convolution, conv(2, 2, 192), 4, 96),
     ("conv", "conv 4x4/4", phased_convolution, conv(4, 4, 96), 1, 3),
     ("conv", "conv 16x16/16", phased_convolution, conv(16, 16, 192), 1, 3),
-    ("product", "conv 1x1", pointwise_convolution, conv(1, 1, 64), 4, 64),
-    ("product", "conv 1x1", pointwise_convolution, conv(1, 1, 64), 8, 192),
-    ("product", "conv 1x1", pointwise_convolution, conv(1, 1, 192), 16, 480),
     ("norm", "LRN 5, ^-0.75", constant_power, norm(0.75), 4, 64),
     ("norm", "LRN 5, ^-0.75", constant_power, norm(0.75), 4, 192),
     ("norm", "LRN 5, ^-0.6", constant_power, norm(0.6), 4, 192),

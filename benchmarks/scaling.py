@@ -95,7 +95,8 @@ def units_series(model: fv.Model, best: float, options: argparse.Namespace) -> N
     counted = replace(model, apply=apply)
     print(f"\n{'units':14} {'s':>10} {'ms a unit-step':>14} {'/ best lanes':>12} {'traces':>8} {'compiled':>8}")
     seen = []
-    for number in (FEW, *UNITS):
+    # First more units than a CPU has lanes, so that the refilling of lanes is compiled too.
+    for number in (2 * FEW, *UNITS):
         before, first = (traces[0], compiles[0]), not seen
         objectives = fv.channel(LAYER, list(range(number)))
         started = time.perf_counter()

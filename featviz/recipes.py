@@ -36,8 +36,9 @@ class Recipe:
 # fade away give back the finest detail. Both raised the clean score on every layer tried, and the look with it.
 default = Recipe(
     parameterization=Fourier(decay=1.25),
+    optimizer=Adam(0.05, b1=0.5),
     transforms=(Affine(scales=(0.9, 1.1), degrees=(-10.0, 10.0), shift=8.0, uniform=True, end=0.0),),
-    steps=192,
+    steps=128,
     citation="featviz; after Olah, Mordvintsev and Schubert 2017",
 )
 
