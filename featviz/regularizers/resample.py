@@ -1,7 +1,5 @@
 """One resampling for every geometric transform: an affine map, bilinear between pixels."""
 
-from collections.abc import Callable
-
 import jax
 import jax.numpy as jnp
 
@@ -16,10 +14,10 @@ def reflect(at: jax.Array, size: int) -> jax.Array:
     return jnp.where(at < size, at, 2 * size - 1 - at)
 
 
-def affine(image: jax.Array, matrix: jax.Array, shift: jax.Array, *, edge: Callable = reflect) -> jax.Array:
+def affine(image: jax.Array, matrix: jax.Array, shift: jax.Array) -> jax.Array:
     """The image under an affine map about its centre: out(p) = image(matrix @ (p - c) + c + shift).
 
-    Bilinear; positions (row, column) beyond the edge are brought inside by `edge`. (h, w, c) -> (h, w, c).
+    Bilinear; positions (row, column) beyond an edge are mirrored back inside. (h, w, c) -> (h, w, c).
 
     >>> image = jnp.arange(4.0).reshape(2, 2, 1)
     >>> affine(image, jnp.eye(2), jnp.zeros(2))[..., 0].tolist()
@@ -33,15 +31,30 @@ def affine(image: jax.Array, matrix: jax.Array, shift: jax.Array, *, edge: Calla
     x = jnp.broadcast_to(x, (height, width))
     source_y = matrix[0, 0] * y + matrix[0, 1] * x + rows + shift[0]
     source_x = matrix[1, 0] * y + matrix[1, 1] * x + columns + shift[1]
-    top, left = jnp.floor(source_y), jnp.floor(source_x)
-    down, right = (source_y - top)[..., None], (source_x - left)[..., None]
+    row, below = _neighbours(source_y, height)
+    column, right = _neighbours(source_x, width)
 
-    flat = image.reshape(height * width, channels)
+    # The four neighbours side by side: one gather, and on the way back one scatter, in place of four.
+    image = jnp.concatenate([image, image[-1:]])
+    image = jnp.concatenate([image, image[:, -1:]], axis=1)
+    corners = [image[:-1, :-1], image[:-1, 1:], image[1:, :-1], image[1:, 1:]]
+    table = jnp.concatenate(corners, axis=-1).reshape(height * width, 4 * channels)
+    taken = jnp.take(table, row * width + column, axis=0, mode="clip")
+    upper_left, upper_right, lower_left, lower_right = jnp.split(taken, 4, axis=-1)
+    below, right = below[..., None], right[..., None]
+    upper = upper_left * (1 - right) + upper_right * right
+    lower = lower_left * (1 - right) + lower_right * right
+    return upper * (1 - below) + lower * below
 
-    def pick(row: jax.Array, column: jax.Array) -> jax.Array:
-        return jnp.take(flat, edge(row, height) * width + edge(column, width), axis=0, mode="clip")
 
-    row, column = top.astype(jnp.int32), left.astype(jnp.int32)
-    above = pick(row, column) * (1 - right) + pick(row, column + 1) * right
-    below = pick(row + 1, column) * (1 - right) + pick(row + 1, column + 1) * right
-    return above * (1 - down) + below * down
+def _neighbours(at: jax.Array, size: int) -> tuple[jax.Array, jax.Array]:
+    """The smaller of the two pixels around each position, int32, and the weight of the one behind it.
+
+    Beyond an edge the two are mirrored: in reverse order, or both the edge pixel, which then has all the weight.
+    """
+    floor = jnp.floor(at)
+    first = floor.astype(jnp.int32)
+    here, there = reflect(first, size), reflect(first + 1, size)
+    fraction = at - floor
+    weight = jnp.where(there > here, fraction, jnp.where(there < here, 1 - fraction, jnp.zeros_like(at)))
+    return jnp.minimum(here, there), weight
