@@ -118,7 +118,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", default="lanes,size,depth,units")
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--steps", type=int, default=32, help="Of each unit.")
+    parser.add_argument("--steps", type=int, default=128, help="Of each unit.")
     options = parser.parse_args()
     wanted = options.only.split(",")
     model = load("googlenet")
