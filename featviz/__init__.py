@@ -19,6 +19,13 @@ if TYPE_CHECKING:
     from featviz.model import InputSpec as InputSpec
     from featviz.model import Model as Model
     from featviz.models.registry import load as load
+    from featviz.natural.evidence import Evidence as Evidence
+    from featviz.natural.evidence import Judgement as Judgement
+    from featviz.natural.evidence import evidence as evidence
+    from featviz.natural.features import Features as Features
+    from featviz.natural.survey import Survey as Survey
+    from featviz.natural.survey import open_survey as open_survey
+    from featviz.natural.survey import survey as survey
     from featviz.objectives import Objective as Objective
     from featviz.objectives import channel as channel
     from featviz.objectives import deepdream as deepdream
@@ -36,25 +43,32 @@ if TYPE_CHECKING:
 # Where each name of the face lives; imported when first used, so that `import featviz` is quick.
 _FACE = {
     "Convergence": "ascent",
+    "Evidence": "natural.evidence",
+    "Features": "natural.features",
     "FeatvizError": "errors",
     "InputSpec": "model",
+    "Judgement": "natural.evidence",
     "Model": "model",
     "Objective": "objectives",
     "Outcome": "picture",
     "Picture": "picture",
     "Recipe": "recipes",
+    "Survey": "natural.survey",
     "channel": "objectives",
     "contact_sheet": "sheets",
     "deepdream": "objectives",
     "direction": "objectives",
+    "evidence": "natural.evidence",
     "from_linen": "adapters.linen",
     "load": "models.registry",
     "load_picture": "picture",
     "logit": "objectives",
     "neuron": "objectives",
+    "open_survey": "natural.survey",
     "render": "rendering",
     "render_each": "rendering",
     "score_curves": "curves",
+    "survey": "natural.survey",
 }
 
 __all__ = ["__version__", "recipes", *_FACE]

@@ -26,6 +26,8 @@ class Apply(Protocol):
         self, weights: Weights, images: jax.Array, *, layers: Sequence[str] | None = None
     ) -> dict[str, jax.Array]: ...
 
+    def __hash__(self) -> int: ...
+
 
 @dataclass(frozen=True)
 class InputSpec:

@@ -46,6 +46,7 @@ ALLOWED = {
     "provenance": RENDERING,
     "adapters": {"model", "trace", "relu", "errors"},
     "models": {"adapters", "model", "errors", "files"},
+    "natural": RENDERING | {"compilation", "checks", "sheets"},
     "compilation_cache": set(),
     "cli": None,  # anything
 }

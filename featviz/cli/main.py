@@ -5,9 +5,11 @@ from typing import Any
 
 import click
 
+from featviz.cli.evidence import evidence
 from featviz.cli.layers import layers
 from featviz.cli.models import models
 from featviz.cli.render import render
+from featviz.cli.survey import survey
 from featviz.errors import FeatvizError, nearest
 from featviz.version import __version__
 
@@ -28,7 +30,7 @@ def cli(debug: bool) -> None:
     """What does this unit of a neural network look for? featviz answers with pictures."""
 
 
-for command in (models, layers, render):
+for command in (models, layers, render, survey, evidence):
     cli.add_command(command)
 
 

@@ -1,0 +1,68 @@
+"""`featviz survey MODEL PHOTOS`: every unit over natural images."""
+
+from pathlib import Path
+
+import click
+
+from featviz.cli.common import find_model, keep_compiled, weights_option, wrong_command
+from featviz.cli.render import parse_size
+
+
+@click.command()
+@click.argument("model")
+@click.argument("photos", type=click.Path(path_type=Path))
+@click.option(
+    "-o", "--out", type=click.Path(path_type=Path), required=True, help="The survey's folder, new or to continue."
+)
+@weights_option
+@click.option(
+    "--layer",
+    "-l",
+    "layers",
+    multiple=True,
+    metavar="NAME",
+    help="A layer; several times for several.  [default: the network's blocks]",
+)
+@click.option("--size", metavar="PX", help="Pixels a side of what the network sees.  [default: as it was trained]")
+@click.option("--windows", type=int, default=1, show_default=True, help="K x K overlapping windows of each image.")
+@click.option("--quiet", is_flag=True, help="No progress and no summary.")
+def survey(
+    model: str,
+    photos: Path,
+    out: Path,
+    weights: Path | None,
+    layers: tuple[str, ...],
+    size: str | None,
+    windows: int,
+    quiet: bool,
+) -> None:
+    """What every unit of MODEL does on the images of the folder PHOTOS.
+
+    One pass, whose results `featviz evidence` needs. Ctrl-C keeps what is done, and the same command continues it.
+    """
+    with wrong_command():
+        pixels = parse_size(size)
+    keep_compiled()
+    network = find_model(model, weights)
+    from featviz.natural.photos import find_photos
+    from featviz.natural.survey import choose_layers, open_survey
+    from featviz.natural.survey import survey as run
+
+    with wrong_command():
+        choose_layers(network, list(layers) or None)
+        find_photos(photos)
+    try:
+        made = run(
+            network, photos, out=out, layers=list(layers) or None, size=pixels, windows=windows, progress=not quiet
+        )
+    except KeyboardInterrupt:
+        done = len(open_survey(out, network)) if (out / "zarr.json").exists() else 0
+        raise click.ClickException(f"stopped; {done} photos are in {out}; the same command continues") from None
+    if quiet:
+        return
+    units = sum(network.layer(name).units for name in made.layers)
+    click.echo(f"{out}  {len(made)} photos, {len(made.layers)} layers, {units} units")
+    for number, fault in list(made.faults.items())[:5]:
+        click.echo(f"skipped {made.names[int(number)]}: {fault}", err=True)
+    if len(made.faults) > 5:
+        click.echo(f"skipped {len(made.faults) - 5} more; all in {out / 'faults.json'}", err=True)
