@@ -58,6 +58,11 @@ def squeezenet(network_file: NetworkFile) -> Model:
 
 
 @pytest.fixture(scope="session")
+def deit(network_file: NetworkFile) -> Model:
+    return load("deit_tiny", weights=network_file("deit_tiny_patch16_224.safetensors"))
+
+
+@pytest.fixture(scope="session")
 def patterns() -> Model:
     return load("patterns")
 

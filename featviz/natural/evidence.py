@@ -14,8 +14,9 @@ from featviz.natural.damage import TRANSFORMS
 from featviz.natural.features import Features, features_of
 from featviz.natural.paths import layers_below, pooled_below
 from featviz.natural.positions import box_around, grid_of
+from featviz.natural.reduction import BATCH, maxima_of, shapes_at
 from featviz.natural.statistics import halves, moments
-from featviz.natural.survey import BATCH, Survey, maxima_of, shapes_at
+from featviz.natural.survey import Survey
 from featviz.natural.trust import distrust
 from featviz.picture import Picture, plain_json
 from featviz.sheets import split_name
@@ -168,7 +169,7 @@ def _gather(
     each: int,
 ) -> _Unit:  # fmt: skip
     """A unit's pictures as the network sees them, and the photos that its figures need, put on the list of crops."""
-    column, places = survey.maxima(layer, unit), survey.positions(layer, unit)
+    column, places = survey.maxima(layer, units=unit), survey.positions(layer, units=unit)
     side, grid = survey.receptive_field(layer), survey.grid(layer)
 
     def ask(numbers: np.ndarray) -> list[int]:
@@ -219,7 +220,7 @@ def _judge(
     paths = _paths(survey, layer, units, a)
     rows = {}
     for index, each in enumerate(units):
-        column = survey.maxima(layer, each.unit)
+        column = survey.maxima(layer, units=each.unit)
         high, harder, low = seen[each.high], seen[each.next_high], seen[each.low]
         rest = 0.0 if survey.layer(layer).rectified else float(mean[each.unit])
         value = float(each.values[:, each.unit].mean())
@@ -268,7 +269,7 @@ def _paths(survey: Survey, layer: str, units: list[_Unit], a: np.ndarray) -> lis
     others = pooled_below(survey.model, below, [survey.photo(n) for n in chance], boxes)
     found = []
     for each in units:
-        places = survey.positions(layer, each.unit)
+        places = survey.positions(layer, units=each.unit)
         at = [box_around(places[n], grid, side, survey.size) for n in each.top_photos]
         tops = pooled_below(survey.model, below, [survey.photo(n) for n in each.top_photos], at)
         own = pooled_below(survey.model, below, each.pictures, each.boxes)

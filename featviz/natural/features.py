@@ -11,9 +11,9 @@ import numpy as np
 
 from featviz.compilation import compiled
 from featviz.errors import FeatvizError
-from featviz.model import Layer, Model, Weights
+from featviz.model import Model, Weights
 from featviz.natural.positions import grid_of
-from featviz.natural.survey import batches
+from featviz.natural.reduction import batches, trunk
 
 # The share of a network's layers, by their number, after which features predict best: late ones know objects, not
 # what a unit half way looks for (measured by how well photographs themselves do).
@@ -26,7 +26,7 @@ class Features:
 
     >>> import featviz as fv
     >>> Features(fv.load("patterns"), "mixed4a")([np.zeros((64, 64, 3), np.uint8)]).shape
-    (1, 96)
+    (1, 80)
     """
 
     model: Model
@@ -63,8 +63,7 @@ def features_of(other: Model | Features) -> Features:
         return other
     if not isinstance(other, Model):
         raise FeatvizError(f"`other` is a {type(other).__name__}; expected a Model or Features(model, layer)")
-    blocks = [layer for layer in other.layers if "/" not in layer.name and len(layer.shape) in (2, 3)]
-    chosen: list[Layer] = blocks or [layer for layer in other.layers if len(layer.shape) in (2, 3)]
+    chosen = [layer for layer in trunk(other) if len(layer.shape) in (2, 3)]
     if not chosen:
         raise FeatvizError(f"`other`: {other.name} has no layer of shape (h, w, c) or (tokens, c)")
     return Features(other, chosen[min(int(DEPTH * len(chosen)), len(chosen) - 1)].name)

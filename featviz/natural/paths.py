@@ -11,7 +11,7 @@ import numpy as np
 from featviz.compilation import compiled
 from featviz.model import Model, Weights
 from featviz.natural.positions import grid_of
-from featviz.natural.survey import BATCH, batches
+from featviz.natural.reduction import BATCH, batches
 
 Box = tuple[int, int, int, int]
 # Layers of a path that are looked at, spread over its length.
@@ -48,7 +48,7 @@ def pooled_below(
     height, width = images[0].shape[:2]
     shares = np.array([np.divide(box, (width, height, width, height)) for box in boxes], np.float32)
     first = 0
-    for count, some in batches(images, min(BATCH, len(images))):
+    for count, some in batches(images, count=min(BATCH, len(images))):
         part = shares[first : first + count]
         part = np.concatenate([part, np.repeat(part[-1:], len(some) - count, 0)])
         made = compiled(_pooling(model.apply, layers), model.weights, some, part)(model.weights, some, part)

@@ -72,7 +72,7 @@ def _blocks(survey: Survey, layer: str) -> Iterator[tuple[slice, np.ndarray]]:
     width = max(1, AT_ONCE // max(len(survey), 1))
     for first in range(0, units, width):
         part = slice(first, min(first + width, units))
-        yield part, survey.maxima(layer, part)
+        yield part, survey.maxima(layer, units=part)
 
 
 def _describe(values: np.ndarray) -> tuple[np.ndarray, ...]:
@@ -102,7 +102,7 @@ def examples(
     units = survey.layer(layer).units
     if not 0 <= unit < units:
         raise FeatvizError(f"`unit` {unit} is out of range; {layer} has {units} units, 0 to {units - 1}")
-    values, places = survey.maxima(layer, unit), survey.positions(layer, unit)
+    values, places = survey.maxima(layer, units=unit), survey.positions(layer, units=unit)
     order = np.flatnonzero(survey.readable)
     order = order[np.argsort(values[order], kind="stable")]
     side, grid = survey.receptive_field(layer), survey.grid(layer)

@@ -62,7 +62,7 @@ class Store:
             _append(self.group["images"], done, images)
         self.group.attrs["done"] = done + count
 
-    def column(self, layer: str, name: str, units: slice | int | Sequence[int] = slice(None)) -> np.ndarray:
+    def column(self, layer: str, name: str, *, units: slice | int | Sequence[int] = slice(None)) -> np.ndarray:
         """The values of some units over all photos, (photos, units)."""
         array = self.group[f"{layer_path(layer)}/{name}"]
         if isinstance(units, slice | int):

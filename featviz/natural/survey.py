@@ -1,32 +1,26 @@
 """The survey: what every unit of chosen layers does on natural images, in one pass."""
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import closing
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from tqdm import tqdm
 
 from featviz.checks import check_count, check_size
-from featviz.compilation import compiled
 from featviz.errors import FeatvizError, nearest
-from featviz.model import IMAGE, Layer, Model, Weights, hash_weights
+from featviz.model import Layer, Model, hash_weights
 from featviz.natural.photos import Folder, Photo, Source, find_photos, prepare, read_ahead
-from featviz.natural.positions import Grid, grid_of, largest, receptive_fields
+from featviz.natural.positions import Grid, grid_of, receptive_fields
+from featviz.natural.reduction import BATCH, Maxima, maxima_of, shapes_at, trunk
 from featviz.natural.store import BLOCK, Store, create, is_survey, open_store
 from featviz.version import __version__
 
-# Images a call of the compiled program: enough for both cores of a laptop, little enough for its memory.
-BATCH = 16
 # Images on which receptive fields are seen.
 SEEN = 4
-
-Maxima = dict[str, tuple[jax.Array, jax.Array]]
 
 
 class Survey:
@@ -75,13 +69,13 @@ class Survey:
             raise FeatvizError(f"the survey has no layer `{name}`; {nearest(name, self.layers)}")
         return self.model.layer(name)
 
-    def maxima(self, layer: str, units: Any = slice(None)) -> np.ndarray:
+    def maxima(self, layer: str, *, units: Any = slice(None)) -> np.ndarray:
         """Largest activations over interior positions, float32, (photos, units), nan where a photo is unreadable."""
-        return self.store.column(self.layer(layer).name, "maxima", units)
+        return self.store.column(self.layer(layer).name, "maxima", units=units)
 
-    def positions(self, layer: str, units: Any = slice(None)) -> np.ndarray:
+    def positions(self, layer: str, *, units: Any = slice(None)) -> np.ndarray:
         """Where they are: row * columns + column, int32, (photos, units)."""
-        return self.store.column(self.layer(layer).name, "positions", units)
+        return self.store.column(self.layer(layer).name, "positions", units=units)
 
     def grid(self, layer: str) -> Grid:
         """The layer's positions at the size of the survey."""
@@ -132,7 +126,7 @@ def survey(
         or floats in [0,1]). What comes from no folder is kept in the survey; to continue, it must come in the
         same order.
       out: a new folder, or that of a survey of the same network, layers and photos, which is continued.
-      layers: by default those outside the network's blocks, without a `/` in their names.
+      layers: by default the network's blocks.
       size: pixels a side, by default those of the network's training; images are scaled to cover it, and their
         middles taken.
 
@@ -145,7 +139,7 @@ def survey(
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     found = fv.survey(fv.load("patterns"), photos, out=f"{folder}/survey", layers=["conv1"], progress=False)
     ...     found.maxima("conv1").shape
-    (4, 24)
+    (4, 20)
 
     Raises: FeatvizError for an unknown layer, a folder without images, or an `out` that holds something else.
     """
@@ -248,54 +242,16 @@ def _rows(block: list[tuple[list[Photo], Maxima]], layer: str) -> tuple[np.ndarr
     return np.concatenate(tops), np.concatenate(places)
 
 
-def maxima_of(model: Model, images: np.ndarray, layers: tuple[str, ...], *, weights: Weights = None) -> Maxima:
-    """Each layer's largest activations over interior positions and their places, of uint8 images (n, h, w, c).
-
-    Computed where JAX computes, by one program for one number of images, and not waited for.
-    """
-    weights = model.weights if weights is None else weights
-    return compiled(_reduction(model.apply, layers), weights, images)(weights, images)
-
-
-@lru_cache(maxsize=16)
-def _reduction(apply: Any, layers: tuple[str, ...]) -> Any:
-    def reduce(weights: Weights, images: jax.Array) -> Maxima:
-        activations = apply(weights, images.astype(jnp.float32) / jnp.float32(255), layers=layers)
-        return {layer: largest(activations[layer]) for layer in layers}
-
-    return jax.jit(reduce)
-
-
 def choose_layers(model: Model, layers: Sequence[str] | None) -> tuple[str, ...]:
-    """The layers to survey: those named, else those outside the network's blocks.
+    """The layers to survey: those named, else the network's blocks.
 
     Raises: FeatvizError for an unknown one.
     """
     if layers is None:
-        blocks = [layer.name for layer in model.layers if "/" not in layer.name and len(layer.shape) <= 3]
-        layers = blocks or [layer.name for layer in model.layers if len(layer.shape) <= 3]
+        layers = [layer.name for layer in trunk(model)]
     if isinstance(layers, str) or not layers:
         raise FeatvizError(f"`layers` is {layers!r}; expected a list of names, such as ['{model.layers[0].name}']")
     return tuple(dict.fromkeys(model.layer(name).name for name in layers))
-
-
-@lru_cache(maxsize=64)
-def _shapes_of(apply: Any, abstract: Any, structure: Any, layers: tuple[str, ...], shape: tuple[int, ...]) -> Any:
-    weights = jax.tree.unflatten(structure, abstract)
-    made = jax.eval_shape(
-        lambda weights, images: apply(weights, images, layers=layers), weights, jax.ShapeDtypeStruct(shape, jnp.float32)
-    )
-    return {name: tuple(value.shape[1:]) for name, value in made.items() if name != IMAGE}
-
-
-def shapes_at(model: Model, layers: tuple[str, ...], size: tuple[int, int]) -> dict[str, tuple[int, ...]]:
-    """The shapes of layers for images of `size`, without the batch; nothing is computed."""
-    leaves, structure = jax.tree.flatten(model.weights)
-    abstract = tuple(jax.ShapeDtypeStruct(np.shape(leaf), leaf.dtype) for leaf in leaves)
-    found: dict[str, tuple[int, ...]] = _shapes_of(
-        model.apply, abstract, structure, layers, (1, *size, model.input.channels)
-    )
-    return found
 
 
 def _check_same(store: Store, attributes: dict[str, Any], source: Source) -> None:
@@ -307,10 +263,3 @@ def _check_same(store: Store, attributes: dict[str, Any], source: Source) -> Non
         raise FeatvizError(
             f"`out`: `{store.path}` is a survey of other photos in the same folder; expected a new folder"
         )
-
-
-def batches(images: Sequence[np.ndarray], count: int = BATCH) -> Iterator[tuple[int, np.ndarray]]:
-    """Images in batches of `count`, the last one filled up with its own last image: (how many, images)."""
-    for first in range(0, len(images), count):
-        some = list(images[first : first + count])
-        yield len(some), np.stack([*some, *[some[-1]] * (count - len(some))])

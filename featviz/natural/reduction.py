@@ -1,0 +1,77 @@
+"""What is computed of a batch of images: each layer's largest activations; and what shapes that has."""
+
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from featviz.compilation import compiled
+from featviz.model import IMAGE, Layer, Model, Weights
+from featviz.natural.positions import largest
+
+# Images a call of the compiled program: enough for both cores of a laptop, little enough for its memory.
+BATCH = 16
+
+Maxima = dict[str, tuple[jax.Array, jax.Array]]
+
+
+def maxima_of(model: Model, images: np.ndarray, layers: tuple[str, ...], *, weights: Weights = None) -> Maxima:
+    """Each layer's largest activations over interior positions and their places, of uint8 images (n, h, w, c).
+
+    Computed where JAX computes, by one program for one number of images, and not waited for.
+    """
+    weights = model.weights if weights is None else weights
+    return compiled(_reduction(model.apply, layers), weights, images)(weights, images)
+
+
+@lru_cache(maxsize=16)
+def _reduction(apply: Any, layers: tuple[str, ...]) -> Any:
+    def reduce(weights: Weights, images: jax.Array) -> Maxima:
+        activations = apply(weights, images.astype(jnp.float32) / jnp.float32(255), layers=layers)
+        return {layer: largest(activations[layer]) for layer in layers}
+
+    return jax.jit(reduce)
+
+
+def trunk(model: Model) -> list[Layer]:
+    """A network's blocks: the layers whose names have the fewest parts, of as many parts as it takes to have five.
+
+    >>> import featviz as fv
+    >>> [layer.name for layer in trunk(fv.load("patterns"))][:3]
+    ['conv1', 'conv2', 'mixed3a']
+    """
+    layers = [layer for layer in model.layers if len(layer.shape) <= 3]
+    for depth in range(max((layer.name.count("/") for layer in layers), default=0)):
+        blocks = [layer for layer in layers if layer.name.count("/") <= depth]
+        if len(blocks) >= 5:
+            return blocks
+    return layers
+
+
+@lru_cache(maxsize=64)
+def _shapes_of(apply: Any, abstract: Any, structure: Any, layers: tuple[str, ...], shape: tuple[int, ...]) -> Any:
+    weights = jax.tree.unflatten(structure, abstract)
+    made = jax.eval_shape(
+        lambda weights, images: apply(weights, images, layers=layers), weights, jax.ShapeDtypeStruct(shape, jnp.float32)
+    )
+    return {name: tuple(value.shape[1:]) for name, value in made.items() if name != IMAGE}
+
+
+def shapes_at(model: Model, layers: tuple[str, ...], size: tuple[int, int]) -> dict[str, tuple[int, ...]]:
+    """The shapes of layers for images of `size`, without the batch; nothing is computed."""
+    leaves, structure = jax.tree.flatten(model.weights)
+    abstract = tuple(jax.ShapeDtypeStruct(np.shape(leaf), leaf.dtype) for leaf in leaves)
+    found: dict[str, tuple[int, ...]] = _shapes_of(
+        model.apply, abstract, structure, layers, (1, *size, model.input.channels)
+    )
+    return found
+
+
+def batches(images: Sequence[np.ndarray], *, count: int = BATCH) -> Iterator[tuple[int, np.ndarray]]:
+    """Images in batches of `count`, the last one filled up with its own last image: (how many, images)."""
+    for first in range(0, len(images), count):
+        some = list(images[first : first + count])
+        yield len(some), np.stack([*some, *[some[-1]] * (count - len(some))])
