@@ -23,7 +23,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-Pictures = list[Any]
+# Pictures of one number of steps, one a unit; by the number.
+Pictures = dict[int, list[Any]]
 Objective = Callable[[Any], Any]
 
 
@@ -51,32 +52,36 @@ def run_lucent(network: Any, options: argparse.Namespace, clock: Clock) -> Pictu
     from lucent.optvis import objectives, param, render, transform
     from torch_googlenet import preprocess
 
-    def visualize(objective: Objective, count: int) -> Any:
+    checkpoints = [*options.checkpoints, options.steps]
+
+    def visualize(objective: Objective, count: int) -> list[Any]:
         return render.render_vis(
             network,
             clock.watch(objective),
             lambda: param.image(options.size or 128, batch=count),
             transforms=[*transform.standard_transforms, preprocess],
             preprocess=False,
-            thresholds=(options.steps,),
+            thresholds=checkpoints,
             progress=False,
             show_image=False,
-        )[-1]
+        )
 
     def channel(unit: int, lane: int | None = None) -> Objective:
         return objectives.channel(options.layer, unit, batch=lane)
 
     if "batch" in options.system:
         lanes = [channel(unit, lane) for lane, unit in enumerate(options.units)]
-        return list(visualize(objectives.Objective.sum(lanes), len(lanes)))
-    return [visualize(channel(unit), 1)[0] for unit in options.units]
+        return dict(zip(checkpoints, visualize(objectives.Objective.sum(lanes), len(lanes)), strict=True))
+    alone = [visualize(channel(unit), 1) for unit in options.units]
+    return {steps: [images[at][0] for images in alone] for at, steps in enumerate(checkpoints)}
 
 
 def run_horama(network: Any, options: argparse.Namespace, clock: Clock) -> Pictures:
     """horama's defaults, unless the size is given: then two views a step that show the whole picture.
 
-    One view fails, as `optimization_step` squeezes the axis of the crops away. It optimizes values in (-2.5, 2.5),
-    which the objective takes back to [0,1] for the network.
+    One view fails, as `optimization_step` squeezes the axis of the crops away. With `--crops` that many views of a
+    part of the picture instead, of the network's own scale. It optimizes values in (-2.5, 2.5), which the objective
+    takes back to [0,1] for the network.
     """
     import horama
     import torch
@@ -84,6 +89,10 @@ def run_horama(network: Any, options: argparse.Namespace, clock: Clock) -> Pictu
 
     render = horama.maco if options.system == "horama-maco" else horama.fourier
     chosen = {"image_size": options.size, "crops_per_iteration": 2, "box_size": (1.0, 1.0)} if options.size else {}
+    if options.size and options.crops:
+        # Its boxes are this and up to a twentieth more of the picture's side, not less (`optimization_step`).
+        share = 224 / options.size
+        chosen |= {"crops_per_iteration": options.crops, "box_size": (share, share)}
     pictures = []
     for unit in options.units:
 
@@ -92,7 +101,7 @@ def run_horama(network: Any, options: argparse.Namespace, clock: Clock) -> Pictu
 
         image, _ = render(clock.watch(activation), total_steps=options.steps, device="cpu", **chosen)
         pictures.append((image.detach() / 5 + 0.5).permute(1, 2, 0).to(torch.float32).numpy())
-    return pictures
+    return {options.steps: pictures}
 
 
 def save(pixels: Any, path: Path) -> None:
@@ -111,6 +120,11 @@ def main() -> None:
     parser.add_argument("--layer", default="inception_4c")
     parser.add_argument("--units", type=lambda text: [int(unit) for unit in text.split(",")], required=True)
     parser.add_argument("--steps", type=int, required=True, help="At least 2.")
+    numbers = {"type": lambda text: [int(number) for number in text.split(",")]}
+    parser.add_argument(
+        "--checkpoints", **numbers, default=[], help="lucent: saves pictures after fewer steps as well."
+    )
+    parser.add_argument("--crops", type=int, help="horama: views a step, of 224 px of the picture.")
     parser.add_argument("--size", type=int, help="Pixels a side; without it the system's own default.")
     parser.add_argument("--channels-last", action="store_true")
     parser.add_argument("--out", type=Path, required=True, help="An existing folder, the working folder too.")
@@ -138,18 +152,22 @@ def main() -> None:
     run = run_lucent if options.system.startswith("lucent") else run_horama
     pictures = run(network, options, clock)
     done = time.perf_counter()
-    for unit, pixels in zip(options.units, pictures, strict=True):
-        save(pixels, options.out / f"{options.layer}-{unit}.png")
-    second, lanes = clock.times[1], len(pictures) if "batch" in options.system else 1
+    for steps, images in pictures.items():
+        folder = options.out / str(steps) if options.checkpoints else options.out
+        folder.mkdir(exist_ok=True)
+        for unit, pixels in zip(options.units, images, strict=True):
+            save(pixels, folder / f"{options.layer}-{unit}.png")
+    count = len(options.units)
+    second, lanes = clock.times[1], count if "batch" in options.system else 1
     distribution = "torch-lucent" if options.system.startswith("lucent") else "horama"
     report = {
         "import_s": imported - started,
         "load_s": loaded - imported,
         "first_s": second - loaded,
         "loop_s": done - second,
-        "step_ms": 1e3 * (done - second) / (options.steps * len(pictures) - lanes),
+        "step_ms": 1e3 * (done - second) / (options.steps * count - lanes),
         "versions": {distribution: version(distribution), "torch": torch.__version__, "kornia": version("kornia")},
-        "size": pictures[0].shape[0],
+        "size": pictures[options.steps][0].shape[0],
     }
     print(json.dumps(report))
 

@@ -44,13 +44,15 @@ def survey(
         pixels = parse_size(size)
     keep_compiled()
     network = find_model(model, weights)
-    from featviz.natural.photos import find_photos
+    from featviz.checks import check_count, check_size
+    from featviz.natural.photos import MOST_WINDOWS, find_photos
     from featviz.natural.survey import choose_layers, open_survey
     from featviz.natural.survey import survey as run
 
     with wrong_command():
         choose_layers(network, list(layers) or None)
-        find_photos(photos)
+        check_size(network.input.size if pixels is None else pixels, None)
+        find_photos(photos, windows=check_count("windows", windows, 1, MOST_WINDOWS))
     try:
         made = run(
             network, photos, out=out, layers=list(layers) or None, size=pixels, windows=windows, progress=not quiet

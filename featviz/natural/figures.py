@@ -28,8 +28,8 @@ def predicts(picture: np.ndarray, high: np.ndarray, low: np.ndarray) -> float:
     """E1: how often a picture is nearer to a photo that excites the unit than to one that does not, in [0, 1].
 
     The share of pairs (q+, q-) with cos(phi(p) - m, phi(q+) - m) > cos(phi(p) - m, phi(q-) - m), a tie a half, with m
-    the mean of phi over the pairs; .5 is chance. A two-alternative forced choice with a machine in the place of the
-    people of Borowski et al. 2021 and Zimmermann et al. 2021.
+    the mean of phi over the pairs; .5 is chance, and nan what no pairs give. A two-alternative forced choice with a
+    machine in the place of the people of Borowski et al. 2021 and Zimmermann et al. 2021.
 
     Args: phi(p), (features,), or of several pictures, (pictures, features), which are normalized and averaged; phi of
       q+ and of q-, (photos, features).
@@ -38,6 +38,8 @@ def predicts(picture: np.ndarray, high: np.ndarray, low: np.ndarray) -> float:
     >>> predicts(np.array([2.0, 1.0]), high, low), predicts(np.array([1.0, 2.0]), high, low)
     (1.0, 0.0)
     """
+    if not (len(high) and len(low)):
+        return float("nan")
     middle = (high.mean(0) + low.mean(0)) / 2
     guess = _unit_length(np.atleast_2d(picture) - middle).mean(0)
     near, far = (_unit_length(q - middle) @ guess for q in (high, low))
@@ -47,12 +49,13 @@ def predicts(picture: np.ndarray, high: np.ndarray, low: np.ndarray) -> float:
 def selective(values: np.ndarray, mean: np.ndarray, sd: np.ndarray, unit: int) -> int:
     """E2: the rank of the unit among all of its layer by z_v = (a_v(p) - mean_v) / sd_v over A; 1 is best.
 
-    Units that do not vary over A are left out.
+    Units that do not vary over A, or are nan, are left out; such a unit itself is last.
 
     >>> selective(np.array([1.0, 5.0, 3.0]), np.zeros(3), np.array([1.0, 1.0, 0.0]), 0)
     2
     """
-    z = np.where(sd > 0, (values - mean) / np.where(sd > 0, sd, 1), -np.inf)
+    varies = (sd > 0) & ~np.isnan(values)
+    z = np.where(varies, (values - mean) / np.where(varies, sd, 1), -np.inf)
     return int((z > z[unit]).sum()) + 1
 
 
@@ -73,10 +76,12 @@ def path(picture: np.ndarray, tops: np.ndarray, others: np.ndarray) -> float:
 
     (rho(p, tops) - rho(others)) / (rho(tops) - rho(others)), with rho Spearman's correlation over the layer's units,
     averaged over pairs: picture and top photos, pairs of other photos, pairs of top photos (Geirhos et al. 2023,
-    Don't trust your eyes). nan where top photos are no more alike than others.
+    Don't trust your eyes). nan where top photos are no more alike than others, or there are no two of either.
 
     Args: activations of the picture, (units,), of top photos and of others, (photos, units).
     """
+    if len(tops) < 2 or len(others) < 2:
+        return float("nan")
     ranks = _standard_ranks(np.concatenate([picture[None], tops, others]))
     rho = ranks @ ranks.T
     own, count = rho[0, 1 : 1 + len(tops)].mean(), len(tops)
@@ -94,8 +99,12 @@ def transfers(
     al., The Elements of Statistical Learning, 7.10); then Pearson's correlation of its predictions with a_u on B, and
     the percentile of its prediction for the picture among those for B.
 
+    Both are nan where the unit does not vary over A, the correlation also where it does not over B.
+
     Args: phi over A, a_u over A, phi over B, a_u over B, phi(p).
     """
+    if not (len(values) and np.ptp(values) > 0 and len(truth)):
+        return float("nan"), float("nan")
     middle, spread = fit_on.mean(0), fit_on.std(0)
     spread = np.where(spread > 0, spread, 1)
     x = (fit_on - middle).astype(np.float64) / spread
@@ -110,9 +119,9 @@ def transfers(
     slope = vt.T @ (s / (s**2 + best) * projected)
     foretold = ((test_on - middle) / spread) @ slope
     own = ((picture - middle) / spread) @ slope
-    varies = foretold.std() > 0 and truth.std() > 0
+    varies = np.ptp(foretold) > 0 and np.ptp(truth) > 0
     correlation = float(np.corrcoef(foretold, truth)[0, 1]) if varies else float("nan")
-    return correlation, float(100 * (foretold < own).mean())
+    return correlation, float(100 * ((foretold < own).mean() + (foretold == own).mean() / 2))
 
 
 def interval(values: np.ndarray, *, draws: int = 2000, seed: int = 0) -> tuple[float, float]:

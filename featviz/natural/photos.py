@@ -5,6 +5,7 @@ import warnings
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm"})
 # Decoded images that wait for the device, in batches.
 AHEAD = 3
+# Windows along a side.
+MOST_WINDOWS = 64
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,8 @@ def find_photos(photos: str | os.PathLike[str] | Iterable[Any], *, windows: int 
     if not isinstance(photos, str | os.PathLike):
         if windows != 1:
             raise FeatvizError(f"`windows` is {windows} for images of no folder; expected 1, or a folder")
+        if not isinstance(photos, Iterable):
+            raise FeatvizError(f"`photos` is a {type(photos).__name__}; expected a folder, or a list of images")
         return Stream(photos)
     folder = Path(photos)
     if not folder.is_dir():
@@ -101,7 +106,7 @@ def read_ahead(
 ) -> Generator[list[Photo], None, None]:
     """Batches of images cut to `size` (height, width), decoded by as many threads as there are cores."""
     threads = os.cpu_count() or 1
-    with ThreadPoolExecutor(threads, "photos") as pool:
+    with quiet(), ThreadPoolExecutor(threads, "photos") as pool:
         waiting: deque[Future[Photo]] = deque()
         coming = source.each(start)
         ready: list[Photo] = []
@@ -123,6 +128,17 @@ def read_ahead(
                 future.cancel()
 
 
+@contextmanager
+def quiet() -> Iterator[None]:
+    """No warnings of decoders within, about damaged EXIF or huge sizes: what cannot be decoded raises.
+
+    Of the main thread and for all others: the filters are one list, which threads that change it would leave changed.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"PIL\.")
+        yield
+
+
 def prepare(name: str, image: Any, size: tuple[int, int], channels: int, *, window: tuple[int, int] = (1, 0)) -> Photo:
     """One image cut to `size`: scaled so that it just covers it, and its middle taken; antialiased.
 
@@ -133,12 +149,10 @@ def prepare(name: str, image: Any, size: tuple[int, int], channels: int, *, wind
 
     try:
         if isinstance(image, str | os.PathLike):
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # damaged EXIF, huge sizes: what cannot be decoded raises
-                with Image.open(image) as file:
-                    # JPEG decodes at a half or a quarter at no cost, still no smaller than what is wanted.
-                    file.draft("RGB" if channels == 3 else "L", ((window[0] + 1) * size[1], (window[0] + 1) * size[0]))
-                    return Photo(name, _cut(file, size, channels, window))
+            with Image.open(image) as file:
+                # JPEG decodes at a half or a quarter at no cost, still no smaller than what is wanted.
+                file.draft("RGB" if channels == 3 else "L", ((window[0] + 1) * size[1], (window[0] + 1) * size[0]))
+                return Photo(name, _cut(file, size, channels, window))
         opened = image if isinstance(image, Image.Image) else _from_array(image)
         return Photo(name, _cut(opened, size, channels, window))
     # Decoders raise whatever they like on bytes that are not theirs.
@@ -150,11 +164,24 @@ def _from_array(image: Any) -> "Image":
     from PIL import Image
 
     values = np.asarray(image)
-    if values.dtype.kind == "f":
-        values = np.rint(np.clip(values, 0, 1) * 255).astype(np.uint8)
-    if values.dtype != np.uint8 or values.ndim not in (2, 3):
+    known = values.dtype == np.uint8 or values.dtype.kind == "f"
+    if not known or values.ndim not in (2, 3) or not values.size:
         raise FeatvizError(f"is {values.dtype} of shape {values.shape}; expected uint8 or floats in [0,1], (h, w, c)")
+    if values.dtype.kind == "f":
+        # A little more than [0,1] is what resampling leaves; 0 to 255 is a mistake, and would be all white.
+        if not (values.min() >= -0.05 and values.max() <= 1.05):
+            raise FeatvizError(f"is {values.dtype} from {values.min()} to {values.max()}; expected floats in [0,1]")
+        values = np.rint(np.clip(values, 0, 1) * 255).astype(np.uint8)
     return Image.fromarray(values[..., 0] if values.ndim == 3 and values.shape[-1] == 1 else values)
+
+
+def _eight_bits(image: "Image") -> "Image":
+    """Greys of 16 bits as 8, which PIL would cut off at 255."""
+    if image.mode == "F":
+        return _from_array(image)
+    if image.mode == "I" or image.mode.startswith("I;16"):
+        return _from_array((np.clip(np.asarray(image), 0, 65535) // 257).astype(np.uint8))
+    return image
 
 
 def _cut(image: "Image", size: tuple[int, int], channels: int, window: tuple[int, int]) -> np.ndarray:
@@ -173,7 +200,8 @@ def _cut(image: "Image", size: tuple[int, int], channels: int, window: tuple[int
     mode = {1: "L", 3: "RGB"}.get(channels)
     if mode is None:
         raise FeatvizError(f"the network wants {channels} channels; expected 1 or 3 for photographs")
-    flat = image.convert("RGBA").convert(mode) if "transparency" in image.info else image.convert(mode)
+    shallow = _eight_bits(image)
+    flat = shallow.convert("RGBA").convert(mode) if "transparency" in shallow.info else shallow.convert(mode)
     box = (max(left, 0.0), max(top, 0.0), min(left + wide, image.width), min(top + tall, image.height))
     cut = np.asarray(flat.resize((width, height), Image.Resampling.BICUBIC, box=box))
     return cut if cut.ndim == 3 else cut[..., None]

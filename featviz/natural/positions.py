@@ -28,7 +28,8 @@ class Grid:
     @property
     def margin(self) -> tuple[int, int]:
         """Rows and columns left out at each edge, where zero padding is what a unit sees: an eighth, at least one."""
-        return tuple(0 if side < 4 or self.skipped else max(1, side // 8) for side in (self.rows, self.columns))  # type: ignore[return-value]
+        tall, wide = (0 if side < 4 or self.skipped else max(1, side // 8) for side in (self.rows, self.columns))
+        return tall, wide
 
 
 def grid_of(shape: tuple[int, ...]) -> Grid:
@@ -122,7 +123,9 @@ def receptive_fields(model: Model, images: np.ndarray, layers: tuple[str, ...]) 
         return jnp.sum(jnp.square(gradients), axis=(1, 4))
 
     found = np.asarray(energies(model.weights, images), np.float64)
-    grids = [grid_of(model.layer(layer).shape) for layer in layers]
+    # At the size of these images, which need not be that of the training.
+    made = jax.eval_shape(lambda weights, images: model.apply(weights, images, layers=layers), model.weights, images)
+    grids = [grid_of(made[layer].shape[1:]) for layer in layers]
     return {layer: _side(energy, grid) for layer, energy, grid in zip(layers, found, grids, strict=True)}
 
 
@@ -147,4 +150,5 @@ def _side(energy: np.ndarray, grid: Grid) -> int:
     if not share[-1] > 0:  # nothing moves these units: there is nothing to look at but all of it
         return min(energy.shape)
     radius = away[order][np.searchsorted(share, ENERGY * share[-1])]
-    return int(min(2 * math.ceil(radius), *energy.shape))
+    # From a pixel's middle to its edge on either side; a distance such as 1.0000000002 is 1.
+    return int(min(math.ceil(2 * radius + 1 - 1e-6), *energy.shape))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from featviz.errors import FeatvizError
+from featviz.natural.positions import box_around
 from featviz.natural.survey import Survey
 
 # Where examples are taken: percentiles of a unit's activation over the photos, largest first.
@@ -20,7 +21,7 @@ class Statistics:
     """Of each unit of a layer over the photos, of its largest activation on each: arrays of (units,).
 
     `firing` is the share of photos with an activation above 0; `histogram` counts photos in `BINS` equal bins from
-    `low` to `high`, (units, bins).
+    `low` to `high`, (units, bins), none of a unit that is nan or infinite on any.
     """
 
     mean: np.ndarray
@@ -64,7 +65,8 @@ def statistics(survey: Survey, layer: str) -> Statistics:
 def moments(survey: Survey, layer: str, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean and standard deviation of a layer's units over some photos, (units,) each, float64."""
     parts = [values[numbers] for _, values in _blocks(survey, layer)]
-    return tuple(np.concatenate([f(part, 0, dtype=np.float64) for part in parts]) for f in (np.mean, np.std))  # type: ignore[return-value]
+    mean, sd = (np.concatenate([f(part, 0, dtype=np.float64) for part in parts]) for f in (np.mean, np.std))
+    return mean, sd
 
 
 def _blocks(survey: Survey, layer: str) -> Iterator[tuple[slice, np.ndarray]]:
@@ -79,13 +81,15 @@ def _describe(values: np.ndarray) -> tuple[np.ndarray, ...]:
     if not len(values):
         raise FeatvizError("the survey has no photos; expected one that can be read")
     low, high = values.min(0), values.max(0)
-    width = np.where(high > low, high - low, 1)
-    bins = np.minimum(((values - low) / width * BINS).astype(np.int32), BINS - 1)
+    finite = np.isfinite(values).all(0)
+    known = np.where(finite, values, 0).astype(np.float64)
+    span = np.ptp(known, 0)
+    bins = np.minimum(((known - known.min(0)) / np.where(span > 0, span, 1) * BINS).astype(np.int32), BINS - 1)
     units = values.shape[1]
     flat = np.bincount((bins + np.arange(units) * BINS).ravel(), minlength=units * BINS)
-    mean = values.mean(0, dtype=np.float64)
-    sd = values.std(0, dtype=np.float64)
-    return mean, sd, low, high, (values > 0).mean(0), flat.reshape(units, BINS)
+    with np.errstate(invalid="ignore"):  # inf - inf
+        mean, sd = values.mean(0, dtype=np.float64), values.std(0, dtype=np.float64)
+    return mean, sd, low, high, (values > 0).mean(0), flat.reshape(units, BINS) * finite[:, None]
 
 
 def examples(
@@ -97,8 +101,6 @@ def examples(
 
     Raises: FeatvizError for an unknown layer or unit.
     """
-    from featviz.natural.positions import box_around
-
     units = survey.layer(layer).units
     if not 0 <= unit < units:
         raise FeatvizError(f"`unit` {unit} is out of range; {layer} has {units} units, 0 to {units - 1}")

@@ -51,21 +51,28 @@ class Store:
         """How many photos have been taken in."""
         return int(self.group.attrs["done"])
 
-    def append(self, layers: Mapping[str, tuple[np.ndarray, np.ndarray]], images: np.ndarray | None) -> None:
-        """A block of photos: each layer's maxima and positions; counted only when all of it is on the disk."""
-        done = self.done
+    def append(
+        self, start: int, layers: Mapping[str, tuple[np.ndarray, np.ndarray]], images: np.ndarray | None
+    ) -> None:
+        """Photos from number `start` on: each layer's maxima and positions; counted once all is on the disk.
+
+        The same block a second time changes nothing. Raises: FeatvizError if it cannot be written.
+        """
         count = len(next(iter(layers.values()))[0])
-        for layer, (maxima, positions) in layers.items():
-            for name, values in (("maxima", maxima), ("positions", positions)):
-                _append(self.group[f"{layer_path(layer)}/{name}"], done, values)
-        if images is not None:
-            _append(self.group["images"], done, images)
-        self.group.attrs["done"] = done + count
+        try:
+            for layer, (maxima, positions) in layers.items():
+                for name, values in (("maxima", maxima), ("positions", positions)):
+                    _write_rows(self.group[f"{layer_path(layer)}/{name}"], start, values)
+            if images is not None:
+                _write_rows(self.group["images"], start, images)
+            self.group.attrs["done"] = start + count
+        except OSError as error:
+            raise FeatvizError(f"`{self.path}` cannot be written: {error.strerror}") from None
 
     def column(self, layer: str, name: str, *, units: slice | int | Sequence[int] = slice(None)) -> np.ndarray:
         """The values of some units over all photos, (photos, units)."""
         array = self.group[f"{layer_path(layer)}/{name}"]
-        if isinstance(units, slice | int):
+        if isinstance(units, slice | int | np.integer):
             return np.asarray(array[: self.done, units])
         return np.asarray(array.oindex[: self.done, list(units)])
 
@@ -83,10 +90,10 @@ class Store:
             raise FeatvizError(f"`{self.path}`: {name}.json cannot be read: {in_one_line(error)}") from None
 
 
-def _append(array: Any, done: int, values: np.ndarray) -> None:
-    if array.shape[0] < done + len(values):
-        array.resize((done + len(values), *array.shape[1:]))
-    array[done : done + len(values)] = values
+def _write_rows(array: Any, start: int, values: np.ndarray) -> None:
+    if array.shape[0] < start + len(values):
+        array.resize((start + len(values), *array.shape[1:]))
+    array[start : start + len(values)] = values
 
 
 def create(
@@ -140,7 +147,7 @@ def open_store(path: str | os.PathLike[str], *, writable: bool = False) -> Store
 
     folder = Path(path)
     if not is_survey(folder):
-        found = "holds no survey" if folder.is_dir() else "does not exist"
+        found = "holds no survey" if folder.is_dir() else "is a file" if folder.exists() else "does not exist"
         raise FeatvizError(f"`{folder}` {found}; expected a folder that `featviz survey` has written")
     try:
         return Store(folder, zarr.open_group(folder, mode="r+" if writable else "r"))

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterable, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from tqdm import tqdm
 from featviz.checks import check_count, check_size
 from featviz.errors import FeatvizError, nearest
 from featviz.model import Layer, Model, hash_weights
-from featviz.natural.photos import Folder, Photo, Source, find_photos, prepare, read_ahead
+from featviz.natural.photos import MOST_WINDOWS, Folder, Photo, Source, find_photos, prepare, quiet, read_ahead
 from featviz.natural.positions import Grid, grid_of, receptive_fields
 from featviz.natural.reduction import BATCH, Maxima, maxima_of, shapes_at, trunk
 from featviz.natural.store import BLOCK, Store, create, is_survey, open_store
@@ -86,22 +86,30 @@ class Survey:
         known = self.store.noted("receptive_fields", {})
         if layer not in known:
             numbers = np.flatnonzero(self.readable)[:: max(1, int(self.readable.sum()) // SEEN)][:SEEN]
+            if not len(numbers):
+                raise FeatvizError(f"`{self.store.path}` has no photos yet; expected a survey that has run")
             images = np.stack([self.photo(number) for number in numbers]).astype(np.float32) / np.float32(255)
             known |= receptive_fields(self.model, images, (self.layer(layer).name,))
-            self.store.note("receptive_fields", known)
+            with suppress(FeatvizError):  # of a survey on a read-only disk: found again the next time
+                self.store.note("receptive_fields", known)
         return int(known[layer])
 
     def photo(self, number: int) -> np.ndarray:
         """A photo as the network saw it, uint8, (height, width, channels).
 
-        Raises: FeatvizError if it is not where it was.
+        Raises: FeatvizError if there is none of that number, or it could not be read, or is not where it was.
         """
+        if not 0 <= number < len(self):
+            raise FeatvizError(f"`number` {number} is out of range; the survey has {len(self)} photos")
+        if not self.readable[number]:
+            raise FeatvizError(f"the photo `{self.names[number]}` cannot be read: {self.faults[str(number)]}")
         if "images" in self.store.group:
             return np.asarray(self.store.group["images"][int(number)])
         file, window = divmod(int(number), self.windows**2)
         name = self.files[file]
         where = (self.windows, window)
-        made = prepare(name, self.folder / name, self.size, self.model.input.channels, window=where)
+        with quiet():
+            made = prepare(name, self.folder / name, self.size, self.model.input.channels, window=where)
         if made.pixels is None:
             raise FeatvizError(
                 f"the photo `{name}` cannot be read any more: {made.fault}; `photos` says where they are"
@@ -145,7 +153,7 @@ def survey(
     """
     chosen = choose_layers(model, layers)
     height, width = check_size(model.input.size if size is None else size, None)
-    source = find_photos(photos, windows=check_count("windows", windows, 1, 64))
+    source = find_photos(photos, windows=check_count("windows", windows, 1, MOST_WINDOWS))
     attributes = {
         "featviz": __version__,
         "network": {"name": model.name, **dict(model.source), "weights_sha256": hash_weights(model.weights)},
@@ -154,15 +162,16 @@ def survey(
         "photos": str(source.path.resolve()) if isinstance(source, Folder) else None,
         "windows": source.windows,
     }
-    shapes = shapes_at(model, chosen, (height, width))
+    units = _check_network(model, chosen, (height, width))
     path = Path(out)
     if is_survey(path):
         store = open_store(path, writable=True)
         _check_same(store, attributes, source)
     else:
         image = None if isinstance(source, Folder) else (height, width, model.input.channels)
-        store = create(path, attributes, {layer: shapes[layer][-1] for layer in chosen}, image)
-        store.note("photos", list(source.files) if isinstance(source, Folder) else [])
+        store = create(path, attributes, units, image)
+    if isinstance(source, Folder) and not store.done:
+        store.note("photos", list(source.files))
     if store.attributes["total"] is None:
         _run(model, store, source, chosen, (height, width), progress=progress)
     return Survey(store, model)
@@ -187,15 +196,17 @@ def _run(
 ) -> None:
     done, total = store.done, None if source.names is None else len(source.names)
     names: list[str] = store.noted("photos", [])
-    faults: dict[str, str] = store.noted("faults", {})
+    # Not those of a block that was not finished.
+    faults = {number: fault for number, fault in store.noted("faults", {}).items() if int(number) < done}
     reader = read_ahead(source, size, channels=model.input.channels, batch=BATCH, start=done)
-    block: list[tuple[list[Photo], Maxima]] = []
+    block: list[tuple[int, list[Photo], Maxima]] = []
+    taken = done
 
     def flush() -> None:
-        photos = [photo for batch, _ in block for photo in batch]
-        if not photos:
+        if not block:
             return
-        number = store.done
+        number = block[0][0]
+        photos = [photo for _, batch, _ in block for photo in batch]
         faults.update({str(number + i): photo.fault for i, photo in enumerate(photos) if photo.pixels is None})
         if source.names is None:
             del names[number:]
@@ -205,7 +216,7 @@ def _run(
         rows = {layer: _rows(block, layer) for layer in layers}
         blank = np.zeros((*size, model.input.channels), np.uint8)
         images = [photo.pixels if photo.pixels is not None else blank for photo in photos]
-        store.append(rows, np.stack(images) if source.names is None else None)
+        store.append(number, rows, np.stack(images) if source.names is None else None)
         block.clear()
 
     disabled = None if progress else True
@@ -217,12 +228,14 @@ def _run(
                     if photo.pixels is not None:
                         images[row] = photo.pixels
                 # Asked for, not waited for: the next batch is collected while the device works.
-                block.append((batch, maxima_of(model, images, layers)))
+                block.append((taken, batch, maxima_of(model, images, layers)))
+                taken += len(batch)
                 bar.update(len(batch))
-                if sum(len(photos) for photos, _ in block) >= BLOCK:
+                # Also what is continued in the middle of a chunk stops at its border.
+                if taken % BLOCK == 0 or len(block) * BATCH >= BLOCK:
                     flush()
         finally:
-            # Also on Ctrl-C: what is computed is kept.
+            # Also on Ctrl-C, where it may be the second time for this block: what is computed is kept.
             flush()
     if not len(faults) < store.done:
         raise FeatvizError(
@@ -231,9 +244,9 @@ def _run(
     store.group.attrs["total"] = store.done
 
 
-def _rows(block: list[tuple[list[Photo], Maxima]], layer: str) -> tuple[np.ndarray, np.ndarray]:
+def _rows(block: list[tuple[int, list[Photo], Maxima]], layer: str) -> tuple[np.ndarray, np.ndarray]:
     tops, places = [], []
-    for photos, maxima in block:
+    for _, photos, maxima in block:
         top, at = (np.array(values)[: len(photos)] for values in jax.device_get(maxima[layer]))
         broken = [photo.pixels is None for photo in photos]
         top[broken], at[broken] = np.nan, -1
@@ -254,12 +267,27 @@ def choose_layers(model: Model, layers: Sequence[str] | None) -> tuple[str, ...]
     return tuple(dict.fromkeys(model.layer(name).name for name in layers))
 
 
+def _check_network(model: Model, layers: tuple[str, ...], size: tuple[int, int]) -> dict[str, int]:
+    """How many units each layer has, of a network that can look at photographs of this size."""
+    if model.input.channels not in (1, 3):
+        raise FeatvizError(f"{model.name} wants {model.input.channels} channels; expected 1 or 3 for photographs")
+    try:
+        shapes = shapes_at(model, layers, size)
+    except Exception as error:
+        line = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise FeatvizError(f"{model.name} cannot run on images of `size` {size[0]}x{size[1]}: {line}") from error
+    for layer, shape in shapes.items():
+        if len(shape) not in (1, 2, 3) or 0 in shape:
+            raise FeatvizError(f"{layer} is {shape} for images of {size[0]}x{size[1]}; expected (h, w, c) or (c,)")
+    return {layer: shapes[layer][-1] for layer in layers}
+
+
 def _check_same(store: Store, attributes: dict[str, Any], source: Source) -> None:
     known = store.attributes
     for name in ("network", "layers", "size", "photos", "windows"):
         if known[name] != attributes[name]:
             raise FeatvizError(f"`out`: `{store.path}` is a survey of other {name}; expected a new folder")
-    if isinstance(source, Folder) and store.noted("photos", []) != list(source.files):
+    if isinstance(source, Folder) and store.done and store.noted("photos", []) != list(source.files):
         raise FeatvizError(
             f"`out`: `{store.path}` is a survey of other photos in the same folder; expected a new folder"
         )
