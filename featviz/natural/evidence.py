@@ -17,7 +17,6 @@ from featviz.natural.positions import box_around, grid_of
 from featviz.natural.reduction import BATCH, maxima_of, shapes_at
 from featviz.natural.statistics import halves, moments
 from featviz.natural.survey import Survey
-from featviz.natural.trust import distrust
 from featviz.picture import Picture, plain_json
 from featviz.sheets import split_name
 
@@ -33,7 +32,7 @@ class Judgement:
 
     `deviations` and `percentile` are E0; `predicts` E1, `predicts_hard` its hard form, `photos` and `photos_hard` the
     same for the top nine photos of A, `others` for other units' pictures; `rank` is E2, `survives` E3, `path` E4,
-    `foretold` and `foretold_percentile` E5. `distrust` is in [0, 1]; `trusted` says whether the flag stays down.
+    `foretold` and `foretold_percentile` E5.
     """
 
     name: str
@@ -50,11 +49,6 @@ class Judgement:
     path: float
     foretold: float
     foretold_percentile: float
-    distrust: float
-
-    @property
-    def trusted(self) -> bool:
-        return self.distrust < 0.5
 
 
 @dataclass(frozen=True)
@@ -74,7 +68,7 @@ class Evidence:
     def to_json(self) -> dict[str, Any]:
         """All figures as plain JSON values."""
         means = {name: list(values) for name, values in self.means().items()}
-        units = [asdict(row) | {"trusted": row.trusted} for row in self.rows]
+        units = [asdict(row) for row in self.rows]
         plain: dict[str, Any] = plain_json({"other": self.other, "units": units, "means": means})
         return plain
 
@@ -246,7 +240,7 @@ def _judge(
             "foretold_percentile": foretold,
         }
         name = f"{layer}:{each.unit}"
-        rows[name] = Judgement(name=name, **found, distrust=distrust(found))
+        rows[name] = Judgement(name=name, **found)
     return rows
 
 
