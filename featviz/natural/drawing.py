@@ -22,7 +22,7 @@ SUFFIXES = (".png", ".pdf", ".svg", ".webp")
 # Photographs of an interval, side by side in two rows: of the largest more, since they say most.
 LARGEST, EACH = 4, 2
 TITLES = {100: "largest", 0: "smallest"}
-INK, PALE, PICTURE, ALARM = "#202020", "#8a8a8a", "#c23b22", "#b02010"
+INK, PALE, PICTURE = "#202020", "#8a8a8a", "#c23b22"
 
 
 def draw_evidence(
@@ -116,12 +116,10 @@ def _histogram(axes: Any, of: Statistics, unit: int, judgement: Judgement, *, la
 def _words(axes: Any, judgement: Judgement) -> None:
     axes.set_axis_off()
     for line, (name, value, note) in enumerate(lines_of(judgement)):
-        at = 0.95 - line * 0.145
+        at = 0.95 - line * 0.16
         axes.text(0.0, at, name, fontsize=7, color=INK, va="top")
         axes.text(0.34, at, value, fontsize=7, color=INK, va="top", fontweight="bold")
         axes.text(0.53, at, note, fontsize=6, color=PALE, va="top")
-    verdict, color = ("do not trust this picture", ALARM) if not judgement.trusted else ("no objection", "#3a7d44")
-    axes.text(0.0, 0.95 - 6 * 0.145, verdict, fontsize=7, color=color, va="top", fontweight="bold")
 
 
 def lines_of(judgement: Judgement) -> list[tuple[str, str, str]]:
@@ -148,13 +146,13 @@ def _share(value: float) -> str:
 def table(found: Evidence) -> str:
     """The judgements as lines of text, a unit a line, and the means with their 95 % intervals."""
     width = max(len(row.name) for row in found.rows)
-    heads = ["E0 sd", "E1", "photos", "others", "hard", "E2", "E3", "E4", "E5 %", "E5 r", "distrust"]
+    heads = ["E0 sd", "E1", "photos", "others", "hard", "E2", "E3", "E4", "E5 %", "E5 r"]
     names = ["deviations", "predicts", "photos", "others", "predicts_hard", "rank", "survives", "path"]
-    names += ["foretold_percentile", "foretold", "distrust"]
+    names += ["foretold_percentile", "foretold"]
     lines = [" ".join(["unit".ljust(width), *(head.rjust(8) for head in heads)])]
     for row in found.rows:
         values = [f"{getattr(row, name):8.3g}" for name in names]
-        lines.append(" ".join([row.name.ljust(width), *values]) + ("" if row.trusted else "  do not trust"))
+        lines.append(" ".join([row.name.ljust(width), *values]))
     means: Mapping[str, tuple[float, float, float]] = found.means()
     for label, index in (("mean", 0), ("95 % from", 1), ("to", 2)):
         lines.append(" ".join([label.ljust(width), *(f"{means[name][index]:8.3g}" for name in names)]))

@@ -251,7 +251,7 @@ def _left(model: Model, layer: str, unit: int, image: np.ndarray, rest: float) -
 
 
 def _paths(survey: Survey, layer: str, units: list[_Unit], a: np.ndarray) -> list[float]:
-    """E4 of each unit, averaged over the layers below."""
+    """E4 of each unit, over all layers below together."""
     below = layers_below(survey.model, layer)
     if not below:
         return [float("nan")] * len(units)
@@ -267,7 +267,10 @@ def _paths(survey: Survey, layer: str, units: list[_Unit], a: np.ndarray) -> lis
         at = [box_around(places[n], grid, side, survey.size) for n in each.top_photos]
         tops = pooled_below(survey.model, below, [survey.photo(n) for n in each.top_photos], at)
         own = pooled_below(survey.model, below, each.pictures, each.boxes)
-        found.append(_mean([figures.path(p, tops[name], others[name]) for name in below for p in own[name]]))
+        parts = [figures.path_parts(p, tops[name], others[name]) for name in below for p in own[name]]
+        # Where top photos are hardly more alike than others, in low layers, a quotient would be noise.
+        gain, scale = np.sum(parts, axis=0)
+        found.append(float(gain / scale) if scale > 1e-3 * len(parts) else float("nan"))
     return found
 
 

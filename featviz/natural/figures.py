@@ -82,12 +82,18 @@ def path(picture: np.ndarray, tops: np.ndarray, others: np.ndarray) -> float:
     """
     if len(tops) < 2 or len(others) < 2:
         return float("nan")
+    gain, scale = path_parts(picture, tops, others)
+    return gain / scale if scale > 1e-3 else float("nan")
+
+
+def path_parts(picture: np.ndarray, tops: np.ndarray, others: np.ndarray) -> tuple[float, float]:
+    """Numerator and denominator of `path`: over several layers their sums are divided, not the quotients averaged."""
     ranks = _standard_ranks(np.concatenate([picture[None], tops, others]))
     rho = ranks @ ranks.T
     own, count = rho[0, 1 : 1 + len(tops)].mean(), len(tops)
     among = _off_diagonal(rho[1 : 1 + count, 1 : 1 + count])
     chance = _off_diagonal(rho[1 + count :, 1 + count :])
-    return float((own - chance) / (among - chance)) if among - chance > 1e-3 else float("nan")
+    return float(own - chance), float(among - chance)
 
 
 def transfers(

@@ -1,0 +1,111 @@
+"""The survey beside the bare forward pass: images a second of both, and the memory at two numbers of photographs.
+
+    python benchmarks/survey.py [--few 100] [--repeats 3]
+
+`fv.survey` of all photographs for the nine blocks of GoogLeNet at 224 px, from files on the disk to the finished Zarr
+store, compilation apart, against the compiled forward pass to the last block on as many images that are already
+decoded, both in a process of their own and in turns. Memory is the largest resident set of a whole process, at `--few`
+photographs and at all. Two cores: about 3 minutes.
+"""
+
+import argparse
+import json
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "experiments"))
+
+import numpy as np
+from data import FOLDER, network
+
+import featviz as fv
+from featviz.compilation import compiled
+from featviz.natural.reduction import BATCH, maxima_of
+
+LAYERS = tuple(f"inception_{name}" for name in ("3a", "3b", "4a", "4b", "4c", "4d", "4e", "5a", "5b"))
+
+
+def load() -> fv.Model:
+    return fv.load("googlenet", weights=network("googlenet"))
+
+
+def surveyed(photos: Path, out: Path) -> float:
+    """Seconds of the survey, without compilation."""
+    model = load()
+    maxima_of(model, np.zeros((BATCH, 224, 224, 3), np.uint8), LAYERS)
+    started = time.perf_counter()
+    fv.survey(model, photos, out=out, layers=LAYERS, progress=False)
+    return time.perf_counter() - started
+
+
+def bare(count: int) -> float:
+    """Seconds of the forward pass on as many images, without compilation."""
+    import jax
+    import jax.numpy as jnp
+
+    model = load()
+
+    @jax.jit
+    def forward(weights: Any, images: Any) -> Any:
+        pixels = images.astype(jnp.float32) / jnp.float32(255)
+        return model.apply(weights, pixels, layers=[LAYERS[-1]])[LAYERS[-1]]
+
+    images = np.random.default_rng(0).integers(0, 256, (BATCH, 224, 224, 3), dtype=np.uint8)
+    program = compiled(forward, model.weights, images)
+    program(model.weights, images).block_until_ready()
+    started = time.perf_counter()
+    for _ in range(-(-count // BATCH)):
+        program(model.weights, images).block_until_ready()
+    return time.perf_counter() - started
+
+
+def child(words: list[str]) -> dict[str, float]:
+    done = subprocess.run([sys.executable, __file__, *words], capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(done.stderr[-2000:])
+    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--few", type=int, default=100)
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--child", nargs=2, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    photos = FOLDER / "photos"
+    if options.child:
+        kind, value = options.child
+        with tempfile.TemporaryDirectory() as work:
+            seconds = bare(int(value)) if kind == "bare" else surveyed(Path(value), Path(work) / "survey")
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        print(json.dumps({"seconds": seconds, "mib": peak}))
+        return
+    names = sorted(photos.glob("*.jpg"))
+    with tempfile.TemporaryDirectory() as work:
+        few = Path(work) / "few"
+        few.mkdir()
+        for path in names[: options.few]:
+            shutil.copyfile(path, few / path.name)
+        small = child(["--child", "survey", str(few)])
+    pairs = [
+        (child(["--child", "bare", str(len(names))]), child(["--child", "survey", str(photos)]))
+        for _ in range(options.repeats)
+    ]
+    forward, whole = (median(pair[at]["seconds"] for pair in pairs) for at in (0, 1))
+    print(f"bare forward pass: {len(names) / forward:.1f} images a second ({forward:.1f} s)")
+    print(f"survey of {len(names)} photographs: {len(names) / whole:.1f} images a second ({whole:.1f} s)")
+    print(f"survey / forward: {median(a['seconds'] / b['seconds'] for a, b in pairs):.0%}")
+    largest = median(pair[1]["mib"] for pair in pairs)
+    print(f"memory: {small['mib']:.0f} MiB at {options.few} photographs, {largest:.0f} MiB at {len(names)}")
+
+
+if __name__ == "__main__":
+    main()

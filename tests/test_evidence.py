@@ -1,0 +1,159 @@
+"""Evidence on a small network: every figure is there, pictures that lie score less, and bad input is refused."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import featviz as fv
+from featviz.errors import FeatvizError
+from featviz.natural.features import Features, features_of, fit
+from featviz.natural.paths import layers_below, pooled_below
+from featviz.picture import Outcome, Picture
+
+LAYER = "mixed3b"
+
+
+def photo(rng: np.random.Generator) -> np.ndarray:
+    """A field of blobs of one scale, so that photographs differ in what units see."""
+    scale = int(rng.choice([4, 8, 16, 32]))
+    small = rng.integers(0, 256, (64 // scale, 64 // scale, 3), dtype=np.uint8)
+    return np.asarray(Image.fromarray(small).resize((64, 64), Image.Resampling.BICUBIC))
+
+
+def picture_of(pixels: np.ndarray, unit: int) -> Picture:
+    return Picture(pixels.astype(np.float32) / 255, 1.0, Outcome.OUT_OF_STEPS, np.zeros(1), {"name": f"{LAYER}:{unit}"})
+
+
+@pytest.fixture(scope="module")
+def survey(patterns, tmp_path_factory):
+    rng = np.random.default_rng(0)
+    photos = [photo(rng) for _ in range(60)]
+    return fv.survey(patterns, photos, out=tmp_path_factory.mktemp("s") / "survey", layers=[LAYER], progress=False)
+
+
+@pytest.fixture(scope="module")
+def found(survey, patterns):
+    best = survey.maxima(LAYER).argmax(0)
+    pictures = [picture_of(survey.photo(best[unit]), unit) for unit in range(6)]
+    return fv.evidence(pictures, survey, other=Features(patterns, "mixed3a"), progress=False)
+
+
+def test_a_units_best_photograph_is_alive_and_selective(found, survey):
+    for row in found.rows:
+        unit = int(row.name.split(":")[1])
+        column = survey.maxima(LAYER, units=unit)
+        assert row.activation == pytest.approx(float(column.max()), rel=1e-4)
+        numbers = np.arange(len(survey))[::2]
+        assert row.deviations == pytest.approx(
+            (column.max() - column[numbers].mean()) / column[numbers].std(), rel=1e-3
+        )
+        assert row.percentile > 95
+        assert 1 <= row.rank <= survey.layer(LAYER).units
+
+
+def test_photographs_predict_and_the_share_is_one(found):
+    assert np.nanmean(found.column("photos")) > 0.6
+    for figure in ("predicts", "predicts_hard", "photos", "others"):
+        values = found.column(figure)
+        assert ((values >= 0) & (values <= 1)).all()
+
+
+def test_the_picture_of_another_unit_is_less_active(found, survey, patterns):
+    low = survey.maxima(LAYER, units=0).argmin()
+    wrong = fv.evidence([picture_of(survey.photo(low), 0)], survey, other=Features(patterns, "mixed3a"), progress=False)
+    assert wrong.rows[0].percentile < 10 < found.rows[0].percentile
+    assert np.isnan(wrong.rows[0].others)  # there is no other unit's picture to compare with
+
+
+def test_several_pictures_of_a_unit_are_one_row(survey, patterns):
+    two = [picture_of(survey.photo(n), 3) for n in (0, 1)]
+    both = fv.evidence(two, survey, other=Features(patterns, "mixed3a"), progress=False)
+    alone = [fv.evidence([p], survey, other=Features(patterns, "mixed3a"), progress=False).rows[0] for p in two]
+    assert [row.name for row in both.rows] == [f"{LAYER}:3"]
+    assert both.rows[0].activation == pytest.approx(np.mean([row.activation for row in alone]), rel=1e-5)
+
+
+def test_means_and_json(found):
+    mean, low, high = found.means()["predicts"]
+    assert low <= mean <= high
+    assert mean == pytest.approx(found.column("predicts").mean())
+    assert json.loads(json.dumps(found.to_json()))["units"][0]["name"] == f"{LAYER}:0"
+    with pytest.raises(FeatvizError, match="did you mean `predicts`"):
+        found.column("predict")
+
+
+def test_layers_below_are_pooled_where_the_box_is(patterns, survey):
+    assert layers_below(patterns, LAYER)[0] == "conv1"
+    image = survey.photo(0)
+    whole = pooled_below(patterns, ("conv1",), [image], [(0, 0, 64, 64)])["conv1"][0]
+    images = image[None].astype(np.float32) / np.float32(255)
+    expected = np.asarray(patterns.apply(patterns.weights, images, layers=["conv1"])["conv1"]).mean((0, 1, 2))
+    np.testing.assert_allclose(whole, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_features_are_the_mean_over_positions(patterns, survey):
+    image = survey.photo(1)
+    images = image[None].astype(np.float32) / np.float32(255)
+    expected = np.asarray(patterns.apply(patterns.weights, images, layers=["mixed3a"])["mixed3a"]).mean((0, 1, 2))
+    np.testing.assert_allclose(Features(patterns, "mixed3a")([image])[0], expected, rtol=1e-4, atol=1e-5)
+    assert fit(image, (32, 48)).shape == (32, 48, 3)
+    assert features_of(patterns).layer in [layer.name for layer in patterns.layers]
+
+
+@pytest.mark.parametrize(
+    "name, words",
+    [
+        ("mixed3b:99999", "is of no unit"),
+        ("mixed3c:1", "did you mean `mixed3b`"),
+        ("mixed3b:3@1x1", "not of one channel"),
+        ("picture", "not of one channel"),
+    ],
+)
+def test_pictures_of_no_unit_are_refused(name, words, survey, patterns):
+    picture = Picture(np.zeros((64, 64, 3), np.float32), 0, Outcome.DEAD, np.zeros(1), {"name": name})
+    with pytest.raises(FeatvizError, match=words):
+        fv.evidence([picture], survey, other=patterns, progress=False)
+
+
+def test_a_survey_of_few_photographs_is_refused(patterns, tmp_path, survey):
+    few = fv.survey(patterns, [survey.photo(0)] * 8, out=tmp_path / "few", layers=[LAYER], progress=False)
+    with pytest.raises(FeatvizError, match="8 photos; expected 40 or more"):
+        fv.evidence([picture_of(survey.photo(0), 0)], few, other=patterns, progress=False)
+
+
+def test_the_drawing_has_a_row_for_every_unit(found, survey, tmp_path):
+    from featviz.natural.drawing import draw_evidence, save_evidence, table
+
+    pictures = [picture_of(survey.photo(unit), unit) for unit in range(6)]
+    figure = draw_evidence(pictures, survey, found)
+    save_evidence(figure, tmp_path / "evidence.png")
+    with Image.open(tmp_path / "evidence.png") as image:
+        assert image.width > 800 and image.height > 800
+    lines = table(found).splitlines()
+    assert len(lines) == 1 + 6 + 3
+    assert lines[1].startswith(f"{LAYER}:0")
+
+
+def test_the_command_prints_the_table(tmp_path, capsys):
+    from featviz.cli.main import run
+
+    rng = np.random.default_rng(1)
+    (tmp_path / "photos").mkdir()
+    for number in range(44):
+        Image.fromarray(photo(rng)).save(tmp_path / "photos" / f"{number:02d}.png")
+    survey, out = str(tmp_path / "survey"), str(tmp_path / "out")
+    run(["survey", "patterns", str(tmp_path / "photos"), "-o", survey, "-l", LAYER, "--quiet"])
+    run(["render", "patterns", f"{LAYER}:0-1", "-o", out, "--steps", "4", "--size", "48", "--quiet"])
+    run(["evidence", out, "--survey", survey, "-o", str(tmp_path / "e.png")])
+    printed = capsys.readouterr().out
+    assert f"{LAYER}:1" in printed and "photographs: 44" in printed
+    assert {row["name"] for row in json.loads((tmp_path / "e.json").read_text())["units"]} == {
+        f"{LAYER}:0",
+        f"{LAYER}:1",
+    }
+    with pytest.raises(SystemExit) as stopped:
+        run(["evidence", out, "--survey", str(tmp_path / "photos")])
+    assert stopped.value.code == 2
+    assert "holds no survey" in capsys.readouterr().err
