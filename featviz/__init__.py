@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from featviz.natural.evidence import Evidence as Evidence
     from featviz.natural.evidence import Judgement as Judgement
     from featviz.natural.evidence import evidence as evidence
+    from featviz.natural.exemplars import exemplars as exemplars
     from featviz.natural.features import Features as Features
     from featviz.natural.survey import Survey as Survey
     from featviz.natural.survey import open_survey as open_survey
@@ -59,6 +60,7 @@ _FACE = {
     "deepdream": "objectives",
     "direction": "objectives",
     "evidence": "natural.evidence",
+    "exemplars": "natural.exemplars",
     "from_linen": "adapters.linen",
     "load": "models.registry",
     "load_picture": "picture",

@@ -1,4 +1,4 @@
-"""The networks and photos that tests share; a test that needs one skips where it is not."""
+"""The networks, photos and surveys that tests share; a test that needs one skips where it is not."""
 
 import os
 from collections.abc import Callable
@@ -7,10 +7,12 @@ from pathlib import Path
 import jax
 import jax.numpy as jnp
 import pytest
+from surveys import IMAGES, LAYERS, make_folder
 from tiny import Tiny, build
 
 from featviz.model import Model
 from featviz.models.registry import load
+from featviz.natural.survey import survey
 
 SHARED = Path(os.environ.get("FEATVIZ_TEST_DATA") or Path(__file__).parents[2] / "shared")
 
@@ -76,3 +78,17 @@ def tiny():
 def other_weights():
     """Another checkpoint of `tiny`."""
     return Tiny().init(jax.random.key(9), jnp.zeros((1, 16, 16, 3)))
+
+
+@pytest.fixture(scope="session")
+def whole_survey(tiny, tmp_path_factory):
+    """A finished survey of all images, which came as an array."""
+    return survey(tiny, IMAGES, out=tmp_path_factory.mktemp("whole") / "s", layers=LAYERS, progress=False)
+
+
+@pytest.fixture(scope="session")
+def broken_survey(tiny, tmp_path_factory):
+    """200 photos in a folder, some of them unreadable, and their survey."""
+    path = tmp_path_factory.mktemp("broken")
+    photos = make_folder(path / "photos", IMAGES[:200], broken=(0, 17, 130, 199))
+    return photos, survey(tiny, photos, out=path / "s", layers=LAYERS, progress=False)

@@ -157,3 +157,24 @@ def test_the_command_prints_the_table(tmp_path, capsys):
         run(["evidence", out, "--survey", str(tmp_path / "photos")])
     assert stopped.value.code == 2
     assert "holds no survey" in capsys.readouterr().err
+
+
+def test_exemplars_unite_the_unit_with_its_photographs(survey):
+    alone = fv.exemplars(survey, LAYER, 2, share=0.0)
+    own = np.zeros(survey.layer(LAYER).units)
+    own[2] = 1
+    np.testing.assert_allclose(np.asarray(alone.terms[0].vector), own, atol=1e-6)
+    # By hand, from the network's activations on the best photographs of half A.
+    model, numbers = survey.model, np.arange(len(survey))[::2]
+    images = np.stack([survey.photo(n) for n in numbers]).astype(np.float32) / np.float32(255)
+    maps = np.asarray(model.apply(model.weights, images, layers=[LAYER])[LAYER])
+    flat = maps.reshape(len(maps), -1, maps.shape[-1])
+    best = np.argsort(-survey.maxima(LAYER, units=2)[numbers], kind="stable")[:9]
+    common = np.mean([flat[i, survey.positions(LAYER, units=2)[numbers[i]]] for i in best], axis=0)
+    expected = (common - flat.mean((0, 1))) / (flat.std((0, 1)) + 1e-3) ** 2
+    found = np.asarray(fv.exemplars(survey, LAYER, 2, share=1.0).terms[0].vector)
+    np.testing.assert_allclose(found, expected / np.linalg.norm(expected), atol=1e-3)
+    with pytest.raises(FeatvizError, match="`share` is 2"):
+        fv.exemplars(survey, LAYER, 2, share=2)
+    with pytest.raises(FeatvizError, match="`unit` -1 is out of range"):
+        fv.exemplars(survey, LAYER, -1)
