@@ -9,7 +9,7 @@ from PIL import Image
 import featviz as fv
 from featviz.errors import FeatvizError
 from featviz.natural.features import Features, features_of, fit
-from featviz.natural.paths import layers_below, pooled_below
+from featviz.natural.paths import layers_below, pooled_in
 from featviz.picture import Outcome, Picture
 
 LAYER = "mixed3b"
@@ -87,7 +87,7 @@ def test_means_and_json(found):
 def test_layers_below_are_pooled_where_the_box_is(patterns, survey):
     assert layers_below(patterns, LAYER)[0] == "conv1"
     image = survey.photo(0)
-    whole = pooled_below(patterns, ("conv1",), [image], [(0, 0, 64, 64)])["conv1"][0]
+    whole = pooled_in(patterns, {"conv1": [(0, 0, 64, 64)]}, [image])["conv1"][0]
     images = image[None].astype(np.float32) / np.float32(255)
     expected = np.asarray(patterns.apply(patterns.weights, images, layers=["conv1"])["conv1"]).mean((0, 1, 2))
     np.testing.assert_allclose(whole, expected, rtol=1e-4, atol=1e-5)

@@ -147,6 +147,23 @@ def test_path_without_meaning_is_nan():
     same(figures.path(np.zeros(10), np.tile(rows[0], (3, 1)), rows), -off_diagonal(rows) / (1 - off_diagonal(rows)))
 
 
+@pytest.mark.parametrize("kind", ["real", "ties"])
+def test_company_is_that_of_scipy(kind):
+    base = RNG.normal(size=40)
+    tops, others = base + RNG.normal(size=(5, 40)), RNG.normal(size=(7, 40))
+    picture = base + 2 * RNG.normal(size=40)
+    if kind == "ties":
+        picture, tops, others = (np.maximum(np.round(x), 0) for x in (picture, tops, others))
+    near, far = ([spearmanr(picture, other).statistic for other in rows] for rows in (tops, others))
+    same(figures.company(picture, tops, others), (np.mean(near) - np.mean(far)) / np.std(far))
+
+
+def test_company_without_meaning_is_nan():
+    rows = RNG.normal(size=(6, 10))
+    assert np.isnan(figures.company(rows[0], rows, np.tile(rows[1], (4, 1))))
+    assert np.isnan(figures.company(np.zeros(10), rows, rows))
+
+
 # E5
 
 
@@ -174,15 +191,17 @@ def test_transfers_is_leave_one_out_ridge(photos, width, noise):
         errors[strength] = np.mean(left)
     w, b = plain_ridge(scaled, y, min(errors, key=errors.get))
     foretold = scaled_b @ w + b
-    expected = np.corrcoef(foretold, y_b)[0, 1], 100 * np.mean(foretold < scaled_picture @ w + b)
+    own = scaled_picture @ w + b
+    deviations = (own - foretold.mean()) / foretold.std()
+    expected = np.corrcoef(foretold, y_b)[0, 1], 100 * np.mean(foretold < own), deviations
     same(figures.transfers(x, y, x_b, y_b, picture), expected)
 
 
 def test_transfers_finds_a_law_and_no_law():
     x, x_b = RNG.normal(size=(200, 10)).astype(np.float32), RNG.normal(size=(200, 10)).astype(np.float32)
-    correlation, percentile = figures.transfers(x, x[:, 0], x_b, x_b[:, 0], np.eye(10)[0] * 9)
-    assert correlation > 0.99 and percentile == 100
-    correlation, _ = figures.transfers(x, RNG.normal(size=200), x_b, RNG.normal(size=200), x[0])
+    correlation, percentile, deviations = figures.transfers(x, x[:, 0], x_b, x_b[:, 0], np.eye(10)[0] * 9)
+    assert correlation > 0.99 and percentile == 100 and 8 < deviations < 10
+    correlation, *_ = figures.transfers(x, RNG.normal(size=200), x_b, RNG.normal(size=200), x[0])
     assert abs(correlation) < 0.25
 
 
@@ -191,11 +210,11 @@ def test_transfers_without_meaning_is_nan():
     assert np.isnan(figures.transfers(x, np.full(20, 0.1), x, y, x[0])).all()
     assert np.isnan(figures.transfers(x[:0], y[:0], x, y, x[0])).all()
     assert np.isnan(figures.transfers(x, y, x[:0], y[:0], x[0])).all()
-    correlation, percentile = figures.transfers(x, y, x, np.full(20, 0.1), x[0])
+    correlation, percentile, _ = figures.transfers(x, y, x, np.full(20, 0.1), x[0])
     assert np.isnan(correlation) and 0 < percentile < 100
     # Features that never change foretell the same of all, also of the picture.
-    correlation, percentile = figures.transfers(np.ones((20, 4)), y, np.ones((20, 4)), y, np.ones(4))
-    assert np.isnan(correlation) and percentile == 50
+    correlation, percentile, deviations = figures.transfers(np.ones((20, 4)), y, np.ones((20, 4)), y, np.ones(4))
+    assert np.isnan(correlation) and percentile == 50 and np.isnan(deviations)
 
 
 # The interval

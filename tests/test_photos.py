@@ -229,3 +229,13 @@ def test_refusals(tmp_path, make, options, says):
     with pytest.raises(FeatvizError) as error:
         find_photos(make(tmp_path), **options)
     assert says in str(error.value) and str(error.value).isprintable()
+
+
+def test_a_photograph_stands_as_its_camera_held_it(tmp_path):
+    wide = np.zeros((8, 16, 3), np.uint8)
+    wide[:, 8:] = 200
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned by a quarter, clockwise
+    Image.fromarray(wide).save(tmp_path / "turned.png", exif=exif)
+    made = prepare("turned.png", tmp_path / "turned.png", (16, 8), 3).pixels
+    assert np.array_equal(made[..., 0] > 100, np.arange(16)[:, None].repeat(8, 1) >= 8)

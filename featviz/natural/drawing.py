@@ -10,7 +10,8 @@ import numpy as np
 
 from featviz.errors import FeatvizError
 from featviz.files import check_writable, known_suffix, write_whole
-from featviz.natural.evidence import Evidence, Judgement, unit_of
+from featviz.natural.evidence import Evidence, unit_of
+from featviz.natural.judging import Judgement
 from featviz.natural.statistics import INTERVALS, Statistics, examples, statistics
 from featviz.natural.survey import Survey
 from featviz.picture import Picture
@@ -116,10 +117,12 @@ def _histogram(axes: Any, of: Statistics, unit: int, judgement: Judgement, *, la
 def _words(axes: Any, judgement: Judgement) -> None:
     axes.set_axis_off()
     for line, (name, value, note) in enumerate(lines_of(judgement)):
-        at = 0.95 - line * 0.16
+        at = 0.97 - line * 0.14
         axes.text(0.0, at, name, fontsize=7, color=INK, va="top")
         axes.text(0.34, at, value, fontsize=7, color=INK, va="top", fontweight="bold")
         axes.text(0.53, at, note, fontsize=6, color=PALE, va="top")
+    trusted, said = verdict(judgement)
+    axes.text(0.0, -0.01, said, fontsize=7, color=INK if trusted else PICTURE, va="top", fontweight="bold", wrap=True)
 
 
 def lines_of(judgement: Judgement) -> list[tuple[str, str, str]]:
@@ -130,13 +133,24 @@ def lines_of(judgement: Judgement) -> list[tuple[str, str, str]]:
         ("E1 predicts", _share(j.predicts), f"photos {_share(j.photos)}, others {_share(j.others)}"),
         ("E2 selective", "-" if np.isnan(j.rank) else f"rank {j.rank:.0f}", ""),
         ("E3 survives", _share(j.survives), "as much as photos: 1"),
-        ("E4 path", _share(j.path), "as photos: 1, chance: 0"),
+        ("E4 path", _share(j.path), f"company {_number(j.company)} sd"),
         (
             "E5 transfers",
             "-" if np.isnan(j.foretold_percentile) else f"{j.foretold_percentile:.0f} %",
             f"r {_share(j.foretold)}",
         ),
     ]
+
+
+def verdict(judgement: Judgement) -> tuple[bool, str]:
+    """Whether the unit's picture is trusted, and that in words."""
+    if judgement.trusted:
+        return True, "nothing speaks against it"
+    return False, "do not trust: " + ", ".join(judgement.reasons)
+
+
+def _number(value: float) -> str:
+    return "-" if np.isnan(value) else f"{value:.2g}"
 
 
 def _share(value: float) -> str:
@@ -146,13 +160,14 @@ def _share(value: float) -> str:
 def table(found: Evidence) -> str:
     """The judgements as lines of text, a unit a line, and the means with their 95 % intervals."""
     width = max(len(row.name) for row in found.rows)
-    heads = ["E0 sd", "E1", "photos", "others", "hard", "E2", "E3", "E4", "E5 %", "E5 r"]
-    names = ["deviations", "predicts", "photos", "others", "predicts_hard", "rank", "survives", "path"]
+    heads = ["E0 sd", "E1", "photos", "others", "hard", "E2", "E3", "E4", "company", "E5 %", "E5 r"]
+    names = ["deviations", "predicts", "photos", "others", "predicts_hard", "rank", "survives", "path", "company"]
     names += ["foretold_percentile", "foretold"]
     lines = [" ".join(["unit".ljust(width), *(head.rjust(8) for head in heads)])]
     for row in found.rows:
         values = [f"{getattr(row, name):8.3g}" for name in names]
-        lines.append(" ".join([row.name.ljust(width), *values]))
+        doubted = [] if row.trusted else [f" {verdict(row)[1]}"]
+        lines.append(" ".join([row.name.ljust(width), *values, *doubted]))
     means: Mapping[str, tuple[float, float, float]] = found.means()
     for label, index in (("mean", 0), ("95 % from", 1), ("to", 2)):
         lines.append(" ".join([label.ljust(width), *(f"{means[name][index]:8.3g}" for name in names)]))

@@ -1,6 +1,6 @@
 """Another network's features, by which pictures and photographs are compared."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -35,12 +35,14 @@ class Features:
     def __post_init__(self) -> None:
         self.model.layer(self.layer)
 
-    def __call__(self, images: Sequence[np.ndarray]) -> np.ndarray:
-        """The features of uint8 images (h, w, channels) of any sizes, scaled to the network's own: (n, units)."""
-        if not len(images):
-            return np.zeros((0, self.model.layer(self.layer).units), np.float32)
-        size, found = self.model.input.size, []
-        for count, some in batches([fit(image, size) for image in images]):
+    def __call__(self, images: Iterable[np.ndarray]) -> np.ndarray:
+        """The features of uint8 images (h, w, channels) of any sizes, scaled to the network's own: (n, units).
+
+        Greys become colours and colours greys as the network wants them; a generator's images are never all held.
+        """
+        found = [np.zeros((0, self.model.layer(self.layer).units), np.float32)]
+        size, channels = self.model.input.size, self.model.input.channels
+        for count, some in batches(fit(image, size, channels=channels) for image in images):
             program = compiled(_pooled(self.model.apply, self.layer), self.model.weights, some)
             found.append(np.asarray(program(self.model.weights, some))[:count])
         return np.concatenate(found)
@@ -69,12 +71,17 @@ def features_of(other: Model | Features) -> Features:
     return Features(other, chosen[min(int(DEPTH * len(chosen)), len(chosen) - 1)].name)
 
 
-def fit(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """A uint8 image (h, w, c) scaled to `size` (height, width), antialiased, bicubic."""
+def fit(image: np.ndarray, size: tuple[int, int], *, channels: int | None = None) -> np.ndarray:
+    """A uint8 image (h, w, c) scaled to `size` (height, width), antialiased, bicubic; of 1 or 3 `channels` if given.
+
+    >>> fit(np.zeros((8, 8, 1), np.uint8), (4, 4), channels=3).shape
+    (4, 4, 3)
+    """
     from PIL import Image
 
-    if image.shape[:2] == tuple(size):
+    channels = channels or image.shape[-1]
+    if image.shape == (*size, channels):
         return image
-    shown = Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
+    shown = Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).convert({1: "L", 3: "RGB"}[channels])
     made = np.asarray(shown.resize((size[1], size[0]), Image.Resampling.BICUBIC))
     return made if made.ndim == 3 else made[..., None]

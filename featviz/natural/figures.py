@@ -96,21 +96,41 @@ def path_parts(picture: np.ndarray, tops: np.ndarray, others: np.ndarray) -> tup
     return float(own - chance), float(among - chance)
 
 
+def company(picture: np.ndarray, tops: np.ndarray, others: np.ndarray) -> float:
+    """E4 in the unit's own layer: whether the units that a picture excites are those that the top photos excite.
+
+    (mean rho(p, tops) - mean rho(p, others)) / sd rho(p, others), with rho Spearman's correlation over the layer's
+    other units: how many deviations nearer the picture is to top photos than to any photos. nan where that has no
+    deviation. A picture that shows another unit's feature keeps that unit's company; the path through the layers
+    below (Geirhos et al. 2023) says the same, less clearly the lower they are.
+
+    Args: activations of the picture, (units,), of top photos and of others, (photos, units); the unit left out.
+
+    >>> tops, others = np.array([[3.0, 2, 1, 0]]), np.array([[0.0, 1, 2, 3], [2, 3, 0, 1]])
+    >>> round(company(np.array([5.0, 4, 2, 1]), tops, others), 6)
+    1.5
+    """
+    ranks = _standard_ranks(np.concatenate([picture[None], tops, others]))
+    near, far = ranks[1 : 1 + len(tops)] @ ranks[0], ranks[1 + len(tops) :] @ ranks[0]
+    spread = float(far.std())
+    return float((near.mean() - far.mean()) / spread) if spread > 0 else float("nan")
+
+
 def transfers(
     fit_on: np.ndarray, values: np.ndarray, test_on: np.ndarray, truth: np.ndarray, picture: np.ndarray
-) -> tuple[float, float]:
-    """E5: how well another network's features foretell the unit: correlation on B, and the picture's percentile.
+) -> tuple[float, float, float]:
+    """E5: how well another network's features foretell the unit: correlation on B, and what they say of the picture.
 
     Ridge regression of a_u on phi over A, standardized, its strength by leave-one-out error in closed form (Hastie et
     al., The Elements of Statistical Learning, 7.10); then Pearson's correlation of its predictions with a_u on B, and
-    the percentile of its prediction for the picture among those for B.
+    its prediction for the picture among those for B: the percentile, and in standard deviations from their mean.
 
-    Both are nan where the unit does not vary over A, the correlation also where it does not over B.
+    All are nan where the unit does not vary over A, the correlation also where it does not over B.
 
     Args: phi over A, a_u over A, phi over B, a_u over B, phi(p).
     """
     if not (len(values) and np.ptp(values) > 0 and len(truth)):
-        return float("nan"), float("nan")
+        return float("nan"), float("nan"), float("nan")
     middle, spread = fit_on.mean(0), fit_on.std(0)
     spread = np.where(spread > 0, spread, 1)
     x = (fit_on - middle).astype(np.float64) / spread
@@ -127,7 +147,9 @@ def transfers(
     own = ((picture - middle) / spread) @ slope
     varies = np.ptp(foretold) > 0 and np.ptp(truth) > 0
     correlation = float(np.corrcoef(foretold, truth)[0, 1]) if varies else float("nan")
-    return correlation, float(100 * ((foretold < own).mean() + (foretold == own).mean() / 2))
+    percentile = float(100 * ((foretold < own).mean() + (foretold == own).mean() / 2))
+    deviations = float((own - foretold.mean()) / foretold.std()) if np.ptp(foretold) > 0 else float("nan")
+    return correlation, percentile, deviations
 
 
 def interval(values: np.ndarray, *, draws: int = 2000, seed: int = 0) -> tuple[float, float]:

@@ -1,6 +1,6 @@
 """The layers below a unit's, and what they do where the unit looks."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -10,10 +10,11 @@ import numpy as np
 
 from featviz.compilation import compiled
 from featviz.model import Model, Weights
-from featviz.natural.positions import grid_of
-from featviz.natural.reduction import BATCH, batches
+from featviz.natural.positions import Box, box_around, grid_of
+from featviz.natural.reduction import BATCH, batches, shapes_at
 
-Box = tuple[int, int, int, int]
+# Positions a side, around its own, whose units are a unit's company.
+NEAR = 3
 # Layers of a path that are looked at, spread over its length.
 MOST = 6
 
@@ -40,13 +41,32 @@ def layers_below(model: Model, layer: str) -> tuple[str, ...]:
     return tuple(chosen)
 
 
-def pooled_below(
-    model: Model, layers: tuple[str, ...], images: Sequence[np.ndarray], boxes: Sequence[Box]
-) -> dict[str, np.ndarray]:
-    """Each layer's activations averaged over the positions whose centres lie in an image's box: (images, units)."""
+def path_boxes(
+    model: Model, layer: str, places: Sequence[int], side: int, size: tuple[int, int]
+) -> dict[str, list[Box]]:
+    """Where to look for the path of a unit at some places of its layer: boxes of images of `size`, one a place.
+
+    In the layers below all of the receptive field, `side` px; in the unit's own layer the `NEAR` x `NEAR` positions.
+    """
+    grid = grid_of(shapes_at(model, (layer,), size)[layer])
+    field = [box_around(at, grid, side, size) for at in places]
+    near = NEAR * max(-(-size[0] // grid.rows), -(-size[1] // grid.columns))
+    return {
+        **dict.fromkeys(layers_below(model, layer), field),
+        layer: [box_around(at, grid, near, size) for at in places],
+    }
+
+
+def pooled_in(model: Model, boxes: Mapping[str, Sequence[Box]], images: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
+    """Each layer's activations averaged over the positions whose centres lie in an image's box: (images, units).
+
+    `boxes` gives each layer's, one an image, (left, top, right, bottom) in pixels; images are uint8 of one size.
+    """
+    layers = tuple(boxes)
     found: dict[str, list[np.ndarray]] = {layer: [] for layer in layers}
     height, width = images[0].shape[:2]
-    shares = np.array([np.divide(box, (width, height, width, height)) for box in boxes], np.float32)
+    scale = np.array((width, height, width, height), np.float32)
+    shares = np.stack([np.asarray(boxes[layer], np.float32) / scale for layer in layers], 1)
     first = 0
     for count, some in batches(images, count=min(BATCH, len(images))):
         part = shares[first : first + count]
@@ -62,7 +82,7 @@ def pooled_below(
 def _pooling(apply: Any, layers: tuple[str, ...]) -> Any:
     def pool(weights: Weights, images: jax.Array, boxes: jax.Array) -> dict[str, jax.Array]:
         activations = apply(weights, images.astype(jnp.float32) / jnp.float32(255), layers=layers)
-        return {layer: _within(activations[layer], boxes) for layer in layers}
+        return {layer: _within(activations[layer], boxes[:, number]) for number, layer in enumerate(layers)}
 
     return jax.jit(pool)
 

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm"})
 # Decoded images that wait for the device, in batches.
 AHEAD = 3
+# EXIF's tag of that name.
+ORIENTATION = 0x0112
 # Windows along a side.
 MOST_WINDOWS = 64
 
@@ -184,9 +186,21 @@ def _eight_bits(image: "Image") -> "Image":
     return image
 
 
+def _upright(image: "Image") -> "Image":
+    """Turned as its camera says, if it says so readably."""
+    from PIL import ImageOps
+
+    try:
+        turned = image.getexif().get(ORIENTATION, 1) != 1
+        return ImageOps.exif_transpose(image) if turned else image
+    except (ValueError, SyntaxError, TypeError, KeyError, EOFError):  # of damaged EXIF
+        return image
+
+
 def _cut(image: "Image", size: tuple[int, int], channels: int, window: tuple[int, int]) -> np.ndarray:
     from PIL import Image
 
+    image = _upright(image)
     height, width = size
     count, number = window
     row, column = divmod(number, count)

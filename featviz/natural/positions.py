@@ -13,6 +13,9 @@ from featviz.model import Model, Weights
 # counts is well inside the field in theory (Luo et al. 2016, Effective Receptive Fields).
 ENERGY = 0.96
 
+# (left, top, right, bottom) in pixels.
+Box = tuple[int, int, int, int]
+
 
 @dataclass(frozen=True)
 class Grid:
@@ -86,7 +89,7 @@ def largest(activation: jax.Array) -> tuple[jax.Array, jax.Array]:
     return top, numbers[jnp.where(flat, values.shape[1] // 2, first)]
 
 
-def box_around(number: int, grid: Grid, side: int, size: tuple[int, int]) -> tuple[int, int, int, int]:
+def box_around(number: int, grid: Grid, side: int, size: tuple[int, int]) -> Box:
     """The square of `side` px around a position, as (left, top, right, bottom), moved inside an image of `size`.
 
     An image smaller than the square along an axis is taken whole along it.

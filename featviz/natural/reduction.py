@@ -1,7 +1,8 @@
 """What is computed of a batch of images: each layer's largest activations; and what shapes that has."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
+from itertools import islice
 from typing import Any
 
 import jax
@@ -70,8 +71,8 @@ def shapes_at(model: Model, layers: tuple[str, ...], size: tuple[int, int]) -> d
     return found
 
 
-def batches(images: Sequence[np.ndarray], *, count: int = BATCH) -> Iterator[tuple[int, np.ndarray]]:
+def batches(images: Iterable[np.ndarray], *, count: int = BATCH) -> Iterator[tuple[int, np.ndarray]]:
     """Images in batches of `count`, the last one filled up with its own last image: (how many, images)."""
-    for first in range(0, len(images), count):
-        some = list(images[first : first + count])
+    coming = iter(images)
+    while some := list(islice(coming, count)):
         yield len(some), np.stack([*some, *[some[-1]] * (count - len(some))])

@@ -1,0 +1,176 @@
+"""What pictures are worth, by the figures E1 to E5, and what they cost: featviz, lucent, horama, photographs.
+
+    python benchmarks/evidence.py googlenet --peers-python PEERS/bin/python -o evidence/
+    python benchmarks/evidence.py squeezenet1_1 -o evidence-squeezenet/
+
+Units that fire on a tenth of the photographs at least are drawn at random, 16 of each of three blocks of GoogLeNet,
+four of each of four of SqueezeNet 1.1. Each arm draws every unit, MACO every second one; all are judged together, by
+`fv.evidence`'s figures, on the same photographs, with the features of another network: DeiT-tiny for GoogLeNet,
+GoogLeNet for SqueezeNet. Every picture is judged at the scale at which its network saw it: lucent's of 128 px, which
+it enlarges to 224 px in each step, at 224 px; MACO's canvas of 448 px, of which it shows crops of 224 px, as it is. E1
+cuts a receptive field out of each. The arms and their settings are in `evidence_arms.py`; the peers' environment is
+that of `peers.py`.
+
+Seconds are steps times the seconds of a step of a picture, compilation apart, measured in turns (`--rounds`; 0 leaves
+them out); nothing else may run meanwhile. What is drawn is kept in the folder, and a second call goes on from there.
+Two cores: the survey half a minute, featviz's arms 25 minutes, lucent's 30, MACO's 30, the figures 10.
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "experiments"))
+
+import numpy as np
+from data import FOLDER, network
+from evidence_arms import Arm, draw_featviz, draw_peers, featviz_arms, measure_paces, peers_arms
+
+import featviz as fv
+from featviz.natural import figures
+from featviz.natural.features import Features
+from featviz.natural.judging import Judgement, judge
+from featviz.natural.survey import Survey
+from featviz.natural.witnesses import phi_of_photos, split_photos, witnesses
+
+# Network -> its weights, the units of each of its layers, and the network and the layer that judge.
+PLANS: dict[str, tuple[str, dict[str, int], tuple[str, str, str]]] = {
+    "googlenet": (
+        "googlenet",
+        {"inception_3b": 16, "inception_4c": 16, "inception_5a": 16},
+        ("deit_tiny", "deit_tiny_patch16_224", "blocks/6"),
+    ),
+    "squeezenet1_1": (
+        "squeezenet_v1_1",
+        {"fire4": 4, "fire6": 4, "fire8": 4, "fire9": 4},
+        ("googlenet", "googlenet", "inception_4c"),
+    ),
+}
+# A unit takes part if it fires on this share of half A: of others no photograph can be foretold.
+FIRING = 0.1
+SHOWN = ("predicts", "predicts_hard", "deviations", "rank", "survives", "path", "company", "foretold_percentile")
+HEADS = ("E1", "E1 hard", "E0 sd", "E2", "E3", "E4", "company", "E5 %")
+Rows = dict[str, Judgement]
+
+
+def draw_units(survey: Survey, counts: dict[str, int], *, skip: int = 0) -> dict[str, list[int]]:
+    """The units of each layer; `skip` leaves out as many as come before, for trying things on others."""
+    a, _ = split_photos(survey)
+    found = {}
+    for seed, (layer, count) in enumerate(counts.items()):
+        firing = np.flatnonzero((survey.maxima(layer)[a] > 0).mean(0) >= FIRING)
+        found[layer] = sorted(np.random.default_rng(seed).permutation(firing)[skip : skip + count].tolist())
+    return found
+
+
+def judge_arms(
+    survey: Survey, phi: Features, units: dict[str, list[int]], arms: list[Arm], out: Path
+) -> dict[str, Rows]:
+    """Arm -> unit -> its figures."""
+    whole = phi_of_photos(survey, phi)
+    found: dict[str, Rows] = {arm.name: {} for arm in arms}
+    for layer, chosen in units.items():
+        known = witnesses(survey, layer, chosen, phi, whole)
+        for arm in arms:
+            pictures = arm.pictures(out, {layer: chosen})
+            shown = {int(p.name.rpartition(":")[2]): [p.to_uint8()] for p in pictures}
+            found[arm.name] |= {row.name: row for row in judge(survey.model, known, shown, phi).values()}
+        print(f"{layer} judged", file=sys.stderr, flush=True)
+    return found
+
+
+def print_table(found: dict[str, Rows], arms: list[Arm], seconds: dict[str, float]) -> None:
+    print(f"\n{'arm':16} {'units':>5} {'s a unit':>8} {'E1, 95 %':>18} " + " ".join(f"{head:>8}" for head in HEADS[1:]))
+    for arm in arms:
+        rows = list(found[arm.name].values())
+        columns = {name: np.array([getattr(row, name) for row in rows], float) for name in SHOWN}
+        low, high = figures.interval(columns["predicts"])
+        cost = f"{seconds[arm.name]:8.2f}" if arm.name in seconds else f"{'-':>8}"
+        print(f"{arm.name:16} {len(rows):5d} {cost} {columns['predicts'].mean():5.3f} [{low:.3f}, {high:.3f}] "
+              + " ".join(f"{np.nanmean(columns[name]):8.3g}" for name in SHOWN[1:]))  # fmt: skip
+    rows = list(found[arms[0].name].values())
+    for name, label in (("photos", "top nine photos"), ("photos_hard", "the same, hard"), ("others", "another unit's")):
+        values = np.array([getattr(row, name) for row in rows], float)
+        low, high = figures.interval(values)
+        print(f"{label:16} {len(rows):5d} {'-':>8} {np.nanmean(values):5.3f} [{low:.3f}, {high:.3f}]")
+
+
+def print_differences(found: dict[str, Rows], first: str) -> None:
+    print(f"\nE1 of `{first}` less that of, in pairs of the same unit:")
+    for name, rows in found.items():
+        if name != first:
+            both = [unit for unit in rows if unit in found[first]]
+            values = np.array([found[first][unit].predicts - rows[unit].predicts for unit in both])
+            low, high = figures.interval(values)
+            print(f"  {name:16} {values.mean():+.3f} [{low:+.3f}, {high:+.3f}]  {len(both)} units")
+
+
+def draw_figure(found: dict[str, Rows], arms: list[Arm], seconds: dict[str, float], path: Path) -> None:
+    """E1 against seconds a unit, a line a system."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 4.2), layout="constrained")
+    axes = figure.add_subplot()
+    lines: dict[str, list[tuple[float, float, float, float]]] = {}
+    for arm in arms:
+        values = np.array([row.predicts for row in found[arm.name].values()])
+        system = arm.name if arm.name in ("exemplars", "default 224 px", "lucid", "MACO") else arm.pace
+        lines.setdefault(system, []).append((seconds[arm.name], float(values.mean()), *figures.interval(values)))
+    for system, points in lines.items():
+        x, y, low, high = np.array(sorted(points)).T
+        label = {"default": "featviz, default", "exemplars": "featviz, exemplars", "lucid": "featviz, lucid",
+                 "default 224 px": "featviz, 224 px"}.get(system, system)  # fmt: skip
+        axes.errorbar(x, y, [y - low, high - y], marker="o", capsize=2, linewidth=1.2, markersize=4, label=label)
+    rows = list(found[arms[0].name].values())
+    for name, label in (("photos", "the unit's top nine photographs"), ("others", "another unit's picture")):
+        level = float(np.nanmean([getattr(row, name) for row in rows]))
+        axes.axhline(level, color="#808080", linewidth=0.8, linestyle="--")
+        axes.annotate(label, (1, level), xycoords=("axes fraction", "data"), fontsize=7, ha="right", va="bottom")
+    axes.set(xscale="log", xlabel="seconds a unit", ylabel="E1: share of photographs told apart")
+    axes.legend(fontsize=7)
+    figure.savefig(path, dpi=120)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("network", choices=PLANS)
+    parser.add_argument("--peers-python", help="Python of an environment with torch, lucent and horama.")
+    parser.add_argument("--rounds", type=int, default=3, help="of the measurement of seconds; 0 for none")
+    parser.add_argument("--arms", help="Of featviz's arms only these, separated by commas.")
+    parser.add_argument("-o", "--out", type=Path, required=True)
+    options = parser.parse_args()
+    file, counts, (other, other_file, other_layer) = PLANS[options.network]
+    weights, out = network(file), options.out
+    model = fv.load(options.network, weights=weights)
+    out.mkdir(parents=True, exist_ok=True)
+    survey = fv.survey(model, FOLDER / "photos", out=out / "survey", layers=list(counts))
+    units = draw_units(survey, counts)
+    arms = [arm for arm in featviz_arms() if not options.arms or arm.name in options.arms.split(",")]
+    for arm in arms:
+        if not arm.complete(out, units):
+            draw_featviz(arm, model, survey, units, out)
+            print(f"{arm.name} drawn", file=sys.stderr, flush=True)
+    if options.peers_python:
+        draw_peers(options.peers_python, weights, units, out)
+        arms += peers_arms()
+    paces: dict[str, float] = {}
+    if options.rounds:
+        layer = list(counts)[len(counts) // 2]
+        paces = measure_paces(model, layer, units[layer], options.peers_python, weights, out, rounds=options.rounds)
+    seconds = {arm.name: paces[arm.pace] * arm.steps for arm in arms if arm.pace in paces}
+    phi = Features(fv.load(other, weights=network(other_file)), other_layer)
+    found = judge_arms(survey, phi, units, arms, out)
+    print_table(found, arms, seconds)
+    for first in ("default 128", "exemplars"):
+        if first in found:
+            print_differences(found, first)
+    plain: dict[str, Any] = {arm: {unit: vars(row) for unit, row in rows.items()} for arm, rows in found.items()}
+    (out / "figures.json").write_text(json.dumps({"seconds": seconds, "paces": paces, "arms": plain}, indent=1))
+    if seconds:
+        draw_figure(found, arms, seconds, out / "e1.png")
+
+
+if __name__ == "__main__":
+    main()

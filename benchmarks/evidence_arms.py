@@ -1,0 +1,161 @@
+"""The arms of `evidence.py`: who draws the pictures, how long a step of a picture takes, and how they are seen."""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+import featviz as fv
+from featviz.natural.survey import Survey
+from featviz.picture import Outcome, Picture
+
+HERE = Path(__file__).resolve().parent
+# Of lucent's 512 steps, and featviz's default's 128, also the pictures after fewer and more.
+LUCENT_STEPS = (32, 64, 128, 256, 512)
+FEATVIZ_STEPS = (32, 128, 512)
+# horama's own 256 steps on half of its canvas's side, where four crops show as much of it as six do of the whole.
+MACO = {"steps": 256, "size": 448, "crops": 4}
+Units = Mapping[str, list[int]]
+
+
+@dataclass(frozen=True)
+class Arm:
+    """Pictures in `folder`, seen by the network at `seen` px if not at their own size.
+
+    `pace` names the system whose seconds a step of a picture, times `steps`, are what a picture costs.
+    """
+
+    name: str
+    folder: str
+    pace: str
+    steps: int
+    seen: int | None = None
+    every: int = 1
+
+    def units(self, units: Units) -> dict[str, list[int]]:
+        """The units that this arm draws: all, or every `every`-th one."""
+        return {layer: chosen[:: self.every] for layer, chosen in units.items()}
+
+    def pictures(self, out: Path, units: Units) -> list[Picture]:
+        """Its pictures as the network saw them."""
+        return [
+            self._load(out / self.folder / f"{layer}-{unit}.png", f"{layer}:{unit}")
+            for layer, chosen in self.units(units).items()
+            for unit in chosen
+        ]
+
+    def _load(self, path: Path, name: str) -> Picture:
+        with Image.open(path) as image:
+            shown = image.convert("RGB")
+        if self.seen:
+            shown = shown.resize((self.seen, self.seen), Image.Resampling.BILINEAR)
+        pixels = np.asarray(shown, np.float32) / 255
+        return Picture(pixels, float("nan"), Outcome.OUT_OF_STEPS, np.zeros(1, np.float32), {"name": name})
+
+    def complete(self, out: Path, units: Units) -> bool:
+        """Whether all its pictures are there."""
+        chosen = self.units(units).items()
+        return all((out / self.folder / f"{layer}-{unit}.png").exists() for layer, some in chosen for unit in some)
+
+
+def featviz_arms() -> list[Arm]:
+    steps = [Arm(f"default {count}", f"default-{count}", "default", count) for count in FEATVIZ_STEPS]
+    return [
+        *steps,
+        Arm("default 224 px", "default-224px", "default 224 px", fv.recipes.default.steps),
+        Arm("lucid", "lucid", "lucid", fv.recipes.lucid.steps),
+        Arm("exemplars", "exemplars", "default", fv.recipes.default.steps),
+    ]
+
+
+def peers_arms() -> list[Arm]:
+    lucent = [Arm(f"lucent {count}", f"lucent/{count}", "lucent", count, seen=224) for count in LUCENT_STEPS]
+    return [*lucent, Arm("MACO", "maco", "MACO", MACO["steps"], every=2)]
+
+
+def draw_featviz(arm: Arm, model: fv.Model, survey: Survey, units: Units, out: Path) -> None:
+    """Renders an arm of featviz; what is already there is kept."""
+    size = 224 if arm.pace == "default 224 px" else 128
+    recipe = replace(fv.recipes.lucid if arm.pace == "lucid" else fv.recipes.default, steps=arm.steps)
+    for layer, chosen in arm.units(units).items():
+        objectives: Any = fv.channel(layer, chosen)
+        if arm.name == "exemplars":
+            objectives = [fv.exemplars(survey, layer, unit) for unit in chosen]
+        pictures = fv.render(model, objectives, recipe=recipe, size=size, progress=False)
+        (out / arm.folder).mkdir(parents=True, exist_ok=True)
+        for unit, picture in zip(chosen, pictures, strict=True):
+            picture.save(out / arm.folder / f"{layer}-{unit}.png")
+
+
+def peers_words(system: str, python: str, weights: Path, layer: str, units: list[int], out: Path) -> list[str]:
+    words = [python, str(HERE / "peers_torch.py"), system, "--weights", str(weights), "--layer", layer, "--units",
+             ",".join(map(str, units)), "--channels-last", "--out", str(out)]  # fmt: skip
+    if system == "horama-maco":
+        words += ["--spectrum", str(weights.parent / "natural_spectrum.npy")]
+        words += ["--size", str(MACO["size"]), "--crops", str(MACO["crops"])]
+    return words
+
+
+def draw_peers(python: str, weights: Path, units: Units, out: Path) -> None:
+    """Renders lucent's and horama's arms, a layer a process; layers that are there are kept."""
+    *lucent, maco = peers_arms()
+    for layer, chosen in units.items():
+        if not all(arm.complete(out, {layer: chosen}) for arm in lucent):
+            (out / "lucent").mkdir(parents=True, exist_ok=True)
+            words = peers_words("lucent-batch", python, weights, layer, chosen, out / "lucent")
+            few = ",".join(map(str, LUCENT_STEPS[:-1]))
+            _run([*words, "--steps", str(LUCENT_STEPS[-1]), "--checkpoints", few], out / "lucent")
+        if not maco.complete(out, {layer: chosen}):
+            (out / "maco").mkdir(parents=True, exist_ok=True)
+            words = peers_words("horama-maco", python, weights, layer, chosen[:: maco.every], out / "maco")
+            _run([*words, "--steps", str(MACO["steps"])], out / "maco")
+
+
+def _run(words: list[str], folder: Path) -> dict[str, Any]:
+    done = subprocess.run(words, cwd=folder, capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(f"failed: {' '.join(words)}\n{done.stderr[-2000:]}")
+    report: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return report
+
+
+def measure_paces(model: fv.Model, layer: str, units: list[int], python: str | None, weights: Path, out: Path,
+                  *, rounds: int) -> dict[str, float]:  # fmt: skip
+    """Seconds of a step of one picture for each system, the median of rounds in which they take turns."""
+
+    def featviz(**options: Any) -> Callable[[], float]:
+        def seconds() -> float:
+            started = time.perf_counter()
+            fv.render(model, fv.channel(layer, units), progress=False, steps=16, **options)
+            return time.perf_counter() - started
+
+        def pace() -> float:
+            seconds()  # compiled, and the caches filled
+            return seconds() / (16 * len(units))
+
+        return pace
+
+    def peer(system: str, some: list[int], steps: int) -> Callable[[], float]:
+        def pace() -> float:
+            scratch = out / "pace"
+            scratch.mkdir(exist_ok=True)
+            words = [*peers_words(system, str(python), weights, layer, some, scratch), "--steps", str(steps)]
+            return float(_run(words, scratch)["step_ms"]) / 1e3
+
+        return pace
+
+    systems = {"default": featviz(), "default 224 px": featviz(size=224), "lucid": featviz(recipe="lucid", size=128)}
+    if python:
+        systems |= {"lucent": peer("lucent-batch", units, 12), "MACO": peer("horama-maco", units[:1], 24)}
+    found: dict[str, list[float]] = {name: [] for name in systems}
+    for _ in range(rounds):
+        for name, pace in systems.items():
+            found[name].append(pace())
+    return {name: float(np.median(values)) for name, values in found.items()}

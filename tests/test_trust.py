@@ -1,0 +1,37 @@
+"""The flag: raised where evidence is missing, never where there is plenty, and it says why."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from featviz.natural.trust import doubts
+
+
+def figures_of(company, foretold, percentile=100.0):
+    return {"company": company, "foretold_deviations": foretold, "percentile": percentile}
+
+
+numbers = st.floats(-5, 5)
+
+
+@given(numbers, numbers, st.floats(0, 100))
+def test_reasons_are_given_just_where_there_is_doubt(company, foretold, percentile):
+    doubt, reasons = doubts(figures_of(company, foretold, percentile), fires=True)
+    assert (doubt > 0) == bool(reasons)
+    assert doubt == pytest.approx(max(1.6 - company - foretold / 2, 9 - percentile / 10))
+
+
+@given(numbers, numbers, st.floats(0.01, 3))
+def test_more_evidence_is_never_more_doubt(company, foretold, more):
+    doubt, _ = doubts(figures_of(company, foretold), fires=True)
+    for better in (figures_of(company + more, foretold), figures_of(company, foretold + more)):
+        less, _ = doubts(better, fires=True)
+        assert less < doubt or less == doubt == -1  # of a picture that no photograph surpasses
+
+
+def test_what_is_not_known_speaks_for_nothing():
+    assert doubts(figures_of(math.nan, math.nan), fires=True)[0] == 1.6
+    assert doubts(figures_of(9.0, 9.0), fires=False) == (math.inf, ("no photograph excites it",))
+    assert "photographs excite it more" in doubts(figures_of(9.0, 9.0, 40.0), fires=True)[1]
