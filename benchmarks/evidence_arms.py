@@ -87,7 +87,7 @@ def draw_featviz(arm: Arm, model: fv.Model, survey: Survey, units: Units, out: P
     for layer, chosen in arm.units(units).items():
         objectives: Any = fv.channel(layer, chosen)
         if arm.name == "exemplars":
-            objectives = [fv.exemplars(survey, layer, unit) for unit in chosen]
+            objectives = fv.exemplars(survey, layer, chosen)
         pictures = fv.render(model, objectives, recipe=recipe, size=size, progress=False)
         (out / arm.folder).mkdir(parents=True, exist_ok=True)
         for unit, picture in zip(chosen, pictures, strict=True):

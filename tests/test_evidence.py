@@ -159,6 +159,20 @@ def test_the_command_prints_the_table(tmp_path, capsys):
     assert "holds no survey" in capsys.readouterr().err
 
 
+def test_the_command_unites_units_with_photographs(survey, tmp_path, capsys):
+    from featviz.cli.main import run
+
+    folder, out = str(survey.store.path), tmp_path / "united"
+    words = ["render", "patterns", f"{LAYER}:4,2", "--exemplars", folder, "--steps", "2", "--size", "64", "--quiet"]
+    run([*words, "-o", str(out)])
+    picture = fv.load_picture(out / f"{LAYER}-4.png")
+    assert picture.name == f"{LAYER}:4"
+    assert picture.provenance["objective"]["terms"][0]["kind"] == "Exemplars"
+    with pytest.raises(SystemExit):
+        run(["render", "patterns", f"{LAYER}:whole", "--exemplars", folder, "-o", str(out / "x.png")])
+    assert "is not a channel" in capsys.readouterr().err
+
+
 def test_exemplars_unite_the_unit_with_its_photographs(survey):
     alone = fv.exemplars(survey, LAYER, 2, share=0.0)
     own = np.zeros(survey.layer(LAYER).units)
@@ -174,6 +188,9 @@ def test_exemplars_unite_the_unit_with_its_photographs(survey):
     expected = (common - flat.mean((0, 1))) / (flat.std((0, 1)) + 1e-3) ** 2
     found = np.asarray(fv.exemplars(survey, LAYER, 2, share=1.0).terms[0].vector)
     np.testing.assert_allclose(found, expected / np.linalg.norm(expected), atol=1e-3)
+    both = fv.exemplars(survey, LAYER, [2, 5])
+    assert [each.label for each in both] == [f"{LAYER}:2", f"{LAYER}:5"]
+    np.testing.assert_array_equal(both[0].terms[0].vector, fv.exemplars(survey, LAYER, 2).terms[0].vector)
     with pytest.raises(FeatvizError, match="`share` is 2"):
         fv.exemplars(survey, LAYER, 2, share=2)
     with pytest.raises(FeatvizError, match="`unit` -1 is out of range"):

@@ -10,6 +10,7 @@ from featviz.cli.targets import parse_target
 from featviz.errors import FeatvizError
 
 if TYPE_CHECKING:
+    from featviz.model import Model
     from featviz.objectives import Objective
     from featviz.picture import Picture
 
@@ -31,6 +32,12 @@ if TYPE_CHECKING:
     show_default=True,
     help="Of the network's values; accelerators run bfloat16 faster.",
 )
+@click.option(
+    "--exemplars",
+    type=click.Path(path_type=Path),
+    metavar="SURVEY",
+    help="Unite each channel with its best photographs, of a folder that `featviz survey` has written.",
+)
 @click.option("--format", "suffix", type=click.Choice(["png", "webp", "npy"]), default="png", show_default=True)
 @click.option("--curves", is_flag=True, help="Also draw the scores over the steps, curves.png.")
 @click.option("--quiet", is_flag=True, help="No progress and no list of what was written.")
@@ -45,6 +52,7 @@ def render(
     seed: int,
     converge: bool,
     dtype: str,
+    exemplars: Path | None,
     suffix: str,
     curves: bool,
     quiet: bool,
@@ -64,6 +72,8 @@ def render(
     network = find_model(model, weights)
     with wrong_command():
         objectives = [objective for text in targets for objective in parse_target(text, network)]
+        if exemplars is not None:
+            objectives = unite(objectives, exemplars, network)
         paths = plan_files(out, objectives, suffix)
         # Imported here, so that a wrong command is refused at once.
         from featviz.ascent import Convergence
@@ -95,6 +105,25 @@ def render(
     extra = write_extras(out, made, curves=curves) if len(paths) > 1 else []
     if not quiet:
         report(made, paths, extra)
+
+
+def unite(objectives: list["Objective"], folder: Path, network: "Model") -> list["Objective"]:
+    """The objectives of channels, each united with the unit's best photographs."""
+    from featviz.natural.exemplars import exemplars
+    from featviz.natural.survey import open_survey
+    from featviz.provenance import target
+    from featviz.sheets import split_name
+
+    survey = open_survey(folder, network)
+    units: dict[str, list[int]] = {}
+    for objective in objectives:
+        layer, unit = split_name(target(objective) or "")
+        if not unit.isdecimal() or layer not in {each.name for each in network.layers}:
+            raise FeatvizError(f"--exemplars: `{objective.label}` is not a channel; expected one such as 103 or 0-15")
+        units.setdefault(layer, []).append(int(unit))
+    made = [each for layer, some in units.items() for each in exemplars(survey, layer, some)]
+    by_label = {each.label: each for each in made}
+    return [by_label[objective.label] for objective in objectives]
 
 
 def parse_size(text: str | None) -> int | tuple[int, int] | None:

@@ -1,7 +1,9 @@
-"""Pictures of what a unit's best photographs have in common: a direction drawn from them and from the unit."""
+"""A unit united with what its best photographs have in common: an objective drawn from both."""
 
-from functools import lru_cache
-from typing import Any
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from typing import Any, overload
 
 import jax
 import jax.numpy as jnp
@@ -9,27 +11,58 @@ import numpy as np
 
 from featviz.compilation import compiled
 from featviz.errors import FeatvizError
-from featviz.model import Weights
+from featviz.model import Activations, Weights
 from featviz.natural.positions import grid_of
 from featviz.natural.reduction import batches
 from featviz.natural.statistics import halves
 from featviz.natural.survey import Survey
-from featviz.objectives import Objective, direction
+from featviz.objectives import Objective
+from featviz.objectives.objective import single
+from featviz.objectives.units import Direction
 
 # Photographs that a layer's spread over positions is measured on.
 SAMPLE = 48
 SPREAD_FLOOR = 1e-3
 
 
+@partial(jax.tree_util.register_dataclass, data_fields=["unit", "vector"], meta_fields=["layer", "power"])
+@dataclass(frozen=True)
+class Exemplars:
+    """A unit and what its best photographs have in common: the direction `vector`, under the unit's name."""
+
+    layer: str
+    unit: Any
+    vector: Any
+    power: float
+
+    @property
+    def label(self) -> str:
+        return f"{self.layer}:{int(self.unit)}"
+
+    def value(self, activations: Activations) -> jax.Array:
+        return Direction(self.layer, self.vector, self.power).value(activations)
+
+    def check(self, shape: tuple[int, ...]) -> None:
+        Direction(self.layer, self.vector, self.power).check(shape)
+
+
+@overload
+def exemplars(survey: Survey, layer: str, unit: int, *, share: float = ..., power: float = ...,
+              count: int = ...) -> Objective: ...  # fmt: skip
+@overload
+def exemplars(survey: Survey, layer: str, unit: Iterable[int], *, share: float = ..., power: float = ...,
+              count: int = ...) -> list[Objective]: ...  # fmt: skip
 def exemplars(
-    survey: Survey, layer: str, unit: int, *, share: float = 0.5, power: float = 1.0, count: int = 9
-) -> Objective:
+    survey: Survey, layer: str, unit: int | Iterable[int], *, share: float = 0.5, power: float = 1.0, count: int = 9
+) -> Objective | list[Objective]:
     """A direction of `layer` that unites a unit with its best photographs: render it as any other objective.
 
     v = (1 - share) e + share t, of length 1: e is the unit alone; t, of length 1 too, is the mean over the unit's
     `count` best photographs of half A of the layer's activations where the unit is most active, in standard deviations
-    (over positions) from the layer's mean, each divided by its deviation once more. With `power` 1 the direction is
-    multiplied by its cosine. On GoogLeNet such pictures predict other photographs better than the unit's alone.
+    (over positions) from the layer's mean, each divided by its deviation once more. The objective is
+    dot(h, v) * max(.1, cosine(h, v))^power at each position, averaged over them. It bears the unit's name; of several
+    units it is a list. On GoogLeNet such pictures predict other photographs better than the unit's alone
+    (benchmarks/evidence.py), since photographs had a part in them: say so where you show them.
 
     Raises: FeatvizError for an unknown layer or unit, or a share outside [0, 1].
 
@@ -38,23 +71,36 @@ def exemplars(
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     survey = fv.survey(fv.load("patterns"), photos, out=f"{folder}/s", layers=["conv2"], progress=False)
     ...     exemplars(survey, "conv2", 3).label
-    'conv2:direction^1'
+    'conv2:3'
     """
-    units = survey.layer(layer).units
-    if not 0 <= unit < units:
-        raise FeatvizError(f"`unit` {unit} is out of range; {layer} has {units} units, 0 to {units - 1}")
+    many = [unit] if isinstance(unit, int | np.integer) else list(unit)
+    count_all = survey.layer(layer).units
+    for one in many:
+        if not 0 <= one < count_all:
+            raise FeatvizError(f"`unit` {one} is out of range; {layer} has {count_all} units, 0 to {count_all - 1}")
     if not 0 <= share <= 1:
         raise FeatvizError(f"`share` is {share}; expected a number from 0, the unit alone, to 1, its photographs alone")
     a, _ = halves(survey)
     mean, spread = _spread(survey, layer, a)
+    made = [
+        single(Exemplars(layer, np.int32(one), _mixed(survey, layer, int(one), a, mean, spread, share, count), power))
+        for one in many
+    ]
+    return made[0] if isinstance(unit, int | np.integer) else made
+
+
+def _mixed(
+    survey: Survey, layer: str, unit: int, a: np.ndarray, mean: np.ndarray, spread: np.ndarray, share: float, count: int
+) -> np.ndarray:
+    """The direction of one unit."""
     column, places = survey.maxima(layer, units=unit), survey.positions(layer, units=unit)
     best = a[np.argsort(-column[a], kind="stable")][:count]
     maps = _maps(survey, layer, best)
     common = np.mean([at[places[number]] for number, at in zip(best, maps, strict=True)], axis=0)
-    own = np.zeros(units, np.float32)
+    own = np.zeros(len(mean), np.float32)
     own[unit] = 1.0
     mixed = (1 - share) * own + share * _unit_length((common - mean) / spread**2)
-    return direction(layer, _unit_length(mixed).astype(np.float32), power=power)
+    return _unit_length(mixed).astype(np.float32)
 
 
 def _spread(survey: Survey, layer: str, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
