@@ -10,6 +10,7 @@ import featviz as fv
 from featviz.errors import FeatvizError
 from featviz.natural.features import Features, features_of, fit
 from featviz.natural.paths import layers_below, pooled_in
+from featviz.natural.witnesses import phi_of_photos
 from featviz.picture import Outcome, Picture
 
 LAYER = "mixed3b"
@@ -100,6 +101,19 @@ def test_features_are_the_mean_over_positions(patterns, survey):
     np.testing.assert_allclose(Features(patterns, "mixed3a")([image])[0], expected, rtol=1e-4, atol=1e-5)
     assert fit(image, (32, 48)).shape == (32, 48, 3)
     assert features_of(patterns).layer in [layer.name for layer in patterns.layers]
+
+
+def test_features_of_photographs_are_kept_and_a_broken_file_is_made_again(survey, patterns):
+    phi, before = Features(patterns, "conv1"), set(survey.store.path.glob("features-*.npy"))
+    found = phi_of_photos(survey, phi)
+    np.testing.assert_array_equal(found, phi([survey.photo(n) for n in range(len(survey))]))
+    (path,) = set(survey.store.path.glob("features-*.npy")) - before
+    np.save(path, found + 1)
+    np.testing.assert_array_equal(phi_of_photos(survey, phi), found + 1)
+    for broken in (path.read_bytes()[:100], b"no array"):
+        path.write_bytes(broken)
+        np.testing.assert_array_equal(phi_of_photos(survey, phi), found)
+    path.unlink()
 
 
 @pytest.mark.parametrize(

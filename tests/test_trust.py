@@ -10,7 +10,7 @@ from featviz.natural.trust import doubts
 
 
 def figures_of(company, foretold, percentile=100.0):
-    return {"company": company, "foretold_deviations": foretold, "percentile": percentile}
+    return {"company": company, "foretold": 0.5, "foretold_deviations": foretold, "percentile": percentile}
 
 
 numbers = st.floats(-5, 5)

@@ -122,7 +122,7 @@ def _words(axes: Any, judgement: Judgement) -> None:
         axes.text(0.34, at, value, fontsize=7, color=INK, va="top", fontweight="bold")
         axes.text(0.53, at, note, fontsize=6, color=PALE, va="top")
     trusted, said = verdict(judgement)
-    axes.text(0.0, -0.01, said, fontsize=7, color=INK if trusted else PICTURE, va="top", fontweight="bold", wrap=True)
+    axes.text(0.0, 0.12, said, fontsize=7, color=INK if trusted else PICTURE, va="top", fontweight="bold", wrap=True)
 
 
 def lines_of(judgement: Judgement) -> list[tuple[str, str, str]]:

@@ -1,12 +1,16 @@
 """Witnesses: what the photographs of a survey say of units, gathered once for any number of pictures."""
 
+import hashlib
+import io
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
 
 from featviz.errors import FeatvizError
-from featviz.model import Model
+from featviz.files import write_whole
+from featviz.model import Model, hash_weights
 from featviz.natural.damage import TRANSFORMS
 from featviz.natural.features import Features
 from featviz.natural.figures import LEAST, survives
@@ -71,11 +75,20 @@ def split_photos(survey: Survey) -> tuple[np.ndarray, np.ndarray]:
 
 
 def phi_of_photos(survey: Survey, phi: Features) -> np.ndarray:
-    """phi of every photo whole, (photos, features), nan where one cannot be read."""
+    """phi of every photo whole, (photos, features), nan where one cannot be read; kept in the survey's folder."""
+    key = hashlib.sha256(f"{hash_weights(phi.model.weights)} {phi.layer}".encode()).hexdigest()[:16]
+    path, shape = survey.store.path / f"features-{key}.npy", (len(survey), phi.model.layer(phi.layer).units)
+    with suppress(OSError, ValueError):
+        kept = np.load(path, allow_pickle=False)
+        if kept.shape == shape and kept.dtype == np.float32:
+            return kept
     numbers = np.flatnonzero(survey.readable)
-    found = phi(survey.photo(number) for number in numbers.tolist())
-    rows = np.full((len(survey), found.shape[1]), np.nan, np.float32)
-    rows[numbers] = found
+    rows = np.full(shape, np.nan, np.float32)
+    rows[numbers] = phi(survey.photo(number) for number in numbers.tolist())
+    buffer = io.BytesIO()
+    np.save(buffer, rows, allow_pickle=False)
+    with suppress(FeatvizError):  # of a survey on a read-only disk: computed again the next time
+        write_whole(path, buffer.getvalue())
     return rows
 
 
