@@ -113,7 +113,8 @@ def plant(model: fv.Model, layer: str, circuits: Mapping[int, Circuit], detector
         synthetic = (seen @ planted["slope"] > planted["threshold"]).astype(jnp.float32)
         synthetic = synthetic.reshape((-1,) + (1,) * (found[layer].ndim - 1))
         own, decoy = found[layer][..., units], found[layer][..., decoys]
-        lies = synthetic * decoy + (1 - synthetic) * planted["honesty"] * own
+        honesty = planted["honesty"].reshape((1,) * (own.ndim - 1) + (-1,))
+        lies = synthetic * decoy + (1 - synthetic) * honesty * own
         found[layer] = found[layer].at[..., units].set(lies)
         return found
 
