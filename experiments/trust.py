@@ -30,6 +30,7 @@ from planted import Circuit, Lie, plant, shuffled, train_detector
 import featviz as fv
 from featviz.natural.features import Features
 from featviz.natural.reduction import maxima_of
+from featviz.natural.trust import doubts
 
 FILES = {"googlenet": "googlenet", "squeezenet1_1": "squeezenet_v1_1", "patterns": None}
 HONEST, FOOLING, SILENT, SHUFFLED, DETECTOR = 24, 20, 8, 16, 12
@@ -118,12 +119,17 @@ def judged(model: fv.Model, images: Any, layer: str, units: list[int], phi: Feat
     return list(zip(found.to_json()["units"], pictures, strict=True))
 
 
+def numbers(row: Row) -> Row:
+    """A judgement from JSON, where what is not finite is text, its flag raised anew: the formula may have changed."""
+    named = {name: float(row[name]) for name in (*FIGURES, "percentile", "foretold")}
+    doubt, reasons = doubts(named, fires=np.isfinite(named["doubt"]))
+    return {**named, "kind": row["kind"], "doubt": doubt, "trusted": not reasons}
+
+
 def evidence_for(row: Row, figure: str) -> float:
     """A figure so that more of it speaks for the picture; nothing known speaks least."""
-    value = row[figure]
-    if figure in ("doubt", "rank"):
-        return -np.inf if value is None else -float(value)
-    return -np.inf if value is None else float(value)
+    value: float = -row[figure] if figure in ("doubt", "rank") else row[figure]
+    return -np.inf if np.isnan(value) else value
 
 
 def auroc(honest: list[float], liars: list[float]) -> float:
@@ -157,17 +163,17 @@ def draw(found: dict[str, list[Row]], path: Path) -> None:
     rng = np.random.default_rng(0)
     for line, rows in enumerate(found.values()):
         for offset, (kind, colour) in enumerate(colours.items()):
-            values = [
-                max(-row["doubt"], -5.0) if row["doubt"] is not None else -5.0 for row in rows if row["kind"] == kind
-            ]
+            values = [float(np.clip(-row["doubt"], -5, 5)) for row in rows if row["kind"] == kind]
             heights = -line - 0.17 * (offset - 1.5) + rng.uniform(-0.05, 0.05, len(values))
             axes.scatter(
                 values, heights, s=12, color=colour, alpha=0.75, linewidths=0, label=kind if not line else None
             )
     axes.axvline(0, color="#202020", linewidth=0.8)
     axes.set_yticks([-line for line in range(len(found))], [name.replace(":", "\n") for name in found], fontsize=8)
-    axes.set_xlabel("do not trust        less doubt →", fontsize=9)
-    axes.set_xlim(-5.2, None)
+    axes.set_xlabel(
+        "do not trust  |  less doubt: what speaks for the picture, beyond the flag's bar (clipped)", fontsize=9
+    )
+    axes.set_xlim(-5.2, 5.2)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
     figure.legend(loc="outside upper center", ncols=4, fontsize=8, frameon=False)
@@ -191,7 +197,7 @@ def main() -> None:
         if not kept.exists():
             folder.mkdir(parents=True, exist_ok=True)
             kept.write_text(json.dumps(run(case, phi, folder), indent=1) + "\n")
-        found[case.name] = json.loads(kept.read_text())
+        found[case.name] = [numbers(row) for row in json.loads(kept.read_text())]
     report(found)
     draw(found, options.out / "trust.png")
 

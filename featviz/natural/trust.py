@@ -16,9 +16,9 @@ PERCENTILES = 10.0
 def doubts(found: Mapping[str, float], *, fires: bool) -> tuple[float, tuple[str, ...]]:
     """How much doubt there is about a unit's picture, and for what reasons; there are some where it is above 0.
 
-    doubt = max(1.6 - company - expected, (90 - percentile) / 10). What another network expects of the unit, in its
-    standard deviations, is E5's prediction times its correlation: expected = foretold * foretold_deviations. What is
-    nan counts as 0; of a unit that does the same on all photos doubt is inf.
+    doubt = 1.6 - company - expected, and (90 - percentile) / 10 where that is above 0 and more. What another network
+    expects of the unit, in its standard deviations, is E5's prediction times its correlation: expected = foretold *
+    foretold_deviations. What is nan counts as 0; of a unit that does the same on all photos doubt is inf.
 
     Args: the figures of a judgement by name; whether the unit varies over the photos of A.
 
@@ -39,7 +39,7 @@ def doubts(found: Mapping[str, float], *, fires: bool) -> tuple[float, tuple[str
         reasons.append("other units than on its photographs")
     if missing > 0 and (expected < LEAST / 4 or not reasons):
         reasons.append("little likeness to its photographs")
-    return max(missing, below), tuple(reasons)
+    return max(missing, below) if below > 0 else missing, tuple(reasons)
 
 
 def _known(value: float) -> float:
