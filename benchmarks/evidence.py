@@ -2,6 +2,7 @@
 
     python benchmarks/evidence.py googlenet --peers-python PEERS/bin/python -o evidence/
     python benchmarks/evidence.py squeezenet1_1 -o evidence-squeezenet/
+    python benchmarks/evidence.py googlenet --choose -o evidence-choose/
 
 Units that fire on a tenth of the photographs at least are drawn at random, 16 of each of three blocks of GoogLeNet,
 four of each of four of SqueezeNet 1.1. Each arm draws every unit, MACO every second one; all are judged together, by
@@ -11,9 +12,11 @@ it enlarges to 224 px in each step, at 224 px; MACO's canvas of 448 px, of which
 cuts a receptive field out of each. The arms and their settings are in `evidence_arms.py`; the peers' environment is
 that of `peers.py`.
 
-Seconds are steps times the seconds of a step of a picture, compilation apart, measured in turns (`--rounds`; 0 leaves
-them out); nothing else may run meanwhile. What is drawn is kept in the folder, and a second call goes on from there.
-Two cores: the survey half a minute, featviz's arms 25 minutes, lucent's 30, MACO's 30, the figures 10.
+`--choose` compares what the default recipe could have been instead, on as many other units, which no other run draws.
+
+Seconds are steps times the seconds of a step of a picture, compilation apart, measured in turns (`--rounds`; with 0,
+those of an earlier run); nothing else may run meanwhile. What is drawn is kept in the folder, and a second call goes on
+from there. Two cores: the survey half a minute, featviz's arms 25 minutes, lucent's 25, MACO's 25, the figures 10.
 """
 
 import argparse
@@ -26,7 +29,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "experiments"))
 
 import numpy as np
 from data import FOLDER, network
-from evidence_arms import Arm, draw_featviz, draw_peers, featviz_arms, measure_paces, peers_arms
+from evidence_arms import Arm, choices, draw_featviz, draw_peers, featviz_arms, measure_paces, peers_arms
 
 import featviz as fv
 from featviz.natural import figures
@@ -137,8 +140,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("network", choices=PLANS)
     parser.add_argument("--peers-python", help="Python of an environment with torch, lucent and horama.")
-    parser.add_argument("--rounds", type=int, default=3, help="of the measurement of seconds; 0 for none")
+    parser.add_argument("--rounds", type=int, default=3, help="Of the measurement of seconds.")
     parser.add_argument("--arms", help="Of featviz's arms only these, separated by commas.")
+    parser.add_argument("--choose", action="store_true", help="Other settings of the default, on other units.")
     parser.add_argument("-o", "--out", type=Path, required=True)
     options = parser.parse_args()
     file, counts, (other, other_file, other_layer) = PLANS[options.network]
@@ -146,8 +150,12 @@ def main() -> None:
     model = fv.load(options.network, weights=weights)
     out.mkdir(parents=True, exist_ok=True)
     survey = fv.survey(model, FOLDER / "photos", out=out / "survey", layers=list(counts))
-    units = draw_units(survey, counts)
-    arms = [arm for arm in featviz_arms() if not options.arms or arm.name in options.arms.split(",")]
+    units = draw_units(survey, counts, skip=max(counts.values()) if options.choose else 0)
+    arms = [
+        arm
+        for arm in (choices() if options.choose else featviz_arms())
+        if not options.arms or arm.name in options.arms.split(",")
+    ]
     for arm in arms:
         if not arm.complete(out, units):
             draw_featviz(arm, model, survey, units, out)
@@ -155,15 +163,17 @@ def main() -> None:
     if options.peers_python:
         draw_peers(options.peers_python, weights, units, out)
         arms += peers_arms()
-    paces: dict[str, float] = {}
+    kept = out / "paces.json"
+    paces: dict[str, float] = json.loads(kept.read_text()) if kept.exists() else {}
     if options.rounds:
         layer = list(counts)[len(counts) // 2]
         paces = measure_paces(model, layer, units[layer], options.peers_python, weights, out, rounds=options.rounds)
+        kept.write_text(json.dumps(paces))
     seconds = {arm.name: paces[arm.pace] * arm.steps for arm in arms if arm.pace in paces}
     phi = Features(fv.load(other, weights=network(other_file)), other_layer)
     found = judge_arms(survey, phi, units, arms, out)
     print_table(found, arms, seconds)
-    for first in ("default 128", "exemplars"):
+    for first in ("default", "default 128", "exemplars"):
         if first in found:
             print_differences(found, first)
     plain: dict[str, Any] = {arm: {unit: vars(row) for unit, row in rows.items()} for arm, rows in found.items()}

@@ -29,7 +29,8 @@ Units = Mapping[str, list[int]]
 class Arm:
     """Pictures in `folder`, seen by the network at `seen` px if not at their own size.
 
-    `pace` names the system whose seconds a step of a picture, times `steps`, are what a picture costs.
+    `pace` names the system whose seconds a step of a picture, times `steps`, are what a picture costs. featviz's arms
+    have a recipe and a size, and may unite units with their best photographs.
     """
 
     name: str
@@ -38,6 +39,9 @@ class Arm:
     steps: int
     seen: int | None = None
     every: int = 1
+    recipe: fv.recipes.Recipe = fv.recipes.default
+    size: int = 128
+    united: bool = False
 
     def units(self, units: Units) -> dict[str, list[int]]:
         """The units that this arm draws: all, or every `every`-th one."""
@@ -66,13 +70,37 @@ class Arm:
 
 
 def featviz_arms() -> list[Arm]:
-    steps = [Arm(f"default {count}", f"default-{count}", "default", count) for count in FEATVIZ_STEPS]
+    base = fv.recipes.default
+    steps = [
+        Arm(f"default {count}", f"default-{count}", "default", count, recipe=replace(base, steps=count))
+        for count in FEATVIZ_STEPS
+    ]
     return [
         *steps,
-        Arm("default 224 px", "default-224px", "default 224 px", fv.recipes.default.steps),
-        Arm("lucid", "lucid", "lucid", fv.recipes.lucid.steps),
-        Arm("exemplars", "exemplars", "default", fv.recipes.default.steps),
+        Arm("default 224 px", "default-224px", "default 224 px", base.steps, size=224),
+        Arm("lucid", "lucid", "lucid", fv.recipes.lucid.steps, recipe=fv.recipes.lucid),
+        Arm("exemplars", "exemplars", "default", base.steps, united=True),
     ]
+
+
+def choices() -> list[Arm]:
+    """What the default could have been: one thing changed at a time."""
+    base = fv.recipes.default
+    (affine,) = base.transforms
+    changed = {
+        "default": base,
+        "32 steps": replace(base, steps=32),
+        "512 steps": replace(base, steps=512),
+        "decay 1": replace(base, parameterization=replace(base.parameterization, decay=1.0)),
+        "decay 2": replace(base, parameterization=replace(base.parameterization, decay=2.0)),
+        "no fading": replace(base, transforms=(replace(affine, end=1.0),)),
+        "twice as far": replace(base, transforms=(replace(affine, scales=(0.8, 1.2), degrees=(-20.0, 20.0)),)),
+    }
+    arms = [
+        Arm(name, f"choice-{name.replace(' ', '-')}", "default", recipe.steps, recipe=recipe)
+        for name, recipe in changed.items()
+    ]
+    return [*arms, Arm("224 px", "choice-224px", "default 224 px", base.steps, size=224)]
 
 
 def peers_arms() -> list[Arm]:
@@ -81,14 +109,10 @@ def peers_arms() -> list[Arm]:
 
 
 def draw_featviz(arm: Arm, model: fv.Model, survey: Survey, units: Units, out: Path) -> None:
-    """Renders an arm of featviz; what is already there is kept."""
-    size = 224 if arm.pace == "default 224 px" else 128
-    recipe = replace(fv.recipes.lucid if arm.pace == "lucid" else fv.recipes.default, steps=arm.steps)
+    """Renders an arm of featviz."""
     for layer, chosen in arm.units(units).items():
-        objectives: Any = fv.channel(layer, chosen)
-        if arm.name == "exemplars":
-            objectives = fv.exemplars(survey, layer, chosen)
-        pictures = fv.render(model, objectives, recipe=recipe, size=size, progress=False)
+        objectives: Any = fv.exemplars(survey, layer, chosen) if arm.united else fv.channel(layer, chosen)
+        pictures = fv.render(model, objectives, recipe=arm.recipe, size=arm.size, progress=False)
         (out / arm.folder).mkdir(parents=True, exist_ok=True)
         for unit, picture in zip(chosen, pictures, strict=True):
             picture.save(out / arm.folder / f"{layer}-{unit}.png")
@@ -151,7 +175,11 @@ def measure_paces(model: fv.Model, layer: str, units: list[int], python: str | N
 
         return pace
 
-    systems = {"default": featviz(), "default 224 px": featviz(size=224), "lucid": featviz(recipe="lucid", size=128)}
+    systems = {
+        "default": featviz(),
+        "default 224 px": featviz(size=224),
+        "lucid": featviz(recipe=fv.recipes.lucid, size=128),
+    }
     if python:
         systems |= {"lucent": peer("lucent-batch", units, 12), "MACO": peer("horama-maco", units[:1], 24)}
     found: dict[str, list[float]] = {name: [] for name in systems}
