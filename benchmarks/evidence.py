@@ -15,8 +15,9 @@ that of `peers.py`.
 `--choose` compares what the default recipe could have been instead, on as many other units, which no other run draws.
 
 Seconds are steps times the seconds of a step of a picture, compilation apart, measured in turns (`--rounds`; with 0,
-those of an earlier run); nothing else may run meanwhile. What is drawn is kept in the folder, and a second call goes on
-from there. Two cores: the survey half a minute, featviz's arms 25 minutes, lucent's 25, MACO's 25, the figures 10.
+those of an earlier run); nothing else may run meanwhile. What is drawn and judged is kept in the folder, and a second
+call goes on from there. Two cores: the survey half a minute, featviz's arms 25 minutes, lucent's 25, MACO's 25, the
+figures 10.
 """
 
 import argparse
@@ -71,10 +72,17 @@ def draw_units(survey: Survey, counts: dict[str, int], *, skip: int = 0) -> dict
 def judge_arms(
     survey: Survey, phi: Features, units: dict[str, list[int]], arms: list[Arm], out: Path
 ) -> dict[str, Rows]:
-    """Arm -> unit -> its figures."""
+    """Arm -> unit -> its figures; those of arms that were judged before are read from `figures.json`."""
+    kept = out / "figures.json"
+    before = json.loads(kept.read_text())["arms"] if kept.exists() else {}
+    found = {
+        arm: {unit: Judgement(**{**row, "reasons": tuple(row["reasons"])}) for unit, row in rows.items()}
+        for arm, rows in before.items()
+    }
+    arms = [arm for arm in arms if arm.name not in found]
     whole = phi_of_photos(survey, phi)
-    found: dict[str, Rows] = {arm.name: {} for arm in arms}
-    for layer, chosen in units.items():
+    found |= {arm.name: {} for arm in arms}
+    for layer, chosen in units.items() if arms else ():
         known = witnesses(survey, layer, chosen, phi, whole)
         for arm in arms:
             pictures = arm.pictures(out, {layer: chosen})
@@ -119,7 +127,7 @@ def draw_figure(found: dict[str, Rows], arms: list[Arm], seconds: dict[str, floa
     lines: dict[str, list[tuple[float, float, float, float]]] = {}
     for arm in arms:
         values = np.array([row.predicts for row in found[arm.name].values()])
-        system = arm.name if arm.name in ("exemplars", "default 224 px", "lucid", "MACO") else arm.pace
+        system = arm.name if arm.united else arm.pace
         lines.setdefault(system, []).append((seconds[arm.name], float(values.mean()), *figures.interval(values)))
     for system, points in lines.items():
         x, y, low, high = np.array(sorted(points)).T

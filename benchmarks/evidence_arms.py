@@ -20,8 +20,10 @@ HERE = Path(__file__).resolve().parent
 # Of lucent's 512 steps, and featviz's default's 128, also the pictures after fewer and more.
 LUCENT_STEPS = (32, 64, 128, 256, 512)
 FEATVIZ_STEPS = (32, 128, 512)
-# horama's own 256 steps on half of its canvas's side, where four crops show as much of it as six do of the whole.
-MACO = {"steps": 256, "size": 448, "crops": 4}
+# horama's own 256 steps, and about as many as take the time of featviz's default; on half of its canvas's side, where
+# four crops show as much of it as six do of the whole.
+MACO_STEPS = (8, 256)
+MACO = {"size": 448, "crops": 4}
 Units = Mapping[str, list[int]]
 
 
@@ -105,7 +107,11 @@ def choices() -> list[Arm]:
 
 def peers_arms() -> list[Arm]:
     lucent = [Arm(f"lucent {count}", f"lucent/{count}", "lucent", count, seen=224) for count in LUCENT_STEPS]
-    return [*lucent, Arm("MACO", "maco", "MACO", MACO["steps"], every=2)]
+    return [*lucent, *maco_arms()]
+
+
+def maco_arms() -> list[Arm]:
+    return [Arm(f"MACO {count}", f"maco/{count}", "MACO", count, every=2) for count in MACO_STEPS]
 
 
 def draw_featviz(arm: Arm, model: fv.Model, survey: Survey, units: Units, out: Path) -> None:
@@ -129,17 +135,19 @@ def peers_words(system: str, python: str, weights: Path, layer: str, units: list
 
 def draw_peers(python: str, weights: Path, units: Units, out: Path) -> None:
     """Renders lucent's and horama's arms, a layer a process; layers that are there are kept."""
-    *lucent, maco = peers_arms()
+    lucent = [arm for arm in peers_arms() if arm.pace == "lucent"]
     for layer, chosen in units.items():
         if not all(arm.complete(out, {layer: chosen}) for arm in lucent):
             (out / "lucent").mkdir(parents=True, exist_ok=True)
             words = peers_words("lucent-batch", python, weights, layer, chosen, out / "lucent")
             few = ",".join(map(str, LUCENT_STEPS[:-1]))
             _run([*words, "--steps", str(LUCENT_STEPS[-1]), "--checkpoints", few], out / "lucent")
-        if not maco.complete(out, {layer: chosen}):
-            (out / "maco").mkdir(parents=True, exist_ok=True)
-            words = peers_words("horama-maco", python, weights, layer, chosen[:: maco.every], out / "maco")
-            _run([*words, "--steps", str(MACO["steps"])], out / "maco")
+        for maco in maco_arms():
+            if not maco.complete(out, {layer: chosen}):
+                folder = out / maco.folder
+                folder.mkdir(parents=True, exist_ok=True)
+                words = peers_words("horama-maco", python, weights, layer, chosen[:: maco.every], folder)
+                _run([*words, "--steps", str(maco.steps)], folder)
 
 
 def _run(words: list[str], folder: Path) -> dict[str, Any]:
