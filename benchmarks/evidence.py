@@ -140,7 +140,8 @@ def draw_figure(found: dict[str, Rows], arms: list[Arm], seconds: dict[str, floa
         axes.axhline(level, color="#808080", linewidth=0.8, linestyle="--")
         axes.annotate(label, (1, level), xycoords=("axes fraction", "data"), fontsize=7, ha="right", va="bottom")
     axes.set(xscale="log", xlabel="seconds a unit", ylabel="E1: share of photographs told apart")
-    axes.legend(fontsize=7)
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.legend(fontsize=7, loc="lower right", bbox_to_anchor=(1, 0.12))
     figure.savefig(path, dpi=120)
 
 
