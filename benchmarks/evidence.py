@@ -80,14 +80,15 @@ def judge_arms(
         for arm, rows in before.items()
     }
     arms = [arm for arm in arms if arm.name not in found]
+    if not arms:
+        return found
     whole = phi_of_photos(survey, phi)
     found |= {arm.name: {} for arm in arms}
-    for layer, chosen in units.items() if arms else ():
+    for layer, chosen in units.items():
         known = witnesses(survey, layer, chosen, phi, whole)
         for arm in arms:
-            pictures = arm.pictures(out, {layer: chosen})
-            shown = {int(p.name.rpartition(":")[2]): [p.to_uint8()] for p in pictures}
-            found[arm.name] |= {row.name: row for row in judge(survey.model, known, shown, phi).values()}
+            rows = judge(survey.model, known, arm.images(out, layer, chosen), phi)
+            found[arm.name] |= {row.name: row for row in rows.values()}
         print(f"{layer} judged", file=sys.stderr, flush=True)
     return found
 
@@ -188,7 +189,7 @@ def main() -> None:
     plain: dict[str, Any] = {arm: {unit: vars(row) for unit, row in rows.items()} for arm, rows in found.items()}
     (out / "figures.json").write_text(json.dumps({"seconds": seconds, "paces": paces, "arms": plain}, indent=1))
     if seconds:
-        draw_figure(found, arms, seconds, out / "e1.png")
+        draw_figure(found, [arm for arm in arms if arm.name in seconds], seconds, out / "e1.png")
 
 
 if __name__ == "__main__":

@@ -14,7 +14,6 @@ from PIL import Image
 
 import featviz as fv
 from featviz.natural.survey import Survey
-from featviz.picture import Outcome, Picture
 
 HERE = Path(__file__).resolve().parent
 # Of lucent's 512 steps, and featviz's default's 128, also the pictures after fewer and more.
@@ -49,21 +48,14 @@ class Arm:
         """The units that this arm draws: all, or every `every`-th one."""
         return {layer: chosen[:: self.every] for layer, chosen in units.items()}
 
-    def pictures(self, out: Path, units: Units) -> list[Picture]:
-        """Its pictures as the network saw them."""
-        return [
-            self._load(out / self.folder / f"{layer}-{unit}.png", f"{layer}:{unit}")
-            for layer, chosen in self.units(units).items()
-            for unit in chosen
-        ]
+    def images(self, out: Path, layer: str, units: list[int]) -> dict[int, list[np.ndarray]]:
+        """Its pictures of a layer as the network saw them, uint8, (h, w, 3)."""
+        return {unit: [self._load(out / self.folder / f"{layer}-{unit}.png")] for unit in units[:: self.every]}
 
-    def _load(self, path: Path, name: str) -> Picture:
+    def _load(self, path: Path) -> np.ndarray:
         with Image.open(path) as image:
             shown = image.convert("RGB")
-        if self.seen:
-            shown = shown.resize((self.seen, self.seen), Image.Resampling.BILINEAR)
-        pixels = np.asarray(shown, np.float32) / 255
-        return Picture(pixels, float("nan"), Outcome.OUT_OF_STEPS, np.zeros(1, np.float32), {"name": name})
+        return np.asarray(shown.resize((self.seen, self.seen), Image.Resampling.BILINEAR) if self.seen else shown)
 
     def complete(self, out: Path, units: Units) -> bool:
         """Whether all its pictures are there."""

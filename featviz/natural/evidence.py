@@ -45,8 +45,7 @@ class Evidence:
         table = {}
         for name in NUMBERS:
             values = self.column(name)
-            finite = values[np.isfinite(values)]
-            table[name] = (float(finite.mean()) if len(finite) else float("nan"), *figures.interval(values))
+            table[name] = (figures.finite_mean(values), *figures.interval(values))
         return table
 
 

@@ -12,9 +12,9 @@ import numpy as np
 from featviz.compilation import compiled
 from featviz.errors import FeatvizError
 from featviz.model import Activations, Weights
-from featviz.natural.positions import grid_of
+from featviz.natural.positions import by_position
 from featviz.natural.reduction import batches
-from featviz.natural.statistics import halves
+from featviz.natural.statistics import halves, top_photos
 from featviz.natural.survey import Survey
 from featviz.objectives import Objective
 from featviz.objectives.objective import single
@@ -94,7 +94,7 @@ def _mixed(
 ) -> np.ndarray:
     """The direction of one unit."""
     column, places = survey.maxima(layer, units=unit), survey.positions(layer, units=unit)
-    best = a[np.argsort(-column[a], kind="stable")][:count]
+    best = top_photos(column, a, count)
     maps = _maps(survey, layer, best)
     common = np.mean([at[places[number]] for number, at in zip(best, maps, strict=True)], axis=0)
     own = np.zeros(len(mean), np.float32)
@@ -121,9 +121,7 @@ def _maps(survey: Survey, layer: str, numbers: np.ndarray) -> np.ndarray:
 @lru_cache(maxsize=8)
 def _activation(apply: Any, layer: str) -> Any:
     def activation(weights: Weights, images: jax.Array) -> jax.Array:
-        values = apply(weights, images.astype(jnp.float32) / jnp.float32(255), layers=[layer])[layer]
-        kept = values[:, grid_of(values.shape[1:]).skipped :] if values.ndim == 3 else values
-        return kept.reshape(kept.shape[0], -1, kept.shape[-1])
+        return by_position(apply(weights, images.astype(jnp.float32) / jnp.float32(255), layers=[layer])[layer])
 
     return jax.jit(activation)
 

@@ -12,7 +12,7 @@ import numpy as np
 from featviz.compilation import compiled
 from featviz.errors import FeatvizError
 from featviz.model import Model, Weights
-from featviz.natural.positions import grid_of
+from featviz.natural.positions import by_position
 from featviz.natural.reduction import batches, trunk
 
 # The share of a network's layers, by their number, after which features predict best: late ones know objects, not
@@ -52,9 +52,7 @@ class Features:
 def _pooled(apply: Any, layer: str) -> Any:
     def pooled(weights: Weights, images: jax.Array) -> jax.Array:
         activation = apply(weights, images.astype(jnp.float32) / jnp.float32(255), layers=[layer])[layer]
-        skipped = grid_of(activation.shape[1:]).skipped
-        maps = activation[:, skipped:] if activation.ndim == 3 else activation
-        return maps.mean(tuple(range(1, maps.ndim - 1)))
+        return by_position(activation).mean(1)
 
     return jax.jit(pooled)
 

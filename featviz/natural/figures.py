@@ -4,10 +4,14 @@ Throughout, a_u(x) is unit u's largest activation on x over interior positions, 
 x, and the photographs are split in halves A and B.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
 # The least photographs that any figure makes sense with.
 LEAST = 20
+# How much more alike than others top photos must be, in Spearman's rho, for E4's quotient to mean anything.
+LEAST_SCALE = 1e-3
 
 
 def alive(value: float, sample: np.ndarray) -> tuple[float, float]:
@@ -80,14 +84,21 @@ def path(picture: np.ndarray, tops: np.ndarray, others: np.ndarray) -> float:
 
     Args: activations of the picture, (units,), of top photos and of others, (photos, units).
     """
-    if len(tops) < 2 or len(others) < 2:
+    return path_over([(picture, tops, others)])
+
+
+def path_over(parts: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> float:
+    """`path` through several layers, of several pictures: the numerators' sum by the denominators'.
+
+    Where top photos are hardly more alike than others, in low layers, quotients of their own would be noise.
+    """
+    if not parts or any(len(tops) < 2 or len(others) < 2 for _, tops, others in parts):
         return float("nan")
-    gain, scale = path_parts(picture, tops, others)
-    return gain / scale if scale > 1e-3 else float("nan")
+    gain, scale = np.sum([_path_parts(*part) for part in parts], axis=0)
+    return float(gain / scale) if scale > LEAST_SCALE * len(parts) else float("nan")
 
 
-def path_parts(picture: np.ndarray, tops: np.ndarray, others: np.ndarray) -> tuple[float, float]:
-    """Numerator and denominator of `path`: over several layers their sums are divided, not the quotients averaged."""
+def _path_parts(picture: np.ndarray, tops: np.ndarray, others: np.ndarray) -> tuple[float, float]:
     ranks = _standard_ranks(np.concatenate([picture[None], tops, others]))
     rho = ranks @ ranks.T
     own, count = rho[0, 1 : 1 + len(tops)].mean(), len(tops)
@@ -150,6 +161,17 @@ def transfers(
     percentile = float(100 * ((foretold < own).mean() + (foretold == own).mean() / 2))
     deviations = float((own - foretold.mean()) / foretold.std()) if np.ptp(foretold) > 0 else float("nan")
     return correlation, percentile, deviations
+
+
+def finite_mean(values: Sequence[float] | np.ndarray) -> float:
+    """The mean of what is finite; nan of nothing.
+
+    >>> finite_mean([1.0, float("nan"), 3.0]), finite_mean([])
+    (2.0, nan)
+    """
+    kept = np.asarray(values, np.float64)
+    kept = kept[np.isfinite(kept)]
+    return float(kept.mean()) if len(kept) else float("nan")
 
 
 def interval(values: np.ndarray, *, draws: int = 2000, seed: int = 0) -> tuple[float, float]:

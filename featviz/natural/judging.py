@@ -10,14 +10,13 @@ from featviz.model import Model
 from featviz.natural import figures
 from featviz.natural.features import Features
 from featviz.natural.paths import path_boxes, pooled_in
-from featviz.natural.positions import box_around, grid_of
-from featviz.natural.reduction import maxima_of, shapes_at
+from featviz.natural.positions import box_around
+from featviz.natural.reduction import grid_at, maxima_of
 from featviz.natural.trust import doubts
 from featviz.natural.witnesses import Witness, Witnesses, left_of
 
-# What photos must keep of their activation for the quotient E3 to mean anything; of the path, E4, a layer's share.
+# What photos must keep of their activation for the quotient E3 to mean anything.
 LEAST_LEFT = 0.05
-LEAST_SCALE = 1e-3
 
 
 @dataclass(frozen=True)
@@ -77,7 +76,7 @@ def _see(model: Model, known: Witnesses, unit: int, images: Sequence[np.ndarray]
     values, boxes, paths = [], [], []
     for image in images:
         top, at = (np.asarray(v)[0] for v in maxima_of(model, image[None], (known.layer,))[known.layer])
-        grid = grid_of(shapes_at(model, (known.layer,), image.shape[:2])[known.layer])
+        grid = grid_at(model, known.layer, image.shape[:2])
         values.append(top)
         boxes.append(box_around(at[unit], grid, known.side, image.shape[:2]))
         looked = path_boxes(model, known.layer, [at[unit]], known.side, image.shape[:2])
@@ -88,11 +87,10 @@ def _see(model: Model, known: Witnesses, unit: int, images: Sequence[np.ndarray]
 
 
 def _judge(model: Model, known: Witnesses, of: Witness, seen: Mapping[int, _Seen], phi: Features) -> Judgement:
-    own, layer = seen[of.unit], model.layer(known.layer)
+    own = seen[of.unit]
     value = float(own.values[:, of.unit].mean())
     deviations, percentile = figures.alive(value, of.column[known.a])
-    rest = 0.0 if layer.rectified else float(known.mean[of.unit])
-    left = _mean([left_of(model, known.layer, of.unit, image, rest) for image in own.images])
+    left = figures.finite_mean([left_of(model, known.layer, of.unit, image, of.rest) for image in own.images])
     correlation, foretold_percentile, foretold = figures.transfers(
         known.whole_a, of.column[known.a], known.whole_b, of.column[known.b], own.whole.mean(0)
     )
@@ -106,8 +104,8 @@ def _judge(model: Model, known: Witnesses, of: Witness, seen: Mapping[int, _Seen
         "predicts_hard": figures.predicts(own.cropped, of.high, of.next_high),
         "photos": figures.predicts(of.tops, of.high, of.low),
         "photos_hard": figures.predicts(of.tops, of.high, of.next_high),
-        "others": _mean(others),
-        "rank": _mean(ranks),
+        "others": figures.finite_mean(others),
+        "rank": figures.finite_mean(ranks),
         "survives": left / of.left if of.left > LEAST_LEFT else float("nan"),
         "path": _path(known, of, own),
         "company": _company(known, of, own),
@@ -120,13 +118,9 @@ def _judge(model: Model, known: Witnesses, of: Witness, seen: Mapping[int, _Seen
 
 
 def _path(known: Witnesses, of: Witness, own: _Seen) -> float:
-    """E4 over all layers below together: where top photos are hardly more alike than others a quotient is noise."""
+    """E4 over all layers below together."""
     below = [layer for layer in of.paths if layer != known.layer]
-    if not below or min(len(of.paths[below[0]]), len(known.chance[below[0]])) < 2:
-        return float("nan")
-    parts = [figures.path_parts(p, of.paths[name], known.chance[name]) for name in below for p in own.paths[name]]
-    gain, scale = np.sum(parts, axis=0)
-    return float(gain / scale) if scale > LEAST_SCALE * len(parts) else float("nan")
+    return figures.path_over([(p, of.paths[name], known.chance[name]) for name in below for p in own.paths[name]])
 
 
 def _company(known: Witnesses, of: Witness, own: _Seen) -> float:
@@ -135,9 +129,4 @@ def _company(known: Witnesses, of: Witness, own: _Seen) -> float:
 
     layer = known.layer
     tops, chance = without(of.paths[layer]), without(known.chance[layer])
-    return _mean([figures.company(each, tops, chance) for each in without(own.paths[layer])])
-
-
-def _mean(values: Sequence[float]) -> float:
-    finite = [value for value in values if np.isfinite(value)]
-    return float(np.mean(finite)) if finite else float("nan")
+    return figures.finite_mean([figures.company(each, tops, chance) for each in without(own.paths[layer])])

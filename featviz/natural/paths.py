@@ -10,8 +10,8 @@ import numpy as np
 
 from featviz.compilation import compiled
 from featviz.model import Model, Weights
-from featviz.natural.positions import Box, box_around, grid_of
-from featviz.natural.reduction import BATCH, batches, shapes_at
+from featviz.natural.positions import Box, box_around, by_position, grid_of
+from featviz.natural.reduction import BATCH, batches, grid_at
 
 # Positions a side, around its own, whose units are a unit's company.
 NEAR = 3
@@ -48,7 +48,7 @@ def path_boxes(
 
     In the layers below all of the receptive field, `side` px; in the unit's own layer the `NEAR` x `NEAR` positions.
     """
-    grid = grid_of(shapes_at(model, (layer,), size)[layer])
+    grid = grid_at(model, layer, size)
     field = [box_around(at, grid, side, size) for at in places]
     near = NEAR * max(-(-size[0] // grid.rows), -(-size[1] // grid.columns))
     return {
@@ -89,8 +89,7 @@ def _pooling(apply: Any, layers: tuple[str, ...]) -> Any:
 
 def _within(activation: jax.Array, boxes: jax.Array) -> jax.Array:
     grid = grid_of(activation.shape[1:])
-    maps = activation[:, grid.skipped :] if activation.ndim == 3 else activation
-    maps = maps.reshape(maps.shape[0], grid.rows, grid.columns, maps.shape[-1])
+    maps = by_position(activation).reshape(activation.shape[0], grid.rows, grid.columns, activation.shape[-1])
     rows = _weights(boxes[:, 1], boxes[:, 3], grid.rows)
     columns = _weights(boxes[:, 0], boxes[:, 2], grid.columns)
     return jnp.einsum("nhwc,nh,nw->nc", maps, rows, columns)

@@ -49,6 +49,16 @@ def grid_of(shape: tuple[int, ...]) -> Grid:
     return Grid(1, 1)
 
 
+def by_position(activation: jax.Array) -> jax.Array:
+    """A batch's activations, (n, positions of the grid, c): tokens that have no place in the image are left out.
+
+    >>> [by_position(jnp.zeros(shape)).shape for shape in ((1, 4, 5, 2), (1, 5, 2), (1, 2))]
+    [(1, 20, 2), (1, 4, 2), (1, 1, 2)]
+    """
+    kept = activation[:, grid_of(activation.shape[1:]).skipped :] if activation.ndim == 3 else activation
+    return kept.reshape(kept.shape[0], -1, kept.shape[-1])
+
+
 def interior(activation: jax.Array) -> tuple[jax.Array, jax.Array]:
     """A batch's activations at interior positions, (n, positions, c), and those positions' numbers, (positions,).
 
@@ -63,8 +73,7 @@ def interior(activation: jax.Array) -> tuple[jax.Array, jax.Array]:
         raise ValueError(f"`activation` has shape {activation.shape}; expected two to four axes")
     grid = grid_of(shape)
     tall, wide = grid.margin
-    maps = activation[:, grid.skipped :] if len(shape) == 2 else activation
-    maps = maps.reshape(maps.shape[0], grid.rows, grid.columns, shape[-1])
+    maps = by_position(activation).reshape(activation.shape[0], grid.rows, grid.columns, shape[-1])
     inside = maps[:, tall : grid.rows - tall, wide : grid.columns - wide]
     numbers = np.arange(grid.rows * grid.columns, dtype=np.int32).reshape(grid.rows, grid.columns)
     numbers = numbers[tall : grid.rows - tall, wide : grid.columns - wide]
@@ -135,8 +144,7 @@ def receptive_fields(model: Model, images: np.ndarray, layers: tuple[str, ...]) 
 def _middle(activation: jax.Array) -> jax.Array:
     """The units of a middle position of all images, summed with random signs."""
     grid = grid_of(activation.shape[1:])
-    maps = activation[:, grid.skipped :] if activation.ndim == 3 else activation
-    maps = maps.reshape(maps.shape[0], -1, maps.shape[-1])
+    maps = by_position(activation)
     signs = jax.random.rademacher(jax.random.key(0), (1, maps.shape[-1]), dtype=maps.dtype)
     return jnp.sum(maps[:, grid.rows // 2 * grid.columns + grid.columns // 2] * signs)
 

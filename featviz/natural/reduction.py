@@ -11,7 +11,7 @@ import numpy as np
 
 from featviz.compilation import compiled
 from featviz.model import IMAGE, Layer, Model, Weights
-from featviz.natural.positions import largest
+from featviz.natural.positions import Grid, grid_of, largest
 
 # Images a call of the compiled program: enough for both cores of a laptop, little enough for its memory.
 BATCH = 16
@@ -69,6 +69,11 @@ def shapes_at(model: Model, layers: tuple[str, ...], size: tuple[int, int]) -> d
         model.apply, abstract, structure, layers, (1, *size, model.input.channels)
     )
     return found
+
+
+def grid_at(model: Model, layer: str, size: tuple[int, int]) -> Grid:
+    """The positions of a layer for images of `size`."""
+    return grid_of(shapes_at(model, (layer,), size)[layer])
 
 
 def batches(images: Iterable[np.ndarray], *, count: int = BATCH) -> Iterator[tuple[int, np.ndarray]]:

@@ -56,6 +56,15 @@ def halves(survey: Survey) -> tuple[np.ndarray, np.ndarray]:
     return numbers[::2], numbers[1::2]
 
 
+def top_photos(column: np.ndarray, numbers: np.ndarray, count: int) -> np.ndarray:
+    """Of some photos the `count` on which a unit is most active, the most active first; `column` is of all photos.
+
+    >>> top_photos(np.array([1.0, 5.0, 3.0, 4.0]), np.array([0, 2, 3]), 2).tolist()
+    [3, 2]
+    """
+    return numbers[np.argsort(-column[numbers], kind="stable")][:count]
+
+
 def statistics(survey: Survey, layer: str) -> Statistics:
     """The statistics of all units of a layer."""
     parts = [_describe(values[survey.readable]) for _, values in _blocks(survey, layer)]

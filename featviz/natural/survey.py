@@ -14,8 +14,8 @@ from featviz.checks import check_count, check_size
 from featviz.errors import FeatvizError, nearest
 from featviz.model import Layer, Model, hash_weights
 from featviz.natural.photos import MOST_WINDOWS, Folder, Photo, Source, find_photos, prepare, quiet, read_ahead
-from featviz.natural.positions import Grid, grid_of, receptive_fields
-from featviz.natural.reduction import BATCH, Maxima, maxima_of, shapes_at, trunk
+from featviz.natural.positions import Grid, receptive_fields
+from featviz.natural.reduction import BATCH, Maxima, grid_at, maxima_of, shapes_at, trunk
 from featviz.natural.store import BLOCK, Store, create, is_survey, open_store
 from featviz.version import __version__
 
@@ -79,7 +79,7 @@ class Survey:
 
     def grid(self, layer: str) -> Grid:
         """The layer's positions at the size of the survey."""
-        return grid_of(shapes_at(self.model, (layer,), self.size)[layer])
+        return grid_at(self.model, layer, self.size)
 
     def receptive_field(self, layer: str) -> int:
         """The side in pixels of the layer's effective receptive field, measured once and kept in the store."""

@@ -13,11 +13,11 @@ from featviz.files import write_whole
 from featviz.model import Model, hash_weights
 from featviz.natural.damage import TRANSFORMS
 from featviz.natural.features import Features
-from featviz.natural.figures import LEAST, survives
+from featviz.natural.figures import LEAST, finite_mean, survives
 from featviz.natural.paths import path_boxes, pooled_in
 from featviz.natural.positions import Box, box_around
 from featviz.natural.reduction import maxima_of
-from featviz.natural.statistics import halves, moments
+from featviz.natural.statistics import halves, moments, top_photos
 from featviz.natural.survey import Survey
 
 # Photographs of each decile of B that take part in E1, and the photos of A that stand for the unit itself: nine, as
@@ -33,7 +33,8 @@ class Witness:
     """One unit: its activations over all photos; phi of its photos' receptive fields; its top photos' paths.
 
     `high`, `next_high` and `low` are of B's top, second and bottom decile, `tops` of A's top photos; `paths` are
-    their activations, (photos, units), a layer each; `left` is what damage leaves of the unit on them.
+    their activations, (photos, units), a layer each; `left` is what damage leaves of the unit on them, above `rest`:
+    0 for a rectified unit, else its mean over A.
     """
 
     unit: int
@@ -43,6 +44,7 @@ class Witness:
     low: np.ndarray
     tops: np.ndarray
     paths: dict[str, np.ndarray]
+    rest: float
     left: float
 
 
@@ -107,16 +109,16 @@ def witnesses(
         tops = chosen[-1]
         asked.append(([[crops.setdefault(key, len(crops)) for key in some] for some in keys], tops, at[tops]))
     seen = phi(_cut(survey, list(crops)))
-    rest = 0.0 if survey.layer(layer).rectified else None
+    rectified = survey.layer(layer).rectified
     mean, sd = moments(survey, layer, a)
     found = {}
     for unit, column, (slots, tops, at) in zip(units, columns.T, asked, strict=True):
         high, next_high, low, best = (seen[some] for some in slots)
         photos = [survey.photo(number) for number in tops]
         paths = pooled_in(survey.model, path_boxes(survey.model, layer, at, side, survey.size), photos)
-        left = [left_of(survey.model, layer, unit, photo, mean[unit] if rest is None else rest) for photo in photos]
-        kept = [value for value in left if np.isfinite(value)]
-        found[unit] = Witness(unit, column, high, next_high, low, best, paths, float(np.mean(kept)) if kept else np.nan)
+        rest = 0.0 if rectified else float(mean[unit])
+        left = finite_mean([left_of(survey.model, layer, unit, photo, rest) for photo in photos])
+        found[unit] = Witness(unit, column, high, next_high, low, best, paths, rest, left)
     return Witnesses(layer, found, mean, sd, side, a, b, whole[a], whole[b], _chance(survey, layer, side, a))
 
 
@@ -126,7 +128,7 @@ def _choose(column: np.ndarray, a: np.ndarray, b: np.ndarray, each: int) -> list
     deciles = np.array_split(ranked, 10)
     chosen = [deciles[at] for at in (9, 8, 0)]
     spread = [some[np.linspace(0, len(some) - 1, min(each, len(some))).round().astype(int)] for some in chosen]
-    return [*spread, a[np.argsort(-column[a], kind="stable")][:TOP]]
+    return [*spread, top_photos(column, a, TOP)]
 
 
 def _cut(survey: Survey, keys: list[tuple[int, Box]]) -> list[np.ndarray]:
