@@ -62,7 +62,6 @@ def measure(options: argparse.Namespace, lanes: int) -> dict[str, float]:
         apply=model.apply,
         parameterization=recipe.parameterization,
         optimizer=recipe.optimizer,
-        schedule=recipe.schedule,
         transforms=recipe.transforms,
         shape=shape,
         chunk=chunk,

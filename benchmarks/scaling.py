@@ -46,7 +46,6 @@ def chunk_of_steps(model: fv.Model, layer: str, size: int, lanes: int) -> tuple[
         apply=model.apply,
         parameterization=recipe.parameterization,
         optimizer=recipe.optimizer,
-        schedule=recipe.schedule,
         transforms=recipe.transforms,
         shape=(1, size, size, model.input.channels),
         chunk=batching.default_chunk(),

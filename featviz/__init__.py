@@ -16,29 +16,49 @@ if TYPE_CHECKING:
     from featviz.ascent import Convergence as Convergence
     from featviz.curves import score_curves as score_curves
     from featviz.errors import FeatvizError as FeatvizError
+    from featviz.images.spectrum import load_spectrum as load_spectrum
     from featviz.model import InputSpec as InputSpec
     from featviz.model import Model as Model
+    from featviz.model import before_relu as before_relu
     from featviz.models.registry import load as load
     from featviz.natural.evidence import Evidence as Evidence
     from featviz.natural.evidence import Judgement as Judgement
     from featviz.natural.evidence import evidence as evidence
     from featviz.natural.exemplars import exemplars as exemplars
     from featviz.natural.features import Features as Features
+    from featviz.natural.magnitudes import measure_spectrum as measure_spectrum
     from featviz.natural.survey import Survey as Survey
     from featviz.natural.survey import open_survey as open_survey
     from featviz.natural.survey import survey as survey
     from featviz.objectives import Objective as Objective
+    from featviz.objectives import alignment as alignment
+    from featviz.objectives import caricature as caricature
     from featviz.objectives import channel as channel
+    from featviz.objectives import cosine as cosine
     from featviz.objectives import deepdream as deepdream
     from featviz.objectives import direction as direction
+    from featviz.objectives import diversity as diversity
+    from featviz.objectives import function as function
+    from featviz.objectives import guided_dream as guided_dream
+    from featviz.objectives import interpolate as interpolate
+    from featviz.objectives import inversion as inversion
+    from featviz.objectives import latent as latent
+    from featviz.objectives import latent_survives as latent_survives
     from featviz.objectives import logit as logit
     from featviz.objectives import neuron as neuron
+    from featviz.objectives import patches as patches
+    from featviz.objectives import style as style
+    from featviz.objectives import tensor_direction as tensor_direction
+    from featviz.objectives import within as within
+    from featviz.observation import observe as observe
     from featviz.picture import Outcome as Outcome
     from featviz.picture import Picture as Picture
     from featviz.picture import load_picture as load_picture
     from featviz.recipes import Recipe as Recipe
+    from featviz.recipes.citations import citation as citation
     from featviz.rendering import render as render
     from featviz.rendering import render_each as render_each
+    from featviz.rendering import render_group as render_group
     from featviz.sheets import contact_sheet as contact_sheet
 
 # Where each name of the face lives; imported when first used, so that `import featviz` is quick.
@@ -55,22 +75,42 @@ _FACE = {
     "Picture": "picture",
     "Recipe": "recipes",
     "Survey": "natural.survey",
+    "alignment": "objectives",
+    "before_relu": "model",
+    "caricature": "objectives",
     "channel": "objectives",
+    "citation": "recipes.citations",
     "contact_sheet": "sheets",
+    "cosine": "objectives",
     "deepdream": "objectives",
     "direction": "objectives",
+    "diversity": "objectives",
     "evidence": "natural.evidence",
     "exemplars": "natural.exemplars",
     "from_linen": "adapters.linen",
+    "function": "objectives",
+    "guided_dream": "objectives",
+    "interpolate": "objectives",
+    "inversion": "objectives",
+    "latent": "objectives",
+    "latent_survives": "objectives",
     "load": "models.registry",
     "load_picture": "picture",
+    "load_spectrum": "images.spectrum",
     "logit": "objectives",
+    "measure_spectrum": "natural.magnitudes",
     "neuron": "objectives",
+    "observe": "observation",
     "open_survey": "natural.survey",
+    "patches": "objectives",
     "render": "rendering",
     "render_each": "rendering",
+    "render_group": "rendering",
     "score_curves": "curves",
+    "style": "objectives",
     "survey": "natural.survey",
+    "tensor_direction": "objectives",
+    "within": "objectives",
 }
 
 __all__ = ["__version__", "recipes", *_FACE]

@@ -15,7 +15,6 @@ from featviz.gradients.rules import rules_for
 from featviz.images import Parameterization, Shape
 from featviz.model import IMAGE, Activations, Apply, Weights
 from featviz.objectives import Objective
-from featviz.optimizers import Constant, Schedule
 from featviz.regularizers import Transform, compose
 from featviz.trace import evaluate, trace
 
@@ -43,7 +42,8 @@ class Routine:
     """All that is compiled: hashable, without weights, units or seeds, which are arguments.
 
     `chunk` is the number of steps of one compiled call. It is 1 on a CPU, where XLA runs the convolutions of a loop's
-    body two to four times slower than the same ones outside, and the call itself costs next to nothing.
+    body two to four times slower than the same ones outside, and the call itself costs next to nothing. `shape` is
+    (n, height, width, channels): n images of a group are optimized together, and group objectives look at all of them.
     """
 
     apply: Apply
@@ -51,12 +51,12 @@ class Routine:
     optimizer: Callable[[], optax.GradientTransformation]
     transforms: tuple[Transform, ...]
     shape: Shape
-    schedule: Schedule = Constant()
     samples: int = 1
     redirect_steps: int = 16
     convergence: Convergence | None = None
     chunk: int = 1
     dtype: str = "float32"
+    transparency: bool = False
 
 
 class Lane(NamedTuple):
@@ -70,6 +70,7 @@ class Lane(NamedTuple):
     moved: jax.Array  # bool: whether any gradient was ever other than zero
     window_sum: jax.Array  # float32: sum of the scores of the window under way
     window_mean: jax.Array  # float32: mean of the last whole window
+    attribution: jax.Array | None  # float32 (n, height, width): sum over steps of |d objective / d image|, where wanted
 
 
 @partial(jax.jit, static_argnames="routine")
@@ -84,7 +85,9 @@ def start(routine: Routine, keys: jax.Array, images: jax.Array | None) -> Lane:
         zero = jnp.zeros((), jnp.float32)
         number = jnp.zeros((), jnp.int32)
         state = routine.optimizer().init(params)
-        return Lane(params, state, key, number, number, jnp.zeros((), bool), zero, jnp.full((), -jnp.inf, jnp.float32))
+        attribution = jnp.zeros(routine.shape[:3], jnp.float32) if routine.transparency else None
+        below = jnp.full((), -jnp.inf, jnp.float32)
+        return Lane(params, state, key, number, number, jnp.zeros((), bool), zero, below, attribution)
 
     return jax.vmap(one, in_axes=(0, None if images is None else 0))(keys, images)
 
@@ -131,13 +134,13 @@ def advance(
 def finish(
     weights: Weights, objectives: Objective, lanes: Lane, *, routine: Routine, mesh: Mesh
 ) -> tuple[jax.Array, jax.Array]:
-    """The images, (lanes, n, h, w, c), and the objectives on them without transforms, in float32, (lanes,)."""
+    """The images, (lanes, n, h, w, c), and the objectives on them without transforms, in float32, (lanes, n)."""
     exact = replace(routine, dtype="float32")
 
     def one(weights: Weights, objective: Objective, lane: Lane) -> tuple[jax.Array, jax.Array]:
         image = exact.parameterization.to_image(lane.params, exact.shape)
         activations = _activations(exact, weights, image, objective.layers, active=None)
-        return image, jnp.mean(objective(activations))
+        return image, objective(activations)
 
     lane, every = PartitionSpec(LANES), PartitionSpec()
     run = jax.shard_map(
@@ -173,21 +176,22 @@ def _step(
     active = lane.step < routine.redirect_steps if routine.redirect_steps else None
     layers = objective.layers + (penalty.layers if penalty is not None else ())
 
-    def score_of(params: Any) -> tuple[jax.Array, jax.Array]:
-        image = routine.parameterization.to_image(params, routine.shape)
+    def score_of(image: jax.Array) -> tuple[jax.Array, jax.Array]:
         views = _views(routine, jax.random.fold_in(lane.key, lane.step), image, progress)
         activations = _activations(routine, weights, views, layers, active=active)
-        score = jnp.mean(objective(activations))
-        return (score if penalty is None else score + jnp.mean(penalty(activations))), score
+        score = jnp.mean(_by_group(routine, objective, activations))
+        return (score if penalty is None else score + jnp.mean(_by_group(routine, penalty, activations))), score
 
-    (_, score), gradient = jax.value_and_grad(score_of, has_aux=True)(lane.params)
+    image, pull_back = jax.vjp(lambda params: routine.parameterization.to_image(params, routine.shape), lane.params)
+    (_, score), slope = jax.value_and_grad(score_of, has_aux=True)(image)
+    (gradient,) = pull_back(slope)
     # optax descends: the gradient of minus the score. It mixes dtypes, so strict promotion ends here.
     with jax.numpy_dtype_promotion("standard"):
         descent = jax.tree.map(jnp.negative, gradient)
-        updates, state = routine.optimizer().update(descent, lane.optimizer, lane.params)
-        factor = routine.schedule(progress)
-        updates = jax.tree.map(lambda update: update * factor, updates)
+        rule = optax.with_extra_args_support(routine.optimizer())
+        updates, state = rule.update(descent, lane.optimizer, lane.params, progress=progress, gradient=descent)
         params = optax.apply_updates(lane.params, updates)
+    attribution = None if lane.attribution is None else lane.attribution + jnp.sum(jnp.abs(slope), axis=-1)
 
     leaves = [*jax.tree.leaves(params), score]
     finite = jnp.all(jnp.stack([jnp.all(jnp.isfinite(leaf)) for leaf in leaves]))
@@ -195,7 +199,7 @@ def _step(
     next_step = lane.step + 1
     converged, window_sum, window_mean = _converged(routine.convergence, lane, next_step, score)
     status = jnp.where(next_step >= steps, OUT_OF_STEPS, jnp.where(converged, CONVERGED, RUNNING))
-    after = Lane(params, state, lane.key, next_step, status, lane.moved | moved, window_sum, window_mean)
+    after = Lane(params, state, lane.key, next_step, status, lane.moved | moved, window_sum, window_mean, attribution)
 
     running = (lane.status == RUNNING) & (lane.step < steps)
     kept = _where(running & finite, after, lane)
@@ -211,6 +215,16 @@ def _views(routine: Routine, key: jax.Array, image: jax.Array, progress: jax.Arr
     keys = jax.vmap(lambda number: jax.random.fold_in(key, number))(jnp.arange(count))
     copies = jnp.concatenate([image] * routine.samples) if routine.samples > 1 else image
     return jax.vmap(lambda key, image: transform(key, image, progress))(keys, copies)
+
+
+def _by_group(routine: Routine, objective: Objective, activations: Activations) -> jax.Array:
+    """The objective of each view, a group at a time: a group's images look at one another, its samples do not."""
+    if routine.samples == 1 or routine.shape[0] == 1:
+        return objective(activations)
+    split = {
+        name: value.reshape(routine.samples, routine.shape[0], *value.shape[1:]) for name, value in activations.items()
+    }
+    return jax.vmap(objective)(split)
 
 
 def _activations(

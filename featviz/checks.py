@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from featviz.errors import FeatvizError, nearest
-from featviz.model import IMAGE, OUTPUT, Model
+from featviz.model import BEFORE_RELU, IMAGE, OUTPUT, Model
 from featviz.objectives import Objective
 from featviz.picture import Picture
 
@@ -36,17 +36,17 @@ def check_dtype(dtype: Any) -> str:
     return name
 
 
-def check_start(start: np.ndarray | Picture | None, model: Model) -> np.ndarray | None:
+def check_start(start: np.ndarray | Picture | None, model: Model, *, name: str = "start") -> np.ndarray | None:
     """A start image as float32 (height, width, channels) in [0,1]."""
     if start is None:
         return None
     image = np.asarray(start.pixels if isinstance(start, Picture) else start)
     if image.ndim != 3 or image.shape[-1] != model.input.channels:
         raise FeatvizError(
-            f"`start` has shape {image.shape}; expected (height, width, {model.input.channels}) for {model.name}"
+            f"`{name}` has shape {image.shape}; expected (height, width, {model.input.channels}) for {model.name}"
         )
     if not np.issubdtype(image.dtype, np.floating) or not (image.min() >= 0 and image.max() <= 1):
-        raise FeatvizError(f"`start` is {image.dtype} from {image.min()} to {image.max()}; expected floats in [0,1]")
+        raise FeatvizError(f"`{name}` is {image.dtype} from {image.min()} to {image.max()}; expected floats in [0,1]")
     return image.astype(np.float32)
 
 
@@ -85,7 +85,7 @@ def check_objectives(model: Model, objectives: Sequence[Objective], shape: tuple
     names = dict.fromkeys(name for objective in objectives for name in objective.layers)
     known = [layer.name for layer in model.layers]
     for name in names:
-        if name not in known and name not in (IMAGE, OUTPUT):
+        if name.removesuffix(BEFORE_RELU) not in known and name not in (IMAGE, OUTPUT):
             raise FeatvizError(f"{model.name} has no layer `{name}`; {nearest(name, known)}")
     image = jax.ShapeDtypeStruct(shape, jnp.float32)
     try:
@@ -100,6 +100,7 @@ def check_objectives(model: Model, objectives: Sequence[Objective], shape: tuple
         if 0 in shapes[name].shape:
             size = "x".join(map(str, shape[1:3]))
             raise FeatvizError(f"{model.name} cannot run on pictures of `size` {size}: nothing is left of {name}")
+    sizes = {name: shapes[name].shape[1:] for name in names}
     for objective in objectives:
         for term in objective.terms:
-            term.check(shapes[term.layer].shape[1:])
+            term.check(sizes)

@@ -20,13 +20,17 @@ WATCH = 16
 
 
 class Ended(NamedTuple):
-    """What a lane leaves behind: `pixels` (height, width, channels), `history` (steps,)."""
+    """What a lane leaves behind: `pixels` (n, height, width, channels), `scores` (n,), `history` (steps,).
+
+    `attribution`, (n, height, width), is the sum over the steps of |d objective / d image|, where it was wanted.
+    """
 
     number: int
     pixels: np.ndarray
-    score: float
+    scores: np.ndarray
     outcome: Outcome
     history: np.ndarray
+    attribution: np.ndarray | None
 
 
 @dataclass
@@ -49,16 +53,19 @@ def run_lanes(
     penalty: Objective | None,
     steps: int,
     seed: int,
-    start: np.ndarray | None,
+    start: Sequence[np.ndarray] | None,
     count: int,
     mesh: Mesh,
     tick: Callable[[int, int], None],
+    stage: int = 0,
 ) -> Iterator[Ended]:
     """Runs objectives of one structure, `count` at a time on each device; a lane that ends makes room for the next.
 
     `tick(lanes, steps)` is told how many lanes ran and how many steps they made together. Every call runs one
     compiled program of `count` lanes a device, idle ones frozen, so a picture does not depend on its slot or
     neighbours. `weights` lie on all devices of the mesh. The next steps are under way while a picture is taken out.
+    `start` has the images of each objective's group, (n, height, width, channels), in place of noise. A later `stage`
+    draws afresh.
     """
     lane, every = (NamedSharding(mesh, spec) for spec in (PartitionSpec(ascent.LANES), PartitionSpec()))
     waiting = deque(range(len(objectives)))
@@ -72,8 +79,8 @@ def run_lanes(
             # An idle lane repeats the first objective.
             chosen = [objectives[slot.number or 0] for slot in slots]
             stacked = jax.device_put(stack(chosen), lane)
-            keys = jnp.stack([lane_key(seed, objective) for objective in chosen])
-            begun = None if start is None else jnp.broadcast_to(start, (len(slots), 1, *start.shape))
+            keys = jnp.stack([lane_key(seed, objective, stage=stage) for objective in chosen])
+            begun = None if start is None else np.stack([start[slot.number or 0] for slot in slots])
             fresh = jax.device_put(ascent.start(routine, keys, begun), lane)
             if lanes is None:
                 idle = np.where(opened, ascent.RUNNING, ascent.OUT_OF_STEPS).astype(np.int32)
@@ -113,22 +120,24 @@ def _take_out(
     program = compiled(ascent.finish, weights, stacked, lanes, routine=routine, mesh=mesh)
     pixels, finals = map(np.asarray, program(weights, stacked, lanes))
     moved, status = np.asarray(lanes.moved), np.asarray(lanes.status)
+    attribution = None if lanes.attribution is None else np.asarray(lanes.attribution)
     left = []
     for at in over:
         number, history = slots[at].number, np.concatenate(slots[at].history)
         assert number is not None
         slots[at] = Slot()
         outcome = _outcome(int(status[at]), bool(moved[at]), history)
-        left.append(Ended(number, pixels[at, 0], float(finals[at]), outcome, history))
+        part = None if attribution is None else attribution[at]
+        left.append(Ended(number, pixels[at], finals[at], outcome, history, part))
     return left
 
 
-def lane_key(seed: int, objective: Objective) -> jax.Array:
-    """The key of an objective's lane: the root key of the seed, folded with the objective's hash."""
+def lane_key(seed: int, objective: Objective, *, stage: int = 0) -> jax.Array:
+    """The key of an objective's lane: the root key of the seed, folded with the objective's hash, then the stage."""
     key = jax.random.key(seed)
     for word in (objective.hash[:8], objective.hash[8:16]):
         key = jax.random.fold_in(key, int(word, 16))
-    return key
+    return jax.random.fold_in(key, stage) if stage else key
 
 
 def _fill(slots: list[Slot], waiting: deque[int]) -> np.ndarray:

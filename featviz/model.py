@@ -14,6 +14,8 @@ from featviz.errors import FeatvizError, nearest
 # Names that no layer can have: the adapters' names hold no angle brackets.
 IMAGE = "<image>"
 OUTPUT = "<output>"
+# What follows the name of a rectified layer to name what goes into its ReLU.
+BEFORE_RELU = "<before ReLU>"
 
 Activations = Mapping[str, jax.Array]
 Weights = Any
@@ -109,6 +111,29 @@ class Model:
                 return layer
         names = [layer.name for layer in self.layers]
         raise FeatvizError(f"{self.name} has no layer `{name}`; {nearest(name, names)}")
+
+    def class_number(self, name: str) -> int:
+        """The output that stands for a class, by its name or one of its synonyms, which are parted by commas.
+
+        Raises: FeatvizError if the network's classes have no names, or none is this one.
+        """
+        if not self.classes:
+            raise FeatvizError(f"the classes of {self.name} have no names; expected the class's number")
+        wanted = name.strip().casefold()
+        for number, names in enumerate(self.classes):
+            if wanted in (names.casefold(), *(each.strip() for each in names.casefold().split(","))):
+                return number
+        every = [each.strip() for names in self.classes for each in names.split(",")]
+        raise FeatvizError(f"{self.name} has no class `{name}`; {nearest(name, every)}")
+
+
+def before_relu(layer: str) -> str:
+    """The name of what goes into the ReLUs whose outputs a rectified layer gathers: its pre-activation.
+
+    >>> before_relu("inception_4c")
+    'inception_4c<before ReLU>'
+    """
+    return layer + BEFORE_RELU
 
 
 def hash_weights(weights: Weights) -> str:

@@ -15,8 +15,10 @@ from featviz.canonical import describe
 from featviz.model import Model
 from featviz.objectives import Objective
 from featviz.objectives.layers import MeanSquare
+from featviz.objectives.positions import Patches
 from featviz.objectives.units import Channel, Logit, Neuron
 from featviz.recipes import RECIPES, Recipe
+from featviz.regularizers.penalties import PENALTIES
 from featviz.version import __version__
 
 
@@ -61,21 +63,46 @@ def command(run: Mapping[str, Any], model: Model, objective: Objective, recipe: 
 
     Files stand in it by their base names, never by a path.
     """
-    converge = recipe.convergence == Convergence()
-    bare = replace(recipe, convergence=None) if converge else recipe
-    recipe_name = next((name for name, value in RECIPES.items() if describe(value) == describe(bare)), None)
+    options = next((found for name in RECIPES if (found := recipe_options(name, recipe)) is not None), None)
     name = target(objective)
-    if name is None or recipe_name is None or "zoo" not in model.source:
+    if name is None or options is None or "zoo" not in model.source:
         return None
     words = ["featviz", "render", model.source["zoo"], name]
     if "weights" in model.source:
         words += ["--weights", PurePath(model.source["weights"]).name]
     height, width = run["size"]
     size = str(height) if height == width else f"{height}x{width}"
-    words += ["--recipe", recipe_name, "--size", size, "--steps", str(run["steps"]), "--seed", str(run["seed"])]
-    words += ["--converge"] if converge else []
+    words += [*options, "--size", size, "--steps", str(run["steps"]), "--seed", str(run["seed"])]
     words += ["--dtype", run["dtype"]] if run["dtype"] != "float32" else []
     return shlex.join([*words, "-o", file_stem(objective) + ".png"])
+
+
+def recipe_options(name: str, recipe: Recipe) -> list[str] | None:
+    """The command line's options that make the recipe of that name into this one, or None if none do.
+
+    >>> recipe_options("lucid", replace(RECIPES["lucid"], penalty=-0.5 * PENALTIES["tv"]))
+    ['--recipe', 'lucid', '--penalty', 'tv=0.5']
+    """
+    named = RECIPES[name]
+    own = {field: getattr(recipe, field) for field in ("convergence", "penalty", "transparency")}
+    if describe(replace(named, **own)) != describe(recipe):
+        return None
+    options = ["--recipe", name]
+    if recipe.convergence != named.convergence:
+        if recipe.convergence != Convergence():
+            return None
+        options.append("--converge")
+    if recipe.transparency != named.transparency:
+        options.append("--transparency" if recipe.transparency else "--no-transparency")
+    if describe(recipe.penalty) != describe(named.penalty):
+        for term, weight in zip(recipe.penalty.terms, recipe.penalty.weights, strict=True) if recipe.penalty else ():
+            word = next((w for w, known in PENALTIES.items() if describe(known.terms[0]) == describe(term)), None)
+            if word is None or named.penalty is not None or not weight < 0:
+                return None
+            options += ["--penalty", f"{word}={-float(weight):.9g}"]
+        if recipe.penalty is None:
+            return None
+    return options
 
 
 def target(objective: Objective) -> str | None:
@@ -88,9 +115,9 @@ def target(objective: Objective) -> str | None:
     if len(objective.terms) != 1:
         return None
     term, weight = objective.terms[0], float(objective.weights[0])
-    if weight == 1.0 and isinstance(term, Channel | Neuron | Logit | MeanSquare):
+    if weight == 1.0 and isinstance(term, Channel | Neuron | Patches | Logit | MeanSquare):
         return term.label
-    if weight == -1.0 and isinstance(term, Channel | Neuron | Logit):
+    if weight == -1.0 and isinstance(term, Channel | Neuron | Patches | Logit):
         layer, _, unit = term.label.rpartition(":")
         return f"{layer}:-{unit}"
     return None

@@ -13,13 +13,15 @@ from featviz.ascent import Convergence, Routine
 from featviz.batching import choose_lanes, default_chunk, device_mesh
 from featviz.checks import Size, check_count, check_dtype, check_objectives, check_size, check_start, check_weights
 from featviz.images import Shape
-from featviz.lanes import run_lanes
+from featviz.lanes import Ended
 from featviz.model import Model, hash_weights
 from featviz.objectives import Objective
+from featviz.objectives.negatives import minimizable
 from featviz.picture import Picture
 from featviz.provenance import describe_picture, describe_run
-from featviz.recipes import Recipe, default
+from featviz.recipes import Recipe, default, unfold
 from featviz.regularizers import compose
+from featviz.staging import Octave, run_stages, show_attribution
 
 
 @overload
@@ -45,6 +47,22 @@ def render(model: Model, objectives: Objective | Sequence[Objective], **options:
     return [pictures[number] for number in range(len(pictures))]
 
 
+def render_group(model: Model, objective: Objective, *, count: int = 4, **options: Any) -> list[Picture]:
+    """`count` pictures that are optimized together, as one group whose objectives may look at all of them.
+
+    What `diversity` needs, to show the facets of a unit, and `alignment` and `interpolate`. The options are those of
+    `render_each`; a `start` is where every picture begins.
+
+    >>> import featviz as fv
+    >>> facets = fv.channel("conv2", 0) + 0.1 * fv.diversity("conv1")
+    >>> [each.pixels.shape for each in fv.render_group(fv.load("patterns"), facets, count=2, size=32, steps=2)]
+    [(32, 32, 3), (32, 32, 3)]
+
+    Raises: FeatvizError as `render` does.
+    """
+    return next(pictures for _, pictures in render_groups(model, [objective], count=count, **options))
+
+
 def render_each(
     model: Model,
     objectives: Sequence[Objective],
@@ -58,12 +76,13 @@ def render_each(
     lanes: int | None = None,
     dtype: Any = None,
     convergence: Convergence | None = None,
+    transparency: bool | None = None,
     progress: bool = True,
 ) -> Iterator[tuple[int, Picture]]:
     """Each picture as soon as it is finished, with its objective's number.
 
     Args:
-      recipe: what is optimized and how; `size`, `steps` and `convergence` override its own.
+      recipe: what is optimized and how; `size`, `steps`, `convergence` and `transparency` override its own.
       size: pixels a side, or (height, width).
       seed: decides everything random; an objective's draws depend on the seed and on its own hash.
       start: an image in [0,1], (height, width, channels), or a Picture, in place of noise.
@@ -72,36 +91,64 @@ def render_each(
         CPU always has two, an accelerator as many as fit. It stands in the provenance.
       dtype: of the network's values, float32 or bfloat16, which accelerators run faster. Parameters, optimizer and the
         picture's score are float32 all the same.
+      transparency: whether the pictures get an alpha that shows where the objective's gradient was.
       progress: a bar on standard error, when that is a terminal.
     """
+    drawn = render_groups(
+        model,
+        objectives,
+        recipe=recipe,
+        size=size,
+        steps=steps,
+        seed=seed,
+        start=start,
+        weights=weights,
+        lanes=lanes,
+        dtype=dtype,
+        convergence=convergence,
+        transparency=transparency,
+        progress=progress,
+    )
+    return ((number, pictures[0]) for number, pictures in drawn)
+
+
+def render_groups(
+    model: Model,
+    objectives: Sequence[Objective],
+    *,
+    recipe: Recipe = default,
+    size: Size | None = None,
+    steps: int | None = None,
+    seed: int = 0,
+    start: np.ndarray | Picture | None = None,
+    weights: Any = None,
+    lanes: int | None = None,
+    dtype: Any = None,
+    convergence: Convergence | None = None,
+    transparency: bool | None = None,
+    progress: bool = True,
+    count: int = 1,
+) -> Iterator[tuple[int, list[Picture]]]:
+    """Each objective's group of `count` pictures as soon as it is finished; see `render_group` and `render_each`."""
     steps = check_count("steps", recipe.steps if steps is None else steps, 1, 1_000_000)
     seed = check_count("seed", seed, 0, 2**32 - 1)
+    check_count("count", count, 1, 1024)
     start = check_start(start, model)
     height, width = check_size(recipe.size if size is None and start is None else size, start)
     # No command line starts from an image or takes other weights than the model's own.
-    repeatable = start is None and (weights is None or weights is model.weights)
+    repeatable = start is None and (weights is None or weights is model.weights) and count == 1 and lanes is None
     weights = check_weights(model, weights)
     recipe = recipe if convergence is None else replace(recipe, convergence=convergence)
-    shape = (1, height, width, model.input.channels)
-    looked_at = [*objectives, *([] if recipe.penalty is None else [recipe.penalty])]
-    # Each check traces the network, so views of the picture's own shape, as most are, are not checked again.
-    for seen in dict.fromkeys((shape, view_shape(recipe, shape))):
-        check_objectives(model, looked_at, seen)
+    recipe = recipe if transparency is None else replace(recipe, transparency=transparency)
     if lanes is not None:
         check_count("lanes", lanes, 2, 65_536)
-    routine = Routine(
-        apply=model.apply,
-        parameterization=recipe.parameterization,
-        optimizer=recipe.optimizer,
-        schedule=recipe.schedule,
-        transforms=recipe.transforms,
-        shape=shape,
-        samples=recipe.samples,
-        redirect_steps=recipe.redirect_steps,
-        convergence=recipe.convergence,
-        chunk=default_chunk(),
-        dtype=check_dtype(dtype),
-    )
+    dtype = check_dtype(dtype)
+    computed = [minimizable(model, objective) for objective in objectives]
+    octaves = [
+        _octave(model, computed, stage, (count, *size, model.input.channels), dtype)
+        for stage, size in unfold(recipe, (height, width), steps)
+    ]
+    steps = sum(octave.steps for octave in octaves)
     run = describe_run(
         model,
         recipe,
@@ -109,16 +156,17 @@ def render_each(
         size=(height, width),
         steps=steps,
         seed=seed,
-        dtype=routine.dtype,
+        dtype=dtype,
     )
     run |= {"start": "an image"} if start is not None else {}
+    run |= {"group": count} if count > 1 else {}
     # A recipe or an objective that cannot be described is refused before any work.
-    repeatable &= lanes is None
     records = [describe_picture(run, model, objective, recipe, repeatable=repeatable) for objective in objectives]
+    begun = None if start is None else np.stack([start] * count)
 
-    def each() -> Iterator[tuple[int, Picture]]:
+    def each() -> Iterator[tuple[int, list[Picture]]]:
         groups: dict[Any, list[int]] = {}
-        for number, objective in enumerate(objectives):
+        for number, objective in enumerate(computed):
             groups.setdefault(jax.tree.structure(objective), []).append(number)
         mesh = device_mesh()
         placed = jax.device_put(weights, NamedSharding(mesh, PartitionSpec()))
@@ -131,34 +179,68 @@ def render_each(
 
             # One compiled program for all objectives of one structure.
             for numbers in groups.values():
-                alike = [objectives[number] for number in numbers]
-                count = choose_lanes(routine, model, placed, alike, recipe.penalty, mesh=mesh, requested=lanes)
-                for ended in run_lanes(
-                    routine,
+                alike = [computed[number] for number in numbers]
+                # The last stage is the largest.
+                last = octaves[-1]
+                width = choose_lanes(last.routine, model, placed, alike, last.penalty, mesh=mesh, requested=lanes)
+                for ended in run_stages(
+                    octaves,
                     placed,
                     alike,
-                    penalty=recipe.penalty,
-                    steps=steps,
+                    carry=recipe.carry,
                     seed=seed,
-                    start=start,
-                    count=count,
+                    start=begun,
+                    count=width,
                     mesh=mesh,
                     tick=tick,
                 ):
                     number = numbers[ended.number]
                     bar.total -= steps - len(ended.history)
-                    yield (
-                        number,
-                        Picture(
-                            pixels=ended.pixels,
-                            score=ended.score,
-                            outcome=ended.outcome,
-                            history=ended.history,
-                            provenance=records[number] | {"lanes": count},
-                        ),
-                    )
+                    yield number, _pictures(ended, records[number] | {"lanes": width}, recipe, model.input.channels)
 
     return each()
+
+
+def _octave(model: Model, objectives: Sequence[Objective], stage: Recipe, shape: Shape, dtype: str) -> Octave:
+    """A stage made ready, after a check that the network runs on what it will see."""
+    looked_at = [*objectives, *([] if stage.penalty is None else [stage.penalty])]
+    # Each check traces the network, so views of the picture's own shape, as most are, are not checked again.
+    for seen in dict.fromkeys((shape, view_shape(stage, shape))):
+        check_objectives(model, looked_at, seen)
+    routine = Routine(
+        apply=model.apply,
+        parameterization=stage.parameterization,
+        optimizer=stage.optimizer,
+        transforms=stage.transforms,
+        shape=shape,
+        samples=stage.samples,
+        redirect_steps=stage.redirect_steps,
+        convergence=stage.convergence,
+        chunk=default_chunk(),
+        dtype=dtype,
+        transparency=stage.transparency,
+    )
+    return Octave(routine, stage.steps, stage.penalty)
+
+
+def _pictures(ended: Ended, provenance: dict[str, Any], recipe: Recipe, channels: int) -> list[Picture]:
+    """The pictures of a group, alpha apart: the parameterization's own, else the accumulated gradient."""
+    pictures = []
+    for at, pixels in enumerate(ended.pixels):
+        alpha = pixels[..., channels] if pixels.shape[-1] > channels else None
+        if alpha is None and ended.attribution is not None:
+            alpha = show_attribution(ended.attribution[at])
+        pictures.append(
+            Picture(
+                pixels=pixels[..., :channels] if recipe.display is None else recipe.display(pixels[..., :channels]),
+                score=float(ended.scores[at]),
+                outcome=ended.outcome,
+                history=ended.history,
+                provenance=provenance | ({"image": at} if len(ended.pixels) > 1 else {}),
+                alpha=alpha,
+            )
+        )
+    return pictures
 
 
 def view_shape(recipe: Recipe, shape: Shape) -> Shape:

@@ -154,7 +154,7 @@ def evaluate(
         if replacement is not None:
             results = replacement.function(*map(read, replacement.inputs))
         else:
-            results = _bind(step, [read(value) for value in step.inputs])
+            results = bind(step, [read(value) for value in step.inputs])
         env.update(zip(step.outputs, results, strict=True))
     return [read(value) for value in wanted]
 
@@ -210,7 +210,8 @@ def _rewrite_body(step: Step, rules: Sequence[Rule]) -> Replacement:
     return Replacement(step.inputs, run)
 
 
-def _bind(step: Step, args: Sequence[Any]) -> Sequence[Any]:
+def bind(step: Step, args: Sequence[Any]) -> Sequence[Any]:
+    """Runs one step."""
     bound = step.primitive.get_bind_params(step.params)
     # A pair (functions, params) until JAX 0.9, one dict since 0.10.
     functions, params = bound if isinstance(bound, tuple) else ((), bound)

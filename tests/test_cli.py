@@ -67,7 +67,6 @@ def test_an_array_file_holds_the_floats_themselves(tmp_path):
         (["render", "patterns", "conv1:5-2", "-o", "x"], 2, "expected `2-5`"),
         (["render", "patterns", "conv1:1,1", "-o", "x"], 2, "twice"),
         (["render", "patterns", "conv1:1@99x0", "-o", "x"], 2, "is outside conv1"),
-        (["render", "patterns", "conv1:-1", "-o", "x"], 2, "rectified"),
         (["render", "patterns", "conv1:0", "-o", "x", "--size", "4"], 2, "`size` is 4"),
         (["render", "patterns", "conv1:0", "-o", "x", "--size", "big"], 2, "--size is `big`"),
         (["render", "patterns", "conv1:0", "-o", "x", "--steps", "0"], 2, "`steps` is 0"),

@@ -178,7 +178,7 @@ def test_different_structures_do_not_stack(other):
 )
 def test_what_a_layer_lacks_is_refused_in_one_line(objective, shape, message):
     with pytest.raises(FeatvizError) as caught:
-        objective.terms[0].check(shape)
+        objective.terms[0].check({"a": shape, OUTPUT: shape})
     assert str(caught.value).startswith(message)
     assert "\n" not in str(caught.value)
 
@@ -186,4 +186,4 @@ def test_what_a_layer_lacks_is_refused_in_one_line(objective, shape, message):
 @pytest.mark.parametrize("position", [None, (2, 4)])
 def test_the_last_unit_and_position_are_inside(position):
     for objective in (channel("a", 6), neuron("a", 6, position=position), direction("a", VECTOR), deepdream("a")):
-        objective.terms[0].check((3, 5, 7))
+        objective.terms[0].check({"a": (3, 5, 7)})

@@ -2,16 +2,19 @@
 
 from dataclasses import replace
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import ndimage
 
 import featviz as fv
 from featviz.errors import FeatvizError
 from featviz.model import IMAGE
-from featviz.regularizers import frequency_power, l1, l2, total_variation
+from featviz.regularizers import blur_difference, frequency_power, l1, l2, total_variation, variation_norm
+from featviz.regularizers.filters import gaussian_blur
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.random((3, 7, 10, 3)).astype(np.float32)
@@ -27,6 +30,23 @@ def test_values_are_those_of_numpy():
     np.testing.assert_allclose(value(l1(centre=0.25)), np.abs(IMAGES - 0.25).mean((1, 2, 3)), rtol=1e-5)
     np.testing.assert_allclose(value(l2()), ((IMAGES - 0.5) ** 2).mean((1, 2, 3)), rtol=1e-5)
     np.testing.assert_allclose(value(frequency_power(exponent=0.0)), IMAGES.var((1, 2)).mean(-1), rtol=1e-4)
+    x = IMAGES
+    pairs = (
+        (x[:, 1:], x[:, :-1]),
+        (x[:, :, 1:], x[:, :, :-1]),
+        (x[:, 1:, 1:], x[:, :-1, :-1]),
+        (x[:, 1:, :-1], x[:, :-1, 1:]),
+    )
+    norms = sum(np.sqrt(((a - b) ** 2).mean((1, 2, 3))) for a, b in pairs)
+    np.testing.assert_allclose(value(variation_norm()), norms, rtol=1e-5)
+    blurred = ndimage.gaussian_filter(x, (0, 1, 1, 0), mode="reflect")
+    np.testing.assert_allclose(value(blur_difference()), 0.5 * ((x - blurred) ** 2).mean((1, 2, 3)), rtol=1e-4)
+
+
+def test_a_blur_difference_pulls_pixels_to_the_blurred_image():
+    slope = jax.grad(lambda image: jnp.sum(blur_difference()({IMAGE: image})))(jnp.asarray(IMAGES))
+    expected = (IMAGES - gaussian_blur(jnp.asarray(IMAGES), 1.0, radius=4)) / IMAGES[0].size
+    np.testing.assert_allclose(slope, expected, atol=1e-8)
 
 
 @pytest.mark.parametrize("exponent", [0.0, 1.0, 2.5])
@@ -38,20 +58,23 @@ def test_a_wave_has_power_at_its_frequency(exponent, cycles):
     np.testing.assert_allclose(value(frequency_power(exponent=exponent), image), expected, rtol=1e-4)
 
 
-@given(st.sampled_from([total_variation(), l1(), l2(), frequency_power()]), st.permutations(range(3)))
+@given(
+    st.sampled_from([total_variation(), l1(), l2(), frequency_power(), variation_norm(), blur_difference()]),
+    st.permutations(range(3)),
+)
 def test_images_do_not_see_one_another(penalty, order):
     np.testing.assert_array_equal(value(penalty, IMAGES[list(order)]), value(penalty)[list(order)])
 
 
 def test_a_grey_image_is_never_punished():
     grey = np.full((1, 8, 8, 3), 0.5, np.float32)
-    for penalty in (total_variation(), l1(), l2(), frequency_power()):
+    for penalty in (total_variation(), l1(), l2(), frequency_power(), blur_difference()):
         assert value(penalty, grey) == pytest.approx(0, abs=1e-9)
     with pytest.raises(FeatvizError, match="`exponent` is -1"):
         frequency_power(exponent=-1)
 
 
-@pytest.mark.parametrize("penalty", [total_variation(), l2(), frequency_power()])
+@pytest.mark.parametrize("penalty", [total_variation(), l2(), frequency_power(), blur_difference()])
 def test_pictures_obey(penalty, patterns):
     def pixels(recipe):
         return fv.render(patterns, fv.channel("conv2", 3), recipe=recipe, size=32, steps=24, progress=False).pixels

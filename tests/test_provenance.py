@@ -48,7 +48,7 @@ ZOO = {"zoo": "tiny", "weights": "/home/me/some where/w 1.safetensors"}
         (
             channel("conv1", 3),
             {"convergence": Convergence(), "recipe": replace(default)},
-            "conv1:3 {w} --recipe default --size 16 --steps 4 --seed 0 --converge -o conv1-3.png",
+            "conv1:3 {w} --recipe default --converge --size 16 --steps 4 --seed 0 -o conv1-3.png",
         ),
         (deepdream("conv2"), {}, "conv2:whole {w} --recipe default --size 16 --steps 4 --seed 0 -o conv2-whole.png"),
         (2 * channel("conv1", 3), {}, None),

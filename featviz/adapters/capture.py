@@ -7,13 +7,12 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from featviz.adapters.preactivation import evaluate_before, rectified
 from featviz.errors import FeatvizError, nearest
-from featviz.model import IMAGE, OUTPUT, Apply, InputSpec, Layer, Weights
+from featviz.model import BEFORE_RELU, IMAGE, OUTPUT, Apply, InputSpec, Layer, Weights
 from featviz.relu import count_relus, find_relus
 from featviz.trace import Program, Value, evaluate, trace
 
-# Steps that leave nothing below zero where nothing was.
-GATHERING = {"concatenate", "reduce_window_max", "reshape", "transpose", "copy"}
 # The network's encoded input -> its named values; OUTPUT must be among them.
 Forward = Callable[[Weights, jax.Array], Mapping[str, jax.Array]]
 
@@ -22,18 +21,29 @@ def capture(forward: Forward, spec: InputSpec) -> Apply:
     """`apply(weights, images)` of a network that names its modules' outputs, with its ReLUs named as well.
 
     A ReLU of the output of `conv1` is `conv1/relu`; any other is `relu` within the scope where it stands. `apply`
-    computes what the layers asked for need and nothing else. Raises FeatvizError for an unknown layer.
+    computes what the layers asked for need and nothing else; `before_relu(layer)` is among what may be asked for.
+    Raises FeatvizError for an unknown layer.
     """
 
     def apply(weights: Weights, images: jax.Array, *, layers: Sequence[str] | None = None) -> dict[str, jax.Array]:
         encoded = spec.encode(images)
         program, named = name_values(forward, weights, encoded)
         wanted = [name for name in (named if layers is None else layers) if name != IMAGE]
+        inside = [name for name in wanted if name.endswith(BEFORE_RELU)]
+        after = [name for name in wanted if name not in inside]
         for name in wanted:
-            if name not in named:
+            if name.removesuffix(BEFORE_RELU) not in named:
                 raise FeatvizError(f"`layers` names `{name}`, which the network lacks; {nearest(name, named)}")
-        values = evaluate(program, jax.tree.leaves((weights, encoded)), [named[name] for name in wanted])
-        return {IMAGE: images, **dict(zip(wanted, values, strict=True))}
+        leaves = jax.tree.leaves((weights, encoded))
+        found = dict(zip(after, evaluate(program, leaves, [named[name] for name in after]), strict=True))
+        if inside:
+            values = [named[name.removesuffix(BEFORE_RELU)] for name in inside]
+            shut = rectified(program)
+            for name, value in zip(inside, values, strict=True):
+                if value not in shut:
+                    raise FeatvizError(f"`layers` names `{name}`, but that layer does not come out of a ReLU")
+            found |= dict(zip(inside, evaluate_before(program, leaves, values), strict=True))
+        return {IMAGE: images, **{name: found[name] for name in wanted}}
 
     return apply
 
@@ -65,7 +75,7 @@ def describe_layers(forward: Forward, weights: Weights, spec: InputSpec) -> tupl
     program, named = name_values(forward, weights, encoded)
     del named[OUTPUT]
     parents = _parents(program, named)
-    shut = _rectified(program)
+    shut = rectified(program)
     layers = tuple(
         Layer(name, tuple(value.aval.shape[1:]), parents[name], value in shut) for name, value in named.items()
     )
@@ -88,15 +98,6 @@ def _unused(name: str, taken: Iterable[str]) -> str:
     while unique in taken:
         unique, number = f"{name}_{number}", number + 1
     return unique
-
-
-def _rectified(program: Program) -> set[Value]:
-    """The outputs of ReLUs, and what only gathers, pools or reshapes them."""
-    shut = {relu.output for relu in find_relus(program)}
-    for step in program.steps:
-        if step.primitive.name in GATHERING and shut.issuperset(step.inputs):
-            shut.update(step.outputs)
-    return shut
 
 
 def _parents(program: Program, named: Mapping[str, Value]) -> dict[str, tuple[str, ...]]:

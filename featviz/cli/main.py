@@ -9,6 +9,7 @@ from featviz.cli.evidence import evidence
 from featviz.cli.layers import layers
 from featviz.cli.models import models
 from featviz.cli.render import render
+from featviz.cli.spectrum import spectrum
 from featviz.cli.survey import survey
 from featviz.errors import FeatvizError, nearest
 from featviz.version import __version__
@@ -30,7 +31,7 @@ def cli(debug: bool) -> None:
     """What does this unit of a neural network look for? featviz answers with pictures."""
 
 
-for command in (models, layers, render, survey, evidence):
+for command in (models, layers, render, survey, evidence, spectrum):
     cli.add_command(command)
 
 

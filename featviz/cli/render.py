@@ -1,18 +1,24 @@
 """`featviz render MODEL TARGET... -o OUT`: one picture, or a folder of them with a contact sheet."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from featviz.cli.common import find_model, keep_compiled, weights_option, wrong_command
+from featviz.cli.outputs import check_places, plan_files, report, write_extras
 from featviz.cli.targets import parse_target
-from featviz.errors import FeatvizError
+from featviz.errors import FeatvizError, nearest
 
 if TYPE_CHECKING:
     from featviz.model import Model
     from featviz.objectives import Objective
     from featviz.picture import Picture
+    from featviz.recipes import Recipe
+
+# How much a unit's pictures are asked to differ, for each unit of its activation.
+FACETS = 1.0
 
 
 @click.command()
@@ -24,6 +30,20 @@ if TYPE_CHECKING:
 @click.option("--size", metavar="PX", help="Pixels a side, or HEIGHTxWIDTH.  [default: the recipe's]")
 @click.option("--steps", type=int, help="Steps of each optimization.  [default: the recipe's]")
 @click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--start", type=click.Path(path_type=Path), metavar="PHOTO", help="Begin at a photograph.")
+@click.option(
+    "--penalty",
+    "penalties",
+    metavar="NAME=WEIGHT",
+    multiple=True,
+    help="Hold the picture back: tv, variation, blur, frequency, l1 or l2; may be repeated.",
+)
+@click.option("--facets", type=click.IntRange(1, 64), default=1, metavar="N", help="N unlike pictures of each target.")
+@click.option(
+    "--transparency/--no-transparency",
+    default=None,
+    help="An alpha that shows where the gradient was.  [default: the recipe's]",
+)
 @click.option("--converge", is_flag=True, help="Stop each picture when its score has stopped rising.")
 @click.option(
     "--dtype",
@@ -50,6 +70,10 @@ def render(
     size: str | None,
     steps: int | None,
     seed: int,
+    start: Path | None,
+    penalties: tuple[str, ...],
+    facets: int,
+    transparency: bool | None,
     converge: bool,
     dtype: str,
     exemplars: Path | None,
@@ -66,7 +90,7 @@ def render(
     from featviz import recipes
 
     with wrong_command():
-        recipe = recipes.by_name(recipe_name)
+        recipe = add_penalties(recipes.by_name(recipe_name), penalties)
         pixels = parse_size(size)
     keep_compiled()
     network = find_model(model, weights)
@@ -74,37 +98,87 @@ def render(
         objectives = [objective for text in targets for objective in parse_target(text, network)]
         if exemplars is not None:
             objectives = unite(objectives, exemplars, network)
-        paths = plan_files(out, objectives, suffix)
+        paths = plan_files(out, objectives, suffix, facets=facets)
         # Imported here, so that a wrong command is refused at once.
         from featviz.ascent import Convergence
-        from featviz.rendering import render_each
+        from featviz.rendering import render_groups
 
-        pictures = render_each(
+        drawn = render_groups(
             network,
-            objectives,
+            unlike(objectives) if facets > 1 else objectives,
+            count=facets,
             recipe=recipe,
-            size=pixels,
+            size=None if start is not None else pixels,
             steps=steps,
             seed=seed,
+            start=None if start is None else read_start(start, network, pixels),
             convergence=Convergence() if converge else None,
+            transparency=transparency,
             dtype=dtype,
             progress=not quiet,
         )
-    check_places(out, paths)
-    finished: dict[int, Any] = {}
+    places = [path for some in paths for path in some]
+    check_places(out, places)
+    finished: dict[int, list[Picture]] = {}
     try:
-        for number, picture in pictures:
-            picture.save(paths[number])
-            finished[number] = picture
+        for number, pictures in drawn:
+            for picture, path in zip(pictures, paths[number], strict=True):
+                picture.save(path)
+            finished[number] = pictures
     except KeyboardInterrupt:
-        where = out if len(paths) > 1 else out.parent
+        where = out if len(places) > 1 else out.parent
         raise click.ClickException(
-            f"stopped; {len(finished)} of {len(paths)} pictures are finished and in {where}"
+            f"stopped; {len(finished) * facets} of {len(places)} pictures are finished and in {where}"
         ) from None
-    made = [finished[number] for number in sorted(finished)]
-    extra = write_extras(out, made, curves=curves) if len(paths) > 1 else []
+    made = [picture for number in sorted(finished) for picture in finished[number]]
+    extra = write_extras(out, made, curves=curves) if len(places) > 1 else []
     if not quiet:
-        report(made, paths, extra)
+        report(made, places, extra)
+
+
+def add_penalties(recipe: "Recipe", penalties: tuple[str, ...]) -> "Recipe":
+    """The recipe less `weight` times each penalty, of texts NAME=WEIGHT."""
+    from featviz.regularizers.penalties import PENALTIES
+
+    for text in penalties:
+        name, _, weight = text.partition("=")
+        if name not in PENALTIES:
+            raise FeatvizError(f"--penalty is `{text}`; {nearest(name, PENALTIES)}")
+        try:
+            amount = float(weight)
+        except ValueError:
+            amount = -1.0
+        if not 0 <= amount < float("inf"):
+            raise FeatvizError(f"--penalty is `{text}`; expected NAME=WEIGHT with a weight of 0 or more, as tv=0.5")
+        term = -amount * PENALTIES[name]
+        recipe = replace(recipe, penalty=term if recipe.penalty is None else recipe.penalty + term)
+    return recipe
+
+
+def read_start(path: Path, network: "Model", size: int | tuple[int, int] | None) -> Any:
+    """The photograph to begin at: whole, or covering the size."""
+    from PIL import Image
+
+    from featviz.errors import in_one_line
+    from featviz.natural.photos import prepare
+
+    try:
+        with Image.open(path) as image:
+            whole = image.size[::-1]
+    except Exception as error:
+        raise FeatvizError(f"--start: `{path.name}` cannot be read: {in_one_line(error)}") from None
+    sides = whole if size is None else size if isinstance(size, tuple) else (size, size)
+    photo = prepare(path.name, path, sides, network.input.channels)
+    if photo.pixels is None:
+        raise FeatvizError(f"--start: `{path.name}` cannot be read: {photo.fault}")
+    return photo.pixels.astype("float32") / 255
+
+
+def unlike(objectives: list["Objective"]) -> list["Objective"]:
+    """Objectives whose pictures of one group also differ from one another."""
+    from featviz.objectives import diversity
+
+    return [objective + FACETS * diversity(objective.layers[0]) for objective in objectives]
 
 
 def unite(objectives: list["Objective"], folder: Path, network: "Model") -> list["Objective"]:
@@ -135,58 +209,3 @@ def parse_size(text: str | None) -> int | tuple[int, int] | None:
         raise FeatvizError(f"--size is `{text}`; expected pixels a side, such as 128, or HEIGHTxWIDTH, such as 96x128")
     sides = tuple(int(part) for part in parts)
     return sides[0] if len(sides) == 1 else (sides[0], sides[1])
-
-
-def plan_files(out: Path, objectives: list["Objective"], suffix: str) -> list[Path]:
-    """Where each picture goes: one to the file OUT, several into the folder OUT, under the names of their units."""
-    from featviz.picture import SUFFIXES
-    from featviz.provenance import file_stem
-
-    names_file = out.suffix.lower() in SUFFIXES
-    if names_file and len(objectives) > 1:
-        raise FeatvizError(f"-o is the file `{out.name}` for {len(objectives)} pictures; expected a folder")
-    if names_file:
-        return [out]
-    if out.suffix and not out.is_dir() and len(objectives) == 1:
-        raise FeatvizError(f"-o is `{out.name}`, of unknown type; expected a folder or one of {', '.join(SUFFIXES)}")
-    stems = [file_stem(objective) for objective in objectives]
-    if len(set(stems)) < len(stems):
-        twice = next(stem for stem in stems if stems.count(stem) > 1)
-        raise FeatvizError(f"TARGET names {twice} twice; expected each unit once")
-    return [out / f"{stem}.{suffix}" for stem in stems]
-
-
-def check_places(out: Path, paths: list[Path]) -> None:
-    """Makes the folder, and says before the work starts if a file cannot be written."""
-    from featviz.picture import check_picture_path
-
-    folder = paths[0].parent
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise FeatvizError(f"-o: the folder `{folder}` cannot be made: {error.strerror}") from error
-    for path in paths[:1] if len(paths) > 64 else paths:
-        check_picture_path(path)
-
-
-def write_extras(out: Path, pictures: list["Picture"], *, curves: bool) -> list[Path]:
-    """The contact sheet, and the curves where they are asked for."""
-    from featviz.sheets import save_sheet
-
-    written = [save_sheet([p for p in pictures if p.pixels.shape[-1] in (1, 3)] or pictures, out / "sheet.png")]
-    if curves:
-        from featviz.curves import save_curves
-
-        written.append(save_curves(pictures, out / "curves.png"))
-    return written
-
-
-def report(pictures: list["Picture"], paths: list[Path], extra: list[Path]) -> None:
-    """What was written, and how each picture ended."""
-    from featviz.picture import Outcome
-
-    for picture, path in zip(pictures, paths, strict=True):
-        fate = "" if picture.outcome is Outcome.OUT_OF_STEPS else f"  {picture.outcome.value}"
-        click.echo(f"{path}  score {picture.score:.4g}{fate}")
-    for path in extra:
-        click.echo(str(path))

@@ -24,14 +24,28 @@ class Parameterization(Protocol):
     def from_image(self, image: jax.Array) -> Any: ...
 
 
+def extra_channels(parameterization: Parameterization) -> int:
+    """How many channels an image of it has beyond those of the shape: 1 for alpha, else 0.
+
+    >>> extra_channels(Pixels())
+    0
+    """
+    image = jax.eval_shape(lambda: _drawn(parameterization, (1, 16, 16, 1)))
+    return image.shape[-1] - 1
+
+
+def _drawn(parameterization: Parameterization, shape: Shape) -> jax.Array:
+    return parameterization.to_image(parameterization.init(jax.random.key(0), shape), shape)
+
+
 def squash(t: jax.Array, *, decorrelate: bool) -> jax.Array:
     """sigmoid(t), after mixing decorrelated colours into RGB."""
     return jax.nn.sigmoid(correlate_color(t) if decorrelate else t)
 
 
-def unsquash(image: jax.Array, *, decorrelate: bool) -> jax.Array:
-    """The inverse of `squash`, for images kept `MARGIN` away from 0 and 1."""
-    t = jax.scipy.special.logit(jnp.clip(image, MARGIN, 1.0 - MARGIN))
+def unsquash(image: jax.Array, *, decorrelate: bool, margin: float = MARGIN) -> jax.Array:
+    """The inverse of `squash`, for images kept `margin` away from 0 and 1."""
+    t = jax.scipy.special.logit(jnp.clip(image, margin, 1.0 - margin))
     return decorrelate_color(t) if decorrelate else t
 
 

@@ -17,8 +17,8 @@ from featviz.natural.reduction import batches
 from featviz.natural.statistics import halves, top_photos
 from featviz.natural.survey import Survey
 from featviz.objectives import Objective
-from featviz.objectives.objective import single
-from featviz.objectives.units import Direction
+from featviz.objectives.directions import Direction
+from featviz.objectives.objective import Shapes, single
 
 # Photographs that a layer's spread over positions is measured on.
 SAMPLE = 48
@@ -36,14 +36,18 @@ class Exemplars:
     power: float
 
     @property
+    def layers(self) -> tuple[str, ...]:
+        return (self.layer,)
+
+    @property
     def label(self) -> str:
         return f"{self.layer}:{int(self.unit)}"
 
     def value(self, activations: Activations) -> jax.Array:
         return Direction(self.layer, self.vector, self.power).value(activations)
 
-    def check(self, shape: tuple[int, ...]) -> None:
-        Direction(self.layer, self.vector, self.power).check(shape)
+    def check(self, shapes: Shapes) -> None:
+        Direction(self.layer, self.vector, self.power).check(shapes)
 
 
 @overload

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from featviz.model import Activations
-from featviz.objectives.objective import Objective, single
+from featviz.objectives.objective import Objective, Shapes, single
 
 
 @partial(jax.tree_util.register_dataclass, data_fields=[], meta_fields=["layer"])
@@ -18,6 +18,10 @@ class MeanSquare:
     layer: str
 
     @property
+    def layers(self) -> tuple[str, ...]:
+        return (self.layer,)
+
+    @property
     def label(self) -> str:
         return f"{self.layer}:whole"
 
@@ -25,7 +29,7 @@ class MeanSquare:
         h = activations[self.layer]
         return jnp.mean(jnp.square(h), axis=tuple(range(1, h.ndim)))
 
-    def check(self, shape: tuple[int, ...]) -> None:
+    def check(self, shapes: Shapes) -> None:
         """Every layer will do."""
 
 

@@ -1,6 +1,6 @@
 """An objective: a weighted sum of terms, each a function from activations to one number an image."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -12,19 +12,25 @@ from featviz.canonical import digest
 from featviz.errors import FeatvizError
 from featviz.model import Activations
 
+# The shape of each activation, without the images' axis.
+Shapes = Mapping[str, tuple[int, ...]]
+
 
 class Term(Protocol):
-    """One thing to maximize. A frozen dataclass and pytree: its layer is static, its unit a leaf."""
+    """One thing to maximize. A frozen dataclass and pytree: its layer is static, its unit a leaf.
+
+    `value` gives one number an image, (n,), of activations (n, ...); `check` refuses shapes that make no sense.
+    """
 
     @property
-    def layer(self) -> str: ...
+    def layers(self) -> tuple[str, ...]: ...
 
     @property
     def label(self) -> str: ...
 
     def value(self, activations: Activations) -> jax.Array: ...
 
-    def check(self, shape: tuple[int, ...]) -> None: ...
+    def check(self, shapes: Shapes) -> None: ...
 
 
 @jax.tree_util.register_dataclass
@@ -74,7 +80,7 @@ class Objective:
     @property
     def layers(self) -> tuple[str, ...]:
         """The activations that it looks at, each once."""
-        return tuple(dict.fromkeys(term.layer for term in self.terms))
+        return tuple(dict.fromkeys(layer for term in self.terms for layer in term.layers))
 
     @property
     def label(self) -> str:

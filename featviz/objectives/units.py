@@ -1,4 +1,4 @@
-"""Objectives of single units: a channel, a neuron, a logit, a direction among a layer's units."""
+"""Objectives of single units: a channel, a neuron, a logit."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,14 +12,10 @@ import numpy as np
 
 from featviz.errors import FeatvizError
 from featviz.model import OUTPUT, Activations
-from featviz.objectives.objective import Objective, single
+from featviz.objectives.objective import Objective, Shapes, single
+from featviz.objectives.positions import at_position, check_position, check_unit, write_position
 
 register = partial(jax.tree_util.register_dataclass)
-
-
-def _check_unit(layer: str, unit: Any, shape: tuple[int, ...]) -> None:
-    if not 0 <= int(unit) < shape[-1]:
-        raise FeatvizError(f"`unit` {int(unit)} is out of range; {layer} has {shape[-1]} units, 0 to {shape[-1] - 1}")
 
 
 @partial(register, data_fields=["unit"], meta_fields=["layer"])
@@ -31,6 +27,10 @@ class Channel:
     unit: Any
 
     @property
+    def layers(self) -> tuple[str, ...]:
+        return (self.layer,)
+
+    @property
     def label(self) -> str:
         return f"{self.layer}:{int(self.unit)}"
 
@@ -38,8 +38,9 @@ class Channel:
         chosen = jnp.take(activations[self.layer], self.unit, axis=-1)
         return jnp.mean(chosen, axis=tuple(range(1, chosen.ndim)))
 
-    def check(self, shape: tuple[int, ...]) -> None:
-        _check_unit(self.layer, self.unit, shape)
+    def check(self, shapes: Shapes) -> None:
+        shape = shapes[self.layer]
+        check_unit(self.layer, self.unit, shape)
 
 
 @partial(register, data_fields=["unit", "position"], meta_fields=["layer"])
@@ -52,31 +53,29 @@ class Neuron:
     position: Any = None
 
     @property
+    def layers(self) -> tuple[str, ...]:
+        return (self.layer,)
+
+    @property
     def label(self) -> str:
-        at = "@centre" if self.position is None else "@" + "x".join(str(int(p)) for p in self.position)
+        at = "@centre" if self.position is None else write_position(self.position)
         return f"{self.layer}:{int(self.unit)}{at}"
 
     def value(self, activations: Activations) -> jax.Array:
         chosen = jnp.take(activations[self.layer], self.unit, axis=-1)
         sizes = chosen.shape[1:]
         position = [size // 2 for size in sizes] if self.position is None else list(self.position)
-        for at in position:
-            chosen = jnp.take(chosen, at, axis=1)
-        return chosen
+        return at_position(chosen, position)
 
-    def check(self, shape: tuple[int, ...]) -> None:
-        _check_unit(self.layer, self.unit, shape)
-        sizes = shape[:-1]
-        if not sizes:
+    def check(self, shapes: Shapes) -> None:
+        shape = shapes[self.layer]
+        check_unit(self.layer, self.unit, shape)
+        if len(shape) == 1:
             raise FeatvizError(f"{self.layer} has no positions; expected a channel in place of a neuron")
-        if self.position is None:
-            return
-        inside = len(self.position) == len(sizes) and all(
-            0 <= at < size for at, size in zip(self.position, sizes, strict=True)
-        )
-        if not inside:
-            found, size = ("x".join(str(int(n)) for n in each) for each in (self.position, sizes))
-            raise FeatvizError(f"`position` {found} is outside {self.layer}, which is {size} at this picture size")
+        if self.position is not None:
+            check_position(self.layer, self.position, shape)
+        elif len(shape) == 2:
+            raise FeatvizError(f"{self.layer} has {shape[0]} tokens and no centre; expected a `position`, such as (0,)")
 
 
 @partial(register, data_fields=["unit"], meta_fields=["layer"])
@@ -88,45 +87,19 @@ class Logit:
     layer: str = OUTPUT
 
     @property
+    def layers(self) -> tuple[str, ...]:
+        return (self.layer,)
+
+    @property
     def label(self) -> str:
         return f"logit:{int(self.unit)}"
 
     def value(self, activations: Activations) -> jax.Array:
         return Channel(self.layer, self.unit).value(activations)
 
-    def check(self, shape: tuple[int, ...]) -> None:
-        _check_unit("the output", self.unit, shape)
-
-
-@partial(register, data_fields=["vector"], meta_fields=["layer", "power"])
-@dataclass(frozen=True)
-class Direction:
-    """dot(h, v) * max(.1, cosine(h, v))^power at each position, averaged over them."""
-
-    layer: str
-    vector: Any
-    power: float = 0.0
-
-    @property
-    def label(self) -> str:
-        return f"{self.layer}:direction" + (f"^{self.power:g}" if self.power else "")
-
-    def value(self, activations: Activations) -> jax.Array:
-        h = activations[self.layer]
-        v = jnp.asarray(self.vector, h.dtype)
-        # A sum of products, not a matrix product: its rounding does not depend on the number of lanes.
-        dot = jnp.sum(h * jnp.expand_dims(v, tuple(range(h.ndim - 1))), axis=-1)
-        if self.power:
-            length = jnp.sqrt(jnp.sum(jnp.square(h), axis=-1) + 1e-12) * jnp.sqrt(jnp.sum(jnp.square(v)))
-            dot = dot * jnp.maximum(dot / (length + 1e-6), 0.1) ** self.power
-        return jnp.mean(dot, axis=tuple(range(1, dot.ndim)))
-
-    def check(self, shape: tuple[int, ...]) -> None:
-        found = np.shape(self.vector)
-        if found != (shape[-1],):
-            raise FeatvizError(
-                f"`vector` has shape {found}; {self.layer} has {shape[-1]} units, expected ({shape[-1]},)"
-            )
+    def check(self, shapes: Shapes) -> None:
+        shape = shapes[self.layer]
+        check_unit("the output", self.unit, shape)
 
 
 @overload
@@ -178,17 +151,3 @@ def logit(unit: int | Iterable[int]) -> Objective | list[Objective]:
     if isinstance(unit, Iterable):
         return [logit(each) for each in unit]
     return single(Logit(np.int32(index(unit))))
-
-
-def direction(layer: str, vector: Any, *, power: float = 0.0) -> Objective:
-    """A direction among a layer's units: mean over positions of dot(h, v) * max(.1, cosine(h, v))^power.
-
-    `vector` has shape (units,). With `power` 0 it is the plain dot product (lucid's `direction`).
-
-    >>> h = jnp.array([[3.0, 4.0]])
-    >>> float(direction("fc", np.array([1.0, 0.0], np.float32))({"fc": h})[0])
-    3.0
-    >>> round(float(direction("fc", np.array([1.0, 0.0], np.float32), power=2.0)({"fc": h})[0]), 3)
-    1.08
-    """
-    return single(Direction(layer, np.asarray(vector, np.float32), float(power)))

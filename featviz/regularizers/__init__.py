@@ -1,19 +1,56 @@
-"""What keeps a picture natural."""
+"""What keeps a picture natural: transforms that it must survive, step rules, penalties on it."""
 
-from featviz.regularizers.penalties import frequency_power, l1, l2, total_variation
+from featviz.regularizers.decay import (
+    IMAGENET_MEAN,
+    ClipRange,
+    ClipSmallContributions,
+    ClipSmallNorms,
+    Decay,
+    NormBall,
+)
+from featviz.regularizers.frequency import Bilateral, BlurGradient, BlurImage, NormalizeLaplacian
+from featviz.regularizers.penalties import blur_difference, frequency_power, l1, l2, total_variation, variation_norm
 from featviz.regularizers.robustness import Affine, Crop, Jitter, Noise, Pad, Roll, Transform, compose
+from featviz.regularizers.views import (
+    Background,
+    ChannelNoise,
+    ColorShift,
+    RandomCrop,
+    ShrinkingCrop,
+    UniformNoise,
+)
+from featviz.regularizers.windows import Window
 
 __all__ = [
+    "IMAGENET_MEAN",
     "Affine",
+    "Background",
+    "Bilateral",
+    "BlurGradient",
+    "BlurImage",
+    "ChannelNoise",
+    "ClipRange",
+    "ClipSmallContributions",
+    "ClipSmallNorms",
+    "ColorShift",
     "Crop",
+    "Decay",
     "Jitter",
     "Noise",
+    "NormBall",
+    "NormalizeLaplacian",
     "Pad",
+    "RandomCrop",
     "Roll",
+    "ShrinkingCrop",
     "Transform",
+    "UniformNoise",
+    "Window",
+    "blur_difference",
     "compose",
     "frequency_power",
     "l1",
     "l2",
     "total_variation",
+    "variation_norm",
 ]

@@ -15,7 +15,8 @@ import numpy as np
 
 from featviz.errors import FeatvizError
 from featviz.model import IMAGE, Activations
-from featviz.objectives.objective import Objective, single
+from featviz.objectives.objective import Objective, Shapes, single
+from featviz.regularizers.filters import gaussian_blur
 
 
 @partial(jax.tree_util.register_dataclass, data_fields=[], meta_fields=["layer"])
@@ -26,6 +27,10 @@ class TotalVariation:
     layer: str = IMAGE
 
     @property
+    def layers(self) -> tuple[str, ...]:
+        return (self.layer,)
+
+    @property
     def label(self) -> str:
         return "total variation"
 
@@ -33,7 +38,7 @@ class TotalVariation:
         image = activations[self.layer]
         return sum((jnp.mean(jnp.abs(jnp.diff(image, axis=axis)), axis=(1, 2, 3)) for axis in (1, 2)), jnp.float32(0))
 
-    def check(self, shape: tuple[int, ...]) -> None:
+    def check(self, shapes: Shapes) -> None:
         """Every image will do."""
 
 
@@ -47,6 +52,10 @@ class Distance:
     layer: str = IMAGE
 
     @property
+    def layers(self) -> tuple[str, ...]:
+        return (self.layer,)
+
+    @property
     def label(self) -> str:
         return f"L{self.power}"
 
@@ -55,7 +64,7 @@ class Distance:
         size = jnp.abs(away) if self.power == 1 else jnp.square(away)
         return jnp.mean(size, axis=(1, 2, 3))
 
-    def check(self, shape: tuple[int, ...]) -> None:
+    def check(self, shapes: Shapes) -> None:
         """Every image will do."""
 
 
@@ -66,6 +75,10 @@ class FrequencyPower:
 
     exponent: float
     layer: str = IMAGE
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        return (self.layer,)
 
     @property
     def label(self) -> str:
@@ -81,7 +94,63 @@ class FrequencyPower:
         power = jnp.square(spectrum.real) + jnp.square(spectrum.imag)
         return jnp.mean(jnp.sum(power * weight.astype(np.float32)[None, :, :, None], axis=(1, 2)), axis=-1)
 
-    def check(self, shape: tuple[int, ...]) -> None:
+    def check(self, shapes: Shapes) -> None:
+        """Every image will do."""
+
+
+@partial(jax.tree_util.register_dataclass, data_fields=[], meta_fields=["layer"])
+@dataclass(frozen=True)
+class VariationNorm:
+    """sum over four directions of sqrt(mean (x[p + d] - x[p])^2), d = (0, 1), (1, 0), (1, 1), (1, -1)."""
+
+    layer: str = IMAGE
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        return (self.layer,)
+
+    @property
+    def label(self) -> str:
+        return "variation norm"
+
+    def value(self, activations: Activations) -> jax.Array:
+        x = activations[self.layer]
+        pairs = (
+            (x[:, :, 1:], x[:, :, :-1]),
+            (x[:, 1:], x[:, :-1]),
+            (x[:, 1:, 1:], x[:, :-1, :-1]),
+            (x[:, 1:, :-1], x[:, :-1, 1:]),
+        )
+        # The square root's slope is infinite at 0.
+        norms = [jnp.sqrt(jnp.mean(jnp.square(a - b), axis=(1, 2, 3)) + 1e-12) for a, b in pairs]
+        return sum(norms[1:], start=norms[0])
+
+    def check(self, shapes: Shapes) -> None:
+        """Every image will do."""
+
+
+@partial(jax.tree_util.register_dataclass, data_fields=["sigma"], meta_fields=["layer"])
+@dataclass(frozen=True)
+class BlurDifference:
+    """mean (x - blur(x))^2 / 2, the blurred image held fixed."""
+
+    sigma: Any
+    layer: str = IMAGE
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        return (self.layer,)
+
+    @property
+    def label(self) -> str:
+        return "blur difference"
+
+    def value(self, activations: Activations) -> jax.Array:
+        image = activations[self.layer]
+        blurred = jax.lax.stop_gradient(gaussian_blur(image, self.sigma, radius=4))
+        return 0.5 * jnp.mean(jnp.square(image - blurred), axis=(1, 2, 3))
+
+    def check(self, shapes: Shapes) -> None:
         """Every image will do."""
 
 
@@ -130,3 +199,41 @@ def frequency_power(*, exponent: float = 2.0) -> Objective:
     if exponent < 0:
         raise FeatvizError(f"`exponent` is {exponent}; expected 0 or more, such as 2")
     return single(FrequencyPower(float(exponent)))
+
+
+def variation_norm() -> Objective:
+    """How much neighbours in four directions differ, root mean square (Yin et al. 2020; Ghiasi et al. 2022).
+
+    The published penalty is the norm of all differences, not their root mean square: for n values its weight is to be
+    multiplied by sqrt(n), 388 for 224 x 224 x 3.
+
+    >>> from featviz.model import IMAGE
+    >>> rows = jnp.tile(jnp.arange(4.0)[:, None, None], (1, 1, 5, 1)).reshape(1, 4, 5, 1)
+    >>> round(float(variation_norm()({IMAGE: rows})[0]), 4)
+    3.0
+    """
+    return single(VariationNorm())
+
+
+def blur_difference(*, sigma: float = 1.0) -> Objective:
+    """How far the image is from its own blurred self, which is held fixed (lucid, optvis/objectives.py).
+
+    As a penalty each step pulls every pixel towards its neighbours.
+
+    >>> from featviz.model import IMAGE
+    >>> checks = jnp.asarray(np.indices((8, 8)).sum(0) % 2, jnp.float32).reshape(1, 8, 8, 1)
+    >>> round(float(blur_difference()({IMAGE: checks})[0]), 3)
+    0.123
+    """
+    return single(BlurDifference(np.float32(sigma)))
+
+
+# What the command line calls them.
+PENALTIES = {
+    "tv": total_variation(),
+    "variation": variation_norm(),
+    "blur": blur_difference(),
+    "frequency": frequency_power(),
+    "l1": l1(),
+    "l2": l2(),
+}

@@ -1,0 +1,33 @@
+"""What a negative objective means: that of the pre-activation, where a ReLU has cut the activation off."""
+
+from dataclasses import replace
+
+from featviz.model import Model, before_relu
+from featviz.objectives.directions import Cosine, Direction, DirectionAt, TensorDirection
+from featviz.objectives.objective import Objective
+from featviz.objectives.positions import Patches, Within
+from featviz.objectives.units import Channel, Neuron
+
+# What is linear in a layer, more or less; a mean of squares has its smallest value at 0 with and without a ReLU.
+SIGNED = Channel | Neuron | Direction | DirectionAt | Cosine | TensorDirection | Patches | Within
+
+
+def minimizable(model: Model, objective: Objective) -> Objective:
+    """The objective that is optimized for one that is minimized: of its layers before their ReLUs.
+
+    After a ReLU every grey image has the smallest value, 0, and nothing to minimize. So where all of an objective's
+    weights are negative, its units and directions of rectified layers take the pre-activation. In a sum with positive
+    weights, `a - 0.5 * b`, the layers stay as they were written; `before_relu(layer)` names the other.
+
+    >>> import featviz as fv
+    >>> minimizable(fv.load("patterns"), -fv.channel("conv2", 3)).layers
+    ('conv2<before ReLU>',)
+    """
+    shut = {layer.name for layer in model.layers if layer.rectified}
+    if not all(weight < 0 for weight in objective.weights):
+        return objective
+    terms = tuple(
+        replace(term, layer=before_relu(term.layer)) if isinstance(term, SIGNED) and term.layer in shut else term
+        for term in objective.terms
+    )
+    return Objective(terms, objective.weights)

@@ -1,0 +1,56 @@
+"""Recipes: combinations of parameterization, step rules and transforms, under the names of those who published them."""
+
+from featviz.errors import FeatvizError, nearest
+from featviz.recipes.distill import default, distill_2017, lucid
+from featviz.recipes.early import (
+    deepdream_2015,
+    erhan_2009,
+    oygard_2015,
+    simonyan_2013,
+    tf_tutorial_2015,
+    tf_tutorial_2015_laplacian,
+    tf_tutorial_2015_multiscale,
+    tf_tutorial_2020,
+    yosinski_2015,
+    yosinski_2015_a,
+    yosinski_2015_b,
+    yosinski_2015_d,
+)
+from featviz.recipes.modern import accentuation_2024, das_2025, maco_2023, maco_uniform, vit_2022
+from featviz.recipes.recipe import Carry, Recipe, Stage, unfold
+
+RECIPES = {
+    "default": default,
+    "erhan_2009": erhan_2009,
+    "simonyan_2013": simonyan_2013,
+    "yosinski_2015": yosinski_2015,
+    "yosinski_2015_a": yosinski_2015_a,
+    "yosinski_2015_b": yosinski_2015_b,
+    "yosinski_2015_d": yosinski_2015_d,
+    "oygard_2015": oygard_2015,
+    "deepdream_2015": deepdream_2015,
+    "tf_tutorial_2015": tf_tutorial_2015,
+    "tf_tutorial_2015_multiscale": tf_tutorial_2015_multiscale,
+    "tf_tutorial_2015_laplacian": tf_tutorial_2015_laplacian,
+    "tf_tutorial_2020": tf_tutorial_2020,
+    "distill_2017": distill_2017,
+    "lucid": lucid,
+    "vit_2022": vit_2022,
+    "maco_2023": maco_2023,
+    "maco_uniform": maco_uniform,
+    "accentuation_2024": accentuation_2024,
+    "das_2025": das_2025,
+}
+
+__all__ = ["RECIPES", "Carry", "Recipe", "Stage", "by_name", "unfold", *RECIPES]
+
+
+def by_name(name: str) -> Recipe:
+    """The recipe of that name. Raises FeatvizError with the nearest name if there is none.
+
+    >>> by_name("lucid").steps
+    512
+    """
+    if name not in RECIPES:
+        raise FeatvizError(f"there is no recipe `{name}`; {nearest(name, RECIPES)}")
+    return RECIPES[name]

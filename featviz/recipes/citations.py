@@ -1,0 +1,116 @@
+"""Whom to cite: BibTeX of the papers and projects that recipes come from."""
+
+from featviz.recipes.recipe import Recipe
+
+BIBTEX = {
+    "featviz": """@software{featviz,
+  title = {featviz: feature visualization in JAX},
+  year = {2026}
+}""",
+    "erhan_2009": """@techreport{erhan_2009,
+  title = {Visualizing Higher-Layer Features of a Deep Network},
+  author = {Erhan, Dumitru and Bengio, Yoshua and Courville, Aaron and Vincent, Pascal},
+  institution = {Universit\\'e de Montr\\'eal},
+  number = {1341},
+  year = {2009}
+}""",
+    "simonyan_2013": """@article{simonyan_2013,
+  title = {Deep Inside Convolutional Networks: Visualising Image Classification Models and Saliency Maps},
+  author = {Simonyan, Karen and Vedaldi, Andrea and Zisserman, Andrew},
+  journal = {arXiv:1312.6034},
+  year = {2013}
+}""",
+    "yosinski_2015": """@article{yosinski_2015,
+  title = {Understanding Neural Networks Through Deep Visualization},
+  author = {Yosinski, Jason and Clune, Jeff and Nguyen, Anh and Fuchs, Thomas and Lipson, Hod},
+  journal = {arXiv:1506.06579},
+  year = {2015}
+}""",
+    "oygard_2015": """@misc{oygard_2015,
+  title = {Visualizing GoogLeNet Classes},
+  author = {{\\O}ygard, Audun M.},
+  howpublished = {https://www.auduno.com/2015/07/29/visualizing-googlenet-classes/},
+  year = {2015}
+}""",
+    "mordvintsev_2015": """@misc{mordvintsev_2015,
+  title = {Inceptionism: Going Deeper into Neural Networks},
+  author = {Mordvintsev, Alexander and Olah, Christopher and Tyka, Mike},
+  howpublished = {Google Research Blog; https://github.com/google/deepdream},
+  year = {2015}
+}""",
+    "tensorflow_2015": """@misc{tensorflow_2015,
+  title = {DeepDreaming with TensorFlow},
+  author = {Mordvintsev, Alexander},
+  howpublished = {TensorFlow, tensorflow/examples/tutorials/deepdream},
+  year = {2015}
+}""",
+    "tensorflow_2020": """@misc{tensorflow_2020,
+  title = {DeepDream},
+  author = {{The TensorFlow Authors}},
+  howpublished = {https://www.tensorflow.org/tutorials/generative/deepdream},
+  year = {2020}
+}""",
+    "olah_2017": """@article{olah_2017,
+  title = {Feature Visualization},
+  author = {Olah, Chris and Mordvintsev, Alexander and Schubert, Ludwig},
+  journal = {Distill},
+  doi = {10.23915/distill.00007},
+  year = {2017}
+}""",
+    "lucid": """@misc{lucid,
+  title = {Lucid},
+  author = {{The Lucid Authors}},
+  howpublished = {https://github.com/tensorflow/lucid},
+  year = {2018}
+}""",
+    "ghiasi_2022": """@article{ghiasi_2022,
+  title = {What do Vision Transformers Learn? A Visual Exploration},
+  author = {Ghiasi, Amin and Kazemi, Hamid and Borgnia, Eitan and Reich, Steven and Shu, Manli and Goldblum, Micah
+    and Wilson, Andrew Gordon and Goldstein, Tom},
+  journal = {arXiv:2212.06727},
+  year = {2022}
+}""",
+    "fel_2023": """@inproceedings{fel_2023,
+  title = {Unlocking Feature Visualization for Deeper Networks with MAgnitude Constrained Optimization},
+  author = {Fel, Thomas and Boissin, Thibaut and Boutin, Victor and Picard, Agustin and Novello, Paul and Colin, Julien
+    and Linsley, Drew and Rousseau, Tom and Cad\\`ene, R\\'emi and Goetschalckx, Lore and Gardes, Laurent
+    and Serre, Thomas},
+  booktitle = {Advances in Neural Information Processing Systems},
+  year = {2023}
+}""",
+    "hamblin_2024": """@article{hamblin_2024,
+  title = {Feature Accentuation: Revealing `What' Features Respond to in Natural Images},
+  author = {Hamblin, Chris and Fel, Thomas and Saha, Srijani and Konkle, Talia and Alvarez, George},
+  journal = {arXiv:2402.10039},
+  year = {2024}
+}""",
+    "das_2025": """@article{das_2025,
+  title = {Direct Ascent Synthesis: Revealing Hidden Generative Capabilities in Discriminative Models},
+  author = {Fort, Stanislav and Whitaker, Jonathan},
+  journal = {arXiv:2502.07753},
+  year = {2025}
+}""",
+}
+
+
+def bibtex(recipe: Recipe) -> str:
+    """BibTeX entries of a recipe's sources, a blank line between them.
+
+    >>> from featviz.recipes import distill_2017
+    >>> bibtex(distill_2017).splitlines()[0]
+    '@article{olah_2017,'
+    """
+    return "\n\n".join(BIBTEX[source] for source in recipe.sources)
+
+
+def citation(recipe: Recipe) -> None:
+    """Prints whom to cite for pictures of a recipe, as BibTeX.
+
+    >>> from featviz.recipes import distill_2017
+    >>> citation(distill_2017)
+    @article{olah_2017,
+      title = {Feature Visualization},
+      ...
+    }
+    """
+    print(bibtex(recipe))

@@ -1,0 +1,157 @@
+"""2009 to 2015: pixels, plain gradients, and what was done to the image after each step.
+
+The published constants are for images of 0 to 255; here they are of 0 to 1. A step of s on the old scale is s / 255
+for a gradient that is normalized first, and a learning rate r is r / 255^2 for one that is not: the image shrinks by
+255, and the gradient grows by as much.
+"""
+
+from dataclasses import replace
+
+from featviz.ascent import Convergence
+from featviz.images import RawPixels
+from featviz.optimizers import Chain, Constant, Linear, Normalize, NormalizeStd, ProgressSgd, Scale, Sgd
+from featviz.recipes.display import StandardContrast, Stretched
+from featviz.recipes.recipe import Carry, Recipe, Stage
+from featviz.regularizers import (
+    IMAGENET_MEAN,
+    BlurImage,
+    ClipRange,
+    ClipSmallContributions,
+    ClipSmallNorms,
+    Decay,
+    NormalizeLaplacian,
+    NormBall,
+    Roll,
+    Window,
+    l2,
+)
+
+BYTE = 1 / 255
+
+# Ascent from uniform noise on a ball of images, until the unit's activation stops rising. The paper gives neither
+# the rate nor the norm (it looked at several): a fiftieth of the norm a step, and a norm of a photograph's contrast.
+erhan_2009 = Recipe(
+    parameterization=RawPixels(low=0.0, high=1.0),
+    optimizer=Chain((Normalize(power=2), Sgd(0.005), NormBall(0.25), ClipRange())),
+    steps=512,
+    redirect_steps=0,
+    convergence=Convergence(),
+    sources=("erhan_2009",),
+)
+
+# From the mean image, a class's logit less lambda * |I|^2; neither lambda nor the rate is published. The weight is that
+# of a mean over values; its norm is about the mean image's grey.
+simonyan_2013 = Recipe(
+    parameterization=RawPixels(mean=IMAGENET_MEAN, sd=0.0),
+    optimizer=Chain((Normalize(power=2), Sgd(0.01), ClipRange())),
+    penalty=-20.0 * l2(centre=sum(IMAGENET_MEAN) / 3),
+    steps=256,
+    size=224,
+    redirect_steps=0,
+    sources=("simonyan_2013",),
+)
+
+# Four sets found by a random search over 300 (their Figure 4 and the toolbox's examples): decay, blur of a radius every
+# few steps, percentiles of small norms and of small contributions.
+YOSINSKI_START = RawPixels(mean=IMAGENET_MEAN, sd=10 * BYTE)
+YOSINSKI_PROGRESS = ProgressSgd(2.0, most=100 * BYTE**2)
+YOSINSKI_RATE = Sgd(100 * BYTE**2)
+
+
+def _yosinski(*rules: object, steps: int) -> Recipe:
+    return Recipe(
+        parameterization=YOSINSKI_START,
+        optimizer=Chain((*rules, ClipRange())),  # type: ignore[arg-type]
+        steps=steps,
+        size=227,
+        redirect_steps=0,
+        display=Stretched(),
+        sources=("yosinski_2015",),
+    )
+
+
+yosinski_2015_a = _yosinski(
+    YOSINSKI_PROGRESS, BlurImage(Constant(0.5), every=4), ClipSmallNorms(50.0, centre=IMAGENET_MEAN), steps=500
+)
+yosinski_2015_b = _yosinski(
+    YOSINSKI_RATE, Decay(0.3, centre=IMAGENET_MEAN), ClipSmallNorms(20.0, centre=IMAGENET_MEAN), steps=750
+)
+# The one behind most of the paper's images.
+yosinski_2015 = _yosinski(
+    YOSINSKI_RATE, Decay(1e-4, centre=IMAGENET_MEAN), BlurImage(Constant(1.0), every=4), steps=1000
+)
+yosinski_2015_d = _yosinski(
+    YOSINSKI_PROGRESS, BlurImage(Constant(0.5), every=4), ClipSmallContributions(90.0, centre=IMAGENET_MEAN), steps=1000
+)
+
+
+def _oygard(side: float, *, steps: tuple[float, float], sigma: tuple[float, float]) -> Chain:
+    # The published mean |g| is over the window, side^2 of the image; over all of that it is so much less.
+    rates = Linear(steps[0] * BYTE * side**2, steps[1] * BYTE * side**2)
+    return Chain((Normalize(), Sgd(1.0), Scale(rates), ClipRange(), BlurImage(Linear(*sigma))))
+
+
+# 224 px, then 269 and 323 px under windows of 224; on GoogLeNet with its auxiliary heads the third stage is loss2's and
+# the fourth loss1's. An objective of one output keeps to that. The paper's grey is N(200, 8) of 255.
+_SIDES = (224 / 323, 269 / 323)
+oygard_2015 = Recipe(
+    parameterization=RawPixels(mean=200 * BYTE, sd=8 * BYTE),
+    steps=500,
+    size=323,
+    redirect_steps=0,
+    stages=(
+        Stage(_SIDES[0], 190, _oygard(1.0, steps=(11, 11), sigma=(2.5, 0.78))),
+        Stage(_SIDES[1], 150, _oygard(224 / 269, steps=(6, 6), sigma=(0.936, 0.78)), (Window(224 / 269),)),
+        Stage(1.0, 150, _oygard(224 / 323, steps=(6, 3), sigma=(0.936, 0.44)), (Window(224 / 323),)),
+        Stage(1.0, 10, _oygard(224 / 323, steps=(3, 3), sigma=(0.44, 0.304)), (Window(224 / 323),)),
+    ),
+    sources=("oygard_2015",),
+)
+
+DREAM_STEP = Chain((Normalize(), Sgd(1.5 * BYTE), ClipRange()))
+# Four octaves of 1.4, ten steps each; between them only what was changed is enlarged.
+deepdream_2015 = Recipe(
+    parameterization=RawPixels(mean=IMAGENET_MEAN, sd=0.05),
+    optimizer=DREAM_STEP,
+    transforms=(Roll(32),),
+    steps=40,
+    size=224,
+    redirect_steps=0,
+    stages=tuple(Stage(1.4**-i, 10) for i in (3, 2, 1, 0)),
+    carry=Carry.DETAIL,
+    sources=("mordvintsev_2015",),
+)
+
+# TensorFlow's tutorial of 2015: noise U(0, 1) + 100 of 255.
+_TUTORIAL_START = RawPixels(low=100 * BYTE, high=101 * BYTE)
+tf_tutorial_2015 = Recipe(
+    parameterization=_TUTORIAL_START,
+    optimizer=Chain((NormalizeStd(), Sgd(1.0 * BYTE))),
+    steps=20,
+    size=224,
+    redirect_steps=0,
+    display=StandardContrast(),
+    sources=("tensorflow_2015",),
+)
+# Three octaves of 1.4, ten steps each, the gradient of 512 px tiles under a random roll.
+tf_tutorial_2015_multiscale = replace(
+    tf_tutorial_2015,
+    transforms=(Roll(256),),
+    steps=30,
+    size=439,
+    stages=tuple(Stage(1.4**-i, 10) for i in (2, 1, 0)),
+)
+tf_tutorial_2015_laplacian = replace(
+    tf_tutorial_2015_multiscale, optimizer=Chain((NormalizeLaplacian(4), Sgd(1.0 * BYTE)))
+)
+# TensorFlow's tutorial of 2020: values of -1 to 1, so its step of .01 is .005 here; five octaves of 1.3 about the size.
+tf_tutorial_2020 = Recipe(
+    parameterization=RawPixels(low=0.0, high=1.0),
+    optimizer=Chain((NormalizeStd(), Sgd(0.005), ClipRange())),
+    transforms=(Roll(256),),
+    steps=250,
+    size=379,
+    redirect_steps=0,
+    stages=tuple(Stage(1.3**-i, 50) for i in (4, 3, 2, 1, 0)),
+    sources=("tensorflow_2020",),
+)
