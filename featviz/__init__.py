@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from featviz.adapters.linen import from_linen as from_linen
     from featviz.ascent import Convergence as Convergence
     from featviz.curves import score_curves as score_curves
+    from featviz.dreaming.dream import dream as dream
+    from featviz.dreaming.film import dream_film as dream_film
+    from featviz.dreaming.film import dream_frames as dream_frames
+    from featviz.dreaming.video import save_film as save_film
     from featviz.errors import FeatvizError as FeatvizError
     from featviz.images.spectrum import load_spectrum as load_spectrum
     from featviz.model import InputSpec as InputSpec
@@ -85,6 +89,9 @@ _FACE = {
     "deepdream": "objectives",
     "direction": "objectives",
     "diversity": "objectives",
+    "dream": "dreaming.dream",
+    "dream_film": "dreaming.film",
+    "dream_frames": "dreaming.film",
     "evidence": "natural.evidence",
     "exemplars": "natural.exemplars",
     "from_linen": "adapters.linen",
@@ -106,6 +113,7 @@ _FACE = {
     "render": "rendering",
     "render_each": "rendering",
     "render_group": "rendering",
+    "save_film": "dreaming.video",
     "score_curves": "curves",
     "style": "objectives",
     "survey": "natural.survey",

@@ -26,6 +26,33 @@ def describe_run(
     model: Model, recipe: Recipe, *, weights_sha256: str, size: tuple[int, int], steps: int, seed: int, dtype: str
 ) -> dict[str, Any]:
     """What the pictures of one call share: network, recipe, size, steps, seed, versions, machine."""
+    return {
+        **_describe_place(model, weights_sha256),
+        "recipe": describe(recipe),
+        "size": list(size),
+        "steps": steps,
+        "seed": seed,
+        "dtype": dtype,
+    }
+
+
+def describe_dream(
+    model: Model, objective: Objective, dreaming: Any, *, weights_sha256: str, size: tuple[int, int]
+) -> dict[str, Any]:
+    """The provenance of a dream but for its photo and seed; no command knows where the photo lies."""
+    return {
+        **_describe_place(model, weights_sha256),
+        "dream": dreaming,
+        "size": list(size),
+        "name": objective.label,
+        "objective": describe(objective),
+        "objective_sha256": objective.hash,
+        "command": None,
+    }
+
+
+def _describe_place(model: Model, weights_sha256: str) -> dict[str, Any]:
+    """The versions, the network and the machine."""
     device = jax.devices()[0]
     return {
         "featviz": __version__,
@@ -36,11 +63,6 @@ def describe_run(
             "weights_sha256": weights_sha256,
             "input": describe(model.input),
         },
-        "recipe": describe(recipe),
-        "size": list(size),
-        "steps": steps,
-        "seed": seed,
-        "dtype": dtype,
         "device": {"platform": device.platform, "kind": device.device_kind},
     }
 

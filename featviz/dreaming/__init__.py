@@ -1,0 +1,1 @@
+"""Dreams: a photo in which a network shows what it sees."""

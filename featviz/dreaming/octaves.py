@@ -1,0 +1,55 @@
+"""Octaves: one photo at several sizes, from small to large, so that large shapes come before small ones."""
+
+import numpy as np
+from scipy import ndimage
+
+Size = tuple[int, int]
+
+# The shorter side of the smallest octave, of the network's training size: 4 octaves of 1.4 for 1024 x 575, as in 2015.
+SMALLEST = 0.9
+
+
+def octave_sizes(size: Size, *, scale: float, count: int) -> list[Size]:
+    """(height, width) of each octave, the smallest first; each is the next one's over `scale`, rounded.
+
+    >>> octave_sizes((575, 1024), scale=1.4, count=4)
+    [(210, 373), (294, 522), (411, 731), (575, 1024)]
+    """
+    sizes = [size]
+    for _ in range(count - 1):
+        # As scipy.ndimage.zoom rounds.
+        height, width = (round(side * (1.0 / scale)) for side in sizes[0])
+        sizes.insert(0, (height, width))
+    return sizes
+
+
+def count_octaves(size: Size, trained: Size, *, scale: float) -> int:
+    """As many octaves as keep the shorter side of the smallest at `SMALLEST` of the network's training size.
+
+    >>> count_octaves((575, 1024), (224, 224), scale=1.4), count_octaves((100, 100), (224, 224), scale=1.4)
+    (4, 1)
+    """
+    least, count = SMALLEST * min(trained), 1
+    while min(octave_sizes(size, scale=scale, count=count + 1)[0]) >= least:
+        count += 1
+    return count
+
+
+def shrink(photo: np.ndarray, sizes: list[Size]) -> list[np.ndarray]:
+    """The photo, (height, width, ...), at each size, the smallest first: each is shrunk from the next larger one."""
+    octaves = [photo]
+    for size in reversed(sizes[:-1]):
+        octaves.insert(0, enlarge(octaves[0], size))
+    return octaves
+
+
+def enlarge(image: np.ndarray, size: Size) -> np.ndarray:
+    """An image, (height, width, ...), at another size: linear between pixels, corners on corners (scipy's zoom).
+
+    >>> enlarge(np.array([[0.0, 1.0]], np.float32), (1, 3)).tolist()
+    [[0.0, 0.5, 1.0]]
+    """
+    if image.shape[:2] == size:
+        return image
+    factors = (size[0] / image.shape[0], size[1] / image.shape[1]) + (1.0,) * (image.ndim - 2)
+    return np.asarray(ndimage.zoom(image, factors, order=1), np.float32)

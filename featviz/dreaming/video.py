@@ -1,0 +1,135 @@
+"""Films on disk: GIF and WebP through Pillow, MP4 through PyAV; and the frames of a folder or a video."""
+
+import itertools
+import os
+from collections.abc import Iterable, Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from featviz.errors import FeatvizError, in_one_line
+from featviz.files import check_place, known_suffix
+from featviz.picture import Picture
+
+FILMS = (".gif", ".webp", ".mp4")
+VIDEOS = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v")
+
+
+def save_film(frames: Iterable[Picture | np.ndarray], path: str | os.PathLike[str], *, rate: float = 12.0) -> Path:
+    """Writes frames, Pictures or (height, width, channels) in [0,1], as a .gif, .webp or .mp4 of `rate` a second.
+
+    The file appears when it is whole. Frames are taken one at a time. MP4 needs `pip install featviz[video]`, which
+    brings its own codecs.
+
+    >>> import tempfile
+    >>> frames = [np.full((8, 8, 3), value, np.float32) for value in (0.0, 1.0)]
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_film(frames, f"{folder}/film.gif").name
+    'film.gif'
+
+    Raises: FeatvizError for another type of file, a rate that is not above 0, or no frames.
+    """
+    target = Path(path)
+    suffix = known_suffix(target, FILMS)
+    check_place(target)
+    if not 0 < rate <= 240:
+        raise FeatvizError(f"`rate` is {rate}; expected frames a second, such as 12")
+    if suffix == ".mp4":
+        require_av()
+    part = target.with_name(f".{target.name}.part{suffix}")
+    each = (_bytes(frame) for frame in frames)
+    try:
+        first = next(each, None)
+        if first is None:
+            raise FeatvizError("`frames` is empty; expected one at least")
+        (_write_mp4 if suffix == ".mp4" else _write_animation)(first, each, part, rate)
+        os.replace(part, target)
+    finally:
+        part.unlink(missing_ok=True)
+    return target
+
+
+def read_frames(path: str | os.PathLike[str]) -> tuple[Iterator[np.ndarray], float | None]:
+    """The frames of a folder of images, in the order of their names, or of a video; and the video's rate.
+
+    Frames are (height, width, 3) float32 in [0,1], read one at a time.
+
+    Raises: FeatvizError for what is neither, or holds no frame that can be read.
+    """
+    source = Path(path)
+    if source.is_dir():
+        from PIL import Image
+
+        names = sorted(name for name in source.iterdir() if name.suffix.lower() in (".png", ".jpg", ".jpeg", ".webp"))
+        if not names:
+            raise FeatvizError(f"the folder `{source.name}` holds no PNG, JPEG or WebP images")
+
+        def images() -> Iterator[np.ndarray]:
+            for name in names:
+                try:
+                    with Image.open(name) as image:
+                        yield np.asarray(image.convert("RGB"), np.float32) / np.float32(255)
+                except OSError as error:
+                    raise FeatvizError(f"`{name.name}` cannot be read: {in_one_line(error)}") from None
+
+        return images(), None
+    if not source.is_file():
+        raise FeatvizError(f"there is no folder or video `{source.name}`")
+    av = require_av()
+    try:
+        container = av.open(str(source))
+        stream = container.streams.video[0]
+    except Exception as error:
+        raise FeatvizError(f"the video `{source.name}` cannot be read: {in_one_line(error)}") from None
+
+    def decoded() -> Iterator[np.ndarray]:
+        with container:
+            for frame in container.decode(stream):
+                yield frame.to_ndarray(format="rgb24").astype(np.float32) / np.float32(255)
+
+    return decoded(), float(stream.average_rate or 24)
+
+
+def require_av() -> Any:
+    """PyAV, or an error that says how to get it."""
+    try:
+        import av
+    except ImportError:
+        raise FeatvizError("videos need PyAV; expected `pip install featviz[video]`, or a .gif or .webp") from None
+    return av
+
+
+def _bytes(frame: Picture | np.ndarray) -> np.ndarray:
+    pixels = frame.pixels if isinstance(frame, Picture) else np.asarray(frame)
+    values = np.round(np.clip(pixels, 0, 1) * 255).astype(np.uint8)
+    return np.repeat(values, 3, axis=-1) if values.shape[-1] == 1 else values
+
+
+def _write_animation(first: np.ndarray, rest: Iterable[np.ndarray], path: Path, rate: float) -> None:
+    from PIL import Image
+
+    others = (Image.fromarray(frame) for frame in rest)
+    options: dict[str, Any] = {"quality": 90, "method": 4} if path.suffix == ".webp" else {}
+    Image.fromarray(first).save(path, save_all=True, append_images=others, duration=1000 / rate, loop=0, **options)
+
+
+def _write_mp4(first: np.ndarray, rest: Iterable[np.ndarray], path: Path, rate: float) -> None:
+    av = require_av()
+    # The codec wants even sides: a last odd row or column is left out.
+    height, width = (side // 2 * 2 for side in first.shape[:2])
+    with av.open(str(path), mode="w") as container:
+        stream = container.add_stream("libx264", rate=Fraction(rate).limit_denominator(1000))
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        stream.options = {"crf": "18"}
+        for values in itertools.chain([first], rest):
+            _encode(av, container, stream, values[:height, :width])
+        for packet in stream.encode():
+            container.mux(packet)
+
+
+def _encode(av: Any, container: Any, stream: Any, values: np.ndarray) -> None:
+    frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(values), format="rgb24")
+    for packet in stream.encode(frame):
+        container.mux(packet)
