@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 @click.option("--zoom", type=int, metavar="FRAMES", help="A film of so many frames that goes into the photo.")
 @click.option("--zoom-by", type=float, default=0.05, show_default=True, help="Share of each frame that is lost.")
 @click.option("--rotate", type=float, default=0.0, show_default=True, help="Degrees from frame to frame.")
-@click.option("--keep", type=float, default=0.5, show_default=True, help="How much a video's dream goes on.")
+@click.option("--keep", type=float, default=0.3, show_default=True, help="How much a video's dream goes on.")
 @click.option("--rate", type=float, help="Frames a second.  [default: 12, or the video's]")
 @click.option("--preview", type=click.Path(path_type=Path), metavar="PNG", help="Shows how far it is, every 5 seconds.")
 @click.option("--seed", type=int, default=0, show_default=True)

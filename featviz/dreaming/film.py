@@ -89,7 +89,7 @@ def dream_frames(
     frames: Iterable[np.ndarray],
     objective: Objective,
     *,
-    keep: float = 0.5,
+    keep: float = 0.3,
     seed: int = 0,
     state: str | os.PathLike[str] | None = None,
     progress: bool = True,
@@ -104,7 +104,7 @@ def dream_frames(
     Raises: FeatvizError for frames of several sizes, or a `keep` outside [0,1).
     """
     if not 0 <= keep < 1:
-        raise FeatvizError(f"`keep` is {keep}; expected a number from 0 to below 1, such as 0.5")
+        raise FeatvizError(f"`keep` is {keep}; expected a number from 0 to below 1, such as 0.3")
     dreamer: Dreamer | None = None
     before: tuple[np.ndarray, np.ndarray] | None = None
     name = ""
