@@ -12,10 +12,10 @@ from jax.sharding import Mesh, PartitionSpec
 
 from featviz.gradients.redirect import redirected_relu
 from featviz.gradients.rules import rules_for
-from featviz.images import Parameterization, Shape
+from featviz.images import Parameterization, Shape, extra_channels
 from featviz.model import IMAGE, Activations, Apply, Weights
 from featviz.objectives import Objective
-from featviz.regularizers import Transform, compose
+from featviz.regularizers import Transform, compose, over_grey
 from featviz.trace import evaluate, trace
 
 # How a lane stands. Running lanes move; all others are frozen.
@@ -139,7 +139,8 @@ def finish(
 
     def one(weights: Weights, objective: Objective, lane: Lane) -> tuple[jax.Array, jax.Array]:
         image = exact.parameterization.to_image(lane.params, exact.shape)
-        activations = _activations(exact, weights, image, objective.layers, active=None)
+        seen = over_grey(image) if extra_channels(exact.parameterization) else image
+        activations = _activations(exact, weights, seen, objective.layers, active=None)
         return image, objective(activations)
 
     lane, every = PartitionSpec(LANES), PartitionSpec()
@@ -180,7 +181,11 @@ def _step(
         views = _views(routine, jax.random.fold_in(lane.key, lane.step), image, progress)
         activations = _activations(routine, weights, views, layers, active=active)
         score = jnp.mean(_by_group(routine, objective, activations))
-        return (score if penalty is None else score + jnp.mean(_by_group(routine, penalty, activations))), score
+        total = score
+        if extra_channels(routine.parameterization):
+            # Alpha is where it pays (Mordvintsev et al. 2018).
+            total = score * (1.0 - jnp.mean(image[..., -1]))
+        return (total if penalty is None else total + jnp.mean(_by_group(routine, penalty, activations))), score
 
     image, pull_back = jax.vjp(lambda params: routine.parameterization.to_image(params, routine.shape), lane.params)
     (_, score), slope = jax.value_and_grad(score_of, has_aux=True)(image)

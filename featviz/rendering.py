@@ -12,7 +12,8 @@ from tqdm import tqdm
 from featviz.ascent import Convergence, Routine
 from featviz.batching import choose_lanes, default_chunk, device_mesh
 from featviz.checks import Size, check_count, check_dtype, check_objectives, check_size, check_start, check_weights
-from featviz.images import Shape
+from featviz.errors import FeatvizError
+from featviz.images import Shape, extra_channels
 from featviz.lanes import Ended
 from featviz.model import Model, hash_weights
 from featviz.objectives import Objective
@@ -143,6 +144,8 @@ def render_groups(
     if lanes is not None:
         check_count("lanes", lanes, 2, 65_536)
     dtype = check_dtype(dtype)
+    if recipe.stages and extra_channels(recipe.parameterization):
+        raise FeatvizError("`recipe` has stages and an alpha channel; expected one or the other")
     computed = [minimizable(model, objective) for objective in objectives]
     octaves = [
         _octave(model, computed, stage, (count, *size, model.input.channels), dtype)
@@ -245,7 +248,13 @@ def _pictures(ended: Ended, provenance: dict[str, Any], recipe: Recipe, channels
 
 def view_shape(recipe: Recipe, shape: Shape) -> Shape:
     """The shape of what the network sees of pictures of `shape`, after the recipe's transforms."""
-    image = jax.ShapeDtypeStruct(shape[1:], np.float32)
+    extra = extra_channels(recipe.parameterization)
+    image = jax.ShapeDtypeStruct((*shape[1:3], shape[3] + extra), np.float32)
     progress = jax.ShapeDtypeStruct((), np.float32)
     view = jax.eval_shape(compose(recipe.transforms), jax.random.key(0), image, progress)
+    if view.shape[-1] != shape[3]:
+        raise FeatvizError(
+            f"`transforms` leave {view.shape[-1]} channels, the network takes {shape[3]}; an image with alpha needs "
+            "`Background()` among them"
+        )
     return (shape[0], *view.shape)

@@ -9,13 +9,14 @@ from scipy import ndimage
 import featviz as fv
 from featviz.ascent import Convergence
 from featviz.errors import FeatvizError
-from featviz.images import Fourier, Maco, Phase, RawPixels, Stack
+from featviz.images import Alpha, Fourier, Maco, Phase, RawPixels, Stack
 from featviz.optimizers import Adam, Linear, Nadam, ProgressSgd, Sgd
 from featviz.picture import Outcome
 from featviz.recipes import RECIPES, Carry, Recipe, Stage, by_name
 from featviz.recipes.citations import BIBTEX, bibtex, citation
 from featviz.regularizers import (
     Affine,
+    Background,
     BlurImage,
     ClipSmallContributions,
     ClipSmallNorms,
@@ -145,7 +146,7 @@ def test_das_and_the_transformers():
 
 def test_accentuation():
     recipe = by_name("accentuation_2024")
-    assert (recipe.optimizer, recipe.steps, recipe.samples, recipe.keep) == (Adam(0.05), 100, 16, 1.0)
+    assert (recipe.optimizer, recipe.steps, recipe.samples) == (Adam(0.05), 100, 16)
     assert recipe.transforms == (RandomCrop(0.05, 0.99), Noise(0.02))
 
 
@@ -242,3 +243,30 @@ def test_a_group_is_drawn_together(patterns):
     assert len({picture.pixels.tobytes() for picture in pictures}) == 3
     assert [picture.provenance["image"] for picture in pictures] == [0, 1, 2]
     assert all(picture.score > picture.history[0] for picture in pictures)
+
+
+class TestAlpha:
+    recipe = Recipe(
+        parameterization=Alpha(), transforms=(Background(), Roll(4)), optimizer=Adam(0.05), steps=24, redirect_steps=0
+    )
+
+    def test_the_picture_has_an_alpha_of_its_own(self, patterns):
+        picture = fv.render(patterns, fv.channel("conv2", 3), recipe=self.recipe, size=48, progress=False)
+        assert picture.pixels.shape == (48, 48, 3) and picture.alpha.shape == (48, 48)
+        assert picture.alpha.min() >= 0 and picture.alpha.max() <= 1
+        # Of what is seen over grey.
+        seen = picture.pixels * picture.alpha[..., None] + 0.5 * (1 - picture.alpha[..., None])
+        found = patterns.apply(patterns.weights, seen[None].astype(np.float32), layers=("conv2",))
+        assert picture.score == pytest.approx(float(fv.channel("conv2", 3)(found)[0]), rel=1e-3)
+        assert picture.score > picture.history[0]
+
+    def test_what_the_unit_does_not_need_becomes_transparent(self, patterns):
+        neuron = fv.neuron("conv1", 3, position=(8, 8))
+        picture = fv.render(patterns, neuron, recipe=self.recipe, size=48, steps=64, progress=False)
+        near, far = picture.alpha[12:22, 12:22].mean(), picture.alpha[32:, 32:].mean()
+        assert far < near
+
+    def test_without_a_background_it_is_refused(self, patterns):
+        bare = replace(self.recipe, transforms=())
+        with pytest.raises(FeatvizError, match="needs `Background"):
+            fv.render(patterns, fv.channel("conv2", 3), recipe=bare, size=48, progress=False)

@@ -21,8 +21,8 @@ from featviz.objectives.units import Channel
 MEANS = Channel | MeanSquare | Direction | GuidedDream | Latent | Cosine
 # Pixels a side of an image on which the reach is measured; what looks farther than its half is taken for a whole.
 PROBE = 1024
-# Of the gradient's sum: what lies farther out is thrown away, and with FACTOR the gradient across tile borders is
-# within 5 % of that of the image in one piece (tests/test_dreaming.py; GoogLeNet's 3b and 4c: .3 and 2 %; with 1.15 it was 6 % at 4c).
+# Of the gradient's sum: what lies farther out is thrown away. With FACTOR the gradient across tile borders is within
+# 5 % of that of the image in one piece (tests/test_dreaming.py): with 1.15 it was 6 % at GoogLeNet's 4c.
 SHARE, FACTOR = 0.99, 1.5
 
 

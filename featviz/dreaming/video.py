@@ -112,7 +112,10 @@ def _write_animation(first: np.ndarray, rest: Iterable[np.ndarray], path: Path, 
 
     others = (Image.fromarray(frame) for frame in rest)
     options: dict[str, Any] = {"quality": 90, "method": 4} if path.suffix == ".webp" else {}
-    Image.fromarray(first).save(path, save_all=True, append_images=others, duration=1000 / rate, loop=0, **options)
+    options |= {"format": path.suffix[1:], "save_all": True, "duration": 1000 / rate, "loop": 0}
+    # Opened here: where a frame fails, Pillow leaves a file of its own open.
+    with open(path, "wb") as file:
+        Image.fromarray(first).save(file, append_images=others, **options)
 
 
 def _write_mp4(first: np.ndarray, rest: Iterable[np.ndarray], path: Path, rate: float) -> None:

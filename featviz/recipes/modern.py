@@ -63,7 +63,8 @@ vit_2022 = Recipe(
     sources=("ghiasi_2022",),
 )
 
-# From a photograph; `keep` holds the layer's activation to the photograph's. Without a start it draws the unit alone.
+# From a photograph, as `start`. The published penalty, the distance of the layer's activations from the photograph's in
+# the same crops, is not among its pieces: hold the picture with `- w * l2()` or `+ w * inversion(layer, features)`.
 accentuation_2024 = Recipe(
     parameterization=Fourier(),
     optimizer=Adam(0.05),
@@ -72,6 +73,5 @@ accentuation_2024 = Recipe(
     steps=100,
     size=224,
     redirect_steps=0,
-    keep=1.0,
     sources=("hamblin_2024",),
 )

@@ -38,10 +38,8 @@ class Recipe:
     the same. With `convergence`, `steps` is only a bound. `size` is used where render is given none.
 
     With `stages` the picture grows from one to the next; they take their `steps`, in sum the recipe's own, and hand
-    on what `carry` says. With `transparency` the picture's alpha shows where the objective's gradient was. `keep`
-    is how strongly a picture that starts from a photograph is held to what the objective's layer made of that.
-    `display` is how the pixels are shown, the score is that of the image itself. `sources` are keys of
-    `citations.BIBTEX`.
+    on what `carry` says. With `transparency` the picture's alpha shows where the objective's gradient was. `display` is
+    how the pixels are shown, the score is that of the image itself. `sources` are keys of `citations.BIBTEX`.
     """
 
     parameterization: Parameterization = Fourier()
@@ -56,7 +54,6 @@ class Recipe:
     stages: tuple[Stage, ...] = ()
     carry: Carry = Carry.IMAGE
     transparency: bool = False
-    keep: float = 0.0
     display: Display | None = None
     sources: tuple[str, ...] = ()
 

@@ -18,10 +18,12 @@ from featviz.regularizers.views import (
     RandomCrop,
     ShrinkingCrop,
     UniformNoise,
+    over_grey,
 )
 from featviz.regularizers.windows import Window
 
 __all__ = [
+    "over_grey",
     "IMAGENET_MEAN",
     "Affine",
     "Background",
