@@ -115,14 +115,19 @@ class Model:
     def class_number(self, name: str) -> int:
         """The output that stands for a class, by its name or one of its synonyms, which are parted by commas.
 
-        Raises: FeatvizError if the network's classes have no names, or none is this one.
+        Raises: FeatvizError if the network's classes have no names, or none or several have this one.
         """
         if not self.classes:
             raise FeatvizError(f"the classes of {self.name} have no names; expected the class's number")
         wanted = name.strip().casefold()
-        for number, names in enumerate(self.classes):
-            if wanted in (names.casefold(), *(each.strip() for each in names.casefold().split(","))):
-                return number
+        folded = [names.casefold() for names in self.classes]
+        if folded.count(wanted) == 1:
+            return folded.index(wanted)
+        found = [at for at, names in enumerate(folded) if wanted in (each.strip() for each in names.split(","))]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            raise FeatvizError(f"`{name}` is the name of classes {', '.join(map(str, found))}; expected one's number")
         every = [each.strip() for names in self.classes for each in names.split(",")]
         raise FeatvizError(f"{self.name} has no class `{name}`; {nearest(name, every)}")
 

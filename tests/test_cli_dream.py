@@ -1,5 +1,7 @@
 """`featviz dream`: what it writes, what it refuses, and that it goes on."""
 
+import json
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -107,3 +109,53 @@ def test_a_stopped_film_goes_on(here, monkeypatch, capsys):
     assert call(*words) == 0
     with Image.open("film.gif") as film:
         assert film.n_frames == 4
+
+
+def test_a_spectrum_of_ones_own_photographs_is_drawn_with(here, capsys):
+    assert call("spectrum", "frames", "-o", "own.safetensors", "--size", "32") == 0
+    words = ("render", "patterns", "conv2:3", "--recipe", "maco_uniform", "--size", "32", "--steps", "2")
+    assert call(*words, "-o", "own.png", "--spectrum", "own.safetensors") == 0
+    assert call(*words, "-o", "shipped.png") == 0
+    own, shipped = load_picture("own.png"), load_picture("shipped.png")
+    assert np.abs(own.pixels - shipped.pixels).mean() > 0.01
+    assert own.provenance["command"] is None and shipped.provenance["command"] is not None
+    assert call("render", "patterns", "conv2:3", "-o", "x.png", "--spectrum", "own.safetensors") == 2
+    assert "--recipe maco_2023" in capsys.readouterr().err
+    assert call(*words, "-o", "x.png", "--spectrum", "photo.png") == 2
+
+
+def test_facets_of_a_unit_differ(here):
+    words = ("render", "patterns", "mixed3a:3", "--size", "32", "--steps", "12", "-o", "facets")
+    assert call(*words, "--facets", "3") == 0
+    pictures = [load_picture(f"facets/mixed3a-3-facet{number}.png").pixels for number in range(3)]
+    assert np.abs(pictures[0] - pictures[1]).mean() > 0.02
+    assert (here / "facets" / "sheet.png").exists()
+
+
+def test_a_class_by_its_name_and_a_negative_unit(here):
+    from featviz import load
+
+    number = load("patterns").class_number("ring")
+    assert call("render", "patterns", "logit:Ring", "--size", "32", "--steps", "2", "-o", "class.png") == 0
+    assert load_picture("class.png").name == f"logit:{number}"
+    assert call("render", "patterns", "conv2:-3", "--size", "32", "--steps", "2", "-o", "negative.png") == 0
+    assert load_picture("negative.png").name == "-conv2:3"
+    assert call("render", "patterns", "logit:no such thing", "-o", "x.png") == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "status"),
+    [
+        ("names.txt", "\n".join(f"thing {number}" for number in range(58)), 0),
+        ("names.json", json.dumps({str(number): [f"n{number}", f"thing {number}, it"] for number in range(58)}), 0),
+        ("names.json", json.dumps([f"thing {number}" for number in range(57)]), 2),
+        ("names.json", "{", 2),
+        ("names.json", json.dumps([[]] * 58), 2),
+        ("names.json", json.dumps([1] * 58), 2),
+    ],
+)
+def test_classes_are_named_by_a_file(name, text, status, here):
+    (here / name).write_text(text)
+    words = ("render", "patterns", "logit:thing 5", "--classes", name, "--size", "32", "--steps", "1", "-o", "x.png")
+    assert call(*words) == status
+    assert status or load_picture("x.png").name == "logit:5"

@@ -30,6 +30,37 @@ def wrong_command() -> Iterator[None]:
         raise click.UsageError(str(error)) from error
 
 
+classes_option = click.option(
+    "--classes",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="The names of the network's classes: a text file with one a line, or JSON.",
+)
+
+
+def name_classes(model: "Model", path: Path) -> "Model":
+    """The model with the names of its classes from a file: lines, a JSON list, or JSON's {"0": [id, name], ...}."""
+    import dataclasses
+    import json
+
+    from featviz.errors import in_one_line
+
+    try:
+        text = path.read_text("utf-8")
+        found = json.loads(text) if path.suffix.lower() == ".json" else text.splitlines()
+        if isinstance(found, dict):
+            found = [found[str(number)] for number in range(len(found))]
+        names = tuple(each[-1] if isinstance(each, list) else each for each in found)
+    except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
+        raise FeatvizError(f"--classes: `{path.name}` cannot be read: {in_one_line(error)}") from None
+    if not all(isinstance(name, str) for name in names):
+        raise FeatvizError(f"--classes: `{path.name}` holds what is no name; expected text")
+    units = model.layers[-1].units
+    if len(names) != units:
+        raise FeatvizError(f"--classes: `{path.name}` has {len(names)} names; {model.name} has {units} classes")
+    return dataclasses.replace(model, classes=names)
+
+
 def find_model(name: str, weights: Path | None) -> "Model":
     """A model of the zoo, or what `package.module:function` returns."""
     if ":" in name:

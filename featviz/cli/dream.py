@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from featviz.cli.common import find_model, keep_compiled, weights_option, wrong_command
+from featviz.cli.common import classes_option, find_model, keep_compiled, name_classes, weights_option, wrong_command
 from featviz.cli.targets import parse_target
 from featviz.errors import FeatvizError, in_one_line
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 @click.option("--target", "targets", multiple=True, help="Units as `featviz render` takes them; may be repeated.")
 @click.option("--guide", type=click.Path(path_type=Path), help="A photo whose features the layers are led to.")
 @weights_option
+@classes_option
 @click.option("--octaves", default="auto", show_default=True, help="How many sizes, or auto.")
 @click.option("--octave-scale", type=float, default=1.4, show_default=True, help="From one size to the next.")
 @click.option("--steps", type=int, default=10, show_default=True, help="Steps in each octave.")
@@ -49,6 +50,7 @@ def dream(
     targets: tuple[str, ...],
     guide: Path | None,
     weights: Path | None,
+    classes: Path | None,
     octaves: str,
     octave_scale: float,
     steps: int,
@@ -81,6 +83,7 @@ def dream(
         check_out(out, film=moving or zoom is not None)
     network = find_model(model, weights)
     with wrong_command():
+        network = network if classes is None else name_classes(network, classes)
         objective = choose_objective(network, layers, targets, guide)
         options: dict[str, Any] = {
             "octaves": count,

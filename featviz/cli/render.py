@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from featviz.cli.common import find_model, keep_compiled, weights_option, wrong_command
+from featviz.cli.common import classes_option, find_model, keep_compiled, name_classes, weights_option, wrong_command
 from featviz.cli.outputs import check_places, plan_files, report, write_extras
 from featviz.cli.targets import parse_target
 from featviz.errors import FeatvizError, nearest
@@ -26,6 +26,7 @@ FACETS = 1.0
 @click.argument("targets", metavar="TARGET...", nargs=-1, required=True)
 @click.option("-o", "--out", type=click.Path(path_type=Path), required=True, help="A picture's file, or a folder.")
 @weights_option
+@classes_option
 @click.option("--recipe", "recipe_name", default="default", show_default=True, help="A recipe by name.")
 @click.option("--size", metavar="PX", help="Pixels a side, or HEIGHTxWIDTH.  [default: the recipe's]")
 @click.option("--steps", type=int, help="Steps of each optimization.  [default: the recipe's]")
@@ -37,6 +38,12 @@ FACETS = 1.0
     metavar="NAME=WEIGHT",
     multiple=True,
     help="Hold the picture back: tv, variation, blur, frequency, l1 or l2; may be repeated.",
+)
+@click.option(
+    "--spectrum",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="MACO's magnitudes, of a file that `featviz spectrum` has written.",
 )
 @click.option("--facets", type=click.IntRange(1, 64), default=1, metavar="N", help="N unlike pictures of each target.")
 @click.option(
@@ -66,12 +73,14 @@ def render(
     targets: tuple[str, ...],
     out: Path,
     weights: Path | None,
+    classes: Path | None,
     recipe_name: str,
     size: str | None,
     steps: int | None,
     seed: int,
     start: Path | None,
     penalties: tuple[str, ...],
+    spectrum: Path | None,
     facets: int,
     transparency: bool | None,
     converge: bool,
@@ -85,16 +94,18 @@ def render(
 
     MODEL is a name of `featviz models`, or package.module:function returning a Model. TARGET is LAYER:UNITS with UNITS
     such as 103, 0-15,40, all, 103@3x4 (the neuron at row 3, column 4), -103 (the negative) or whole
-    (DeepDream's objective); logit:5 is the network's output 5.
+    (DeepDream's objective); logit:5 is the network's output 5, logit:tabby the class of that name.
     """
     from featviz import recipes
 
     with wrong_command():
         recipe = add_penalties(recipes.by_name(recipe_name), penalties)
+        recipe = recipe if spectrum is None else with_spectrum(recipe, spectrum)
         pixels = parse_size(size)
     keep_compiled()
     network = find_model(model, weights)
     with wrong_command():
+        network = network if classes is None else name_classes(network, classes)
         objectives = [objective for text in targets for objective in parse_target(text, network)]
         if exemplars is not None:
             objectives = unite(objectives, exemplars, network)
@@ -153,6 +164,17 @@ def add_penalties(recipe: "Recipe", penalties: tuple[str, ...]) -> "Recipe":
         term = -amount * PENALTIES[name]
         recipe = replace(recipe, penalty=term if recipe.penalty is None else recipe.penalty + term)
     return recipe
+
+
+def with_spectrum(recipe: "Recipe", path: Path) -> "Recipe":
+    """The recipe with the magnitudes of a file."""
+    from featviz.images import Maco, load_spectrum
+
+    if not isinstance(recipe.parameterization, Maco):
+        raise FeatvizError(
+            "--spectrum gives magnitudes, which this recipe has not; expected --recipe maco_2023 or maco_uniform"
+        )
+    return replace(recipe, parameterization=replace(recipe.parameterization, spectrum=load_spectrum(path)))
 
 
 def read_start(path: Path, network: "Model", size: int | tuple[int, int] | None) -> Any:
