@@ -1,0 +1,98 @@
+"""One unit under one regularizer at a time, each beside the unit under none.
+
+    python experiments/regularizers.py --weights googlenet.safetensors -o sheet.png [--target inception_4c:103]
+
+Without --weights a unit of the built-in network. All pictures take the same 128 steps of Adam from the same seed, on
+bare pixels but for the last rows' parameterizations. Two cores, 5 minutes. Expected: without any, and with decay alone,
+high-frequency noise of a very high score; blur, total variation and the frequency penalty leave smooth shapes; shifts
+and scales leave repeated motifs; Fourier with both is the default's look (docs/how-to-choose.md).
+"""
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+
+import featviz as fv
+from featviz.cli.targets import parse_target
+from featviz.images import Fourier, LaplacianPyramid, RawPixels, Stack
+from featviz.optimizers import Adam, Chain, Constant, Linear, Normalize, Sgd
+from featviz.recipes import Recipe
+from featviz.regularizers import (
+    Affine,
+    Bilateral,
+    BlurGradient,
+    BlurImage,
+    ClipRange,
+    ClipSmallNorms,
+    Decay,
+    Noise,
+    NormalizeLaplacian,
+    RandomCrop,
+    Roll,
+    frequency_power,
+    l2,
+    total_variation,
+)
+
+STEP = Adam(0.02)
+BARE = Recipe(parameterization=RawPixels(sd=0.05), optimizer=Chain((STEP, ClipRange())), steps=128)
+SPREAD = Affine(scales=(0.9, 1.1), degrees=(-10.0, 10.0), shift=8.0, uniform=True)
+
+
+def by_rules(*rules: object) -> Recipe:
+    """The bare recipe with step rules after Adam's."""
+    return replace(BARE, optimizer=Chain((STEP, *rules, ClipRange())))
+
+
+def by_gradient(*rules: object) -> Recipe:
+    """Rules on the gradient, and plain steps of one mean size: Adam would undo what they do."""
+    return replace(BARE, optimizer=Chain((*rules, Normalize(), Sgd(0.02), ClipRange())))
+
+
+ARMS = {
+    "none": BARE,
+    "robustness: roll 8": replace(BARE, transforms=(Roll(8),)),
+    "robustness: turn, scale, shift": replace(BARE, transforms=(SPREAD,)),
+    "robustness: crops, 4 a step": replace(BARE, transforms=(RandomCrop(0.3, 0.9),), samples=4),
+    "robustness: noise .2 to 0": replace(BARE, transforms=(Noise(0.2, end_sd=0.0),)),
+    "frequency: image blur 1 to .3": by_rules(BlurImage(Linear(1.0, 0.3))),
+    "frequency: gradient blur 2": by_gradient(BlurGradient(Constant(2.0))),
+    "frequency: total variation": replace(BARE, penalty=-100.0 * total_variation()),
+    "frequency: power penalty": replace(BARE, penalty=-1000.0 * frequency_power()),
+    "frequency: Laplacian gradient": by_gradient(NormalizeLaplacian(4)),
+    "frequency: bilateral every 4": by_rules(Bilateral(every=4)),
+    "decay: L2": replace(BARE, penalty=-1000.0 * l2()),
+    "decay: pixels, .02 a step": by_rules(Decay(0.02)),
+    "decay: small norms, 50 %": by_rules(ClipSmallNorms(50.0)),
+    "image: Fourier": Recipe(parameterization=Fourier(), optimizer=Adam(0.05), steps=128),
+    "image: Laplacian pyramid": replace(BARE, parameterization=LaplacianPyramid(), optimizer=STEP),
+    "image: stack of resolutions": replace(BARE, parameterization=Stack(), optimizer=STEP),
+    "Fourier and transforms: default": fv.recipes.default,
+}
+
+
+def main() -> None:
+    """Draws the sheet."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--weights")
+    parser.add_argument("--target")
+    parser.add_argument("--size", type=int, default=128)
+    parser.add_argument("-o", "--out", type=Path, required=True)
+    given = parser.parse_args()
+    model = fv.load("googlenet", weights=given.weights) if given.weights else fv.load("patterns")
+    (objective,) = parse_target(given.target or ("inception_4c:103" if given.weights else "mixed4a:3"), model)
+    figure, axes = plt.subplots(3, 6, figsize=(11, 6), dpi=100)
+    for axis, (name, recipe) in zip(axes.flat, ARMS.items(), strict=True):
+        picture = fv.render(model, objective, recipe=recipe, size=given.size, progress=False)
+        print(f"{name:34} score {picture.score:9.2f}", flush=True)
+        axis.imshow(picture.to_uint8()[..., :3])
+        axis.set_title(f"{name}\n{picture.score:.3g}", fontsize=7)
+        axis.axis("off")
+    figure.tight_layout(pad=0.4)
+    figure.savefig(given.out)
+
+
+if __name__ == "__main__":
+    main()
