@@ -1,6 +1,6 @@
 """One unit under every recipe, in one sheet.
 
-    python experiments/recipes.py --weights googlenet.safetensors -o sheet.png [--target inception_4c:103]
+    python experiments/recipes.py --weights googlenet.safetensors --keep FOLDER -o sheet.png
 
 Without --weights it is a unit of the built-in network. Two cores, 20 minutes. Each picture is drawn at the recipe's
 own size, or at 128 pixels if that is given, and shown at one; what begins at a photograph begins at noise here. The
@@ -25,16 +25,27 @@ def main() -> None:
     parser.add_argument("--target")
     parser.add_argument("--size", type=int, help="of all pictures; the recipes' own by default")
     parser.add_argument("--most", type=int, help="steps at most")
+    parser.add_argument(
+        "--keep", type=Path, required=True, help="a folder of finished pictures, which are not drawn again"
+    )
+    parser.add_argument("--names", nargs="*", default=list(fv.recipes.RECIPES))
     parser.add_argument("-o", "--out", type=Path, required=True)
     given = parser.parse_args()
     model = fv.load("googlenet", weights=given.weights) if given.weights else fv.load("patterns")
     (objective,) = parse_target(given.target or ("inception_4c:103" if given.weights else "mixed4a:3"), model)
+    given.keep.mkdir(parents=True, exist_ok=True)
     drawn = {}
     for name, recipe in fv.recipes.RECIPES.items():
-        began = time.perf_counter()
-        steps = min(recipe.steps, given.most or recipe.steps)
-        drawn[name] = fv.render(model, objective, recipe=recipe, size=given.size, steps=steps, progress=False)
-        print(f"{name:30} {time.perf_counter() - began:6.1f} s  score {drawn[name].score:9.3f}", flush=True)
+        path = given.keep / f"{name}.png"
+        if name not in given.names:
+            continue
+        if not path.exists():
+            began = time.perf_counter()
+            steps = min(recipe.steps, given.most or recipe.steps)
+            picture = fv.render(model, objective, recipe=recipe, size=given.size, steps=steps, progress=False)
+            picture.save(path)
+            print(f"{name:30} {time.perf_counter() - began:6.1f} s  score {picture.score:9.3f}", flush=True)
+        drawn[name] = fv.load_picture(path)
     columns = 6
     rows = -(-len(drawn) // columns)
     figure, axes = plt.subplots(rows, columns, figsize=(1.7 * columns, 1.95 * rows), dpi=100, squeeze=False)

@@ -59,16 +59,16 @@ ARMS = {
     "robustness: noise .2 to 0": replace(BARE, transforms=(Noise(0.2, end_sd=0.0),)),
     "frequency: image blur 1 to .3": by_rules(BlurImage(Linear(1.0, 0.3))),
     "frequency: gradient blur 2": by_gradient(BlurGradient(Constant(2.0))),
-    "frequency: total variation": replace(BARE, penalty=-100.0 * total_variation()),
-    "frequency: power penalty": replace(BARE, penalty=-1000.0 * frequency_power()),
+    "frequency: total variation": replace(BARE, penalty=-2000.0 * total_variation()),
+    "frequency: power penalty": replace(BARE, penalty=-20000.0 * frequency_power()),
     "frequency: Laplacian gradient": by_gradient(NormalizeLaplacian(4)),
     "frequency: bilateral every 4": by_rules(Bilateral(every=4)),
-    "decay: L2": replace(BARE, penalty=-1000.0 * l2()),
+    "decay: L2": replace(BARE, penalty=-20000.0 * l2()),
     "decay: pixels, .02 a step": by_rules(Decay(0.02)),
     "decay: small norms, 50 %": by_rules(ClipSmallNorms(50.0)),
     "image: Fourier": Recipe(parameterization=Fourier(), optimizer=Adam(0.05), steps=128),
     "image: Laplacian pyramid": replace(BARE, parameterization=LaplacianPyramid(), optimizer=STEP),
-    "image: stack of resolutions": replace(BARE, parameterization=Stack(), optimizer=STEP),
+    "image: stack of resolutions": replace(BARE, parameterization=Stack(), optimizer=Adam(0.002)),
     "Fourier and transforms: default": fv.recipes.default,
 }
 
@@ -83,14 +83,14 @@ def main() -> None:
     given = parser.parse_args()
     model = fv.load("googlenet", weights=given.weights) if given.weights else fv.load("patterns")
     (objective,) = parse_target(given.target or ("inception_4c:103" if given.weights else "mixed4a:3"), model)
-    figure, axes = plt.subplots(3, 6, figsize=(11, 6), dpi=100)
+    figure, axes = plt.subplots(3, 6, figsize=(11, 6.6), dpi=100)
     for axis, (name, recipe) in zip(axes.flat, ARMS.items(), strict=True):
         picture = fv.render(model, objective, recipe=recipe, size=given.size, progress=False)
         print(f"{name:34} score {picture.score:9.2f}", flush=True)
         axis.imshow(picture.to_uint8()[..., :3])
         axis.set_title(f"{name}\n{picture.score:.3g}", fontsize=7)
         axis.axis("off")
-    figure.tight_layout(pad=0.4)
+    figure.tight_layout(pad=0.4, h_pad=2.0)
     figure.savefig(given.out)
 
 
