@@ -14,15 +14,20 @@ class Display(Protocol):
 
 @dataclass(frozen=True)
 class Stretched:
-    """(x - min) / (max - min) (Yosinski et al. 2015, as saved by their toolbox).
+    """(x - centre) / (2 max |x - centre|) + .5 (Yosinski et al. 2015, as their toolbox saves: the mean becomes grey).
 
-    >>> Stretched()(np.array([0.4, 0.5, 0.6])).round(3).tolist()
-    [0.0, 0.5, 1.0]
+    `centre` has a number for each channel; images of other channels than that are stretched about its mean.
+
+    >>> Stretched((0.5,))(np.array([[[0.4], [0.5], [0.55]]])).round(3).ravel().tolist()
+    [0.0, 0.5, 0.75]
     """
 
+    centre: tuple[float, ...]
+
     def __call__(self, image: np.ndarray) -> np.ndarray:
-        low, high = float(image.min()), float(image.max())
-        return (image - low) / max(high - low, 1e-6)
+        fits = image.shape[-1] == len(self.centre)
+        away = image - np.asarray(self.centre if fits else np.mean(self.centre), np.float32)
+        return away / max(2 * float(np.abs(away).max()), 1e-6) + np.float32(0.5)
 
 
 @dataclass(frozen=True)

@@ -65,7 +65,7 @@ def _yosinski(*rules: object, steps: int) -> Recipe:
         steps=steps,
         size=227,
         redirect_steps=0,
-        display=Stretched(),
+        display=Stretched(IMAGENET_MEAN),
         sources=("yosinski_2015",),
     )
 
