@@ -5,8 +5,8 @@
 
 Øygard's stages took their gradients at loss3, loss2 and loss1; these weights have no auxiliary heads, so it is loss3
 throughout. The classes are 24 that a person can name. SqueezeNet had no part in the pictures; counted is how often the
-class is among its five most likely of 1000. Two cores: half a minute a class with the default, three minutes with
-Øygard's. Expected: see docs/classes.md.
+class is among its five most likely of 1000. Two cores: 13 seconds a class by Øygard's schedule at 224 px. Expected: 22
+of 24 by the default, 16 of 24 by Øygard's; docs/classes.md shows both.
 """
 
 import argparse

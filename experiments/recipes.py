@@ -2,7 +2,7 @@
 
     python experiments/recipes.py --weights googlenet.safetensors --keep FOLDER -o sheet.png
 
-Without --weights it is a unit of the built-in network. Two cores, 20 minutes. Each picture is drawn at the recipe's
+Without --weights it is a unit of the built-in network. Each picture is drawn at the recipe's
 own size, or at 128 pixels if that is given, and shown at one; what begins at a photograph begins at noise here. The
 looks that are expected: noise and grey for the oldest, colours once they are decorrelated, whole things once
 transforms hold the high frequencies down.

@@ -36,11 +36,9 @@ def check_dtype(dtype: Any) -> str:
     return name
 
 
-def check_start(start: np.ndarray | Picture | None, model: Model, *, name: str = "start") -> np.ndarray | None:
-    """A start image as float32 (height, width, channels) in [0,1]."""
-    if start is None:
-        return None
-    image = np.asarray(start.pixels if isinstance(start, Picture) else start)
+def check_image(name: str, image: np.ndarray | Picture, model: Model) -> np.ndarray:
+    """An image for a network as float32, (height, width, channels), in [0,1]."""
+    image = np.asarray(image.pixels if isinstance(image, Picture) else image)
     if image.ndim != 3 or image.shape[-1] != model.input.channels:
         raise FeatvizError(
             f"`{name}` has shape {image.shape}; expected (height, width, {model.input.channels}) for {model.name}"

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from featviz.checks import check_start
+from featviz.checks import check_image
 from featviz.model import Model
 from featviz.picture import Picture
 
@@ -25,7 +25,6 @@ def observe(model: Model, image: np.ndarray | Picture, layer: str, *, weights: A
 
     Raises: FeatvizError for an unknown layer, or an image of the wrong shape or range.
     """
-    pixels = check_start(image, model, name="image")
-    assert pixels is not None
+    pixels = check_image("image", image, model)
     run = jax.jit(lambda weights, images: model.apply(weights, images, layers=(layer,))[layer])
     return np.asarray(run(model.weights if weights is None else weights, jnp.asarray(pixels[None])), np.float32)[0]

@@ -7,7 +7,7 @@ import click
 
 from featviz.cli.common import classes_option, find_model, keep_compiled, name_classes, weights_option, wrong_command
 from featviz.cli.targets import parse_target
-from featviz.errors import FeatvizError, in_one_line
+from featviz.errors import FeatvizError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -212,30 +212,23 @@ def choose_objective(
 
 def read_photo(path: Path, network: "Model", size: int | None) -> "np.ndarray":
     """A photo as float32 in [0,1], (height, width, channels), its longer side `size`."""
-    import numpy as np
-    from PIL import Image, ImageOps
+    from PIL import Image
 
-    try:
-        with Image.open(path) as opened:
-            image = ImageOps.exif_transpose(opened).convert("L" if network.input.channels == 1 else "RGB")
-    except Exception as error:
-        raise FeatvizError(f"`{path.name}` cannot be read as an image: {in_one_line(error)}") from None
+    from featviz.photographs import read_photograph, to_floats
+
+    image = read_photograph(path, network.input.channels)
     if size is not None:
         factor = size / max(image.size)
         width, height = (max(1, round(side * factor)) for side in image.size)
         image = image.resize((width, height), Image.Resampling.LANCZOS)
-    values = np.asarray(image, np.float32) / np.float32(255)
-    return values[..., None] if values.ndim == 2 else values
+    return to_floats(image)
 
 
 def read_mask(path: Path, size: tuple[int, int]) -> "np.ndarray":
     """An image's greys as float32 in [0,1], (height, width), stretched over the photo."""
-    import numpy as np
     from PIL import Image
 
-    try:
-        with Image.open(path) as opened:
-            grey = opened.convert("L").resize((size[1], size[0]), Image.Resampling.BILINEAR)
-    except Exception as error:
-        raise FeatvizError(f"--mask: `{path.name}` cannot be read as an image: {in_one_line(error)}") from None
-    return np.asarray(grey, np.float32) / np.float32(255)
+    from featviz.photographs import read_photograph, to_floats
+
+    grey = read_photograph(path, 1, option="--mask").resize((size[1], size[0]), Image.Resampling.BILINEAR)
+    return to_floats(grey)[..., 0]

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -9,8 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from featviz.compilation import compiled
-from featviz.dreaming.octaves import enlarge
-from featviz.regularizers.filters import laplacian_merge, laplacian_split
+from featviz.regularizers.filters import normalize_laplacian
+from featviz.staging import resize
 
 Slope = Callable[[np.ndarray, tuple[int, int]], tuple[float, np.ndarray]]
 
@@ -55,12 +56,12 @@ def ascend(
     octave x is the photo there plus what the one before has changed, enlarged. The shifts depend on the octave and
     the step alone. Ends early where the gradient is 0 everywhere or not finite.
     """
-    image, history = (octaves[0], ()) if since is None else (since.image, since.history)
-    for octave in range(0 if since is None else since.octave, len(octaves)):
-        done = since.step if since is not None and octave == since.octave else 0
-        if done == 0 and octave > 0 and (since is None or octave > since.octave):
+    begun, done, image, history = since or Moment(0, 0, octaves[0], ())
+    for octave in range(begun, len(octaves)):
+        if octave > begun:
+            done = 0
             detail = image - octaves[octave - 1]
-            image = octaves[octave] + enlarge(detail, (octaves[octave].shape[0], octaves[octave].shape[1]))
+            image = octaves[octave] + resize(detail, octaves[octave].shape[:2], axis=0)
         for step in range(done, how.steps):
             score, gradient = slope(image, draw_shift(key, octave, step, how.jitter))
             if how.laplacian:
@@ -87,19 +88,16 @@ def draw_shift(key: jax.Array, octave: int, step: int, jitter: int) -> tuple[int
 def normalize_bands(gradient: np.ndarray, levels: int) -> np.ndarray:
     """A gradient, (height, width, channels), whose Laplacian bands each have a root mean square of 1.
 
-    Of the bands whose size is below 1e-10 nothing is made (Mordvintsev 2015, TensorFlow's tutorial).
+    A band below 1e-10 is divided by that (Mordvintsev 2015, TensorFlow's tutorial).
     """
     # Smaller images have fewer bands.
     most = max(1, int(np.log2(max(2, min(gradient.shape[:2])))) - 1)
     # Their own size: far-off units would fall under the bound.
     unit = gradient / np.float32(np.mean(np.abs(gradient), dtype=np.float64) or 1)
     values = jnp.asarray(unit[None])
-    return np.asarray(compiled(_normalize_bands, values, levels=min(levels, most))(values))[0]
+    return np.asarray(compiled(_normalize, values, levels=min(levels, most))(values))[0]
 
 
-def _bands(values: jax.Array, *, levels: int) -> jax.Array:
-    bands = laplacian_split(values, levels)
-    return laplacian_merge([band / jnp.maximum(jnp.sqrt(jnp.mean(jnp.square(band))), 1e-10) for band in bands])
-
-
-_normalize_bands = jax.jit(_bands, static_argnames="levels")
+@partial(jax.jit, static_argnames="levels")
+def _normalize(images: jax.Array, *, levels: int) -> jax.Array:
+    return normalize_laplacian(images, levels, 1e-10)

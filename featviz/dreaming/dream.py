@@ -11,7 +11,7 @@ import numpy as np
 from tqdm import tqdm
 
 from featviz.canonical import describe, digest
-from featviz.checks import check_count, check_objectives, check_start, check_weights
+from featviz.checks import check_count, check_image, check_objectives, check_weights
 from featviz.dreaming.ascent import Dreaming, Moment, ascend
 from featviz.dreaming.octaves import count_octaves, octave_sizes, shrink
 from featviz.dreaming.reach import plan_tiling
@@ -148,8 +148,7 @@ def dream(
     at the image as a whole.
     """
     seed = check_count("seed", seed, 0, 2**32 - 1)
-    image = check_start(photo, model, name="photo")
-    assert image is not None
+    image = check_image("photo", photo, model)
     dreamer = prepare(model, (image.shape[0], image.shape[1]), objective, **options)
     name = digest([describe(dreamer.record), seed, digest(image)])
     place = None if state is None else Path(state)
@@ -170,7 +169,7 @@ def dream(
             raise
     assert moment is not None
     if preview is not None:
-        watcher(preview, None, name)(moment, True)
+        watch(moment, True)
     picture = dreamer.picture(moment, seed)
     if place is not None:
         place.unlink(missing_ok=True)

@@ -11,7 +11,7 @@ from scipy import ndimage
 from tqdm import tqdm
 
 from featviz.canonical import describe, digest
-from featviz.checks import check_count, check_start
+from featviz.checks import check_count, check_image
 from featviz.dreaming.dream import Dreamer, prepare
 from featviz.dreaming.saving import encode_moment, read_moment
 from featviz.errors import FeatvizError
@@ -69,8 +69,7 @@ def dream_film(
     check_count("frames", frames, 1, 1_000_000)
     if not -1 < zoom < 1:
         raise FeatvizError(f"`zoom` is {zoom}; expected a share of the frame between -1 and 1, such as 0.05")
-    image = check_start(photo, model, name="photo")
-    assert image is not None
+    image = check_image("photo", photo, model)
     dreamer = prepare(model, (image.shape[0], image.shape[1]), objective, **options)
 
     def each() -> Iterator[Picture]:
@@ -109,8 +108,7 @@ def dream_frames(
     before: tuple[np.ndarray, np.ndarray] | None = None
     name = ""
     for number, frame in enumerate(tqdm(frames, unit="frame", disable=None if progress else True)):
-        image = check_start(frame, model, name="frames")
-        assert image is not None
+        image = check_image("frames", frame, model)
         size = (image.shape[0], image.shape[1])
         dreamer = dreamer or prepare(model, size, objective, **options)
         if size != dreamer.size:

@@ -1,7 +1,8 @@
 """Octaves: one photo at several sizes, from small to large, so that large shapes come before small ones."""
 
 import numpy as np
-from scipy import ndimage
+
+from featviz.staging import resize
 
 Size = tuple[int, int]
 
@@ -39,17 +40,5 @@ def shrink(photo: np.ndarray, sizes: list[Size]) -> list[np.ndarray]:
     """The photo, (height, width, ...), at each size, the smallest first: each is shrunk from the next larger one."""
     octaves = [photo]
     for size in reversed(sizes[:-1]):
-        octaves.insert(0, enlarge(octaves[0], size))
+        octaves.insert(0, resize(octaves[0], size, axis=0))
     return octaves
-
-
-def enlarge(image: np.ndarray, size: Size) -> np.ndarray:
-    """An image, (height, width, ...), at another size: linear between pixels, corners on corners (scipy's zoom).
-
-    >>> enlarge(np.array([[0.0, 1.0]], np.float32), (1, 3)).tolist()
-    [[0.0, 0.5, 1.0]]
-    """
-    if image.shape[:2] == size:
-        return image
-    factors = (size[0] / image.shape[0], size[1] / image.shape[1]) + (1.0,) * (image.ndim - 2)
-    return np.asarray(ndimage.zoom(image, factors, order=1), np.float32)

@@ -6,9 +6,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from featviz.dreaming.slopes import activations
 from featviz.dreaming.tiles import GRID, Tiling
 from featviz.errors import FeatvizError
+from featviz.gradients.rules import run_with_rules
 from featviz.model import IMAGE, Model, Weights
 from featviz.objectives import Objective
 from featviz.objectives.directions import Cosine, Direction
@@ -72,7 +72,7 @@ def reach(model: Model, weights: Weights, layer: str) -> int:
         )
 
     def middle(weights: Weights, image: jax.Array) -> jax.Array:
-        h = activations(model.apply, weights, image, (layer,))[layer]
+        h = run_with_rules(model.apply, weights, image, (layer,))[layer]
         return jnp.sum(jnp.square(h[:, h.shape[1] // 2, h.shape[2] // 2]))
 
     gradient = np.abs(np.asarray(jax.jit(jax.grad(middle, argnums=1))(weights, image))[0]).sum(-1)

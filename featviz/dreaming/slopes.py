@@ -10,10 +10,9 @@ import numpy as np
 
 from featviz.compilation import compiled
 from featviz.dreaming.tiles import Tiling, cut, place
-from featviz.gradients.rules import rules_for
-from featviz.model import IMAGE, Activations, Apply, Weights
+from featviz.gradients.rules import run_with_rules
+from featviz.model import IMAGE, Apply, Weights
 from featviz.objectives import Objective
-from featviz.trace import evaluate, trace
 
 
 @partial(jax.jit, static_argnames="apply")
@@ -21,23 +20,12 @@ def slope(weights: Weights, objective: Objective, images: jax.Array, *, apply: A
     """The objective, (n,), and its gradient, of the shape of `images`, (n, height, width, channels)."""
 
     def score_of(images: jax.Array) -> tuple[jax.Array, jax.Array]:
-        scores = objective(activations(apply, weights, images, objective.layers))
+        activations = run_with_rules(apply, weights, images, objective.layers)
+        scores = objective({**activations, IMAGE: images})
         return jnp.sum(scores), scores
 
     (_, scores), gradient = jax.value_and_grad(score_of, has_aux=True)(images)
     return scores, gradient
-
-
-def activations(apply: Apply, weights: Weights, images: jax.Array, layers: tuple[str, ...]) -> Activations:
-    """The named activations of images, with the backend's faster gradients."""
-
-    def forward(*leaves: jax.Array) -> dict[str, jax.Array]:
-        return apply(*jax.tree.unflatten(structure, leaves), layers=layers)
-
-    leaves, structure = jax.tree.flatten((weights, images))
-    program, shapes = trace(forward, *leaves)
-    values = evaluate(program, leaves, program.outputs, rules=rules_for(jax.default_backend()))
-    return dict(zip(shapes, values, strict=True)) | {IMAGE: images}
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import numpy as np
 
 from featviz.errors import FeatvizError, in_one_line
 from featviz.files import check_place, known_suffix
+from featviz.photographs import read_photograph, to_floats
 from featviz.picture import Picture
 
 FILMS = (".gif", ".webp", ".mp4")
@@ -60,19 +61,13 @@ def read_frames(path: str | os.PathLike[str]) -> tuple[Iterator[np.ndarray], flo
     """
     source = Path(path)
     if source.is_dir():
-        from PIL import Image
-
         names = sorted(name for name in source.iterdir() if name.suffix.lower() in (".png", ".jpg", ".jpeg", ".webp"))
         if not names:
             raise FeatvizError(f"the folder `{source.name}` holds no PNG, JPEG or WebP images")
 
         def images() -> Iterator[np.ndarray]:
             for name in names:
-                try:
-                    with Image.open(name) as image:
-                        yield np.asarray(image.convert("RGB"), np.float32) / np.float32(255)
-                except OSError as error:
-                    raise FeatvizError(f"`{name.name}` cannot be read: {in_one_line(error)}") from None
+                yield to_floats(read_photograph(name, 3))
 
         return images(), None
     if not source.is_file():

@@ -23,6 +23,16 @@ def decorrelate_color(rgb: jax.Array) -> jax.Array:
     return _mix(rgb, np.linalg.inv(COLOR_MATRIX).astype(np.float32))
 
 
+def for_channels(values: float | tuple[float, ...], channels: int) -> np.ndarray:
+    """A number for each channel, or one for all: the values, or their mean if they are of another channel count.
+
+    >>> for_channels((0.25, 0.5, 0.75), 3).tolist(), for_channels((0.25, 0.5, 0.75), 1).tolist()
+    ([0.25, 0.5, 0.75], [0.5])
+    """
+    given = np.atleast_1d(np.asarray(values, np.float32))
+    return given if given.size == channels else given.mean(keepdims=True)
+
+
 def _mix(t: jax.Array, matrix: np.ndarray) -> jax.Array:
     if t.shape[-1] != 3:
         return t

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import jax
 import jax.numpy as jnp
 
+from featviz.images.color import for_channels
 from featviz.images.parameterization import Shape
 
 
@@ -27,10 +28,8 @@ class RawPixels:
     def init(self, key: jax.Array, shape: Shape) -> jax.Array:
         if self.low is not None and self.high is not None:
             return jax.random.uniform(key, shape, jnp.float32, self.low, self.high)
-        mean = jnp.atleast_1d(jnp.asarray(self.mean, jnp.float32))
-        # Of other channel counts than the mean's, its grey.
-        mean = mean if mean.size in (1, shape[-1]) else jnp.mean(mean, keepdims=True)
-        return mean.reshape(1, 1, 1, -1) + self.sd * jax.random.normal(key, shape, jnp.float32)
+        mean = jnp.asarray(for_channels(self.mean, shape[-1]).reshape(1, 1, 1, -1))
+        return mean + self.sd * jax.random.normal(key, shape, jnp.float32)
 
     def to_image(self, params: jax.Array, shape: Shape) -> jax.Array:
         return params

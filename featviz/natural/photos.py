@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from featviz.errors import FeatvizError, in_one_line
+from featviz.photographs import flatten, from_array, upright
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm"})
 # Decoded images that wait for the device, in batches.
 AHEAD = 3
-# EXIF's tag of that name.
-ORIENTATION = 0x0112
 # Windows along a side.
 MOST_WINDOWS = 64
 
@@ -155,52 +154,17 @@ def prepare(name: str, image: Any, size: tuple[int, int], channels: int, *, wind
                 # JPEG decodes at a half or a quarter at no cost, still no smaller than what is wanted.
                 file.draft("RGB" if channels == 3 else "L", ((window[0] + 1) * size[1], (window[0] + 1) * size[0]))
                 return Photo(name, _cut(file, size, channels, window))
-        opened = image if isinstance(image, Image.Image) else _from_array(image)
+        opened = image if isinstance(image, Image.Image) else from_array(image)
         return Photo(name, _cut(opened, size, channels, window))
     # Decoders raise whatever they like on bytes that are not theirs.
     except Exception as error:
         return Photo(name, None, in_one_line(error))
 
 
-def _from_array(image: Any) -> "Image":
-    from PIL import Image
-
-    values = np.asarray(image)
-    known = values.dtype == np.uint8 or values.dtype.kind == "f"
-    if not known or values.ndim not in (2, 3) or not values.size:
-        raise FeatvizError(f"is {values.dtype} of shape {values.shape}; expected uint8 or floats in [0,1], (h, w, c)")
-    if values.dtype.kind == "f":
-        # A little more than [0,1] is what resampling leaves; 0 to 255 is a mistake, and would be all white.
-        if not (values.min() >= -0.05 and values.max() <= 1.05):
-            raise FeatvizError(f"is {values.dtype} from {values.min()} to {values.max()}; expected floats in [0,1]")
-        values = np.rint(np.clip(values, 0, 1) * 255).astype(np.uint8)
-    return Image.fromarray(values[..., 0] if values.ndim == 3 and values.shape[-1] == 1 else values)
-
-
-def _eight_bits(image: "Image") -> "Image":
-    """Greys of 16 bits as 8, which PIL would cut off at 255."""
-    if image.mode == "F":
-        return _from_array(image)
-    if image.mode == "I" or image.mode.startswith("I;16"):
-        return _from_array((np.clip(np.asarray(image), 0, 65535) // 257).astype(np.uint8))
-    return image
-
-
-def _upright(image: "Image") -> "Image":
-    """Turned as its camera says, if it says so readably."""
-    from PIL import ImageOps
-
-    try:
-        turned = image.getexif().get(ORIENTATION, 1) != 1
-        return ImageOps.exif_transpose(image) if turned else image
-    except (ValueError, SyntaxError, TypeError, KeyError, EOFError):  # of damaged EXIF
-        return image
-
-
 def _cut(image: "Image", size: tuple[int, int], channels: int, window: tuple[int, int]) -> np.ndarray:
     from PIL import Image
 
-    image = _upright(image)
+    image = upright(image)
     height, width = size
     count, number = window
     row, column = divmod(number, count)
@@ -211,11 +175,7 @@ def _cut(image: "Image", size: tuple[int, int], channels: int, window: tuple[int
         slack * (at / (count - 1) if count > 1 else 0.5)
         for slack, at in ((image.width - wide, column), (image.height - tall, row))
     )
-    mode = {1: "L", 3: "RGB"}.get(channels)
-    if mode is None:
-        raise FeatvizError(f"the network wants {channels} channels; expected 1 or 3 for photographs")
-    shallow = _eight_bits(image)
-    flat = shallow.convert("RGBA").convert(mode) if "transparency" in shallow.info else shallow.convert(mode)
+    flat = flatten(image, channels)
     box = (max(left, 0.0), max(top, 0.0), min(left + wide, image.width), min(top + tall, image.height))
     cut = np.asarray(flat.resize((width, height), Image.Resampling.BICUBIC, box=box))
     return cut if cut.ndim == 3 else cut[..., None]

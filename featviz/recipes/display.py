@@ -5,6 +5,8 @@ from typing import Protocol
 
 import numpy as np
 
+from featviz.images.color import for_channels
+
 
 class Display(Protocol):
     """From an image, (height, width, channels), to the pixels that are shown, in [0,1]."""
@@ -16,7 +18,7 @@ class Display(Protocol):
 class Stretched:
     """(x - centre) / (2 max |x - centre|) + .5 (Yosinski et al. 2015, as their toolbox saves: the mean becomes grey).
 
-    `centre` has a number for each channel; images of other channels than that are stretched about its mean.
+    `centre` has a number for each channel; of images of other channels its mean counts.
 
     >>> Stretched((0.5,))(np.array([[[0.4], [0.5], [0.55]]])).round(3).ravel().tolist()
     [0.0, 0.5, 0.75]
@@ -25,8 +27,7 @@ class Stretched:
     centre: tuple[float, ...]
 
     def __call__(self, image: np.ndarray) -> np.ndarray:
-        fits = image.shape[-1] == len(self.centre)
-        away = image - np.asarray(self.centre if fits else np.mean(self.centre), np.float32)
+        away = image - for_channels(self.centre, image.shape[-1])
         return away / max(2 * float(np.abs(away).max()), 1e-6) + np.float32(0.5)
 
 

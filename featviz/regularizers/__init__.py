@@ -23,7 +23,6 @@ from featviz.regularizers.views import (
 from featviz.regularizers.windows import Window
 
 __all__ = [
-    "over_grey",
     "IMAGENET_MEAN",
     "Affine",
     "Background",
@@ -53,6 +52,7 @@ __all__ = [
     "frequency_power",
     "l1",
     "l2",
+    "over_grey",
     "total_variation",
     "variation_norm",
 ]

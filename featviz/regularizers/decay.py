@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from featviz.images.color import for_channels
 from featviz.regularizers.frequency import projection
 
 # ImageNet's mean colour, of 0 to 1, RGB (torchvision's, the same as Caffe's 123, 117, 104 of 255 within .003).
@@ -25,7 +26,7 @@ class Decay:
 
     def __call__(self) -> optax.GradientTransformation:
         def change(x: jax.Array, g: jax.Array, progress: jax.Array) -> jax.Array:
-            middle = at_centre(self.centre, x)
+            middle = _at(self.centre, x)
             return middle + (1.0 - self.rate) * (x - middle)
 
         return projection("Decay", change)
@@ -40,7 +41,7 @@ class ClipSmallNorms:
 
     def __call__(self) -> optax.GradientTransformation:
         def change(x: jax.Array, g: jax.Array, progress: jax.Array) -> jax.Array:
-            middle = at_centre(self.centre, x)
+            middle = _at(self.centre, x)
             size = jnp.sqrt(jnp.sum(jnp.square(x - middle), axis=-1, keepdims=True))
             return _clip_small(x, middle, size, self.percentile)
 
@@ -60,7 +61,7 @@ class ClipSmallContributions:
 
     def __call__(self) -> optax.GradientTransformation:
         def change(x: jax.Array, g: jax.Array, progress: jax.Array) -> jax.Array:
-            middle = at_centre(self.centre, x)
+            middle = _at(self.centre, x)
             size = jnp.abs(jnp.sum((x - middle) * g, axis=-1, keepdims=True))
             return _clip_small(x, middle, size, self.percentile)
 
@@ -94,23 +95,16 @@ class NormBall:
 
     def __call__(self) -> optax.GradientTransformation:
         def change(x: jax.Array, g: jax.Array, progress: jax.Array) -> jax.Array:
-            middle = at_centre(self.centre, x)
+            middle = _at(self.centre, x)
             size = jnp.sqrt(jnp.mean(jnp.square(x - middle), axis=(1, 2, 3), keepdims=True))
             return middle + (x - middle) * jnp.minimum(1.0, self.norm / jnp.maximum(size, 1e-12))
 
         return projection("NormBall", change)
 
 
-def at_centre(centre: tuple[float, ...], image: jax.Array) -> jax.Array:
-    """The centre as an image of one pixel, (1, 1, 1, channels or 1); of other channel counts its mean.
-
-    >>> at_centre((0.25, 0.5, 0.75), jnp.zeros((1, 2, 2, 1))).tolist()
-    [[[[0.5]]]]
-    """
-    values = jnp.asarray(centre, jnp.float32)
-    if values.size != image.shape[-1]:
-        values = jnp.mean(values, keepdims=True)
-    return values.reshape(1, 1, 1, -1)
+def _at(centre: tuple[float, ...], image: jax.Array) -> jax.Array:
+    """The centre as an image of one pixel, (1, 1, 1, channels or 1)."""
+    return jnp.asarray(for_channels(centre, image.shape[-1]).reshape(1, 1, 1, -1))
 
 
 def _clip_small(x: jax.Array, middle: jax.Array, size: jax.Array, percentile: float) -> jax.Array:

@@ -85,6 +85,21 @@ def laplacian_merge(bands: list[jax.Array]) -> jax.Array:
     return image
 
 
+def normalize_laplacian(image: jax.Array, levels: int, floor: float) -> jax.Array:
+    """The image whose Laplacian bands are each divided by max(root mean square, `floor`), over each image.
+
+    >>> image = jnp.tile(jnp.array([3.0, -3.0]), 8).reshape(1, 1, 16, 1)
+    >>> normalize_laplacian(image, 1, 1e-10)[0, 0, 6:10, 0].round().tolist()
+    [1.0, -1.0, 1.0, -1.0]
+    """
+
+    def normalize(band: jax.Array) -> jax.Array:
+        size = jnp.sqrt(jnp.mean(jnp.square(band), axis=(1, 2, 3), keepdims=True))
+        return band / jnp.maximum(size, floor)
+
+    return laplacian_merge([normalize(band) for band in laplacian_split(image, levels)])
+
+
 def _before(size: int) -> int:
     """How many zeros the published programs' SAME convolution, 5 taps and stride 2, puts before `size` pixels."""
     return (2 * (-(-size // 2) - 1) + 5 - size) // 2

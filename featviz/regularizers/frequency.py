@@ -13,7 +13,7 @@ import optax
 
 from featviz.errors import FeatvizError
 from featviz.optimizers import Constant, Linear
-from featviz.regularizers.filters import bilateral, gaussian_blur, laplacian_merge, laplacian_split
+from featviz.regularizers.filters import bilateral, gaussian_blur, normalize_laplacian
 
 
 @dataclass(frozen=True)
@@ -58,14 +58,7 @@ class NormalizeLaplacian:
     floor: float = 1e-10
 
     def __call__(self) -> optax.GradientTransformation:
-        def normalize(band: jax.Array) -> jax.Array:
-            size = jnp.sqrt(jnp.mean(jnp.square(band), axis=(1, 2, 3), keepdims=True))
-            return band / jnp.maximum(size, self.floor)
-
-        def change(g: jax.Array, progress: jax.Array) -> jax.Array:
-            return laplacian_merge([normalize(band) for band in laplacian_split(g, self.levels)])
-
-        return gradient_rule("NormalizeLaplacian", change)
+        return gradient_rule("NormalizeLaplacian", lambda g, progress: normalize_laplacian(g, self.levels, self.floor))
 
 
 @dataclass(frozen=True)
