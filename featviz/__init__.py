@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from featviz import recipes as recipes
     from featviz.adapters.linen import from_linen as from_linen
     from featviz.ascent import Convergence as Convergence
+    from featviz.atlas.building import build_atlas as build_atlas
+    from featviz.atlas.reading import Atlas as Atlas
+    from featviz.atlas.reading import open_atlas as open_atlas
     from featviz.curves import score_curves as score_curves
     from featviz.dreaming.dream import dream as dream
     from featviz.dreaming.film import dream_film as dream_film
@@ -53,6 +56,7 @@ if TYPE_CHECKING:
     from featviz.objectives import patches as patches
     from featviz.objectives import style as style
     from featviz.objectives import tensor_direction as tensor_direction
+    from featviz.objectives import unlike as unlike
     from featviz.objectives import within as within
     from featviz.observation import observe as observe
     from featviz.picture import Outcome as Outcome
@@ -67,6 +71,7 @@ if TYPE_CHECKING:
 
 # Where each name of the face lives; imported when first used, so that `import featviz` is quick.
 _FACE = {
+    "Atlas": "atlas.reading",
     "Convergence": "ascent",
     "Evidence": "natural.evidence",
     "Features": "natural.features",
@@ -81,6 +86,7 @@ _FACE = {
     "Survey": "natural.survey",
     "alignment": "objectives",
     "before_relu": "model",
+    "build_atlas": "atlas.building",
     "caricature": "objectives",
     "channel": "objectives",
     "citation": "recipes.citations",
@@ -108,6 +114,7 @@ _FACE = {
     "measure_spectrum": "natural.magnitudes",
     "neuron": "objectives",
     "observe": "observation",
+    "open_atlas": "atlas.reading",
     "open_survey": "natural.survey",
     "patches": "objectives",
     "render": "rendering",
@@ -118,6 +125,7 @@ _FACE = {
     "style": "objectives",
     "survey": "natural.survey",
     "tensor_direction": "objectives",
+    "unlike": "objectives",
     "within": "objectives",
 }
 

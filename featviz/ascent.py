@@ -11,13 +11,14 @@ import optax
 from jax.sharding import Mesh, PartitionSpec
 
 from featviz.gradients.redirect import redirected_relu
-from featviz.gradients.rules import rules_for
+from featviz.gradients.rules import run_with_rules
 from featviz.images import Parameterization, Shape, extra_channels
 from featviz.model import IMAGE, Activations, Apply, Weights
 from featviz.objectives import Objective
 from featviz.regularizers import Transform, compose, over_grey
-from featviz.trace import evaluate, trace
 
+# The version of what is computed: raised whenever a change here, or in what this stands on, changes pictures' bits.
+VERSION = 1
 # How a lane stands. Running lanes move; all others are frozen.
 RUNNING, CONVERGED, OUT_OF_STEPS, NOT_FINITE = range(4)
 # The axis of a mesh of devices over which lanes are spread.
@@ -237,16 +238,10 @@ def _activations(
 ) -> Activations:
     """The named activations, with the gradient rules applied; `active` redirects silent ReLUs."""
 
-    def forward(*leaves: jax.Array) -> dict[str, jax.Array]:
-        return routine.apply(*jax.tree.unflatten(structure, leaves), layers=layers)
-
-    structure = jax.tree.structure((weights, images))
-    leaves = [_cast(routine, leaf) for leaf in jax.tree.leaves((weights, images))]
-    program, shapes = trace(forward, *leaves)
-    rules = [*rules_for(jax.default_backend()), *([] if active is None else [redirected_relu(active)])]
-    values = evaluate(program, leaves, program.outputs, rules=rules)
-    activations = {name: value.astype(jnp.float32) for name, value in zip(shapes, values, strict=True)}
-    return activations | {IMAGE: images}
+    weights, seen = jax.tree.map(partial(_cast, routine), (weights, images))
+    redirect = () if active is None else (redirected_relu(active),)
+    activations = run_with_rules(routine.apply, weights, seen, layers, more=redirect)
+    return {name: value.astype(jnp.float32) for name, value in activations.items()} | {IMAGE: images}
 
 
 def _cast(routine: Routine, leaf: jax.Array) -> jax.Array:

@@ -57,6 +57,7 @@ def run_lanes(
     count: int,
     mesh: Mesh,
     tick: Callable[[int, int], None],
+    begin: Callable[[int], None] | None = None,
     stage: int = 0,
 ) -> Iterator[Ended]:
     """Runs objectives of one structure, `count` at a time on each device; a lane that ends makes room for the next.
@@ -65,7 +66,7 @@ def run_lanes(
     compiled program of `count` lanes a device, idle ones frozen, so a picture does not depend on its slot or
     neighbours. `weights` lie on all devices of the mesh. The next steps are under way while a picture is taken out.
     `start` has the images of each objective's group, (n, height, width, channels), in place of noise. A later `stage`
-    draws afresh.
+    draws afresh. `begin` is told the number of each objective as a lane takes it up.
     """
     lane, every = (NamedSharding(mesh, spec) for spec in (PartitionSpec(ascent.LANES), PartitionSpec()))
     waiting = deque(range(len(objectives)))
@@ -80,8 +81,10 @@ def run_lanes(
             chosen = [objectives[slot.number or 0] for slot in slots]
             stacked = jax.device_put(stack(chosen), lane)
             keys = jnp.stack([lane_key(seed, objective, stage=stage) for objective in chosen])
-            begun = None if start is None else np.stack([start[slot.number or 0] for slot in slots])
-            fresh = jax.device_put(ascent.start(routine, keys, begun), lane)
+            images = None if start is None else np.stack([start[slot.number or 0] for slot in slots])
+            fresh = jax.device_put(ascent.start(routine, keys, images), lane)
+            for slot in np.flatnonzero(opened) if begin is not None else ():
+                begin(slots[slot].number)
             if lanes is None:
                 idle = np.where(opened, ascent.RUNNING, ascent.OUT_OF_STEPS).astype(np.int32)
                 lanes = fresh._replace(status=jax.device_put(idle, lane))
@@ -96,7 +99,7 @@ def run_lanes(
             for _ in range(-(-min(WATCH, left) // routine.chunk)):
                 lanes, part = program(*arguments, lanes)
                 parts.append(part)
-        # Handed out here, while the steps just begun run on.
+        # Handed out here, while the steps just begin run on.
         yield from ready
         if not busy:
             return

@@ -1,6 +1,7 @@
 """What a network is here: a function from weights and images to named activations."""
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -139,6 +140,20 @@ def before_relu(layer: str) -> str:
     'inception_4c<before ReLU>'
     """
     return layer + BEFORE_RELU
+
+
+def hash_architecture(model: Model) -> str:
+    """SHA-256 of a network's program as JAX writes it, at the training size, in hexadecimal; weights do not matter.
+
+    The same for the same network in every process with one version of JAX.
+    """
+    leaves, structure = jax.tree.flatten(model.weights)
+    weights = jax.tree.unflatten(structure, [jax.ShapeDtypeStruct(np.shape(leaf), leaf.dtype) for leaf in leaves])
+    image = jax.ShapeDtypeStruct((1, *model.input.size, model.input.channels), jnp.float32)
+    closed = jax.make_jaxpr(lambda weights, images: model.apply(weights, images))(weights, image)
+    # Functions print with their place in memory.
+    text = re.sub(r" at 0x[0-9a-f]+", "", str(closed.jaxpr))
+    return hashlib.sha256(text.encode() + hash_weights(list(closed.consts)).encode()).hexdigest()
 
 
 def hash_weights(weights: Weights) -> str:

@@ -1,7 +1,7 @@
 """Where a picture comes from: all that is needed to make it again, as plain JSON values."""
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import PurePath
 from typing import Any
@@ -85,18 +85,34 @@ def command(run: Mapping[str, Any], model: Model, objective: Objective, recipe: 
 
     Files stand in it by their base names, never by a path.
     """
-    options = next((found for name in RECIPES if (found := recipe_options(name, recipe)) is not None), None)
+    return command_line(model.source, recipe_words(recipe), run, objective)
+
+
+def command_line(
+    source: Mapping[str, str],
+    options: Sequence[str] | None,
+    run: Mapping[str, Any],
+    objective: Objective,
+    *,
+    more: Sequence[str] = (),
+) -> str | None:
+    """The same from a model's source and the recipe's options; `more` come last."""
     name = target(objective)
-    if name is None or options is None or "zoo" not in model.source:
+    if name is None or options is None or "zoo" not in source:
         return None
-    words = ["featviz", "render", model.source["zoo"], name]
-    if "weights" in model.source:
-        words += ["--weights", PurePath(model.source["weights"]).name]
+    words = ["featviz", "render", source["zoo"], name]
+    if "weights" in source:
+        words += ["--weights", PurePath(source["weights"]).name]
     height, width = run["size"]
     size = str(height) if height == width else f"{height}x{width}"
     words += [*options, "--size", size, "--steps", str(run["steps"]), "--seed", str(run["seed"])]
     words += ["--dtype", run["dtype"]] if run["dtype"] != "float32" else []
-    return shlex.join([*words, "-o", file_stem(objective) + ".png"])
+    return shlex.join([*words, *more, "-o", file_stem(objective) + ("" if more else ".png")])
+
+
+def recipe_words(recipe: Recipe) -> list[str] | None:
+    """The command line's options that name a recipe, with what differs from the one of that name; None if none do."""
+    return next((found for name in RECIPES if (found := recipe_options(name, recipe)) is not None), None)
 
 
 def recipe_options(name: str, recipe: Recipe) -> list[str] | None:

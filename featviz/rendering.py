@@ -1,6 +1,6 @@
 """Render: objectives and a recipe become pictures."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, overload
 
@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from featviz.ascent import Convergence, Routine
 from featviz.batching import choose_lanes, default_chunk, device_mesh
-from featviz.checks import Size, check_count, check_dtype, check_objectives, check_size, check_start, check_weights
+from featviz.checks import Size, check_count, check_dtype, check_image, check_objectives, check_size, check_weights
 from featviz.errors import FeatvizError
 from featviz.images import Shape, extra_channels
 from featviz.lanes import Ended
@@ -129,12 +129,16 @@ def render_groups(
     transparency: bool | None = None,
     progress: bool = True,
     count: int = 1,
+    begin: Callable[[int], None] | None = None,
 ) -> Iterator[tuple[int, list[Picture]]]:
-    """Each objective's group of `count` pictures as soon as it is finished; see `render_group` and `render_each`."""
+    """Each objective's group of `count` pictures as soon as it is finished; see `render_group` and `render_each`.
+
+    `begin` is told the number of each objective as a lane takes it up.
+    """
     steps = check_count("steps", recipe.steps if steps is None else steps, 1, 1_000_000)
     seed = check_count("seed", seed, 0, 2**32 - 1)
     check_count("count", count, 1, 1024)
-    start = check_start(start, model)
+    start = None if start is None else check_image("start", start, model)
     height, width = check_size(recipe.size if size is None and start is None else size, start)
     # No command line starts from an image or takes other weights than the model's own.
     repeatable = start is None and (weights is None or weights is model.weights) and count == 1 and lanes is None
@@ -196,6 +200,7 @@ def render_groups(
                     count=width,
                     mesh=mesh,
                     tick=tick,
+                    begin=None if begin is None else lambda at, numbers=numbers: begin(numbers[at]),
                 ):
                     number = numbers[ended.number]
                     bar.total -= steps - len(ended.history)

@@ -35,31 +35,36 @@ def run_stages(
     count: int,
     mesh: Mesh,
     tick: Callable[[int, int], None],
+    begin: Callable[[int], None] | None = None,
 ) -> Iterator[Ended]:
     """What each objective's lane leaves after the last stage, with the history of all; of one structure.
 
     `start` is a group's images, (n, height, width, channels), at the last stage's size. A recipe of one stage refills
     lanes as they end; with more, as many objectives as there are lanes go through all stages before the next ones.
+    `begin` is told the number of each objective as it is taken up.
     """
     if len(octaves) == 1:
         each = None if start is None else [start] * len(objectives)
-        yield from _run(octaves[0], weights, objectives, 0, each, seed=seed, count=count, mesh=mesh, tick=tick)
+        options = {"seed": seed, "count": count, "mesh": mesh, "tick": tick, "begin": begin}
+        yield from _run(octaves[0], weights, objectives, 0, each, **options)
         return
     width = count * mesh.devices.size
     for first in range(0, len(objectives), width):
         some = objectives[first : first + width]
+        for at in range(len(some)) if begin is not None else ():
+            begin(first + at)
         bases = [_base(octaves[-1].routine, seed, objective, start) for objective in some]
         ended: list[Ended] = []
         for number, octave in enumerate(octaves):
             size = octave.routine.shape[1:3]
-            begun = [resize(base, size) for base in bases]
+            images = [resize(base, size) for base in bases]
             if ended and carry is Carry.DETAIL:
                 before = octaves[number - 1].routine.shape[1:3]
                 details = [part.pixels - resize(base, before) for part, base in zip(ended, bases, strict=True)]
-                begun = [np.clip(b + resize(d, size), 0, 1) for b, d in zip(begun, details, strict=True)]
+                images = [np.clip(b + resize(d, size), 0, 1) for b, d in zip(images, details, strict=True)]
             elif ended:
-                begun = [resize(part.pixels, size) for part in ended]
-            parts = list(_run(octave, weights, some, number, begun, seed=seed, count=count, mesh=mesh, tick=tick))
+                images = [resize(part.pixels, size) for part in ended]
+            parts = list(_run(octave, weights, some, number, images, seed=seed, count=count, mesh=mesh, tick=tick))
             parts.sort(key=lambda part: part.number)
             ended = [join(old, new) for old, new in zip(ended, parts, strict=True)] if ended else parts
         yield from (part._replace(number=first + part.number) for part in ended)
@@ -103,15 +108,18 @@ def join(old: Ended, new: Ended) -> Ended:
     return new._replace(history=history, attribution=attribution)
 
 
-def resize(images: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
-    """Images (n, height, width, channels) at another size: linear between pixels, corners on corners (scipy's zoom).
+def resize(images: np.ndarray, size: tuple[int, ...], *, axis: int = 1) -> np.ndarray:
+    """Images, (n, height, width, channels), at another (height, width): linear, corners on corners (scipy's zoom).
 
-    >>> resize(np.array([0.0, 1.0], np.float32).reshape(1, 2, 1, 1), (3, 1))[0, :, 0, 0].tolist()
-    [0.0, 0.5, 1.0]
+    `axis` is that of the height: 0 for one image.
+
+    >>> resize(np.array([[0.0, 1.0]], np.float32), (1, 3), axis=0).tolist()
+    [[0.0, 0.5, 1.0]]
     """
-    factors = (1.0, size[0] / images.shape[1], size[1] / images.shape[2], 1.0)
-    if factors == (1.0, 1.0, 1.0, 1.0):
+    if images.shape[axis : axis + 2] == tuple(size):
         return images
+    factors = [1.0] * images.ndim
+    factors[axis : axis + 2] = size[0] / images.shape[axis], size[1] / images.shape[axis + 1]
     return np.asarray(ndimage.zoom(images, factors, order=1), np.float32)
 
 

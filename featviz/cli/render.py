@@ -17,9 +17,6 @@ if TYPE_CHECKING:
     from featviz.picture import Picture
     from featviz.recipes import Recipe
 
-# How much a unit's pictures are asked to differ, for each unit of its activation.
-FACETS = 1.0
-
 
 @click.command()
 @click.argument("model")
@@ -112,11 +109,12 @@ def render(
         paths = plan_files(out, objectives, suffix, facets=facets)
         # Imported here, so that a wrong command is refused at once.
         from featviz.ascent import Convergence
+        from featviz.objectives import unlike
         from featviz.rendering import render_groups
 
         drawn = render_groups(
             network,
-            unlike(objectives) if facets > 1 else objectives,
+            [unlike(objective) for objective in objectives] if facets > 1 else objectives,
             count=facets,
             recipe=recipe,
             size=None if start is not None else pixels,
@@ -179,28 +177,16 @@ def with_spectrum(recipe: "Recipe", path: Path) -> "Recipe":
 
 def read_start(path: Path, network: "Model", size: int | tuple[int, int] | None) -> Any:
     """The photograph to begin at: whole, or covering the size."""
-    from PIL import Image
-
-    from featviz.errors import in_one_line
     from featviz.natural.photos import prepare
+    from featviz.photographs import read_photograph, to_floats
 
-    try:
-        with Image.open(path) as image:
-            whole = image.size[::-1]
-    except Exception as error:
-        raise FeatvizError(f"--start: `{path.name}` cannot be read: {in_one_line(error)}") from None
-    sides = whole if size is None else size if isinstance(size, tuple) else (size, size)
-    photo = prepare(path.name, path, sides, network.input.channels)
+    image = read_photograph(path, network.input.channels, option="--start")
+    if size is None:
+        return to_floats(image)
+    photo = prepare(path.name, image, size if isinstance(size, tuple) else (size, size), network.input.channels)
     if photo.pixels is None:
-        raise FeatvizError(f"--start: `{path.name}` cannot be read: {photo.fault}")
+        raise FeatvizError(f"--start: `{path.name}` cannot be cut: {photo.fault}")
     return photo.pixels.astype("float32") / 255
-
-
-def unlike(objectives: list["Objective"]) -> list["Objective"]:
-    """Objectives whose pictures of one group also differ from one another."""
-    from featviz.objectives import diversity
-
-    return [objective + FACETS * diversity(objective.layers[0]) for objective in objectives]
 
 
 def unite(objectives: list["Objective"], folder: Path, network: "Model") -> list["Objective"]:

@@ -2,7 +2,7 @@
 
 from featviz.objectives.custom import function
 from featviz.objectives.directions import cosine, direction, tensor_direction
-from featviz.objectives.groups import alignment, diversity, interpolate
+from featviz.objectives.groups import alignment, diversity, interpolate, unlike
 from featviz.objectives.latents import latent, latent_survives
 from featviz.objectives.layers import deepdream
 from featviz.objectives.objective import Objective, stack
@@ -31,5 +31,6 @@ __all__ = [
     "stack",
     "style",
     "tensor_direction",
+    "unlike",
     "within",
 ]

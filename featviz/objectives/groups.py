@@ -105,6 +105,33 @@ class Interpolation:
             check_unit(self.layer, unit, shapes[self.layer])
 
 
+@partial(jax.tree_util.register_dataclass, data_fields=["of", "weight"], meta_fields=["layer"])
+@dataclass(frozen=True)
+class Unlike:
+    """v + weight |v| D / (n - 1): v is `of`, its size taken as a constant, D the group's `Diversity` at `layer`."""
+
+    of: Objective
+    layer: str
+    weight: Any
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys((*self.of.layers, self.layer)))
+
+    @property
+    def label(self) -> str:
+        return self.of.label
+
+    def value(self, activations: Activations) -> jax.Array:
+        own = self.of(activations)
+        apart = Diversity(self.layer).value(activations) / max(own.shape[0] - 1, 1)
+        return own + jnp.asarray(self.weight, jnp.float32) * jnp.abs(jax.lax.stop_gradient(own)) * apart
+
+    def check(self, shapes: Shapes) -> None:
+        for term in self.of.terms:
+            term.check(shapes)
+
+
 def diversity(layer: str) -> Objective:
     """How a group's images differ in style: for image i, -sum_{j != i} <G_i, G_j>, from 1 - n to 0.
 
@@ -141,3 +168,18 @@ def interpolate(layer: str, first: int, last: int) -> Objective:
     [1.0, 3.0, 5.0]
     """
     return single(Interpolation(layer, np.int32(index(first)), np.int32(index(last))))
+
+
+def unlike(objective: Objective, *, weight: float = 1.0) -> Objective:
+    """A group's pictures of one objective that differ: v + weight |v| D / (n - 1), to show the facets of a unit.
+
+    D is `diversity` at the objective's first layer, from 1 - n (all alike) to 0. It is weighed by the objective's own
+    size, |v|, which counts as a constant: units differ by orders of magnitude, so no fixed weight serves two. For
+    `render_group`.
+
+    >>> from featviz.objectives import channel
+    >>> h = jnp.array([[[4.0, 0.0]], [[4.0, 0.0]]])
+    >>> unlike(channel("fc", 0), weight=0.5)({"fc": h}).round(3).tolist()
+    [2.0, 2.0]
+    """
+    return single(Unlike(objective, objective.layers[0], np.float32(weight)))

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from featviz.model import Model, before_relu
 from featviz.objectives.directions import Cosine, Direction, DirectionAt, TensorDirection
+from featviz.objectives.groups import Unlike
 from featviz.objectives.objective import Objective
 from featviz.objectives.positions import Patches, Within
 from featviz.objectives.units import Channel, Neuron
@@ -23,6 +24,12 @@ def minimizable(model: Model, objective: Objective) -> Objective:
     >>> minimizable(fv.load("patterns"), -fv.channel("conv2", 3)).layers
     ('conv2<before ReLU>',)
     """
+    if any(isinstance(term, Unlike) for term in objective.terms):
+        inside = (
+            replace(term, of=minimizable(model, term.of)) if isinstance(term, Unlike) else term
+            for term in objective.terms
+        )
+        return Objective(tuple(inside), objective.weights)
     shut = {layer.name for layer in model.layers if layer.rectified}
     if not all(weight < 0 for weight in objective.weights):
         return objective
