@@ -30,6 +30,7 @@ ALLOWED = {
     "picture_files": {"errors", "files"},
     "picture": BASE | {"model", "files", "picture_files"},
     "sheets": PICTURE,
+    "photographs": {"errors"},
     "curves": PICTURE | {"sheets"},
     "objectives": NETWORK,
     "images": NETWORK,
@@ -47,10 +48,12 @@ ALLOWED = {
     "provenance": RENDERING,
     "adapters": {"model", "trace", "relu", "errors"},
     "models": {"adapters", "model", "errors", "files"},
-    "natural": RENDERING | {"compilation", "checks", "sheets"},
+    "natural": RENDERING | {"compilation", "checks", "sheets", "photographs"},
+    "atlas": RENDERING
+    | {"rendering", "provenance", "checks", "batching", "natural", "sheets", "compilation", "observation"},
     "compilation_cache": set(),
     "observation": RENDERING | {"checks"},
-    "dreaming": RENDERING | {"staging", "checks", "compilation", "rendering", "provenance"},
+    "dreaming": RENDERING | {"staging", "checks", "compilation", "rendering", "provenance", "photographs"},
     "cli": None,  # anything
 }
 # Whose defaulted arguments may be given by position: an entry point, and a function that calls itself.

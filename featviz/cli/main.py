@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from featviz.cli.atlas import atlas
 from featviz.cli.dream import dream
 from featviz.cli.evidence import evidence
 from featviz.cli.layers import layers
@@ -32,7 +33,7 @@ def cli(debug: bool) -> None:
     """What does this unit of a neural network look for? featviz answers with pictures."""
 
 
-for command in (models, layers, render, dream, survey, evidence, spectrum):
+for command in (models, layers, render, atlas, dream, survey, evidence, spectrum):
     cli.add_command(command)
 
 

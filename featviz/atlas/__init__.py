@@ -1,0 +1,1 @@
+"""The neuron atlas: every unit of a network with its picture and its page, kept, continued, browsed."""

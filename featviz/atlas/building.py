@@ -1,0 +1,62 @@
+"""Build an atlas: plan, run, site."""
+
+import os
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from featviz.atlas.engines import Engine, local
+from featviz.atlas.plan import make_plan, share
+from featviz.atlas.reading import Atlas, where
+from featviz.atlas.run import run
+from featviz.atlas.store import open_store
+from featviz.checks import Size
+from featviz.model import Model
+from featviz.recipes import Recipe, default
+
+
+def build_atlas(
+    model: Model,
+    *,
+    out: str | os.PathLike[str],
+    layers: Sequence[str] | None = None,
+    units: Iterable[int] | None = None,
+    full: Sequence[str] = (),
+    recipe: Recipe = default,
+    size: Size | None = None,
+    steps: int | None = None,
+    seed: int = 0,
+    dtype: Any = None,
+    shard: tuple[int, int] = (1, 1),
+    engine: Engine = local,
+    progress: bool = True,
+) -> Atlas:
+    """A picture of every unit of a network's layers, in a folder that is continued when it is called again.
+
+    Args:
+      out: a new folder, or that of an atlas; or an address of object storage, such as s3://bucket/atlas.
+      layers: names or patterns (`inception_4*`), by default the network's blocks.
+      units: numbers of units, of every layer that has them; by default all.
+      full: patterns of those layers whose units also get two more seeds, a group of unlike pictures, the negative
+        and the neuron at the centre.
+      recipe, size, steps, seed, dtype: as of `render`. Another recipe's pictures stay beside the new ones.
+      shard: (i, n): draw the i-th of n shares of the plan, from 1 on. They are disjoint and may run at once.
+      engine: what draws; by default all devices of this machine.
+
+    >>> import featviz as fv, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     atlas = fv.build_atlas(
+    ...         fv.load("patterns"), out=folder, layers=["conv1"], units=range(2), size=32, steps=2, progress=False
+    ...     )
+    ...     atlas.pixels("conv1")[:2].shape
+    (2, 32, 32, 3)
+
+    Raises: FeatvizError for a layer or unit that is not there, a folder that holds something else or cannot be written,
+    or another run that draws the same units.
+    """
+    plan = make_plan(
+        model, layers=layers, units=units, full=full, recipe=recipe, size=size, steps=steps, seed=seed, dtype=dtype
+    )
+    tasks = share(plan.tasks, model, number=shard[0], count=shard[1])
+    store = open_store(where(out), writable=True, create=True)
+    run(model, plan, tasks, store, engine=engine, progress=progress)
+    return Atlas(store)

@@ -1,0 +1,174 @@
+"""Which units a unit is wired to: its strongest inputs and outputs, and the units with weights like its own.
+
+Not read from arrays of weights, which a block's reduction or an unknown architecture hides, but from the network as a
+function: expanded weights (Voss et al. 2021, Visualizing Weights, doi 10.23915/distill.00024.007).
+"""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from featviz.atlas.linear import centre, linearized, reach_of
+from featviz.atlas.spreads import noise
+from featviz.compilation import compiled
+from featviz.errors import FeatvizError
+from featviz.model import Model, Weights
+from featviz.natural.reduction import shapes_at
+
+# Units whose gradients are computed side by side.
+CHUNK = 64
+# Pictures are tried at these parts of the training size, smallest first.
+PARTS = 16
+
+
+def connections(
+    model: Model, upstream: str, layer: str, spread: np.ndarray, *, size: tuple[int, int] | None = None
+) -> np.ndarray:
+    """How strongly each unit of a layer is tied to each of a layer below: float32, (units of layer, of upstream).
+
+    strength[u, p] = sign(sum_x g[x, p]) ||g[:, p]||_2 spread[p], where g[x, p] is the derivative of u at a middle
+    position, before its ReLU, with respect to p's activation at position x, all ReLUs between the layers let open.
+    For a convolution that is the norm of a slice of its kernel; for more than one it is that of their product.
+
+    Args:
+      spread: the standard deviation of each unit of `upstream`, of `spread_of`, (units,).
+      size: (height, width) in pixels of the noise at which all but ReLUs is linearized. By default the smallest at
+        which all that a middle position sees of `upstream` is inside; at worst that of the training.
+
+    Raises: FeatvizError for an unknown layer, one that does not come after `upstream`, or another shape of `spread`.
+
+    >>> import featviz as fv
+    >>> strength = connections(fv.load("patterns"), "conv2", "mixed3a", np.ones(32, np.float32))
+    >>> strength.shape, strength.dtype
+    ((48, 32), dtype('float32'))
+    """
+    units, below = model.layer(layer).units, model.layer(upstream).units
+    if upstream not in _above(model, layer):
+        raise FeatvizError(f"`layer` {layer} is not computed from `upstream` {upstream}; expected a later layer")
+    spread = np.asarray(spread, np.float32)
+    if spread.shape != (below,):
+        raise FeatvizError(f"`spread` has shape {spread.shape}; expected ({below},), one number a unit of {upstream}")
+    image = _point(model, size if size is not None else _enough(model, upstream, layer))
+    numbers = np.minimum(np.arange(-(-units // CHUNK) * CHUNK, dtype=np.int32), units - 1).reshape(-1, CHUNK)
+    program = compiled(_strengths(model.apply, upstream, layer), model.weights, image, numbers[0])
+    found = np.concatenate([np.asarray(program(model.weights, image, some)) for some in numbers])[:units]
+    return found * spread
+
+
+def strongest(row: np.ndarray, count: int) -> list[tuple[int, float]]:
+    """The `count` strongest of a row of `connections`, or a column: (unit, strength relative to the strongest).
+
+    Strengths are in [-1, 1], the strongest first; what is 0 or not finite is no connection.
+
+    >>> strongest(np.array([0.5, -2.0, 0.0, 1.0]), 2)
+    [(1, -1.0), (3, 0.5)]
+    """
+    known = np.where(np.isfinite(row), row, 0).astype(np.float64)
+    order = np.argsort(-np.abs(known), kind="stable")[:count]
+    return [(int(unit), float(known[unit] / np.abs(known).max())) for unit in order if known[unit]]
+
+
+def similar(matrix: np.ndarray, count: int) -> list[list[tuple[int, float]]]:
+    """For each unit the `count` others whose rows of `connections` are most like its own: (unit, cosine).
+
+    The most alike first. A unit of no connections is like none.
+
+    >>> similar(np.array([[1.0, 0.0], [0.0, 0.0], [3.0, 4.0]]), 2)
+    [[(2, 0.6)], [], [(0, 0.6)]]
+    """
+    known = np.where(np.isfinite(matrix), matrix, 0).astype(np.float64)
+    norms = np.linalg.norm(known, axis=1, keepdims=True)
+    rows = known / np.where(norms > 0, norms, 1)
+    # Rounded, so that equal rows are equally alike on every machine.
+    cosines = np.round(np.clip(rows @ rows.T, -1, 1), 6)
+    tied = norms[:, 0] > 0
+    found = []
+    for unit, row in enumerate(cosines):
+        others = [other for other in np.argsort(-row, kind="stable") if other != unit and tied[other] and tied[unit]]
+        found.append([(int(other), float(row[other])) for other in others[:count]])
+    return found
+
+
+def neighbours_below(model: Model, layers: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """For each of the chosen layers the nearest chosen ones that it is computed from, in forward order.
+
+    Nearest on some path: what skips a chosen layer counts as well.
+
+    >>> import featviz as fv
+    >>> neighbours_below(fv.load("patterns"), ["conv2", "mixed3a", "mixed3b"])
+    {'conv2': (), 'mixed3a': ('conv2',), 'mixed3b': ('mixed3a',)}
+
+    Raises: FeatvizError for an unknown layer.
+    """
+    chosen = {model.layer(name).name for name in layers}
+    order = {layer.name: number for number, layer in enumerate(model.layers)}
+    return {name: tuple(sorted(_above(model, name, stops=chosen) & chosen, key=order.__getitem__)) for name in layers}
+
+
+def _above(model: Model, layer: str, *, stops: set[str] | None = None) -> set[str]:
+    """The layers that a layer is computed from, none of those before a layer of `stops`."""
+    parents = {each.name: each.parents for each in model.layers}
+    found: set[str] = set()
+    waiting = list(parents[layer])
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting.extend(() if stops and name in stops else parents[name])
+    return found
+
+
+def _point(model: Model, size: tuple[int, int]) -> np.ndarray:
+    return noise(np.random.default_rng(0), 1, size, channels=model.input.channels)
+
+
+@lru_cache(maxsize=64)
+def _strengths(apply: Any, upstream: str, layer: str) -> Any:
+    def strengths(weights: Weights, image: jax.Array, units: jax.Array) -> jax.Array:
+        """Signed norms, (units asked for, units of upstream)."""
+        made, pull = linearized(apply, weights, image, upstream, layer)
+
+        def of(unit: jax.Array) -> jax.Array:
+            gradient = pull(jnp.arange(made.shape[0], dtype=units.dtype) == unit).astype(jnp.float32)
+            gradient = gradient.reshape(-1, gradient.shape[-1])
+            norm = jnp.sqrt(jnp.sum(jnp.square(gradient), axis=0))
+            # A kernel whose sum is 0 is as strong as any: its sign is +.
+            return jnp.where(jnp.sum(gradient, axis=0) < 0, -norm, norm)
+
+        return jax.vmap(of)(units)
+
+    return jax.jit(strengths)
+
+
+def _enough(model: Model, upstream: str, layer: str) -> tuple[int, int]:
+    """The smallest of some picture sizes at which what a middle position of `layer` sees of `upstream` is inside."""
+    full = model.input.size
+    below, above = (model.layer(name).shape for name in (upstream, layer))
+    if len(below) != 3 or len(above) != 3:
+        return full
+    reach = reach_of(model, upstream, layer)
+    for part in range(1, PARTS):
+        size = (full[0] * part // PARTS, full[1] * part // PARTS)
+        try:
+            made = shapes_at(model, (upstream, layer), size)
+        # A network may refuse a size in any way it likes.
+        except Exception:
+            continue
+        below, above = made[upstream], made[layer]
+        if len(below) == len(above) == 3 and all(
+            _inside(reach, *sides) for sides in zip(below[:2], above[:2], strict=True)
+        ):
+            return size
+    return full
+
+
+def _inside(reach: int, below: int, above: int) -> bool:
+    """Whether that fits into a map, and a position more, since padding moves what is seen a little."""
+    if not above:
+        return False
+    at = centre(below, above)
+    return at - reach - 1 >= 0 and at + reach + 1 <= below - 1

@@ -1,0 +1,54 @@
+"""Engines: what draws the entries of tasks. `local` is all devices of this machine."""
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import NamedTuple, Protocol
+
+from featviz.atlas.plan import Task
+from featviz.model import Model
+from featviz.picture import Picture
+from featviz.rendering import render_groups
+
+
+class Drawn(NamedTuple):
+    """An entry as it comes from an engine: its task, its unit and its pictures."""
+
+    task: Task
+    unit: int
+    pictures: list[Picture]
+
+
+# Told of each entry as it is begun.
+Begin = Callable[[Task, int], None]
+
+
+class Engine(Protocol):
+    """Draws all entries of the tasks, in any order, each once; `begin` is told as each is taken up."""
+
+    def __call__(self, model: Model, tasks: Sequence[Task], *, begin: Begin) -> Iterator[Drawn]: ...
+
+
+def local(model: Model, tasks: Sequence[Task], *, begin: Begin) -> Iterator[Drawn]:
+    """Draws on all devices of this machine, task by task in full batches."""
+    for task in tasks:
+        yield from draw(model, task, begin=partial(begin, task))
+
+
+def draw(model: Model, task: Task, *, begin: Callable[[int], None] | None = None) -> Iterator[Drawn]:
+    """The entries of one task; `begin` is told the unit of each as it is taken up."""
+    series = task.series
+    drawn = render_groups(
+        model,
+        [series.objective(unit) for unit in task.units],
+        recipe=series.recipe,
+        size=series.size,
+        steps=series.steps,
+        seed=series.seed,
+        dtype=series.dtype,
+        count=series.count,
+        lanes=task.lanes,
+        progress=False,
+        begin=None if begin is None else lambda number: begin(task.units[number]),
+    )
+    for number, pictures in drawn:
+        yield Drawn(task, task.units[number], pictures)

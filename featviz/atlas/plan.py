@@ -1,0 +1,193 @@
+"""The plan: which units get which pictures, in which order, and which share of that is a run's own."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any
+
+from featviz.ascent import VERSION
+from featviz.atlas.records import Role
+from featviz.atlas.series import FACETS, Series
+from featviz.atlas.store import safe_part
+from featviz.batching import lane_bytes
+from featviz.checks import Size, check_count, check_dtype, check_size
+from featviz.errors import FeatvizError, nearest
+from featviz.model import Model, hash_architecture, hash_weights
+from featviz.natural.reduction import shapes_at, trunk
+from featviz.provenance import describe_run, recipe_words
+from featviz.recipes import Recipe, unfold
+
+# Seeds of a full page beside the atlas's own: that many more.
+MORE_SEEDS = 2
+
+
+@dataclass(frozen=True)
+class Task:
+    """Entries to draw: units of one series, ascending, `lanes` side by side on a device where that is fixed."""
+
+    series: Series
+    units: tuple[int, ...]
+    lanes: int | None = None
+
+    @property
+    def path(self) -> str:
+        """Where the series lies in the store."""
+        return series_path(self.series)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All tasks in their order, the main pictures of all layers first; `command` makes it again, where one can.
+
+    `attributes` has of each task's path what its series' pictures share, as the store keeps it.
+    """
+
+    tasks: tuple[Task, ...]
+    attributes: Mapping[str, Mapping[str, Any]]
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(task.series.layer for task in self.tasks))
+
+    @property
+    def entries(self) -> int:
+        return sum(len(task.units) for task in self.tasks)
+
+    def to_json(self) -> dict[str, Any]:
+        """The plan as the store keeps it: of each series its path, layer, role and units."""
+        return {
+            "series": [
+                {
+                    "path": task.path,
+                    "layer": task.series.layer,
+                    "role": task.series.role.value,
+                    "seed": task.series.seed,
+                    "units": list(task.units),
+                }
+                for task in self.tasks
+            ]
+        }
+
+
+def series_path(series: Series) -> str:
+    """`pictures/LAYER/ROLE-HASH`."""
+    return f"pictures/{safe_part(series.layer)}/{series.role.value}-{series.hash[:16]}"
+
+
+def make_plan(
+    model: Model,
+    *,
+    layers: Sequence[str] | None,
+    units: Iterable[int] | None,
+    full: Sequence[str],
+    recipe: Recipe,
+    size: Size | None,
+    steps: int | None,
+    seed: int,
+    dtype: Any,
+) -> Plan:
+    """Every unit of the chosen layers; those of `full` layers also in other seeds, negative, at the centre, as facets.
+
+    Raises: FeatvizError for a pattern that fits no layer, a unit that no layer has, a size without sense.
+    """
+    chosen = choose(model, layers)
+    rich = set(choose(model, full, among=chosen, option="full")) if full else set()
+    wanted = None if units is None else sorted({check_count("units", unit, 0, 2**31 - 1) for unit in units})
+    if wanted is not None and not any(unit < model.layer(layer).units for layer in chosen for unit in wanted):
+        raise FeatvizError(f"`units` are {wanted[:3]}; expected numbers below {max(model.layer(n).units for n in chosen)}")
+    seed = check_count("seed", seed, 0, 2**32 - 1 - MORE_SEEDS)
+    height, width = check_size(recipe.size if size is None else size, None)
+    steps = check_count("steps", recipe.steps if steps is None else steps, 1, 1_000_000)
+    steps = sum(stage.steps for stage, _ in unfold(recipe, (height, width), steps))
+    dtype = check_dtype(dtype)
+    weights, machine = hash_weights(model.weights), {"architecture": hash_architecture(model), "routine": VERSION}
+    shapes = shapes_at(model, chosen, (height, width))
+    main, more = [], []
+    for layer in chosen:
+        own = tuple(unit for unit in (range(shapes[layer][-1]) if wanted is None else wanted) if unit < shapes[layer][-1])
+        kinds = [(Role.MAIN, seed)]
+        if layer in rich:
+            kinds += [(Role.SEED, seed + number) for number in range(1, MORE_SEEDS + 1)]
+            kinds += [(Role.NEGATIVE, seed), (Role.FACET, seed)]
+            kinds += [(Role.CENTRE, seed)] if len(shapes[layer]) == 3 else []
+        for role, number in kinds:
+            run = describe_run(
+                model, recipe, weights_sha256=weights, size=(height, width), steps=steps, seed=number, dtype=dtype
+            )
+            count = FACETS if role is Role.FACET else 1
+            series = Series(layer, role, number, count, (height, width), steps, dtype, recipe, run, machine)
+            (main if role is Role.MAIN else more).append(Task(series, own))
+    tasks = tuple(task for task in (*main, *more) if task.units)
+    return Plan(tasks, {task.path: attributes_of(task.series, model) for task in tasks})
+
+
+def attributes_of(series: Series, model: Model) -> dict[str, Any]:
+    """What a series' group says of it: enough to read its pictures, and to make them again, without the network."""
+    found = {
+        "layer": series.layer,
+        "role": series.role.value,
+        "seed": series.seed,
+        "count": series.count,
+        "identity": series.identity,
+        "run": dict(series.run),
+        "source": dict(model.source),
+        "recipe_words": recipe_words(series.recipe),
+        "channels": model.input.channels,
+        "pixels_to_floats": 1 / 255,
+    }
+    plain: dict[str, Any] = json.loads(json.dumps(found))
+    return plain
+
+
+def choose(
+    model: Model, patterns: Sequence[str] | None, *, among: Sequence[str] | None = None, option: str = "layers"
+) -> tuple[str, ...]:
+    """The layers that the patterns fit, such as `inception_4*`, in forward order; by default the network's blocks.
+
+    Raises: FeatvizError for a pattern that fits none, with the nearest name.
+    """
+    if patterns is None:
+        return tuple(layer.name for layer in trunk(model))
+    if isinstance(patterns, str) or not patterns:
+        raise FeatvizError(f"`{option}` is {patterns!r}; expected a list of names or patterns")
+    names = [layer.name for layer in model.layers if len(layer.shape) <= 3] if among is None else list(among)
+    for pattern in patterns:
+        if not any(_fits(name, pattern) for name in names):
+            raise FeatvizError(f"`{option}`: no layer of {model.name} fits `{pattern}`; {nearest(pattern, names)}")
+    return tuple(name for name in names if any(_fits(name, pattern) for pattern in patterns))
+
+
+def _fits(name: str, pattern: str) -> bool:
+    """Part by part, so that `conv*` is not `conv1/3x3`; `conv1/*` is. Brackets stand for themselves (`conv[1]`)."""
+    parts, patterns = name.split("/"), pattern.replace("[", "[[]").split("/")
+    return len(parts) == len(patterns) and all(map(fnmatchcase, parts, patterns))
+
+
+def share(tasks: Sequence[Task], model: Model, *, number: int, count: int) -> tuple[Task, ...]:
+    """Share `number` of `count`, from 1 on, of the tasks: neighbours in the plan's order, of about one cost each.
+
+    It depends on the plan alone, so that shares that know nothing of one another are disjoint and together the whole.
+    Neighbours, since a share compiles a program for each kind of pictures that it has.
+    """
+    check_count("shard", number, 1, check_count("shard", count, 1, 1_000_000))
+    costs = [cost_of(task.series, model) for task in tasks]
+    total = sum(cost * len(task.units) for cost, task in zip(costs, tasks, strict=True))
+    taken, passed = [], 0.0
+    for cost, task in zip(costs, tasks, strict=True):
+        own = []
+        for unit in task.units:
+            # The share in whose stretch an entry's middle lies.
+            at = min(int((passed + cost / 2) * count / total), count - 1)
+            passed += cost
+            if at == number - 1:
+                own.append(unit)
+        if own:
+            taken.append(Task(task.series, tuple(own)))
+    return tuple(taken)
+
+
+def cost_of(series: Series, model: Model) -> float:
+    """About how much work one entry is, in no unit: what its lane computes, times the steps."""
+    shape = (series.count, *series.size, model.input.channels)
+    return float(lane_bytes(model, (series.layer,), shape, series.recipe.samples)) * series.steps

@@ -1,0 +1,214 @@
+"""Reading an atlas: its pictures, arrays and table, without the network."""
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from featviz.atlas.records import Role
+from featviz.atlas.report import faults_of, summary
+from featviz.atlas.series import objective_of
+from featviz.atlas.store import OUTCOMES, Entries, Store, open_store
+from featviz.canonical import describe, digest
+from featviz.errors import FeatvizError, in_one_line, nearest
+from featviz.picture import Picture
+from featviz.provenance import command_line
+from featviz.sheets import split_name
+
+
+@dataclass(frozen=True)
+class Row:
+    """One entry of the table. `images` scores are those of a group; `path` and `unit` say where it lies."""
+
+    layer: str
+    unit: int
+    role: Role
+    seed: int
+    score: float
+    outcome: str
+    steps: int
+    faults: tuple[str, ...]
+    key: str
+    path: str
+
+
+class Atlas:
+    """An atlas as it is on the disk: `pictures` of units, `arrays` of layers, a `table` of all.
+
+    The last command's plan is what is read; series of earlier recipes stay in the store (`series`).
+    """
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+
+    def __repr__(self) -> str:
+        done, planned = self.count()
+        return f"<Atlas {self.store.place}, {done} of {planned} entries>"
+
+    @cached_property
+    def plan(self) -> list[dict[str, Any]]:
+        """The planned series: path, layer, role, seed, units of each."""
+        folder = self.store.folder
+        if folder is None:
+            return [_planned(path, self.store.entries(path)) for path in self.store.paths()]
+        try:
+            found: list[dict[str, Any]] = json.loads((folder / "plan.json").read_text("utf-8"))["series"]
+        except FileNotFoundError:
+            return []
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise FeatvizError(f"`{folder / 'plan.json'}` cannot be read: {in_one_line(error)}") from None
+        return [each for each in found if each["path"] in self.store.group]
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """The planned layers, in forward order."""
+        return tuple(dict.fromkeys(each["layer"] for each in self.plan))
+
+    @property
+    def series(self) -> list[str]:
+        """All series that are in the store, also of other recipes than the last."""
+        return self.store.paths()
+
+    def count(self) -> tuple[int, int]:
+        """How many entries of the plan are there, and how many there will be."""
+        there = [np.count_nonzero(self.entries(each["path"]).outcomes()[each["units"]]) for each in self.plan]
+        return int(sum(there)), sum(len(each["units"]) for each in self.plan)
+
+    def entries(self, path: str) -> Entries:
+        return self.store.entries(path)
+
+    def find(self, layer: str, *, role: Role = Role.MAIN, seed: int | None = None) -> dict[str, Any]:
+        """The planned series of a layer. Raises FeatvizError with the nearest name if there is none."""
+        if layer not in self.layers:
+            raise FeatvizError(f"the atlas has no layer `{layer}`; {nearest(layer, self.layers)}")
+        for each in self.plan:
+            if each["layer"] == layer and each["role"] == role.value and seed in (None, each["seed"]):
+                return each
+        raise FeatvizError(f"the atlas has no pictures of {layer} in the role `{role.value}`; see its `table()`")
+
+    def pixels(self, layer: str, *, role: Role = Role.MAIN, seed: int | None = None) -> np.ndarray:
+        """All pictures of a layer, uint8, (units[, image], height, width, channels); zeros where there is none."""
+        return np.asarray(self.entries(self.find(layer, role=role, seed=seed)["path"]).group["pixels"][:])
+
+    def scores(self, layer: str, *, role: Role = Role.MAIN, seed: int | None = None) -> np.ndarray:
+        """All scores of a layer, float32, (units[, image]); nan where there is none."""
+        return self.entries(self.find(layer, role=role, seed=seed)["path"]).scores()
+
+    def picture(self, name: str, *, role: Role = Role.MAIN, seed: int | None = None) -> Picture:
+        """The picture of a unit, by a name as `mixed4a:7`; of a group the first.
+
+        Raises: FeatvizError if the atlas has none.
+        """
+        return self.pictures(name, role=role, seed=seed)[0]
+
+    def pictures(self, name: str, *, role: Role = Role.MAIN, seed: int | None = None) -> list[Picture]:
+        """The pictures of a unit's entry: one, or a group's."""
+        layer, unit = split_name(name)
+        found = self.find(layer, role=role, seed=seed)
+        own = self.entries(found["path"])
+        if not unit.isdecimal() or not int(unit) < own.units or not own.outcomes()[int(unit)]:
+            raise FeatvizError(f"the atlas has no picture of `{name}`; it has {self.count()[0]} entries, see its `table()`")
+        return read_pictures(own, int(unit))
+
+    def rows(self) -> Iterator[Row]:
+        """The entries that are there, in the plan's order."""
+        for each in self.plan:
+            own = self.entries(each["path"])
+            outcomes, scores = own.outcomes(), own.scores()
+            for unit in each["units"]:
+                if outcomes[unit]:
+                    history, outcome = own.history(unit), OUTCOMES[outcomes[unit]]
+                    assert outcome is not None
+                    yield Row(
+                        layer=each["layer"],
+                        unit=unit,
+                        role=Role(each["role"]),
+                        seed=each["seed"],
+                        score=float(np.mean(scores[unit])),
+                        outcome=outcome.value,
+                        steps=len(history),
+                        faults=faults_of(own.pixels(unit)[0], outcome, history),
+                        key=key_of(own, unit),
+                        path=each["path"],
+                    )
+
+    def table(self) -> dict[str, np.ndarray]:
+        """The entries as columns of one length: layer, unit, role, seed, score, outcome, steps, faults, key, path."""
+        rows = list(self.rows())
+        columns = {name: [getattr(row, name) for row in rows] for name in Row.__dataclass_fields__}
+        columns["role"] = [role.value for role in columns["role"]]
+        columns["faults"] = ["; ".join(faults) for faults in columns["faults"]]
+        kinds = {"unit": np.int64, "seed": np.int64, "steps": np.int64, "score": np.float32}
+        return {name: np.array(values, dtype=kinds.get(name, np.str_)) for name, values in columns.items()}
+
+    def report(self) -> list[str]:
+        """Lines that say how many units have pictures, and name those that are dead, never rise or are grey."""
+        return summary((f"{r.layer}:{r.unit}", r.faults) for r in self.rows() if r.role is Role.MAIN)
+
+
+def open_atlas(place: str | os.PathLike[str]) -> Atlas:
+    """The atlas of a folder, or of an address such as s3://bucket/atlas, finished or not.
+
+    Raises: FeatvizError if there is none.
+    """
+    return Atlas(open_store(where(place)))
+
+
+def where(place: str | os.PathLike[str]) -> str | Path:
+    """A folder's path, or an address of object storage as it is.
+
+    >>> where("s3://bucket/atlas"), where("out/atlas").name
+    ('s3://bucket/atlas', 'atlas')
+    """
+    return place if isinstance(place, str) and "://" in place else Path(place)
+
+
+def key_of(entries: Entries, unit: int) -> str:
+    """An entry's content address (`Series.key`)."""
+    shared = entries.attributes
+    objective = objective_of(Role(shared["role"]), shared["layer"], unit)
+    return digest({**shared["identity"], "objective": describe(objective)})
+
+
+def command_of(attributes: Mapping[str, Any], unit: int) -> str | None:
+    """The command line that makes an entry's pictures again, or None."""
+    role = Role(attributes["role"])
+    # A group of unlike pictures is asked for by its unit.
+    objective = objective_of(Role.MAIN if role is Role.FACET else role, attributes["layer"], unit)
+    more = ["--facets", str(attributes["count"])] if role is Role.FACET else []
+    return command_line(attributes["source"], attributes["recipe_words"], attributes["run"], objective, more=more)
+
+
+def read_pictures(entries: Entries, unit: int) -> list[Picture]:
+    """An entry as pictures, with their provenance."""
+    shared = entries.attributes
+    objective = objective_of(Role(shared["role"]), shared["layer"], unit)
+    provenance = {
+        **shared["run"],
+        "name": objective.label,
+        "objective": describe(objective),
+        "objective_sha256": objective.hash,
+        "command": command_of(shared, unit),
+        "lanes": shared.get("lanes"),
+    }
+    outcome = OUTCOMES[entries.outcomes()[unit]]
+    assert outcome is not None
+    history, scores = entries.history(unit), np.atleast_1d(entries.scores()[unit])
+    found = []
+    for at, values in enumerate(entries.pixels(unit).astype(np.float32) / np.float32(255)):
+        alpha = values[..., -1] if values.shape[-1] > shared["channels"] else None
+        more = {"group": len(scores), "image": at} if len(scores) > 1 else {}
+        pixels = values[..., : shared["channels"]]
+        found.append(Picture(pixels, float(scores[at]), outcome, history, provenance | more, alpha))
+    return found
+
+
+def _planned(path: str, entries: Entries) -> dict[str, Any]:
+    shared = entries.attributes
+    units = np.flatnonzero(entries.outcomes()).tolist()
+    return {"path": path, "layer": shared["layer"], "role": shared["role"], "seed": shared["seed"], "units": units}

@@ -1,0 +1,139 @@
+"""`featviz atlas MODEL -o FOLDER`: a picture and a page of every unit."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from featviz.cli.common import classes_option, find_model, keep_compiled, name_classes, weights_option, wrong_command
+from featviz.cli.render import add_penalties, parse_size
+from featviz.errors import FeatvizError
+
+
+@click.command()
+@click.argument("model")
+@click.option("-o", "--out", required=True, metavar="FOLDER", help="The atlas, new or to continue; or s3://..., gs://...")
+@weights_option
+@classes_option
+@click.option(
+    "--layers", metavar="NAME,...", help="Layers, by name or pattern, as inception_4*.  [default: the network's blocks]"
+)
+@click.option("--units", metavar="UNITS", help="Of each layer, such as 0-15,40.  [default: all]")
+@click.option(
+    "--pages",
+    type=click.Choice(["basic", "full"]),
+    default="basic",
+    show_default=True,
+    help="A full page has more seeds, unlike pictures, the negative and the neuron at the centre: 9 pictures a unit.",
+)
+@click.option("--full", metavar="NAME,...", help="Only these layers have full pages.")
+@click.option("--recipe", "recipe_name", default="default", show_default=True, help="A recipe by name.")
+@click.option("--penalty", "penalties", metavar="NAME=WEIGHT", multiple=True, help="As of `featviz render`.")
+@click.option("--size", metavar="PX", help="Pixels a side, or HEIGHTxWIDTH.  [default: the recipe's]")
+@click.option("--steps", type=int, help="Steps of each optimization.  [default: the recipe's]")
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option(
+    "--dtype", type=click.Choice(["float32", "bfloat16"]), default="float32", show_default=True, help="Of the network."
+)
+@click.option("--shard", metavar="I/N", default="1/1", help="Draw the I-th of N shares of the plan.")
+@click.option("--plan", "only_plan", is_flag=True, help="Say what there is to do, and how long it takes; do nothing.")
+@click.option("--quiet", is_flag=True, help="No progress and no report.")
+def atlas(
+    model: str,
+    out: str,
+    weights: Path | None,
+    classes: Path | None,
+    layers: str | None,
+    units: str | None,
+    pages: str,
+    full: str | None,
+    recipe_name: str,
+    penalties: tuple[str, ...],
+    size: str | None,
+    steps: int | None,
+    seed: int,
+    dtype: str,
+    shard: str,
+    only_plan: bool,
+    quiet: bool,
+) -> None:
+    """Every unit of MODEL with its picture and its page.
+
+    Run again, it continues. Ctrl-C or a kill loses only the pictures that are being drawn.
+    """
+    from featviz import recipes
+
+    with wrong_command():
+        recipe = add_penalties(recipes.by_name(recipe_name), penalties)
+        pixels, number = parse_size(size), parse_shard(shard)
+        chosen = None if units is None else parse_units(units)
+    keep_compiled()
+    network = find_model(model, weights)
+    from featviz.atlas.building import build_atlas
+    from featviz.atlas.plan import make_plan, share
+    from featviz.atlas.reading import open_atlas
+
+    rich = split(full) if full is not None else ["**"] if pages == "full" else []
+    options: dict[str, Any] = {
+        "layers": None if layers is None else split(layers),
+        "units": chosen,
+        "full": rich,
+        "recipe": recipe,
+        "size": pixels,
+        "steps": steps,
+        "seed": seed,
+        "dtype": dtype,
+    }
+    with wrong_command():
+        network = network if classes is None else name_classes(network, classes)
+        tasks = share(make_plan(network, **options).tasks, network, number=number[0], count=number[1])
+    if only_plan:
+        from featviz.atlas.pilot import estimate, table
+
+        for line in table(estimate(network, tasks), out):
+            click.echo(line)
+        return
+    try:
+        made = build_atlas(network, out=out, shard=number, progress=not quiet, **options)
+    except KeyboardInterrupt:
+        done, planned = open_atlas(out).count()
+        raise click.ClickException(
+            f"stopped; {done} of {planned} pictures are in {out}, and the same command continues"
+        ) from None
+    if not quiet:
+        done, planned = made.count()
+        click.echo(f"{out}  {done} of {planned} entries")
+        for line in made.report():
+            click.echo(line)
+
+
+def split(text: str) -> list[str]:
+    """Names or patterns, split at commas."""
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def parse_units(text: str) -> list[int]:
+    """`0-15,40` as numbers.
+
+    >>> parse_units("0-2,5")
+    [0, 1, 2, 5]
+    """
+    found: list[int] = []
+    for part in split(text):
+        first, dash, last = part.partition("-")
+        if not first.isdecimal() or (dash and not last.isdecimal()) or (dash and int(first) > int(last)):
+            raise FeatvizError(f"--units is `{text}`; expected numbers and ranges, such as 0-15,40")
+        found += range(int(first), int(last or first) + 1)
+    return found
+
+
+def parse_shard(text: str) -> tuple[int, int]:
+    """`3/8` as (3, 8).
+
+    >>> parse_shard("3/8")
+    (3, 8)
+    """
+    number, _, count = text.partition("/")
+    if not number.isdecimal() or not count.isdecimal() or not 1 <= int(number) <= int(count):
+        raise FeatvizError(f"--shard is `{text}`; expected I/N, such as 1/4 to 4/4")
+    return int(number), int(count)
