@@ -6,7 +6,7 @@ A network is any function that JAX can trace. Its program is flattened into a pl
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import jax
@@ -157,6 +157,23 @@ def evaluate(
             results = bind(step, [read(value) for value in step.inputs])
         env.update(zip(step.outputs, results, strict=True))
     return [read(value) for value in wanted]
+
+
+def cut(program: Program, values: Sequence[Value]) -> Program:
+    """A program that takes some of its values as further inputs, after its own, and no longer computes them.
+
+    >>> program, _ = trace(lambda x: jnp.sin(x) * 2.0, np.zeros((), np.float32))
+    >>> rest = cut(program, [program.steps[0].outputs[0]])
+    >>> evaluate(rest, [None, np.float32(3.0)], rest.outputs)[0].item()
+    6.0
+    """
+    given = set(values)
+    # A step of several outputs may still be needed for the others.
+    steps = [
+        replace(step, outputs=tuple(Value(value.aval) if value in given else value for value in step.outputs))
+        for step in program.steps
+    ]
+    return Program((*program.inputs, *values), program.outputs, steps)
 
 
 def rewrite(closed: Any, rules: Sequence[Rule]) -> Callable[..., list[Any]]:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from jax import lax
 
-from featviz.trace import Replacement, evaluate, flatten, rewrite, trace, walk
+from featviz.trace import Replacement, cut, evaluate, flatten, rewrite, trace, walk
 
 X = np.array([[0.5, -1.0, 2.0], [-0.25, 3.0, 1.5]], np.float32)
 MATRIX = np.array([[1.0, 2.0, 0.0], [0.0, -1.0, 1.0], [3.0, 0.5, 1.0]], np.float32)
@@ -195,3 +195,18 @@ def test_walking_visits_the_bodies_of_scans_and_conds_once():
     program = flatten(jax.make_jaxpr(nested)(X))
     found = [step.primitive.name for _, step in walk(program)]
     assert (found.count("scan"), found.count("cond"), found.count("sin")) == (1, 1, 2)
+
+
+def test_a_cut_program_takes_a_value_and_computes_the_others_of_its_step():
+    def network(x):
+        left, right = jnp.split(x, 2)
+        return jnp.sin(left) * right, left
+
+    program, _ = trace(network, np.zeros(2, np.float32))
+    left = program.outputs[1]
+    rest = cut(program, [left])
+    x, given = jnp.array([1.0, 5.0]), jnp.array([2.0])
+    assert evaluate(rest, [x, given], rest.outputs)[0].item() == pytest.approx(np.sin(2.0) * 5.0)
+    slope = jax.grad(lambda value: evaluate(rest, [x, value], rest.outputs)[0][0])(given)
+    assert slope.item() == pytest.approx(np.cos(2.0) * 5.0)
+    assert evaluate(program, [x], [program.outputs[0]])[0].item() == pytest.approx(np.sin(1.0) * 5.0)

@@ -4,6 +4,7 @@ Not read from arrays of weights, which a block's reduction or an unknown archite
 function: expanded weights (Voss et al. 2021, Visualizing Weights, doi 10.23915/distill.00024.007).
 """
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
@@ -151,19 +152,20 @@ def _enough(model: Model, upstream: str, layer: str) -> tuple[int, int]:
     if len(below) != 3 or len(above) != 3:
         return full
     reach = reach_of(model, upstream, layer)
-    for part in range(1, PARTS):
-        size = (full[0] * part // PARTS, full[1] * part // PARTS)
+
+    def fits(part: int) -> bool:
         try:
-            made = shapes_at(model, (upstream, layer), size)
+            made = shapes_at(model, (upstream, layer), _part(full, part))
         # A network may refuse a size in any way it likes.
         except Exception:
-            continue
-        below, above = made[upstream], made[layer]
-        if len(below) == len(above) == 3 and all(
-            _inside(reach, *sides) for sides in zip(below[:2], above[:2], strict=True)
-        ):
-            return size
-    return full
+            return False
+        return all(_inside(reach, made[upstream][axis], made[layer][axis]) for axis in (0, 1))
+
+    return _part(full, bisect_left(range(1, PARTS), True, key=fits) + 1)
+
+
+def _part(size: tuple[int, int], part: int) -> tuple[int, int]:
+    return size[0] * part // PARTS, size[1] * part // PARTS
 
 
 def _inside(reach: int, below: int, above: int) -> bool:

@@ -100,10 +100,11 @@ def _sees(apply: Any, upstream: str, layer: str) -> Any:
         program, shapes = trace(lambda w, x: apply(w, x, layers=(upstream, layer)), weights, image)
         named = dict(zip(shapes, program.outputs, strict=True))
         below = named[upstream]
-        number = jnp.zeros((), below.aval.dtype)
-        planted = jnp.broadcast_to(jnp.where(outside[..., None], jnp.nan * number, number), below.aval.shape[1:])[None]
-        rest = cut(program, [below])
-        (made,) = evaluate(rest, [*jax.tree.leaves((weights, image)), planted], [named[layer]])
+        planted = jnp.where(outside[..., None], jnp.nan, 0.0).astype(below.aval.dtype)
+        planted = jnp.broadcast_to(planted, below.aval.shape[1:])[None]
+        args = [*jax.tree.leaves((weights, image)), planted]
+        # A ReLU that is a select would take nan for closed.
+        (made,) = evaluate(cut(program, [below]), args, [named[layer]], rules=[_without_relu])
         return jnp.any(jnp.isnan(made.reshape(-1, made.shape[-1])[middle(made.shape[1:])]))
 
     return jax.jit(sees)
@@ -116,6 +117,11 @@ def open_relu(program: Program, step: Step) -> Replacement | None:
         return None
     upper = jnp.inf if relu.upper is None else relu.upper
     return Replacement((relu.input,), lambda x: (_open(upper)(x),))
+
+
+def _without_relu(program: Program, step: Step) -> Replacement | None:
+    relu = find_relu(program, step)
+    return None if relu is None else Replacement((relu.input,), lambda x: (x,))
 
 
 def _open(upper: float) -> Callable[[jax.Array], jax.Array]:
