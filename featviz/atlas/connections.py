@@ -14,11 +14,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from featviz.atlas.linear import centre, linearized, reach_of
-from featviz.atlas.spreads import noise
+from featviz.atlas.noise import noise
+from featviz.atlas.spreads import spread_of
 from featviz.compilation import compiled
 from featviz.errors import FeatvizError
 from featviz.model import Model, Weights
 from featviz.natural.reduction import shapes_at
+
+__all__ = ["connections", "neighbours_below", "similar", "spread_of", "strongest"]
 
 # Units whose gradients are computed side by side.
 CHUNK = 64
@@ -36,7 +39,7 @@ def connections(
     For a convolution that is the norm of a slice of its kernel; for more than one it is that of their product.
 
     Args:
-      spread: the standard deviation of each unit of `upstream`, of `spread_of`, (units,).
+      spread: the standard deviation of each unit of `upstream`, (units,), as `spread_of` tells.
       size: (height, width) in pixels of the noise at which all but ReLUs is linearized. By default the smallest at
         which all that a middle position sees of `upstream` is inside; at worst that of the training.
 
