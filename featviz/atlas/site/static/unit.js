@@ -1,0 +1,26 @@
+"use strict";
+// A unit's page under the keyboard: to its neighbours, up to its layer; and its command to the clipboard.
+
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.shiftKey || event.defaultPrevented) return;
+  const rel = { ArrowLeft: "prev", ArrowRight: "next", u: "up" }[event.key];
+  const link = rel && document.querySelector(`.around a[rel="${rel}"]`);
+  if (link) location.href = link.href;
+});
+
+const command = document.getElementById("command");
+if (command && navigator.clipboard) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "copy";
+  button.textContent = "Copy";
+  button.addEventListener("click", async () => {
+    try {
+      await navigator.clipboard.writeText(command.textContent);
+      button.textContent = "Copied";
+    } catch {
+      button.textContent = "Could not copy";
+    }
+  });
+  command.parentElement.after(button);
+}

@@ -1,0 +1,97 @@
+"""A unit's record as data, `unit.json`; docs/unit-json.md describes every field."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from featviz.atlas.records import Crop, Link, NetworkShown, Photographs, Shown, Unit
+from featviz.atlas.site.addresses import crop_name, picture_name
+from featviz.atlas.site.unit_photographs import crop_href
+from featviz.picture import plain_json
+
+# Raised when a field changes its meaning or goes; new ones may come at any time.
+SCHEMA = 1
+
+
+def unit_json(network: NetworkShown, unit: Unit, *, copied: bool) -> bytes:
+    """The file's bytes: strict JSON in UTF-8."""
+    seen = unit.photographs
+    record = {
+        "schema": SCHEMA,
+        "network": network.name,
+        "layer": unit.layer,
+        "unit": unit.unit,
+        "label": unit.label,
+        "faults": unit.faults,
+        "pictures": [_picture(shown) for shown in unit.pictures],
+        "inputs": _links(unit.inputs),
+        "outputs": _links(unit.outputs),
+        "similar": _links(unit.similar),
+        "classes": [
+            {"number": one.number, "name": one.name, "logit": one.logit, "probability": one.probability}
+            for one in unit.classes
+        ],
+        "photographs": None if seen is None else _photographs(seen, copied),
+        "provenance": unit.provenance,
+    }
+    return (json.dumps(plain_json(record, "unit")) + "\n").encode()
+
+
+def _picture(shown: Shown) -> dict[str, Any]:
+    height, width, channels = shown.pixels.shape
+    return {
+        "role": shown.role.value,
+        "number": shown.number,
+        "file": picture_name(shown.role, shown.number),
+        "width": width,
+        "height": height,
+        "channels": channels,
+        "score": shown.score,
+        "outcome": shown.outcome.value,
+        "history": _decimals(shown.history),
+        "seed": shown.seed,
+        "key": shown.key,
+        "command": shown.command,
+    }
+
+
+def _links(links: Sequence[Link]) -> list[dict[str, Any]]:
+    return [{"layer": tie.layer, "unit": tie.unit, "strength": tie.strength} for tie in links]
+
+
+def _photographs(seen: Photographs, copied: bool) -> dict[str, Any]:
+    return {
+        "count": seen.count,
+        "mean": seen.mean,
+        "sd": seen.sd,
+        "firing": seen.firing,
+        "edges": _decimals(seen.edges),
+        "counts": [int(value) for value in seen.counts],
+        "picture": seen.picture,
+        "trusted": seen.trusted,
+        "verdict": seen.verdict,
+        "figures": [
+            {"name": one.name, "value": one.value, "beside": one.beside, "meaning": one.meaning} for one in seen.figures
+        ],
+        "examples": [_crop(crop, number, copied) for number, crop in enumerate(seen.examples)],
+    }
+
+
+def _crop(crop: Crop, number: int, copied: bool) -> dict[str, Any]:
+    return {
+        "percentile": crop.percentile,
+        "activation": crop.activation,
+        "photo": crop.photo,
+        "file": crop_name(number) if copied else None,
+        # A copied photograph may go where its own folder's name is nobody's business.
+        "href": None if copied else crop_href(crop),
+        "whole": crop.whole,
+        "box": crop.box,
+    }
+
+
+def _decimals(values: np.ndarray) -> list[float]:
+    """The shortest decimals that give the same float32 again."""
+    return [float(text) for text in np.asarray(values, np.float32).astype(str)]
