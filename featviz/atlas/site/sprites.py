@@ -11,7 +11,7 @@ from featviz.atlas.site.images import encode_image, to_image
 # The longer side of a small picture, and how many stand on a sheet. Sorted by score, nearly every picture in sight
 # comes from another sheet, so sheets are small: `benchmarks/atlas_wall.py` measures it.
 SIDE = 96
-COLUMNS = 8
+COLUMNS = 4
 PER_SHEET = COLUMNS * COLUMNS
 QUALITY = 85
 
@@ -20,7 +20,7 @@ Thumbnails = Callable[[int], np.ndarray | None]
 
 @dataclass(frozen=True)
 class Sheet:
-    """Up to 64 small pictures; `name` comes of their pixels, so a browser never keeps an old sheet for a new one."""
+    """Up to 16 small pictures; `name` comes of their pixels, so a browser never keeps an old sheet for a new one."""
 
     name: str
     cells: np.ndarray
