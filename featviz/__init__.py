@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from featviz.adapters.linen import from_linen as from_linen
     from featviz.ascent import Convergence as Convergence
     from featviz.atlas.building import build_atlas as build_atlas
+    from featviz.atlas.on_ray import OnRay as OnRay
     from featviz.atlas.reading import Atlas as Atlas
     from featviz.atlas.reading import open_atlas as open_atlas
     from featviz.curves import score_curves as score_curves
@@ -80,6 +81,7 @@ _FACE = {
     "Judgement": "natural.evidence",
     "Model": "model",
     "Objective": "objectives",
+    "OnRay": "atlas.on_ray",
     "Outcome": "picture",
     "Picture": "picture",
     "Recipe": "recipes",

@@ -83,8 +83,9 @@ def run_lanes(
             keys = jnp.stack([lane_key(seed, objective, stage=stage) for objective in chosen])
             images = None if start is None else np.stack([start[slot.number or 0] for slot in slots])
             fresh = jax.device_put(ascent.start(routine, keys, images), lane)
-            for slot in np.flatnonzero(opened) if begin is not None else ():
-                begin(slots[slot].number)
+            for slot, new in zip(slots, opened, strict=True):
+                if begin is not None and new and slot.number is not None:
+                    begin(slot.number)
             if lanes is None:
                 idle = np.where(opened, ascent.RUNNING, ascent.OUT_OF_STEPS).astype(np.int32)
                 lanes = fresh._replace(status=jax.device_put(idle, lane))

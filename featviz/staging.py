@@ -51,8 +51,9 @@ def run_stages(
     width = count * mesh.devices.size
     for first in range(0, len(objectives), width):
         some = objectives[first : first + width]
-        for at in range(len(some)) if begin is not None else ():
-            begin(first + at)
+        if begin is not None:
+            for at in range(len(some)):
+                begin(first + at)
         bases = [_base(octaves[-1].routine, seed, objective, start) for objective in some]
         ended: list[Ended] = []
         for number, octave in enumerate(octaves):

@@ -5,12 +5,16 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from featviz.atlas.engines import Engine, local
+from featviz.atlas.gathering import Gathering
 from featviz.atlas.plan import make_plan, share
 from featviz.atlas.reading import Atlas, where
 from featviz.atlas.run import run
+from featviz.atlas.showing import Showing
 from featviz.atlas.store import open_store
 from featviz.checks import Size
 from featviz.model import Model
+from featviz.natural.features import Features
+from featviz.natural.survey import Survey
 from featviz.recipes import Recipe, default
 
 
@@ -28,6 +32,10 @@ def build_atlas(
     dtype: Any = None,
     shard: tuple[int, int] = (1, 1),
     engine: Engine = local,
+    survey: Survey | None = None,
+    other: Model | Features | None = None,
+    copy_photos: bool = False,
+    site: bool = True,
     progress: bool = True,
 ) -> Atlas:
     """A picture of every unit of a network's layers, in a folder that is continued when it is called again.
@@ -40,14 +48,20 @@ def build_atlas(
         and the neuron at the centre.
       recipe, size, steps, seed, dtype: as of `render`. Another recipe's pictures stay beside the new ones.
       shard: (i, n): draw the i-th of n shares of the plan, from 1 on. They are disjoint and may run at once.
-      engine: what draws; by default all devices of this machine.
+      engine: what draws; by default all devices of this machine. `fv.OnRay()` is for many machines.
+      survey: of natural images, whose photographs, statistics and figures the pages then show.
+      other: another network, with whose features pictures and photographs are compared; without it no figures.
+      copy_photos: whether photographs become part of the site, in place of links to where they are.
+      site: whether `out`/site is made; a share makes it if it is the one that completes the plan.
 
     >>> import featviz as fv, tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     atlas = fv.build_atlas(
     ...         fv.load("patterns"), out=folder, layers=["conv1"], units=range(2), size=32, steps=2, progress=False
     ...     )
+    ...     print((atlas.store.folder / "site" / "index.html").exists())
     ...     atlas.pixels("conv1")[:2].shape
+    True
     (2, 32, 32, 3)
 
     Raises: FeatvizError for a layer or unit that is not there, a folder that holds something else or cannot be written,
@@ -58,5 +72,14 @@ def build_atlas(
     )
     tasks = share(plan.tasks, model, number=shard[0], count=shard[1])
     store = open_store(where(out), writable=True, create=True)
-    run(model, plan, tasks, store, engine=engine, progress=progress)
-    return Atlas(store)
+    made = Atlas(store)
+    shown = None
+    if site and store.folder is not None:
+        gathering = Gathering(made, model, survey=survey, other=other)
+        shown = Showing(gathering, store.folder / "site", command=plan.command, copy_photos=copy_photos)
+    whole = shard == (1, 1)
+    run(model, plan, tasks, store, engine=engine, watcher=shown if whole else None, progress=progress)
+    done, planned = made.count()
+    if shown is not None and (whole or done == planned):
+        shown.complete()
+    return made

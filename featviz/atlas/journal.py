@@ -36,10 +36,14 @@ class Journal:
         self.file.close()
 
 
-def read_journal(folder: Path) -> Iterator[Line]:
-    """The lines of all processes; one that a kill cut off is left out."""
-    for path in sorted(folder.glob("*.jsonl")):
-        for text in path.read_text("utf-8", errors="replace").splitlines():
-            with suppress(ValueError, KeyError, TypeError):
-                found: dict[str, Any] = json.loads(text)
-                yield Line(found["at"], found["event"], found["series"], found["unit"])
+def read_journal(folder: Path) -> list[list[Line]]:
+    """The lines of each process, in the order in which they began; one that a kill cut off is left out."""
+    read = [list(_lines(path)) for path in folder.glob("*.jsonl")]
+    return sorted((lines for lines in read if lines), key=lambda lines: lines[0].at)
+
+
+def _lines(path: Path) -> Iterator[Line]:
+    for text in path.read_text("utf-8", errors="replace").splitlines():
+        with suppress(ValueError, KeyError, TypeError):
+            found: dict[str, Any] = json.loads(text)
+            yield Line(found["at"], found["event"], found["series"], found["unit"])

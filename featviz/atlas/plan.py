@@ -1,12 +1,15 @@
 """The plan: which units get which pictures, in which order, and which share of that is a run's own."""
 
 import json
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import cached_property
 from typing import Any
 
 from featviz.ascent import VERSION
+from featviz.atlas.locks import runs
 from featviz.atlas.records import Role
 from featviz.atlas.series import FACETS, Series
 from featviz.atlas.store import safe_part
@@ -30,7 +33,7 @@ class Task:
     units: tuple[int, ...]
     lanes: int | None = None
 
-    @property
+    @cached_property
     def path(self) -> str:
         """Where the series lies in the store."""
         return series_path(self.series)
@@ -45,6 +48,7 @@ class Plan:
 
     tasks: tuple[Task, ...]
     attributes: Mapping[str, Mapping[str, Any]]
+    command: str | None
 
     @property
     def layers(self) -> tuple[str, ...]:
@@ -94,8 +98,9 @@ def make_plan(
     chosen = choose(model, layers)
     rich = set(choose(model, full, among=chosen, option="full")) if full else set()
     wanted = None if units is None else sorted({check_count("units", unit, 0, 2**31 - 1) for unit in units})
-    if wanted is not None and not any(unit < model.layer(layer).units for layer in chosen for unit in wanted):
-        raise FeatvizError(f"`units` are {wanted[:3]}; expected numbers below {max(model.layer(n).units for n in chosen)}")
+    most = max(model.layer(layer).units for layer in chosen)
+    if wanted is not None and not any(unit < most for unit in wanted):
+        raise FeatvizError(f"`units` are {wanted[:3]}; expected numbers below {most}")
     seed = check_count("seed", seed, 0, 2**32 - 1 - MORE_SEEDS)
     height, width = check_size(recipe.size if size is None else size, None)
     steps = check_count("steps", recipe.steps if steps is None else steps, 1, 1_000_000)
@@ -103,9 +108,11 @@ def make_plan(
     dtype = check_dtype(dtype)
     weights, machine = hash_weights(model.weights), {"architecture": hash_architecture(model), "routine": VERSION}
     shapes = shapes_at(model, chosen, (height, width))
-    main, more = [], []
+    main: list[Task] = []
+    more: list[Task] = []
     for layer in chosen:
-        own = tuple(unit for unit in (range(shapes[layer][-1]) if wanted is None else wanted) if unit < shapes[layer][-1])
+        count = shapes[layer][-1]
+        own = tuple(unit for unit in (range(count) if wanted is None else wanted) if unit < count)
         kinds = [(Role.MAIN, seed)]
         if layer in rich:
             kinds += [(Role.SEED, seed + number) for number in range(1, MORE_SEEDS + 1)]
@@ -115,11 +122,34 @@ def make_plan(
             run = describe_run(
                 model, recipe, weights_sha256=weights, size=(height, width), steps=steps, seed=number, dtype=dtype
             )
-            count = FACETS if role is Role.FACET else 1
-            series = Series(layer, role, number, count, (height, width), steps, dtype, recipe, run, machine)
+            group = FACETS if role is Role.FACET else 1
+            series = Series(layer, role, number, group, (height, width), steps, dtype, recipe, run, machine)
             (main if role is Role.MAIN else more).append(Task(series, own))
     tasks = tuple(task for task in (*main, *more) if task.units)
-    return Plan(tasks, {task.path: attributes_of(task.series, model) for task in tasks})
+    attributes = {task.path: attributes_of(task.series, model) for task in tasks}
+    return Plan(tasks, attributes, _command(model, tasks[0].series, layers, wanted, full))
+
+
+def _command(
+    model: Model, series: Series, layers: Sequence[str] | None, units: Sequence[int] | None, full: Sequence[str]
+) -> str | None:
+    """`featviz atlas MODEL ...`, or None where no command makes these pictures."""
+    options = recipe_words(series.recipe)
+    if options is None or "zoo" not in model.source:
+        return None
+    words = ["featviz", "atlas", model.source["zoo"], "-o", "atlas"]
+    words += ["--weights", model.source["weights"]] if "weights" in model.source else []
+    words += ["--layers", ",".join(layers)] if layers is not None else []
+    words += ["--units", ",".join(_range(*run) for run in runs(units))] if units is not None else []
+    words += ["--full", ",".join(full)] if full else []
+    height, width = series.size
+    size = str(height) if height == width else f"{height}x{width}"
+    words += [*options, "--size", size, "--steps", str(series.steps), "--seed", str(series.seed)]
+    return shlex.join([*words, *(["--dtype", series.dtype] if series.dtype != "float32" else [])])
+
+
+def _range(first: int, count: int) -> str:
+    return str(first) if count == 1 else f"{first}-{first + count - 1}"
 
 
 def attributes_of(series: Series, model: Model) -> dict[str, Any]:

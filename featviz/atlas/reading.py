@@ -93,7 +93,7 @@ class Atlas:
 
     def pixels(self, layer: str, *, role: Role = Role.MAIN, seed: int | None = None) -> np.ndarray:
         """All pictures of a layer, uint8, (units[, image], height, width, channels); zeros where there is none."""
-        return np.asarray(self.entries(self.find(layer, role=role, seed=seed)["path"]).group["pixels"][:])
+        return np.asarray(self.entries(self.find(layer, role=role, seed=seed)["path"]).arrays["pixels"][:])
 
     def scores(self, layer: str, *, role: Role = Role.MAIN, seed: int | None = None) -> np.ndarray:
         """All scores of a layer, float32, (units[, image]); nan where there is none."""
@@ -112,7 +112,7 @@ class Atlas:
         found = self.find(layer, role=role, seed=seed)
         own = self.entries(found["path"])
         if not unit.isdecimal() or not int(unit) < own.units or not own.outcomes()[int(unit)]:
-            raise FeatvizError(f"the atlas has no picture of `{name}`; it has {self.count()[0]} entries, see its `table()`")
+            raise FeatvizError(f"the atlas has no picture of `{name}`; see its `table()` for those that it has")
         return read_pictures(own, int(unit))
 
     def rows(self) -> Iterator[Row]:

@@ -1,15 +1,16 @@
-"""The run: plan, locks, what is missing, an engine, and each entry written as soon as it is drawn."""
+"""The run: locks, what is missing, an engine, and each entry written as soon as it is drawn."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, suppress
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 import jax
 from tqdm import tqdm
 
-from featviz.atlas.engines import Engine
+from featviz.atlas.engines import Drawn, Engine
 from featviz.atlas.interrupts import uninterrupted
 from featviz.atlas.journal import Journal
 from featviz.atlas.locks import hold
@@ -20,8 +21,13 @@ from featviz.files import write_whole
 from featviz.images import extra_channels
 from featviz.model import Model
 
-# Told of a task once all of it is there.
-Finished = Callable[[Task], None]
+
+class Watcher(Protocol):
+    """Told of each entry that has been written, and of each task once all of it is there."""
+
+    def drawn(self, task: Task, unit: int) -> None: ...
+
+    def finished(self, task: Task) -> None: ...
 
 
 def run(
@@ -31,26 +37,86 @@ def run(
     store: Store,
     *,
     engine: Engine,
-    finished: Finished | None = None,
+    watcher: Watcher | None = None,
     progress: bool = True,
 ) -> int:
-    """Draws those entries of the tasks that the store lacks; how many that were.
+    """Draws those entries of the tasks that the store lacks, and says how many that were.
 
-    `tasks` are the plan's, or a share of them. `finished` is told of a task once all of it is there, also where it was
-    before. Ctrl-C and a kill lose the lanes in flight, nothing else.
+    `tasks` are the plan's, or a share of them. Ctrl-C and a kill lose the lanes in flight, nothing else.
 
     Raises: FeatvizError where another run draws some of them, or something cannot be written.
     """
-    names = {task.path: lock_name(task) for task in tasks}
-    wanted = [(names[task.path], task.units) for task in tasks]
-    folder = store.folder
-    if folder is None:
-        return _draw(model, plan, tasks, store, None, names, engine=engine, finished=finished, progress=progress)
-    with hold(folder / "locks", wanted):
-        write_whole(folder / "plan.json", (json.dumps(plan.to_json()) + "\n").encode())
-        with closing(Journal(folder / "journal")) as journal:
-            _clean(folder, tasks)
-            return _draw(model, plan, tasks, store, journal, names, engine=engine, finished=finished, progress=progress)
+    with ExitStack() as stack:
+        journal = None
+        if store.folder is not None:
+            stack.enter_context(hold(store.folder / "locks", [(lock_name(task), task.units) for task in tasks]))
+            write_whole(store.folder / "plan.json", (json.dumps(plan.to_json()) + "\n").encode())
+            _sweep(store.folder, tasks)
+            with _told(store):
+                journal = stack.enter_context(closing(Journal(store.folder / "journal")))
+        with _told(store):
+            entries = {task.path: _open(store, plan, task, model) for task in tasks}
+        left = {task.path: missing(entries[task.path], task, say=progress) for task in tasks}
+        waiting = [_fixed(replace(task, units=left[task.path]), entries[task.path]) for task in tasks]
+        waiting = [task for task in waiting if task.units]
+        record = _Record(store, entries, {task.path: set(task.units) for task in waiting}, journal, watcher)
+        total, undone = sum(len(task.units) for task in tasks), sum(map(len, left.values()))
+        for task in tasks:
+            if watcher is not None and not left[task.path]:
+                watcher.finished(task)
+        disabled = None if progress else True
+        with tqdm(total=total, initial=total - undone, unit="picture", disable=disabled) as bar:
+            for drawn in engine(model, waiting, begin=record.begin):
+                series = drawn.task.series
+                bar.set_description(f"{series.layer} {series.role.value}", refresh=False)
+                record.keep(drawn)
+                bar.update()
+        return undone
+
+
+@dataclass
+class _Record:
+    """Where entries go: `open` has the units of each path that are still to come."""
+
+    store: Store
+    entries: dict[str, Entries]
+    open: dict[str, set[int]]
+    journal: Journal | None
+    watcher: Watcher | None
+
+    def begin(self, task: Task, unit: int) -> None:
+        self._note("start", task, unit)
+
+    def keep(self, drawn: Drawn) -> None:
+        """Writes an entry; Ctrl-C waits for it."""
+        task, unit, pictures = drawn
+        own = self.entries[task.path]
+        with uninterrupted(), _told(self.store):
+            if "lanes" not in own.attributes:
+                own.keep(lanes=pictures[0].provenance["lanes"])
+            own.write(unit, pictures)
+            self._note("done", task, unit)
+        self.open[task.path].discard(unit)
+        if self.watcher is not None:
+            self.watcher.drawn(task, unit)
+            if not self.open[task.path]:
+                self.watcher.finished(task)
+
+    def _note(self, event: str, task: Task, unit: int) -> None:
+        if self.journal is not None:
+            self.journal.note(event, lock_name(task), unit)
+
+
+@contextmanager
+def _told(store: Store) -> Iterator[None]:
+    """Within, what cannot be written is told in one line."""
+    try:
+        yield
+    except OSError as error:
+        raise FeatvizError(
+            f"`{store.place}` cannot be written: {error.strerror or in_one_line(error)}; what is drawn is kept, and "
+            "the same command continues"
+        ) from None
 
 
 def lock_name(task: Task) -> str:
@@ -59,83 +125,21 @@ def lock_name(task: Task) -> str:
     return f"{layer}-{name}"
 
 
-def _draw(
-    model: Model,
-    plan: Plan,
-    tasks: Sequence[Task],
-    store: Store,
-    journal: Journal | None,
-    names: dict[str, str],
-    *,
-    engine: Engine,
-    finished: Finished | None,
-    progress: bool,
-) -> int:
-    try:
-        entries = {task.path: _open(store, plan, task, model) for task in tasks}
-    except OSError as error:
-        raise FeatvizError(f"`{store.place}` cannot be written: {error.strerror or in_one_line(error)}") from None
-    total = sum(len(task.units) for task in tasks)
-    left = {task.path: missing(entries[task.path], task, say=progress) for task in tasks}
-    waiting = [_fixed(replace(task, units=left[task.path]), entries[task.path]) for task in tasks if left[task.path]]
-    ready = [task for task in tasks if not left[task.path]]
-
-    def begin(task: Task, unit: int) -> None:
-        if journal is not None:
-            journal.note("start", names[task.path], unit)
-
-    for task in ready if finished is not None else ():
-        finished(task)
-    made, open_units = 0, {task.path: set(task.units) for task in waiting}
-    whole = {task.path: task for task in tasks}
-    disabled = None if progress else True
-    with tqdm(total=total, initial=total - sum(map(len, left.values())), unit="picture", disable=disabled) as bar:
-        drawn = engine(model, waiting, begin=begin)
-        for task, unit, pictures in drawn:
-            bar.set_description(f"{task.series.layer} {task.series.role.value}", refresh=False)
-            own = entries[task.path]
-            with uninterrupted():
-                try:
-                    if task.lanes is None and "lanes" not in own.attributes:
-                        own.keep(lanes=pictures[0].provenance["lanes"])
-                    own.write(unit, pictures)
-                    if journal is not None:
-                        journal.note("done", names[task.path], unit)
-                except OSError as error:
-                    raise FeatvizError(
-                        f"`{store.place}` cannot be written: {error.strerror or in_one_line(error)}; "
-                        f"{total - sum(map(len, open_units.values()))} of {total} pictures are kept, and the same command "
-                        "continues"
-                    ) from None
-            made += 1
-            bar.update()
-            open_units[task.path].discard(unit)
-            if not open_units[task.path] and finished is not None:
-                finished(whole[task.path])
-    return made
-
-
 def _open(store: Store, plan: Plan, task: Task, model: Model) -> Entries:
     series = task.series
     alpha = extra_channels(series.recipe.parameterization) or int(series.recipe.transparency)
     shape = (*series.size, model.input.channels + alpha)
-    return store.add(
-        task.path,
-        shape if series.count == 1 else (series.count, *shape),
-        model.layer(series.layer).units,
-        series.steps,
-        plan.attributes[task.path],
-    )
+    whole = shape if series.count == 1 else (series.count, *shape)
+    return store.add(task.path, whole, model.layer(series.layer).units, series.steps, plan.attributes[task.path])
 
 
 def missing(entries: Entries, task: Task, *, say: bool = True) -> tuple[int, ...]:
     """Those of a task's units that are not there, or cannot be read; `say` names the latter."""
-    outcomes = entries.outcomes()
-    there = [unit for unit in task.units if outcomes[unit]]
-    damaged = entries.damaged(there)
+    outcomes, damaged = entries.outcomes_of(task.units)
+    damaged |= entries.damaged(unit for unit in task.units if outcomes.get(unit))
     for unit, fault in damaged.items() if say else ():
         tqdm.write(f"{task.series.layer}:{unit} ({task.series.role.value}) is damaged and drawn again: {fault}")
-    return tuple(unit for unit in task.units if not outcomes[unit] or unit in damaged)
+    return tuple(unit for unit in task.units if not outcomes.get(unit) or unit in damaged)
 
 
 def _fixed(task: Task, entries: Entries) -> Task:
@@ -144,17 +148,12 @@ def _fixed(task: Task, entries: Entries) -> Task:
     return task if lanes is None or jax.default_backend() == "cpu" else replace(task, lanes=int(lanes))
 
 
-def _clean(folder: Path, tasks: Sequence[Task]) -> None:
-    """Removes what a kill left half written of these tasks' units."""
+def _sweep(folder: Path, tasks: Sequence[Task]) -> None:
+    """Removes what a kill left half written of these tasks' units: files of Zarr's, `CHUNK.<random>.partial`."""
     for task in tasks:
-        units = set(task.units)
-        for path in _partials(folder / task.path):
-            name = path.relative_to(folder / task.path).parts[2:3]
-            if name and name[0].split(".")[0].isdecimal() and int(name[0].split(".")[0]) in units:
+        units, group = set(task.units), folder / task.path
+        for path in group.glob("*/c/**/*.partial"):
+            unit = path.relative_to(group).parts[2].split(".")[0]
+            if unit.isdecimal() and int(unit) in units:
                 with suppress(OSError):
                     path.unlink()
-
-
-def _partials(group: Path) -> Iterator[Path]:
-    # Files of Zarr's own, `CHUNK.<random>.partial`.
-    return group.glob("*/c/**/*.partial")

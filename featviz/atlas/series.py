@@ -7,8 +7,7 @@ from typing import Any
 
 from featviz.atlas.records import Role
 from featviz.canonical import describe, digest
-from featviz.objectives import Objective, channel, neuron
-from featviz.objectives import unlike
+from featviz.objectives import Objective, channel, neuron, unlike
 from featviz.recipes import Recipe
 
 # Pictures of a group that shows a unit's facets.

@@ -25,6 +25,7 @@ from featviz.errors import FeatvizError, in_one_line
 from featviz.picture import Outcome, Picture
 
 KIND, FORMAT = "featviz atlas", 1
+ARRAYS = ("pixels", "score", "history", "outcome")
 OUTCOMES = (None, Outcome.CONVERGED, Outcome.OUT_OF_STEPS, Outcome.DEAD, Outcome.NOT_FINITE)
 # The longest part of a path before its middle is replaced by a hash; file systems take 255 bytes.
 LONGEST = 120
@@ -49,28 +50,45 @@ class Entries:
     def __init__(self, group: Any) -> None:
         self.group = group
         self.attributes: dict[str, Any] = dict(group.attrs)
+        # Opened once: each opening reads a file.
+        self.arrays = {name: group[name] for name in ARRAYS}
 
     @property
     def units(self) -> int:
-        return int(self.group["outcome"].shape[0])
+        """How many units the layer has, drawn or not."""
+        return int(self.arrays["outcome"].shape[0])
 
     def outcomes(self) -> np.ndarray:
         """(units,) uint8: indices of `OUTCOMES`, 0 where there is no entry."""
-        return np.asarray(self.group["outcome"][:])
+        return np.asarray(self.arrays["outcome"][:])
+
+    def outcomes_of(self, units: Iterable[int]) -> tuple[dict[int, int], dict[int, str]]:
+        """The outcomes of some units, and of those that cannot be read the fault."""
+        try:
+            values = self.outcomes()
+            return {unit: int(values[unit]) for unit in units}, {}
+        except Exception:  # one of them is damaged: which?
+            found, faults = {}, {}
+            for unit in units:
+                try:
+                    found[unit] = int(self.arrays["outcome"][unit])
+                except Exception as error:  # whatever a decoder says of bytes that are not its own
+                    faults[unit] = in_one_line(error) or type(error).__name__
+            return found, faults
 
     def write(self, unit: int, pictures: Sequence[Picture]) -> None:
         """One entry. Raises OSError where it cannot be written; then it does not count as there."""
         first = pictures[0]
-        single = self.group["pixels"].ndim == 4
+        single = self.arrays["pixels"].ndim == 4
         pixels = np.stack([picture.to_uint8() for picture in pictures])
         scores = np.array([picture.score for picture in pictures], np.float32)
-        history = np.full(self.group["history"].shape[1], np.nan, np.float32)
+        history = np.full(self.arrays["history"].shape[1], np.nan, np.float32)
         history[: len(first.history)] = first.history
         # An entry that is drawn again does not count until it is whole again.
-        self.group["pixels"][unit] = pixels[0] if single else pixels
-        self.group["history"][unit] = history
-        self.group["score"][unit] = scores[0] if single else scores
-        self.group["outcome"][unit] = OUTCOMES.index(first.outcome)
+        self.arrays["pixels"][unit] = pixels[0] if single else pixels
+        self.arrays["history"][unit] = history
+        self.arrays["score"][unit] = scores[0] if single else scores
+        self.arrays["outcome"][unit] = OUTCOMES.index(first.outcome)
 
     def keep(self, *, lanes: int) -> None:
         """Keeps how many lanes a device draws the series with: pictures may depend on it (`Entries.attributes`)."""
@@ -81,24 +99,24 @@ class Entries:
         found = {}
         for unit in units:
             try:
-                for name in ("pixels", "history", "score"):
-                    self.group[name][unit]
+                for name in ARRAYS:
+                    self.arrays[name][unit]
             except Exception as error:  # whatever a decoder says of bytes that are not its own
                 found[unit] = in_one_line(error) or type(error).__name__
         return found
 
     def pixels(self, unit: int) -> np.ndarray:
         """uint8, (image, y, x, channel)."""
-        values = np.asarray(self.group["pixels"][unit])
+        values = np.asarray(self.arrays["pixels"][unit])
         return values if values.ndim == 4 else values[None]
 
     def scores(self) -> np.ndarray:
         """float32, (units,) or (units, images); nan where there is no entry."""
-        return np.asarray(self.group["score"][:])
+        return np.asarray(self.arrays["score"][:])
 
     def history(self, unit: int) -> np.ndarray:
         """float32, (steps made,)."""
-        values = np.asarray(self.group["history"][unit])
+        values = np.asarray(self.arrays["history"][unit])
         made = np.flatnonzero(~np.isnan(values))
         return values[: made[-1] + 1] if len(made) else values[:0]
 
@@ -176,29 +194,32 @@ def open_store(place: str | Path, *, writable: bool = False, create: bool = Fals
     """
     import zarr
 
-    local = isinstance(place, Path)
-    if local and not is_atlas(place):
-        if not create:
-            found = "holds no atlas" if place.is_dir() else "is a file" if place.exists() else "does not exist"
-            raise FeatvizError(f"`{place}` {found}; expected a folder that `featviz atlas` has written")
-        try:
-            if place.exists() and (not place.is_dir() or any(place.iterdir())):
-                raise FeatvizError(f"`{place}` holds other things; expected a new folder for the atlas")
-            place.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise FeatvizError(f"`{place}` cannot be made: {error.strerror}") from None
+    if isinstance(place, Path) and not is_atlas(place):
+        _make_folder(place, create=create)
     try:
         group = zarr.open_group(str(place), mode="a" if create else "r+" if writable else "r", zarr_format=3)
         if create and group.attrs.get("kind") is None:
             group.attrs.update({"kind": KIND, "format": FORMAT})
-        found, version = group.attrs.get("kind"), group.attrs.get("format")
+        kind, version = group.attrs.get("kind"), group.attrs.get("format")
     except OSError as error:
         raise FeatvizError(f"`{place}` cannot be written: {error.strerror or in_one_line(error)}") from None
     except Exception as error:
         raise FeatvizError(f"`{place}` is no atlas that can be read: {in_one_line(error)}") from None
-    if found != KIND or version != FORMAT:
-        raise FeatvizError(f"`{place}` is {found} {version}; expected {KIND} {FORMAT}")
+    if (kind, version) != (KIND, FORMAT):
+        raise FeatvizError(f"`{place}` is {kind} {version}; expected {KIND} {FORMAT}")
     return Store(place, group)
+
+
+def _make_folder(place: Path, *, create: bool) -> None:
+    if not create:
+        found = "holds no atlas" if place.is_dir() else "is a file" if place.exists() else "does not exist"
+        raise FeatvizError(f"`{place}` {found}; expected a folder that `featviz atlas` has written")
+    try:
+        if place.exists() and (not place.is_dir() or any(place.iterdir())):
+            raise FeatvizError(f"`{place}` holds other things; expected a new folder for the atlas")
+        place.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FeatvizError(f"`{place}` cannot be made: {error.strerror}") from None
 
 
 def is_atlas(folder: Path) -> bool:

@@ -9,10 +9,14 @@ from featviz.cli.common import classes_option, find_model, keep_compiled, name_c
 from featviz.cli.render import add_penalties, parse_size
 from featviz.errors import FeatvizError
 
+FILE = click.Path(path_type=Path)
+
 
 @click.command()
 @click.argument("model")
-@click.option("-o", "--out", required=True, metavar="FOLDER", help="The atlas, new or to continue; or s3://..., gs://...")
+@click.option(
+    "-o", "--out", required=True, metavar="FOLDER", help="The atlas, new or to continue; or s3://..., gs://..."
+)
 @weights_option
 @classes_option
 @click.option(
@@ -36,6 +40,24 @@ from featviz.errors import FeatvizError
     "--dtype", type=click.Choice(["float32", "bfloat16"]), default="float32", show_default=True, help="Of the network."
 )
 @click.option("--shard", metavar="I/N", default="1/1", help="Draw the I-th of N shares of the plan.")
+@click.option(
+    "--engine",
+    "engine_name",
+    type=click.Choice(["local", "ray"]),
+    default="local",
+    show_default=True,
+    help="What draws.",
+)
+@click.option("--ray-address", metavar="ADDRESS", help="A Ray cluster's, such as auto or ray://host:10001.")
+@click.option("--ray-workers", type=int, metavar="N", help="Workers at most.  [default: as many as there is room for]")
+@click.option("--survey", "survey_folder", type=FILE, metavar="FOLDER", help="For the pages: of `featviz survey`.")
+@click.option(
+    "--photos", type=FILE, metavar="FOLDER", help="Where the survey's photographs are now, if they have moved."
+)
+@click.option("--other", metavar="MODEL", help="Another network, whose features judge the pictures.")
+@click.option("--other-weights", type=FILE, metavar="FILE", help="Its weights.")
+@click.option("--copy-photos", is_flag=True, help="Photographs become part of the site.  [default: links to them]")
+@click.option("--site/--no-site", default=True, help="Whether FOLDER/site is made.  [default: it is]")
 @click.option("--plan", "only_plan", is_flag=True, help="Say what there is to do, and how long it takes; do nothing.")
 @click.option("--quiet", is_flag=True, help="No progress and no report.")
 def atlas(
@@ -54,6 +76,15 @@ def atlas(
     seed: int,
     dtype: str,
     shard: str,
+    engine_name: str,
+    ray_address: str | None,
+    ray_workers: int | None,
+    survey_folder: Path | None,
+    photos: Path | None,
+    other: str | None,
+    other_weights: Path | None,
+    copy_photos: bool,
+    site: bool,
     only_plan: bool,
     quiet: bool,
 ) -> None:
@@ -93,8 +124,25 @@ def atlas(
         for line in table(estimate(network, tasks), out):
             click.echo(line)
         return
+    from featviz.atlas.engines import local
+    from featviz.atlas.on_ray import OnRay
+    from featviz.natural.survey import open_survey
+
+    seen = None if survey_folder is None else open_survey(survey_folder, network, photos=photos)
+    judge = None if other is None else find_model(other, other_weights)
     try:
-        made = build_atlas(network, out=out, shard=number, progress=not quiet, **options)
+        made = build_atlas(
+            network,
+            out=out,
+            shard=number,
+            engine=local if engine_name == "local" else OnRay(ray_address, ray_workers),
+            survey=seen,
+            other=judge,
+            copy_photos=copy_photos,
+            site=site,
+            progress=not quiet,
+            **options,
+        )
     except KeyboardInterrupt:
         done, planned = open_atlas(out).count()
         raise click.ClickException(
@@ -103,6 +151,8 @@ def atlas(
     if not quiet:
         done, planned = made.count()
         click.echo(f"{out}  {done} of {planned} entries")
+        if site and (Path(out) / "site" / "index.html").exists():
+            click.echo((Path(out) / "site" / "index.html").resolve().as_uri())
         for line in made.report():
             click.echo(line)
 

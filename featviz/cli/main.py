@@ -8,6 +8,7 @@ import click
 from featviz.cli.atlas import atlas
 from featviz.cli.dream import dream
 from featviz.cli.evidence import evidence
+from featviz.cli.export import export
 from featviz.cli.layers import layers
 from featviz.cli.models import models
 from featviz.cli.render import render
@@ -33,7 +34,7 @@ def cli(debug: bool) -> None:
     """What does this unit of a neural network look for? featviz answers with pictures."""
 
 
-for command in (models, layers, render, atlas, dream, survey, evidence, spectrum):
+for command in (models, layers, render, atlas, export, dream, survey, evidence, spectrum):
     cli.add_command(command)
 
 

@@ -1,0 +1,110 @@
+"""Export: an atlas's pictures as files, and its entries as a table."""
+
+import csv
+import io
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from featviz.atlas.reading import Atlas, read_pictures
+from featviz.atlas.records import Role
+from featviz.atlas.store import safe_part
+from featviz.errors import FeatvizError, nearest
+from featviz.files import write_whole
+
+PICTURES, TABLES = ("png", "webp", "npy"), ("csv", "parquet")
+
+
+def export(
+    atlas: Atlas,
+    out: str | os.PathLike[str],
+    *,
+    suffix: str = "png",
+    table: str = "csv",
+    layers: list[str] | None = None,
+    progress: bool = True,
+) -> Path:
+    """Writes every picture as `OUT/LAYER/UNIT[-ROLE...].png` with its record, and the entries as `OUT/units.csv`.
+
+    The table has a line for each picture: the columns of `Atlas.table` and `file`. Files that are there are replaced.
+    Returns the table's path.
+
+    Raises: FeatvizError for another kind of file, a layer that the atlas has not, a Parquet table without pyarrow, or a
+    place that cannot be written.
+    """
+    for name, value, known in (("suffix", suffix, PICTURES), ("table", table, TABLES)):
+        if value not in known:
+            raise FeatvizError(f"`{name}` is `{value}`; {nearest(value, known)}")
+    for layer in layers or ():
+        atlas.find(layer)
+    encode = _parquet() if table == "parquet" else _csv
+    target = Path(out)
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FeatvizError(f"`{target}` cannot be made: {error.strerror}") from None
+    rows = [row for row in atlas.rows() if layers is None or row.layer in layers]
+    lines: list[dict[str, Any]] = []
+    for row in tqdm(rows, unit="entry", disable=None if progress else True):
+        folder = target / safe_part(row.layer)
+        try:
+            folder.mkdir(exist_ok=True)
+        except OSError as error:
+            raise FeatvizError(f"`{folder}` cannot be made: {error.strerror}") from None
+        pictures = read_pictures(atlas.entries(row.path), row.unit)
+        for picture, stem in zip(pictures, _stems(row.unit, row.role, row.seed, len(pictures)), strict=True):
+            file = picture.save(folder / f"{stem}.{suffix}")
+            own = {name: getattr(row, name) for name in ("layer", "unit", "seed", "outcome", "steps", "key", "path")}
+            own |= {"role": row.role.value, "score": picture.score, "faults": "; ".join(row.faults)}
+            lines.append(own | {"file": str(file.relative_to(target))})
+    return write_whole(target / f"units.{table}", encode(lines))
+
+
+def _stems(unit: int, role: Role, seed: int, count: int) -> Iterator[str]:
+    """The names of an entry's files.
+
+    >>> list(_stems(7, Role.MAIN, 0, 1)), list(_stems(7, Role.SEED, 2, 1)), list(_stems(7, Role.FACET, 0, 2))
+    (['7'], ['7-seed2'], ['7-facet0', '7-facet1'])
+    """
+    for number in range(count):
+        match role:
+            case Role.MAIN:
+                yield str(unit)
+            case Role.SEED:
+                yield f"{unit}-seed{seed}"
+            case _:
+                yield f"{unit}-{role.value}" + (str(number) if count > 1 else "")
+
+
+COLUMNS = ("layer", "unit", "role", "seed", "score", "outcome", "steps", "faults", "file", "key", "path")
+
+
+def _csv(lines: list[dict[str, Any]]) -> bytes:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(lines)
+    return text.getvalue().encode()
+
+
+def _parquet() -> Any:
+    try:
+        import pyarrow
+        from pyarrow import parquet
+    except ImportError:
+        raise FeatvizError(
+            "a Parquet table needs pyarrow, which is not installed; pip install featviz[parquet]"
+        ) from None
+
+    def encode(lines: list[dict[str, Any]]) -> bytes:
+        buffer = io.BytesIO()
+        columns: dict[str, Any] = {name: [line[name] for line in lines] for name in COLUMNS}
+        columns["score"] = np.array(columns["score"], np.float32)
+        parquet.write_table(pyarrow.table(columns), buffer)
+        return buffer.getvalue()
+
+    return encode

@@ -1,0 +1,30 @@
+"""`featviz export ATLAS -o FOLDER`: an atlas's pictures and its table as files."""
+
+from pathlib import Path
+
+import click
+
+from featviz.cli.atlas import split
+from featviz.cli.common import wrong_command
+
+
+@click.command()
+@click.argument("atlas")
+@click.option("-o", "--out", type=click.Path(path_type=Path), required=True, metavar="FOLDER", help="Where to.")
+@click.option("--format", "suffix", type=click.Choice(["png", "webp", "npy"]), default="png", show_default=True)
+@click.option("--table", type=click.Choice(["csv", "parquet"]), default="csv", show_default=True)
+@click.option("--layers", metavar="NAME,...", help="Only these layers.")
+@click.option("--quiet", is_flag=True, help="No progress.")
+def export(atlas: str, out: Path, suffix: str, table: str, layers: str | None, quiet: bool) -> None:
+    """The pictures of ATLAS, a folder that `featviz atlas` has written, as files, and a table of all units."""
+    from featviz.atlas.export import export as write
+    from featviz.atlas.reading import open_atlas
+
+    with wrong_command():
+        found = open_atlas(atlas)
+        chosen = None if layers is None else split(layers)
+        for layer in chosen or ():
+            found.find(layer)
+    written = write(found, out, suffix=suffix, table=table, layers=chosen, progress=not quiet)
+    if not quiet:
+        click.echo(str(written))

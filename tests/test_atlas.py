@@ -1,0 +1,303 @@
+"""The atlas: what names an entry, what a run leaves, and that a continued one is one that was never stopped."""
+
+import dataclasses
+import json
+import shutil
+
+import flax.linen as nn
+import numpy as np
+import pytest
+import zarr
+from tiny import SMALL, Gauges, build
+
+import featviz as fv
+from featviz.atlas.building import build_atlas
+from featviz.atlas.journal import read_journal
+from featviz.atlas.plan import choose, make_plan, share
+from featviz.atlas.records import Role
+from featviz.atlas.store import safe_part
+from featviz.errors import FeatvizError
+
+# Programs of this recipe compile in no time.
+RECIPE = fv.recipes.erhan_2009
+DRAWN = {"recipe": RECIPE, **SMALL}
+OPTIONS = {"layers": ["conv1", "conv2"], "site": False, **DRAWN}
+PLAN = {
+    "layers": ["conv1", "conv2"],
+    "units": None,
+    "full": [],
+    "recipe": fv.recipes.default,
+    "size": 16,
+    "steps": 4,
+    "seed": 0,
+    "dtype": None,
+}
+ARRAYS = ("pixels", "score", "history", "outcome")
+
+
+class Named(nn.Module):
+    """`Gauges` as a layer with a name."""
+
+    @nn.compact
+    def __call__(self, x):
+        return Gauges(name="gauges")(x)
+
+
+def arrays_of(atlas):
+    return {(each["path"], name): atlas.entries(each["path"]).arrays[name][:] for each in atlas.plan for name in ARRAYS}
+
+
+def assert_equal(first, second):
+    a, b = arrays_of(first), arrays_of(second)
+    assert a.keys() == b.keys()
+    assert all(np.array_equal(a[key], b[key], equal_nan=True) for key in a)
+
+
+@pytest.fixture(scope="module")
+def whole(tiny, tmp_path_factory):
+    """An atlas of all units of two layers, drawn at once, the second with full pages."""
+    return build_atlas(tiny, out=tmp_path_factory.mktemp("whole") / "a", full=["conv2"], **OPTIONS)
+
+
+@pytest.fixture
+def copy(whole, tmp_path):
+    """The same atlas in a folder that a test may spoil."""
+    shutil.copytree(whole.store.folder, tmp_path / "a")
+    return tmp_path / "a"
+
+
+def test_an_entry_is_the_picture_that_render_draws(tiny, whole):
+    for role, objective in (
+        (Role.MAIN, fv.channel("conv2", 3)),
+        (Role.NEGATIVE, -fv.channel("conv2", 3)),
+        (Role.CENTRE, fv.neuron("conv2", 3)),
+    ):
+        picture = fv.render(tiny, objective, **DRAWN)
+        found = whole.picture("conv2:3", role=role)
+        assert np.array_equal(found.to_uint8(), picture.to_uint8()) and found.score == picture.score
+        assert np.array_equal(found.history, picture.history) and found.outcome is picture.outcome
+    again = fv.render(tiny, fv.channel("conv2", 3), seed=2, **DRAWN)
+    assert np.array_equal(whole.picture("conv2:3", role=Role.SEED, seed=2).to_uint8(), again.to_uint8())
+    group = fv.render_group(tiny, fv.unlike(fv.channel("conv2", 3)), count=4, **DRAWN)
+    facets = whole.pictures("conv2:3", role=Role.FACET)
+    assert [np.array_equal(a.to_uint8(), b.to_uint8()) for a, b in zip(group, facets, strict=True)] == [True] * 4
+
+
+def test_a_continued_atlas_equals_one_made_at_once(tiny, whole, tmp_path):
+    for units in (range(1), [5, 3], None):
+        part = build_atlas(tiny, out=tmp_path / "a", full=["conv2"], units=units, **OPTIONS)
+    assert_equal(whole, part)
+    starts = [line for lines in read_journal(tmp_path / "a" / "journal") for line in lines if line.event == "start"]
+    assert len(starts) == whole.count()[0] == len({(line.series, line.unit) for line in starts})
+
+
+def test_another_recipe_stays_beside_the_first(tiny, copy):
+    before = fv.open_atlas(copy)
+    first, series = before.pixels("conv1"), before.series
+    after = build_atlas(tiny, out=copy, **OPTIONS | {"recipe": fv.recipes.tf_tutorial_2015})
+    assert not np.array_equal(after.pixels("conv1"), first)
+    assert set(series) < set(after.series) and len(after.series) == len(series) + 2
+    back = build_atlas(tiny, out=copy, full=["conv2"], **OPTIONS)
+    assert np.array_equal(back.pixels("conv1"), first) and back.count() == before.count()
+
+
+def test_a_key_names_all_that_can_change_the_pixels(tiny, other_weights):
+    def key(model=tiny, **options):
+        return make_plan(model, **{**PLAN, **options}).tasks[0].series.key(0)
+
+    same = key()
+    changed = {
+        "weights": key(dataclasses.replace(tiny, weights=other_weights)),
+        "input": key(dataclasses.replace(tiny, input=dataclasses.replace(tiny.input, mean=(0.1,)))),
+        "recipe": key(recipe=fv.recipes.lucid),
+        "size": key(size=24),
+        "sides": key(size=(16, 24)),
+        "steps": key(steps=5),
+        "seed": key(seed=1),
+        "dtype": key(dtype="bfloat16"),
+    }
+    assert len({same, *changed.values()}) == len(changed) + 1
+    assert key() == same and key(units=[3]) == same and key(layers=["conv1"]) == same
+    renamed = dataclasses.replace(tiny, name="other", source={"weights": "elsewhere.safetensors"})
+    assert key(renamed) == same
+    series = make_plan(tiny, **PLAN).tasks[0].series
+    assert series.key(1) != same
+    for machine in ({"routine": 0}, {"architecture": "another"}):
+        assert dataclasses.replace(series, machine={**series.machine, **machine}).key(0) != same
+    versions = {**series.run["versions"], "jax": "0.0"}
+    for run in ({"versions": versions}, {"device": {"platform": "cpu", "kind": "other"}}):
+        assert dataclasses.replace(series, run={**series.run, **run}).key(0) != same
+
+
+def test_an_architecture_is_told_from_another():
+    from featviz.model import hash_architecture
+
+    assert hash_architecture(build()) == hash_architecture(build(seed=1))
+    assert hash_architecture(build()) != hash_architecture(build(Gauges()))
+
+
+@pytest.mark.parametrize("damage", ["cut", "flipped", "empty", "metadata", "outcome"])
+def test_a_corrupt_entry_is_named_and_drawn_again(tiny, whole, copy, capsys, damage):
+    group = copy / whole.find("conv1")["path"]
+    chunk = group / "pixels" / "c" / "7" / "0" / "0" / "0"
+    match damage:
+        case "cut":
+            chunk.write_bytes(chunk.read_bytes()[:-20])
+        case "flipped":
+            data = bytearray(chunk.read_bytes())
+            data[len(data) // 2] ^= 1
+            chunk.write_bytes(data)
+        case "empty":
+            chunk.write_bytes(b"")
+        case "metadata":
+            (group / "score" / "zarr.json").write_text('{"zarr_format": 3, "no')
+        case "outcome":
+            (group / "outcome" / "c" / "7").write_bytes(b"??")
+    options = {**OPTIONS, "progress": True}
+    repaired = build_atlas(tiny, out=copy, full=["conv2"], **options)
+    assert_equal(whole, repaired)
+    said = capsys.readouterr()
+    assert ("conv1:7 (main) is damaged and drawn again" in said.out + said.err) == (damage != "metadata")
+
+
+def test_what_a_kill_leaves_does_not_count(tiny, whole, copy):
+    group = copy / whole.find("conv1")["path"]
+    (group / "outcome" / "c" / "5").unlink()
+    half = group / "pixels" / "c" / "5" / "0" / "0" / "0.0123456789abcdef.partial"
+    half.write_bytes(b"half of it")
+    assert fv.open_atlas(copy).count()[0] == whole.count()[0] - 1
+    with pytest.raises(FeatvizError, match="no picture of `conv1:5`"):
+        fv.open_atlas(copy).picture("conv1:5")
+    assert_equal(whole, build_atlas(tiny, out=copy, full=["conv2"], **OPTIONS))
+    assert not half.exists()
+
+
+def test_nans_stop_a_lane_and_what_is_wrong_is_named(tmp_path):
+    made = build_atlas(build(Named()), out=tmp_path / "a", layers=["gauges"], site=False, **SMALL | {"steps": 24})
+    outcomes = dict(zip(made.table()["unit"].tolist(), made.table()["outcome"].tolist(), strict=True))
+    assert outcomes[2] == "not finite" and outcomes[3] == "dead" and outcomes[0] == "out of steps"
+    assert made.count() == (6, 6)
+    report = "\n".join(made.report())
+    assert "not finite: gauges:2" in report and "dead: gauges:3" in report and "gauges:0" not in report
+
+
+def test_the_table_and_the_arrays(whole):
+    table, done = whole.table(), whole.count()[0]
+    assert {len(column) for column in table.values()} == {done} and done == whole.count()[1]
+    assert set(table["role"]) == {role.value for role in Role} and set(table["layer"]) == {"conv1", "conv2"}
+    assert len(set(table["key"])) == done and all(len(key) == 64 for key in table["key"])
+    assert whole.pixels("conv1").shape == (80, 16, 16, 3) and whole.pixels("conv1").dtype == np.uint8
+    assert whole.pixels("conv2", role=Role.FACET).shape == (8, 4, 16, 16, 3)
+    assert np.isfinite(whole.scores("conv1")).all() and whole.scores("conv2", role=Role.FACET).shape == (8, 4)
+
+
+def test_any_zarr_reader_opens_it(whole):
+    group = zarr.open_group(str(whole.store.folder), mode="r")
+    assert group.attrs["kind"] == "featviz atlas"
+    path = whole.find("conv1")["path"]
+    assert np.array_equal(group[f"{path}/pixels"][:], whole.pixels("conv1"))
+    assert (
+        group[path].attrs["identity"]["network"]["weights_sha256"]
+        == whole.picture("conv1:0").provenance["network"]["weights_sha256"]
+    )
+    xarray = pytest.importorskip("xarray")
+    opened = xarray.open_zarr(str(whole.store.folder / path), consolidated=False)
+    assert dict(opened.sizes) == {"unit": 80, "y": 16, "x": 16, "channel": 3, "step": 4}
+    assert np.array_equal(opened["score"].values, whole.scores("conv1"))
+    opened.close()
+
+
+def test_shares_are_disjoint_and_together_the_plan(tiny):
+    plan = make_plan(tiny, **{**PLAN, "full": ["conv2"]})
+    every = [(task.path, unit) for task in plan.tasks for unit in task.units]
+    for count in (1, 2, 3, 7, 500):
+        parts = [share(plan.tasks, tiny, number=number, count=count) for number in range(1, count + 1)]
+        drawn = [(task.path, unit) for part in parts for task in part for unit in task.units]
+        assert drawn == every
+    for number, count in ((0, 2), (3, 2), (1, 0)):
+        with pytest.raises(FeatvizError, match="`shard` is"):
+            share(plan.tasks, tiny, number=number, count=count)
+
+
+def test_patterns_of_layers():
+    model = fv.load("patterns")
+    assert choose(model, ["mixed3*"]) == ("mixed3a", "mixed3b")
+    assert choose(model, ["conv2", "conv1"]) == ("conv1", "conv2")
+    assert "mixed3a/1x1" in choose(model, ["mixed3a/*"]) and "mixed3a" not in choose(model, ["mixed3a/*"])
+    assert choose(model, None)[-1] == "logits"
+    with pytest.raises(FeatvizError, match=r"no layer of patterns fits `mixd\*`"):
+        choose(model, ["mixd*"])
+    with pytest.raises(FeatvizError, match="`full`"):
+        choose(model, ["conv1"], among=["conv2"], option="full")
+
+
+def test_hostile_layer_names_are_one_part_of_a_path():
+    names = ["..", ".", "/", "a/b", "x" * 1000, "x" * 999, "<script>", "a\0b", "ü" * 300, "", "con:1", "%2E%2E"]
+    parts = [safe_part(name) for name in names]
+    assert len(set(parts)) == len(names)
+    assert all("/" not in part and part not in (".", "..") and len(part.encode()) <= 120 for part in parts)
+
+
+def test_places_that_are_no_atlas(tiny, tmp_path):
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "thesis.tex").write_text("mine")
+    (tmp_path / "file").write_text("")
+    survey = tmp_path / "survey"
+    zarr.open_group(str(survey), mode="w").attrs["kind"] = "featviz survey"
+    for place, says in (
+        (other, "holds other things"),
+        (tmp_path / "file", "holds other things"),
+        (tmp_path / "file" / "a", "cannot be made"),
+        (survey, "holds other things"),
+    ):
+        with pytest.raises(FeatvizError, match=says):
+            build_atlas(tiny, out=place, **OPTIONS)
+    assert (other / "thesis.tex").read_text() == "mine"
+    for place, says in (
+        (other, "holds no atlas"),
+        (tmp_path / "none", "does not exist"),
+        (tmp_path / "file", "is a file"),
+    ):
+        with pytest.raises(FeatvizError, match=says):
+            fv.open_atlas(place)
+
+
+def test_an_atlas_of_a_later_format_is_refused(copy):
+    described = json.loads((copy / "zarr.json").read_text())
+    described["attributes"]["format"] = 99
+    (copy / "zarr.json").write_text(json.dumps(described))
+    with pytest.raises(FeatvizError, match="expected featviz atlas 1"):
+        fv.open_atlas(copy)
+
+
+def test_names_that_the_atlas_has_not(whole):
+    with pytest.raises(FeatvizError, match="no layer `conv3`"):
+        whole.picture("conv3:0")
+    with pytest.raises(FeatvizError, match="no pictures of conv1 in the role `negative`"):
+        whole.picture("conv1:0", role=Role.NEGATIVE)
+    with pytest.raises(FeatvizError, match="no picture of `conv1:80`"):
+        whole.picture("conv1:80")
+
+
+def test_what_a_plan_refuses(tiny):
+    for options, says in (
+        ({"units": [80]}, "expected numbers below 80"),
+        ({"units": [-1]}, "`units` is -1"),
+        ({"size": 2}, "`size` is 2"),
+        ({"steps": 0}, "`steps` is 0"),
+        ({"layers": "conv1"}, "expected a list"),
+        ({"seed": -1}, "`seed` is -1"),
+    ):
+        with pytest.raises(FeatvizError, match=says):
+            make_plan(tiny, **{**PLAN, **options})
+
+
+def test_in_object_storage(tiny, whole):
+    pytest.importorskip("fsspec")
+    made = build_atlas(tiny, out="memory://bucket/atlas", full=["conv2"], **OPTIONS)
+    assert made.count()[0] == whole.count()[0] and np.array_equal(made.pixels("conv1"), whole.pixels("conv1"))
+    # Another process would open it so, and go on.
+    again = fv.open_atlas("memory://bucket/atlas")
+    assert again.picture("conv2:1").score == whole.picture("conv2:1").score
+    assert build_atlas(tiny, out="memory://bucket/atlas", full=["conv2"], **OPTIONS).count() == made.count()

@@ -1,0 +1,159 @@
+"""An atlas in real processes: killed, interrupted, shared out, in each other's way, on a full disk, on Ray."""
+
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from test_atlas import arrays_of, assert_equal
+
+import featviz as fv
+from featviz.atlas.building import build_atlas
+from featviz.atlas.journal import read_journal
+from featviz.atlas.locks import hold
+from featviz.atlas.on_ray import OnRay
+from featviz.errors import FeatvizError
+
+ROOT = Path(__file__).parents[1]
+COMMAND = [sys.executable, "-c", "from featviz.cli.main import run; run()", "atlas", "patterns"]
+# Programs of this recipe compile in no time.
+SMALL = ["--layers", "conv1,conv2", "--recipe", "erhan_2009", "--size", "24", "--no-site"]
+OPTIONS = {"layers": ["conv1", "conv2"], "recipe": fv.recipes.erhan_2009, "size": 24, "site": False, "progress": False}
+
+
+def start(folder, *options):
+    return subprocess.Popen(
+        [*COMMAND, "-o", str(folder), *SMALL, *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def written(folder):
+    lines = read_journal(Path(folder) / "journal") if (Path(folder) / "journal").is_dir() else []
+    return sum(line.event == "done" for some in lines for line in some)
+
+
+def wait_for(condition, *, seconds=120):
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until, "it never came"
+        time.sleep(0.05)
+
+
+def test_killed_three_times_it_ends_as_if_it_had_not_been():
+    command = [sys.executable, str(ROOT / "benchmarks" / "atlas_kills.py"), "--kills", "3", "--units", "60"]
+    done = subprocess.run([*command, "--size", "24", "--steps", "96"], capture_output=True, text=True, timeout=400)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "3 kills" in done.stdout and "equal: True" in done.stdout and " 0 written ones begun again" in done.stdout
+
+
+def test_ctrl_c_finishes_the_write_and_says_how_to_go_on(tmp_path):
+    process = start(tmp_path / "a", "--steps", "200", "--quiet")
+    wait_for(lambda: written(tmp_path / "a") >= 3 or process.poll() is not None)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 1 and "the same command continues" in said and len(said.splitlines()) == 1
+    count = int(re.search(r"stopped; (\d+) of 52 pictures", said)[1])
+    there = fv.open_atlas(tmp_path / "a")
+    assert there.count() == (count, 52) and count >= 3
+    assert there.entries(there.plan[0]["path"]).damaged(range(20)) == {}
+
+
+def test_four_shares_in_four_processes_equal_one_run(tmp_path):
+    shares = [start(tmp_path / "shared", "--steps", "12", "--shard", f"{number}/4") for number in range(1, 5)]
+    assert [(process.communicate(timeout=300), process.returncode)[1] for process in shares] == [0] * 4
+    one = build_atlas(fv.load("patterns"), out=tmp_path / "one", steps=12, **OPTIONS)
+    both = fv.open_atlas(tmp_path / "shared")
+    assert both.count() == one.count() == (52, 52)
+    assert_equal(one, both)
+    starts = [line for some in read_journal(tmp_path / "shared" / "journal") for line in some if line.event == "start"]
+    assert len(starts) == 52 == len({(line.series, line.unit) for line in starts})
+
+
+def test_a_run_keeps_others_off_its_units_until_it_dies(tmp_path):
+    process = start(tmp_path / "a", "--steps", "100000", "--shard", "1/2", "--quiet")
+    wait_for(lambda: (tmp_path / "a" / "journal").is_dir() and any((tmp_path / "a" / "journal").iterdir()))
+    model = fv.load("patterns")
+    with pytest.raises(FeatvizError, match="another run is drawing") as error:
+        build_atlas(model, out=tmp_path / "a", steps=100000, **OPTIONS)
+    assert "--shard" in str(error.value) and "\n" not in str(error.value)
+    with hold(tmp_path / "a" / "locks", [("another series", range(5))]):
+        pass
+    process.kill()
+    process.communicate()
+    # No file has to be removed by hand: the kernel knows that nobody holds it.
+    locks = [(path.name.removesuffix(".lock"), range(48)) for path in (tmp_path / "a" / "locks").iterdir()]
+    with hold(tmp_path / "a" / "locks", locks):
+        assert locks
+
+
+@contextlib.contextmanager
+def small_disk(place, *, size="160k"):
+    """A disk that is soon full, where this process may mount one."""
+    place.mkdir()
+    if subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(place)], capture_output=True
+    ).returncode:
+        pytest.skip("this process may not mount a disk")
+    try:
+        yield place
+    finally:
+        subprocess.run(["umount", "-l", str(place)], check=True)
+
+
+def test_a_full_disk_is_told_and_nothing_is_lost(tmp_path):
+    model, options = fv.load("patterns"), {**OPTIONS, "steps": 4}
+    with small_disk(tmp_path / "disk") as disk:
+        with pytest.raises(FeatvizError, match=r"cannot be written: No space left on device; what is drawn is kept"):
+            build_atlas(model, out=disk / "a", **options)
+        kept = fv.open_atlas(disk / "a")
+        done = kept.count()[0]
+        assert 0 < done < 52
+        subprocess.run(["mount", "-o", "remount,size=8m", str(disk)], check=True)
+        whole = build_atlas(model, out=disk / "a", **options)
+        assert whole.count() == (52, 52)
+        assert_equal(build_atlas(model, out=tmp_path / "b", **options), whole)
+        subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+        with pytest.raises(FeatvizError, match="cannot be written: Read-only file system"):
+            build_atlas(model, out=disk / "a", **options | {"steps": 5})
+        assert fv.open_atlas(disk / "a").count() == (52, 52)
+
+
+def test_on_a_ray_cluster_with_a_worker_killed_it_equals_one_run(tmp_path):
+    pytest.importorskip("ray")
+    model, options = fv.load("patterns"), {**OPTIONS, "steps": 40}
+    killed = []
+
+    def kill_one(task, unit):
+        # Some pictures in, one of the workers is gone.
+        if written(tmp_path / "ray") >= 8 and not killed:
+            found = subprocess.run(["pgrep", "-f", "ray::_Worker"], capture_output=True, text=True).stdout.split()
+            os.kill(int(found[0]), signal.SIGKILL)
+            killed.append(found[0])
+
+    engine = OnRay(workers=2, cpus=1, batch=5)
+
+    def killing(model, tasks, *, begin):
+        for drawn in engine(model, tasks, begin=begin):
+            yield drawn
+            kill_one(drawn.task, drawn.unit)
+
+    on_ray = build_atlas(model, out=tmp_path / "ray", engine=killing, **options)
+    one = build_atlas(model, out=tmp_path / "one", **options)
+    assert killed and on_ray.count() == (52, 52)
+    assert_equal(one, on_ray)
+    assert all(np.all(values != 0) for (_, name), values in arrays_of(on_ray).items() if name == "outcome")
+
+
+def test_ray_that_is_not_there(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(FeatvizError, match=r"pip install featviz\[ray\]"):
+        build_atlas(fv.load("patterns"), out=tmp_path / "a", engine=OnRay(), steps=2, **OPTIONS)
