@@ -15,7 +15,8 @@ from featviz.gradients.rules import run_with_rules
 from featviz.images import Parameterization, Shape, extra_channels
 from featviz.model import IMAGE, Activations, Apply, Weights
 from featviz.objectives import Objective
-from featviz.regularizers import Transform, compose, over_grey
+from featviz.regularizers import Fidelity, Transform, compose, over_grey
+from featviz.regularizers.fidelity import balance, distance
 
 # The version of what is computed: raised whenever a change here, or in what this stands on, changes pictures' bits.
 VERSION = 1
@@ -58,6 +59,7 @@ class Routine:
     chunk: int = 1
     dtype: str = "float32"
     transparency: bool = False
+    fidelity: Fidelity | None = None
 
 
 class Lane(NamedTuple):
@@ -72,6 +74,8 @@ class Lane(NamedTuple):
     window_sum: jax.Array  # float32: sum of the scores of the window under way
     window_mean: jax.Array  # float32: mean of the last whole window
     attribution: jax.Array | None  # float32 (n, height, width): sum over steps of |d objective / d image|, where wanted
+    anchor: jax.Array | None  # float32 (n, height, width, c): the image at the start, where fidelity is wanted
+    balance: jax.Array | None  # float32: of the objective's gradient and fidelity's, 0 until it is decided
 
 
 @partial(jax.jit, static_argnames="routine")
@@ -88,7 +92,11 @@ def start(routine: Routine, keys: jax.Array, images: jax.Array | None) -> Lane:
         state = routine.optimizer().init(params)
         attribution = jnp.zeros(routine.shape[:3], jnp.float32) if routine.transparency else None
         below = jnp.full((), -jnp.inf, jnp.float32)
-        return Lane(params, state, key, number, number, jnp.zeros((), bool), zero, below, attribution)
+        held = routine.fidelity is not None
+        anchor = routine.parameterization.to_image(params, routine.shape) if held else None
+        undecided = zero if held else None
+        moved = jnp.zeros((), bool)
+        return Lane(params, state, key, number, number, moved, zero, below, attribution, anchor, undecided)
 
     return jax.vmap(one, in_axes=(0, None if images is None else 0))(keys, images)
 
@@ -175,12 +183,65 @@ def _step(
 ) -> tuple[Lane, jax.Array]:
     """One step of one lane."""
     progress = lane.step.astype(jnp.float32) / steps.astype(jnp.float32)
+    rise = _rise(routine, weights, penalty, objective, lane, progress)
+    # optax descends: the gradient of minus the score. It mixes dtypes, so strict promotion ends here.
+    with jax.numpy_dtype_promotion("standard"):
+        descent = jax.tree.map(jnp.negative, rise.gradient)
+        rule = optax.with_extra_args_support(routine.optimizer())
+        updates, state = rule.update(descent, lane.optimizer, lane.params, progress=progress, gradient=descent)
+        params = optax.apply_updates(lane.params, updates)
+    attribution = None if lane.attribution is None else lane.attribution + jnp.sum(jnp.abs(rise.slope), axis=-1)
+
+    leaves = [*jax.tree.leaves(params), rise.score]
+    finite = jnp.all(jnp.stack([jnp.all(jnp.isfinite(leaf)) for leaf in leaves]))
+    moved = jnp.any(jnp.stack([jnp.any(leaf != 0) for leaf in jax.tree.leaves(rise.gradient)]))
+    next_step = lane.step + 1
+    converged, window_sum, window_mean = _converged(routine.convergence, lane, next_step, rise.score)
+    status = jnp.where(next_step >= steps, OUT_OF_STEPS, jnp.where(converged, CONVERGED, RUNNING))
+    after = Lane(
+        params,
+        state,
+        lane.key,
+        next_step,
+        status,
+        lane.moved | moved,
+        window_sum,
+        window_mean,
+        attribution,
+        lane.anchor,
+        rise.balance,
+    )
+
+    running = (lane.status == RUNNING) & (lane.step < steps)
+    kept = _where(running & finite, after, lane)
+    # A lane that meets a nan keeps its last good picture.
+    status = jnp.where(running & ~finite, NOT_FINITE, kept.status)
+    return kept._replace(status=status), jnp.where(running, rise.score, jnp.nan)
+
+
+class Rise(NamedTuple):
+    """What one step knows: the score, the objective's slope by image, the gradient to climb, fidelity's balance."""
+
+    score: jax.Array
+    slope: jax.Array
+    gradient: Any
+    balance: jax.Array | None
+
+
+def _rise(
+    routine: Routine,
+    weights: Weights,
+    penalty: Objective | None,
+    objective: Objective,
+    lane: Lane,
+    progress: jax.Array,
+) -> Rise:
+    """The gradient of one lane's objective, penalty and fidelity by its parameters."""
     active = lane.step < routine.redirect_steps if routine.redirect_steps else None
     layers = objective.layers + (penalty.layers if penalty is not None else ())
+    key = jax.random.fold_in(lane.key, lane.step)
 
-    def score_of(image: jax.Array) -> tuple[jax.Array, jax.Array]:
-        views = _views(routine, jax.random.fold_in(lane.key, lane.step), image, progress)
-        activations = _activations(routine, weights, views, layers, active=active)
+    def total_of(image: jax.Array, activations: Activations) -> tuple[jax.Array, jax.Array]:
         score = jnp.mean(_by_group(routine, objective, activations))
         total = score
         if extra_channels(routine.parameterization):
@@ -189,34 +250,44 @@ def _step(
         return (total if penalty is None else total + jnp.mean(_by_group(routine, penalty, activations))), score
 
     image, pull_back = jax.vjp(lambda params: routine.parameterization.to_image(params, routine.shape), lane.params)
-    (_, score), slope = jax.value_and_grad(score_of, has_aux=True)(image)
-    (gradient,) = pull_back(slope)
-    # optax descends: the gradient of minus the score. It mixes dtypes, so strict promotion ends here.
-    with jax.numpy_dtype_promotion("standard"):
-        descent = jax.tree.map(jnp.negative, gradient)
-        rule = optax.with_extra_args_support(routine.optimizer())
-        updates, state = rule.update(descent, lane.optimizer, lane.params, progress=progress, gradient=descent)
-        params = optax.apply_updates(lane.params, updates)
-    attribution = None if lane.attribution is None else lane.attribution + jnp.sum(jnp.abs(slope), axis=-1)
+    if routine.fidelity is None:
 
-    leaves = [*jax.tree.leaves(params), score]
-    finite = jnp.all(jnp.stack([jnp.all(jnp.isfinite(leaf)) for leaf in leaves]))
-    moved = jnp.any(jnp.stack([jnp.any(leaf != 0) for leaf in jax.tree.leaves(gradient)]))
-    next_step = lane.step + 1
-    converged, window_sum, window_mean = _converged(routine.convergence, lane, next_step, score)
-    status = jnp.where(next_step >= steps, OUT_OF_STEPS, jnp.where(converged, CONVERGED, RUNNING))
-    after = Lane(params, state, lane.key, next_step, status, lane.moved | moved, window_sum, window_mean, attribution)
+        def score_of(image: jax.Array) -> tuple[jax.Array, jax.Array]:
+            views = _views(routine, key, image, progress)
+            return total_of(image, _activations(routine, weights, views, layers, active=active))
 
-    running = (lane.status == RUNNING) & (lane.step < steps)
-    kept = _where(running & finite, after, lane)
-    # A lane that meets a nan keeps its last good picture.
-    status = jnp.where(running & ~finite, NOT_FINITE, kept.status)
-    return kept._replace(status=status), jnp.where(running, score, jnp.nan)
+        (_, score), slope = jax.value_and_grad(score_of, has_aux=True)(image)
+        (gradient,) = pull_back(slope)
+        return Rise(score, slope, gradient, None)
+
+    assert lane.anchor is not None
+    assert lane.balance is not None
+    held = routine.fidelity.layers(objective)
+    begun = _views(routine, key, lane.anchor, progress, other_noise=True)
+    wanted = _activations(routine, weights, begun, held, active=None)
+
+    def score_and_distance(image: jax.Array) -> tuple[tuple[jax.Array, jax.Array], jax.Array]:
+        views = _views(routine, key, image, progress)
+        activations = _activations(routine, weights, views, (*layers, *held), active=active)
+        total, score = total_of(image, activations)
+        return (total, distance(activations, wanted, held)), score
+
+    _, pull_views, score = jax.vjp(score_and_distance, image, has_aux=True)
+    one, none = jnp.ones((), jnp.float32), jnp.zeros((), jnp.float32)
+    # Apart, for the balance compares them, and an attribution is the objective's alone.
+    (slope,), (far,) = pull_views((one, none)), pull_views((none, one))
+    (gradient,), (away,) = pull_back(slope), pull_back(far)
+    weighed = balance(lane.balance, gradient, away)
+    factor = routine.fidelity.weight * weighed
+    gradient = jax.tree.map(lambda rise, leave: rise - factor * leave, gradient, away)
+    return Rise(score, slope, gradient, weighed)
 
 
-def _views(routine: Routine, key: jax.Array, image: jax.Array, progress: jax.Array) -> jax.Array:
+def _views(
+    routine: Routine, key: jax.Array, image: jax.Array, progress: jax.Array, *, other_noise: bool = False
+) -> jax.Array:
     """`samples` transformed views of each image of the group: (samples * n, h', w', c)."""
-    transform = compose(routine.transforms)
+    transform = compose(routine.transforms, other_noise=other_noise)
     count = routine.samples * image.shape[0]
     keys = jax.vmap(lambda number: jax.random.fold_in(key, number))(jnp.arange(count))
     copies = jnp.concatenate([image] * routine.samples) if routine.samples > 1 else image

@@ -14,9 +14,10 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from featviz import ascent
 from featviz.compilation import compiled, memory_of
 from featviz.errors import FeatvizError
-from featviz.images import Shape
+from featviz.images import Shape, extra_channels
 from featviz.model import Model
 from featviz.objectives import Objective, stack
+from featviz.regularizers import view_shape
 
 # The share of the free memory that the ascent may take: the rest is the allocator's and other programs'.
 SHARE = 0.8
@@ -57,7 +58,9 @@ def choose_lanes(
     # A CPU's devices share one memory.
     free = int(SHARE * free_memory(first)) // (mesh.devices.size if first.platform == "cpu" else 1)
     layers = objectives[0].layers + (penalty.layers if penalty is not None else ())
-    one = lane_bytes(model, layers, routine.shape, routine.samples)
+    # Fidelity looks at as many views of the start.
+    views = routine.samples * (1 if routine.fidelity is None else 2)
+    one = lane_bytes(model, layers, routine.shape, views, seen=_seen(routine))
     if requested is not None or jax.default_backend() == "cpu":
         count = FEWEST if requested is None else requested
         if count * one > free:
@@ -113,18 +116,26 @@ def _placed(tree: Any, sharding: NamedSharding) -> Any:
     return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(np.shape(leaf), leaf.dtype, sharding=sharding), tree)
 
 
-def lane_bytes(model: Model, layers: Sequence[str], shape: Shape, samples: int) -> int:
-    """An estimate of what one lane takes while a step runs, without tracing anything.
+def _seen(routine: ascent.Routine) -> Shape:
+    """The shape of one view of each of the group's images."""
+    n, height, width, channels = routine.shape
+    return view_shape(routine.transforms, (n, height, width, channels + extra_channels(routine.parameterization)))
 
-    Twice the named activations up to the deepest of `layers`, at this size, and a dozen copies of the image: its
-    parameters, optimizer and transforms. Programs took 0.3 to 0.95 of that (jax 0.10.2, CPU).
+
+def lane_bytes(model: Model, layers: Sequence[str], shape: Shape, samples: int, *, seen: Shape | None = None) -> int:
+    """An estimate of what one lane takes while a step runs, without tracing the network.
+
+    Twice the named activations up to the deepest of `layers`, at the size that is `seen` (by default the picture's,
+    `shape`), and a dozen copies of the picture and of its views: parameters, optimizer and transforms. Programs took
+    0.3 to 0.95 of that (jax 0.10.2, CPU).
     """
+    seen = shape if seen is None else seen
     names = [layer.name for layer in model.layers]
     deepest = max((names.index(name) for name in layers if name in names), default=len(names) - 1)
     height, width = model.input.size
-    scale = shape[0] * samples * shape[1] * shape[2] / (height * width)
+    scale = seen[0] * samples * seen[1] * seen[2] / (height * width)
     activations = scale * sum(prod(layer.shape) for layer in model.layers[: deepest + 1])
-    return int(np.dtype(np.float32).itemsize * (2 * activations + 12 * prod(shape) * samples))
+    return int(np.dtype(np.float32).itemsize * (2 * activations + 12 * (prod(shape) + prod(seen) * (samples - 1))))
 
 
 def free_memory(device: jax.Device) -> int:

@@ -11,6 +11,7 @@ from featviz.errors import FeatvizError, nearest
 from featviz.model import BEFORE_RELU, IMAGE, OUTPUT, Model
 from featviz.objectives import Objective
 from featviz.picture import Picture
+from featviz.recipes import Recipe
 
 SMALLEST_SIZE, LARGEST_SIZE = 8, 4096
 
@@ -46,6 +47,19 @@ def check_image(name: str, image: np.ndarray | Picture, model: Model) -> np.ndar
     if not np.issubdtype(image.dtype, np.floating) or not (image.min() >= 0 and image.max() <= 1):
         raise FeatvizError(f"`{name}` is {image.dtype} from {image.min()} to {image.max()}; expected floats in [0,1]")
     return image.astype(np.float32)
+
+
+def check_fidelity(model: Model, recipe: Recipe) -> None:
+    """A recipe's fidelity has a weight of sense and a layer that exists, and the recipe has no stages."""
+    fidelity = recipe.fidelity
+    if fidelity is None:
+        return
+    if not 0 <= fidelity.weight < float("inf"):
+        raise FeatvizError(f"`fidelity` has the weight {fidelity.weight}; expected a number of 0 or more, such as 1.0")
+    if fidelity.layer not in (None, IMAGE, OUTPUT):
+        model.layer(fidelity.layer)
+    if recipe.stages:
+        raise FeatvizError("`recipe` has stages and fidelity to its start; expected one or the other")
 
 
 def check_size(size: Size | None, start: np.ndarray | None) -> tuple[int, int]:

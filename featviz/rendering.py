@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, overload
 
 import jax
@@ -11,7 +12,16 @@ from tqdm import tqdm
 
 from featviz.ascent import Convergence, Routine
 from featviz.batching import choose_lanes, default_chunk, device_mesh
-from featviz.checks import Size, check_count, check_dtype, check_image, check_objectives, check_size, check_weights
+from featviz.checks import (
+    Size,
+    check_count,
+    check_dtype,
+    check_fidelity,
+    check_image,
+    check_objectives,
+    check_size,
+    check_weights,
+)
 from featviz.errors import FeatvizError
 from featviz.images import Shape, extra_channels
 from featviz.lanes import Ended
@@ -21,7 +31,7 @@ from featviz.objectives.negatives import minimizable
 from featviz.picture import Picture
 from featviz.provenance import describe_picture, describe_run
 from featviz.recipes import Recipe, default, unfold
-from featviz.regularizers import compose
+from featviz.regularizers import view_shape
 from featviz.staging import Octave, run_stages, show_attribution
 
 
@@ -150,6 +160,7 @@ def render_groups(
     dtype = check_dtype(dtype)
     if recipe.stages and extra_channels(recipe.parameterization):
         raise FeatvizError("`recipe` has stages and an alpha channel; expected one or the other")
+    check_fidelity(model, recipe)
     computed = [minimizable(model, objective) for objective in objectives]
     octaves = [
         _octave(model, computed, stage, (count, *size, model.input.channels), dtype)
@@ -200,7 +211,7 @@ def render_groups(
                     count=width,
                     mesh=mesh,
                     tick=tick,
-                    begin=None if begin is None else lambda at, numbers=numbers: begin(numbers[at]),
+                    begin=None if begin is None else partial(_begin, begin, numbers),
                 ):
                     number = numbers[ended.number]
                     bar.total -= steps - len(ended.history)
@@ -209,11 +220,15 @@ def render_groups(
     return each()
 
 
+def _begin(begin: Callable[[int], None], numbers: Sequence[int], at: int) -> None:
+    begin(numbers[at])
+
+
 def _octave(model: Model, objectives: Sequence[Objective], stage: Recipe, shape: Shape, dtype: str) -> Octave:
     """A stage made ready, after a check that the network runs on what it will see."""
     looked_at = [*objectives, *([] if stage.penalty is None else [stage.penalty])]
     # Each check traces the network, so views of the picture's own shape, as most are, are not checked again.
-    for seen in dict.fromkeys((shape, view_shape(stage, shape))):
+    for seen in dict.fromkeys((shape, seen_shape(stage, shape))):
         check_objectives(model, looked_at, seen)
     routine = Routine(
         apply=model.apply,
@@ -227,6 +242,8 @@ def _octave(model: Model, objectives: Sequence[Objective], stage: Recipe, shape:
         chunk=default_chunk(),
         dtype=dtype,
         transparency=stage.transparency,
+        # Held with no weight is not held.
+        fidelity=stage.fidelity if stage.fidelity is not None and stage.fidelity.weight else None,
     )
     return Octave(routine, stage.steps, stage.penalty)
 
@@ -251,15 +268,13 @@ def _pictures(ended: Ended, provenance: dict[str, Any], recipe: Recipe, channels
     return pictures
 
 
-def view_shape(recipe: Recipe, shape: Shape) -> Shape:
+def seen_shape(recipe: Recipe, shape: Shape) -> Shape:
     """The shape of what the network sees of pictures of `shape`, after the recipe's transforms."""
-    extra = extra_channels(recipe.parameterization)
-    image = jax.ShapeDtypeStruct((*shape[1:3], shape[3] + extra), np.float32)
-    progress = jax.ShapeDtypeStruct((), np.float32)
-    view = jax.eval_shape(compose(recipe.transforms), jax.random.key(0), image, progress)
-    if view.shape[-1] != shape[3]:
+    n, height, width, channels = shape
+    seen = view_shape(recipe.transforms, (n, height, width, channels + extra_channels(recipe.parameterization)))
+    if seen[3] != shape[3]:
         raise FeatvizError(
-            f"`transforms` leave {view.shape[-1]} channels, the network takes {shape[3]}; an image with alpha needs "
+            f"`transforms` leave {seen[3]} channels, the network takes {shape[3]}; an image with alpha needs "
             "`Background()` among them"
         )
-    return (shape[0], *view.shape)
+    return seen

@@ -53,7 +53,7 @@ def test_a_cpu_has_two_lanes_and_an_accelerator_what_fits(monkeypatch):
 
 
 def test_a_program_that_takes_more_than_is_free_gets_fewer_lanes(monkeypatch):
-    monkeypatch.setattr(featviz.batching, "lane_bytes", lambda *args: 1)
+    monkeypatch.setattr(featviz.batching, "lane_bytes", lambda *args, **options: 1)
     few = choose(monkeypatch, backend="gpu", free=1 << 24)
     taken = memory_of(program(routine(64), MODEL.weights, channel("conv1", 0), None, few, mesh=device_mesh()))
     assert FEWEST <= few < 104
@@ -73,6 +73,14 @@ def test_the_estimate_is_near_what_the_program_takes():
     )
     estimate = lane_bytes(MODEL, objective.layers, (1, 96, 96, 3), 1)
     assert 0.2 * estimate < (many - few) / 8 < 1.1 * estimate
+
+
+def test_what_is_seen_counts_and_not_the_picture():
+    # maco_2023's pictures are larger than their views: 512 px on GoogLeNet must not be refused for the 32 crops of 224.
+    layers, views = ("conv2",), (1, 64, 64, 3)
+    whole, seen = (lane_bytes(MODEL, layers, (1, 512, 512, 3), 32, seen=each) for each in (None, views))
+    small = lane_bytes(MODEL, layers, views, 32)
+    assert small < seen < 2 * small < 0.1 * whole
 
 
 def test_free_memory_is_some():

@@ -9,7 +9,7 @@ from scipy import ndimage
 import featviz as fv
 from featviz.ascent import Convergence
 from featviz.errors import FeatvizError
-from featviz.images import Alpha, Fourier, Maco, Phase, RawPixels, Stack
+from featviz.images import Alpha, Fourier, Maco, Phase, Polar, RawPixels, Stack
 from featviz.optimizers import Adam, Linear, Nadam, ProgressSgd, Sgd
 from featviz.picture import Outcome
 from featviz.recipes import RECIPES, Carry, Recipe, Stage, by_name
@@ -22,6 +22,7 @@ from featviz.regularizers import (
     ClipSmallNorms,
     ColorShift,
     Decay,
+    Fidelity,
     Jitter,
     Noise,
     NormalizeLaplacian,
@@ -147,7 +148,8 @@ def test_das_and_the_transformers():
 def test_accentuation():
     recipe = by_name("accentuation_2024")
     assert (recipe.optimizer, recipe.steps, recipe.samples) == (Adam(0.05), 100, 16)
-    assert recipe.transforms == (RandomCrop(0.05, 0.99), Noise(0.02))
+    assert recipe.transforms == (RandomCrop(0.05, 0.99, out=224), Noise(0.02))
+    assert (recipe.parameterization, recipe.fidelity) == (Polar(), Fidelity(1.0))
 
 
 @pytest.mark.parametrize("name", RECIPES)

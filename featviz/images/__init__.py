@@ -5,6 +5,7 @@ from featviz.images.cppn import Cppn
 from featviz.images.layered import LaplacianPyramid, Shared
 from featviz.images.maco import Maco, Phase
 from featviz.images.parameterization import Fourier, Parameterization, Pixels, Shape, extra_channels
+from featviz.images.polar import Polar
 from featviz.images.raw import RawPixels
 from featviz.images.spectrum import Spectrum, load_spectrum, natural_spectrum, save_spectrum
 from featviz.images.stack import Stack
@@ -18,6 +19,7 @@ __all__ = [
     "Parameterization",
     "Phase",
     "Pixels",
+    "Polar",
     "RawPixels",
     "Shape",
     "Shared",

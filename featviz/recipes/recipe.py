@@ -8,7 +8,7 @@ from featviz.images import Fourier, Parameterization
 from featviz.objectives import Objective
 from featviz.optimizers import Adam, Optimizer
 from featviz.recipes.display import Display
-from featviz.regularizers import Transform
+from featviz.regularizers import Fidelity, Transform
 
 
 class Carry(enum.Enum):
@@ -39,7 +39,8 @@ class Recipe:
 
     With `stages` the picture grows from one to the next; they take their `steps`, in sum the recipe's own, and hand
     on what `carry` says. With `transparency` the picture's alpha shows where the objective's gradient was. `display` is
-    how the pixels are shown, the score is that of the image itself. `sources` are keys of `citations.BIBTEX`.
+    how the pixels are shown, the score is that of the image itself. With `fidelity` the picture is held to the image it
+    began at: a photograph, or the parameterization's own noise. `sources` are keys of `citations.BIBTEX`.
     """
 
     parameterization: Parameterization = Fourier()
@@ -55,6 +56,7 @@ class Recipe:
     carry: Carry = Carry.IMAGE
     transparency: bool = False
     display: Display | None = None
+    fidelity: Fidelity | None = None
     sources: tuple[str, ...] = ()
 
 

@@ -8,9 +8,10 @@ from featviz.regularizers.decay import (
     Decay,
     NormBall,
 )
+from featviz.regularizers.fidelity import Fidelity
 from featviz.regularizers.frequency import Bilateral, BlurGradient, BlurImage, NormalizeLaplacian
 from featviz.regularizers.penalties import blur_difference, frequency_power, l1, l2, total_variation, variation_norm
-from featviz.regularizers.robustness import Affine, Crop, Jitter, Noise, Pad, Roll, Transform, compose
+from featviz.regularizers.robustness import Affine, Crop, Jitter, Noise, Pad, Roll, Transform, compose, view_shape
 from featviz.regularizers.views import (
     Background,
     ChannelNoise,
@@ -36,6 +37,7 @@ __all__ = [
     "ColorShift",
     "Crop",
     "Decay",
+    "Fidelity",
     "Jitter",
     "Noise",
     "NormBall",
@@ -55,4 +57,5 @@ __all__ = [
     "over_grey",
     "total_variation",
     "variation_norm",
+    "view_shape",
 ]

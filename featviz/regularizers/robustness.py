@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from featviz.images import Shape
 from featviz.regularizers.resample import affine
 
 
@@ -114,8 +115,12 @@ class Crop:
         return image[self.margin : height - self.margin, self.margin : width - self.margin]
 
 
+class Additive:
+    """A transform that only adds noise, so that two images can be seen in one view each under noise of its own."""
+
+
 @dataclass(frozen=True)
-class Noise:
+class Noise(Additive):
     """Normal noise of standard deviation `sd` at the start, falling linearly to `end_sd` at the end.
 
     >>> bool((Noise(0.0)(jax.random.key(0), jnp.ones((2, 2, 3)), jnp.float32(0.5)) == 1.0).all())
@@ -131,12 +136,30 @@ class Noise:
         return image + sd * jax.random.normal(key, image.shape, image.dtype)
 
 
-def compose(transforms: Sequence[Transform]) -> Transform:
-    """The transforms one after the other, each with a key of its own."""
+def compose(transforms: Sequence[Transform], *, other_noise: bool = False) -> Transform:
+    """The transforms one after the other, each with a key of its own.
+
+    With `other_noise` they draw the same as without, but for the noise that they add.
+    """
 
     def run(key: jax.Array, image: jax.Array, progress: jax.Array) -> jax.Array:
         for number, transform in enumerate(transforms):
-            image = transform(jax.random.fold_in(key, number), image, progress)
+            own = jax.random.fold_in(key, number)
+            if other_noise and isinstance(transform, Additive):
+                own = jax.random.fold_in(own, 1)
+            image = transform(own, image, progress)
         return image
 
     return run
+
+
+def view_shape(transforms: Sequence[Transform], shape: Shape) -> Shape:
+    """The shape of views of images of `shape`, (n, height, width, channels); nothing is computed.
+
+    >>> view_shape((Pad(2), Jitter(1)), (5, 8, 9, 3))
+    (5, 11, 12, 3)
+    """
+    image = jax.ShapeDtypeStruct(shape[1:], np.float32)
+    progress = jax.ShapeDtypeStruct((), np.float32)
+    height, width, channels = jax.eval_shape(compose(transforms), jax.random.key(0), image, progress).shape
+    return shape[0], height, width, channels

@@ -11,6 +11,7 @@ import numpy as np
 
 from featviz.images import Fourier
 from featviz.optimizers import Linear
+from featviz.regularizers.robustness import Additive
 
 # The sides of the crops from the first step to the last (Fel et al. 2023).
 SHRINKING = Linear(0.5, 0.05)
@@ -88,7 +89,7 @@ class ColorShift:
 
 
 @dataclass(frozen=True)
-class UniformNoise:
+class UniformNoise(Additive):
     """Noise of U(low, high) on each value."""
 
     low: float
@@ -99,7 +100,7 @@ class UniformNoise:
 
 
 @dataclass(frozen=True)
-class ChannelNoise:
+class ChannelNoise(Additive):
     """Normal noise, one draw for a whole channel, of standard deviation `sd` at the start and none at the end."""
 
     sd: float = 0.5
