@@ -37,11 +37,14 @@ class InputSpec:
     """How a network expects its images: (image * scale - mean) / std, channels possibly reversed.
 
     `size` is (height, width) at training; `mean` and `std` are in the network's own range and
-    channel order. The one place where a network's range lives.
+    channel order. A network of patches takes only sides that are multiples of one number, `multiple`: other images are
+    resized to the nearest, bilinear. The one place where a network's range lives.
 
     >>> spec = InputSpec(size=(224, 224), scale=255.0, mean=(104.0, 117.0, 123.0), bgr=True)
     >>> spec.encode(jnp.ones((1, 2, 2, 3)))[0, 0, 0].tolist()
     [151.0, 138.0, 132.0]
+    >>> InputSpec(size=(224, 224), multiple=16).encode(jnp.ones((1, 100, 7, 3))).shape
+    (1, 96, 16, 3)
     """
 
     size: tuple[int, int]
@@ -50,17 +53,24 @@ class InputSpec:
     mean: tuple[float, ...] = (0.0,)
     std: tuple[float, ...] = (1.0,)
     bgr: bool = False
+    multiple: int = 1
 
     def __post_init__(self) -> None:
         for name in ("mean", "std"):
             count = len(getattr(self, name))
             if count not in (1, self.channels):
                 raise FeatvizError(f"`{name}` has {count} values; expected 1 or {self.channels}, one a channel")
+        if self.multiple < 1 or any(side % self.multiple for side in self.size):
+            raise FeatvizError(f"`multiple` is {self.multiple}; expected a divisor of the sides {self.size}")
 
     def encode(self, images: jax.Array) -> jax.Array:
-        """Images in [0,1], (n, h, w, c) -> what the network expects, of the same shape."""
+        """Images in [0,1], (n, h, w, c) -> what the network expects, of the same shape or the nearest that it takes."""
         if images.shape[-1] != self.channels:
             raise FeatvizError(f"`images` have {images.shape[-1]} channels; expected {self.channels}")
+        sides = [max(1, round(side / self.multiple)) * self.multiple for side in images.shape[1:3]]
+        if sides != list(images.shape[1:3]):
+            shape = (images.shape[0], *sides, images.shape[3])
+            images = jax.image.resize(images, shape, "bilinear").astype(images.dtype)
         if self.bgr:
             images = images[..., ::-1]
         return (images * self.scale - self._row(self.mean, images)) / self._row(self.std, images)

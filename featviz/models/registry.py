@@ -81,8 +81,9 @@ def _patterns_classes() -> tuple[str, ...]:
 # What Caffe's ImageNet networks were trained on: BGR in 0..255 less the mean colour, and no division.
 CAFFE = InputSpec(size=(224, 224), scale=255.0, mean=(104.0, 117.0, 123.0), bgr=True)
 
-# What most networks of PyTorch's were trained on: RGB in [0,1], less ImageNet's mean, divided by its spread.
-TORCH = InputSpec(size=(224, 224), mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
+# What most networks of PyTorch's were trained on: RGB in [0,1], less ImageNet's mean, divided by its spread; here of
+# DeiT's patches.
+TORCH_PATCHES = InputSpec(size=(224, 224), mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225), multiple=16)
 
 ENTRIES = (
     Entry(
@@ -120,7 +121,7 @@ ENTRIES = (
         name="deit_tiny",
         description="DeiT-tiny, a vision transformer of 16 px patches, on ImageNet",
         build=_deit_tiny,
-        input=TORCH,
+        input=TORCH_PATCHES,
         parameters=5_717_416,
         licence="Apache-2.0",
         origin="deit_tiny_patch16_224 of github.com/facebookresearch/deit, names of timm, joined by /",
