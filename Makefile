@@ -15,17 +15,17 @@ TESTABLE := $(VENV)/.featviz-testable
 .DEFAULT_GOAL := help
 
 help:
-	@echo "make demo       draws what 16 units of the built-in network look for, into demo/"
+	@echo "make demo       draws what every unit of the built-in network looks for, as a site in demo/"
 	@echo "make test       runs the tests, JOBS=$(JOBS) at a time"
 	@echo "make lint       ruff and mypy"
 	@echo "make clean      removes what these have written, but for $(VENV)"
 	@echo "make distclean  removes $(VENV) too"
 	@echo "Another Python: make PYTHON=python3.12 demo"
 
+# Every unit with its picture and page; the classes and one layer with full pages.
 demo: $(INSTALLED)
-	$(BIN)/featviz render patterns mixed4a:0-15 -o demo
-	@echo "Open demo/sheet.png: sixteen units of the layer mixed4a, each as a picture that excites it."
-	@echo "Beside it, each unit's own PNG, and a JSON file that says how it was made."
+	$(BIN)/featviz atlas patterns -o demo --size 64 --steps 64 --full logits,conv1
+	@echo "Open the address above in a browser: every unit of the built-in network, with a picture of what excites it."
 
 test: $(TESTABLE)
 	$(BIN)/python -m pytest -q -n $(JOBS)

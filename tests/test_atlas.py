@@ -282,7 +282,10 @@ def test_names_that_the_atlas_has_not(whole):
 
 def test_what_a_plan_refuses(tiny):
     for options, says in (
-        ({"units": [80]}, "expected numbers below 80"),
+        ({"units": [80]}, "`units` is 80; expected a whole number from 0 to 79"),
+        ({"units": {"conv2": [8]}}, "`units` is 8; expected a whole number from 0 to 7"),
+        ({"units": {"conv3": [0]}}, "`units` names conv3"),
+        ({"units": []}, "`units` is empty"),
         ({"units": [-1]}, "`units` is -1"),
         ({"size": 2}, "`size` is 2"),
         ({"steps": 0}, "`steps` is 0"),

@@ -135,8 +135,8 @@ def test_on_a_ray_cluster_with_a_worker_killed_it_equals_one_run(tmp_path):
     def kill_one(task, unit):
         # Some pictures in, one of the workers is gone.
         if written(tmp_path / "ray") >= 8 and not killed:
-            found = subprocess.run(["pgrep", "-f", "ray::_Worker"], capture_output=True, text=True).stdout.split()
-            os.kill(int(found[0]), signal.SIGKILL)
+            found = [path for path in Path("/proc").glob("[0-9]*/cmdline") if b"ray::_Worker" in path.read_bytes()]
+            os.kill(int(found[0].parent.name), signal.SIGKILL)
             killed.append(found[0])
 
     engine = OnRay(workers=2, cpus=1, batch=5)

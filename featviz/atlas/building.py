@@ -1,12 +1,12 @@
 """Build an atlas: plan, run, site."""
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from featviz.atlas.engines import Engine, local
 from featviz.atlas.gathering import Gathering
-from featviz.atlas.plan import make_plan, share
+from featviz.atlas.plan import Units, make_plan, share
 from featviz.atlas.reading import Atlas, where
 from featviz.atlas.run import run
 from featviz.atlas.showing import Showing
@@ -23,7 +23,7 @@ def build_atlas(
     *,
     out: str | os.PathLike[str],
     layers: Sequence[str] | None = None,
-    units: Iterable[int] | None = None,
+    units: Units | None = None,
     full: Sequence[str] = (),
     recipe: Recipe = default,
     size: Size | None = None,
@@ -43,7 +43,7 @@ def build_atlas(
     Args:
       out: a new folder, or that of an atlas; or an address of object storage, such as s3://bucket/atlas.
       layers: names or patterns (`inception_4*`), by default the network's blocks.
-      units: numbers of units, of every layer that has them; by default all.
+      units: numbers of units, of every layer that has them, or a dict of layers with numbers; by default all.
       full: patterns of those layers whose units also get two more seeds, a group of unlike pictures, the negative
         and the neuron at the centre.
       recipe, size, steps, seed, dtype: as of `render`. Another recipe's pictures stay beside the new ones.

@@ -21,6 +21,8 @@ from featviz.natural.reduction import shapes_at, trunk
 from featviz.provenance import describe_run, recipe_words
 from featviz.recipes import Recipe, unfold
 
+# Of every layer that has them, or of each layer its own.
+Units = Iterable[int] | Mapping[str, Iterable[int]]
 # Seeds of a full page beside the atlas's own: that many more.
 MORE_SEEDS = 2
 
@@ -83,7 +85,7 @@ def make_plan(
     model: Model,
     *,
     layers: Sequence[str] | None,
-    units: Iterable[int] | None,
+    units: Units | None,
     full: Sequence[str],
     recipe: Recipe,
     size: Size | None,
@@ -97,10 +99,7 @@ def make_plan(
     """
     chosen = choose(model, layers)
     rich = set(choose(model, full, among=chosen, option="full")) if full else set()
-    wanted = None if units is None else sorted({check_count("units", unit, 0, 2**31 - 1) for unit in units})
-    most = max(model.layer(layer).units for layer in chosen)
-    if wanted is not None and not any(unit < most for unit in wanted):
-        raise FeatvizError(f"`units` are {wanted[:3]}; expected numbers below {most}")
+    wanted = choose_units(model, chosen, units)
     seed = check_count("seed", seed, 0, 2**32 - 1 - MORE_SEEDS)
     height, width = check_size(recipe.size if size is None else size, None)
     steps = check_count("steps", recipe.steps if steps is None else steps, 1, 1_000_000)
@@ -111,8 +110,6 @@ def make_plan(
     main: list[Task] = []
     more: list[Task] = []
     for layer in chosen:
-        count = shapes[layer][-1]
-        own = tuple(unit for unit in (range(count) if wanted is None else wanted) if unit < count)
         kinds = [(Role.MAIN, seed)]
         if layer in rich:
             kinds += [(Role.SEED, seed + number) for number in range(1, MORE_SEEDS + 1)]
@@ -124,14 +121,44 @@ def make_plan(
             )
             group = FACETS if role is Role.FACET else 1
             series = Series(layer, role, number, group, (height, width), steps, dtype, recipe, run, machine)
-            (main if role is Role.MAIN else more).append(Task(series, own))
+            (main if role is Role.MAIN else more).append(Task(series, wanted[layer]))
     tasks = tuple(task for task in (*main, *more) if task.units)
     attributes = {task.path: attributes_of(task.series, model) for task in tasks}
-    return Plan(tasks, attributes, _command(model, tasks[0].series, layers, wanted, full))
+    some = None if units is None else wanted
+    return Plan(tasks, attributes, _command(model, tasks[0].series, layers, some, full))
+
+
+def choose_units(model: Model, layers: Sequence[str], units: Units | None) -> dict[str, tuple[int, ...]]:
+    """Each layer's units, ascending: all of them, those of one list that it has, or those of a list of its own.
+
+    Raises: FeatvizError for a unit that no layer has, or that its layer has not.
+    """
+    counts = {layer: model.layer(layer).units for layer in layers}
+    if units is None:
+        return {layer: tuple(range(count)) for layer, count in counts.items()}
+    if isinstance(units, Mapping):
+        for layer in units:
+            if layer not in counts:
+                raise FeatvizError(f"`units` names {layer}, which is not planned; {nearest(layer, layers)}")
+        found = {layer: _ascending(units.get(layer, ()), count) for layer, count in counts.items()}
+    else:
+        every = _ascending(units, max(counts.values()))
+        found = {layer: tuple(unit for unit in every if unit < count) for layer, count in counts.items()}
+    if not any(found.values()):
+        raise FeatvizError("`units` is empty; expected numbers of units")
+    return found
+
+
+def _ascending(units: Iterable[int], count: int) -> tuple[int, ...]:
+    return tuple(sorted({check_count("units", unit, 0, count - 1) for unit in units}))
 
 
 def _command(
-    model: Model, series: Series, layers: Sequence[str] | None, units: Sequence[int] | None, full: Sequence[str]
+    model: Model,
+    series: Series,
+    layers: Sequence[str] | None,
+    units: Mapping[str, Sequence[int]] | None,
+    full: Sequence[str],
 ) -> str | None:
     """`featviz atlas MODEL ...`, or None where no command makes these pictures."""
     options = recipe_words(series.recipe)
@@ -140,7 +167,8 @@ def _command(
     words = ["featviz", "atlas", model.source["zoo"], "-o", "atlas"]
     words += ["--weights", model.source["weights"]] if "weights" in model.source else []
     words += ["--layers", ",".join(layers)] if layers is not None else []
-    words += ["--units", ",".join(_range(*run) for run in runs(units))] if units is not None else []
+    for layer, some in (units or {}).items():
+        words += ["--units", f"{layer}:{','.join(_range(*run) for run in runs(some))}"] if some else []
     words += ["--full", ",".join(full)] if full else []
     height, width = series.size
     size = str(height) if height == width else f"{height}x{width}"

@@ -22,7 +22,12 @@ FILE = click.Path(path_type=Path)
 @click.option(
     "--layers", metavar="NAME,...", help="Layers, by name or pattern, as inception_4*.  [default: the network's blocks]"
 )
-@click.option("--units", metavar="UNITS", help="Of each layer, such as 0-15,40.  [default: all]")
+@click.option(
+    "--units",
+    metavar="UNITS",
+    multiple=True,
+    help="Of each layer, such as 0-15,40, or LAYER:UNITS, once for each layer.  [default: all]",
+)
 @click.option(
     "--pages",
     type=click.Choice(["basic", "full"]),
@@ -66,7 +71,7 @@ def atlas(
     weights: Path | None,
     classes: Path | None,
     layers: str | None,
-    units: str | None,
+    units: tuple[str, ...],
     pages: str,
     full: str | None,
     recipe_name: str,
@@ -97,7 +102,7 @@ def atlas(
     with wrong_command():
         recipe = add_penalties(recipes.by_name(recipe_name), penalties)
         pixels, number = parse_size(size), parse_shard(shard)
-        chosen = None if units is None else parse_units(units)
+        chosen = parse_units(units)
     keep_compiled()
     network = find_model(model, weights)
     from featviz.atlas.building import build_atlas
@@ -162,12 +167,26 @@ def split(text: str) -> list[str]:
     return [part.strip() for part in text.split(",") if part.strip()]
 
 
-def parse_units(text: str) -> list[int]:
-    """`0-15,40` as numbers.
+def parse_units(texts: tuple[str, ...]) -> "list[int] | dict[str, list[int]] | None":
+    """`0-15,40` as numbers, several `LAYER:UNITS` as numbers by layer, nothing as None.
 
-    >>> parse_units("0-2,5")
-    [0, 1, 2, 5]
+    >>> parse_units(("0-2,5",)), parse_units(("conv1:3", "conv2:0-1"))
+    ([0, 1, 2, 5], {'conv1': [3], 'conv2': [0, 1]})
     """
+    if not texts:
+        return None
+    if len(texts) == 1 and ":" not in texts[0]:
+        return _numbers(texts[0])
+    found: dict[str, list[int]] = {}
+    for text in texts:
+        layer, colon, units = text.rpartition(":")
+        if not colon:
+            raise FeatvizError(f"--units is `{text}`; expected LAYER:UNITS where there are several")
+        found[layer] = found.get(layer, []) + _numbers(units)
+    return found
+
+
+def _numbers(text: str) -> list[int]:
     found: list[int] = []
     for part in split(text):
         first, dash, last = part.partition("-")

@@ -1,0 +1,52 @@
+"""What a picture costs in an atlas, beside its cost in a bare render of the same lanes.
+
+    python benchmarks/atlas_cost.py                                   # the built-in network
+    python benchmarks/atlas_cost.py --weights googlenet.safetensors   # GoogLeNet's inception_4c, 16 units, 128 px
+
+Draws the same units by `render` and as an atlas without and with its site, in turn, after all programs are compiled;
+prints medians of the seconds a picture and the atlas's ratios to the render. Two CPU cores, three minutes. Expected: at
+most 1.15 with everything.
+"""
+
+import argparse
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+import featviz as fv
+
+ROUNDS = 3
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--weights", type=Path)
+    options = parser.parse_args()
+    model = fv.load("googlenet", weights=options.weights) if options.weights else fv.load("patterns")
+    layer, units, size = ("inception_4c", range(16), 128) if options.weights else ("mixed4a", range(80), 64)
+    drawing = {"size": size, "progress": False}
+
+    def bare() -> None:
+        fv.render(model, fv.channel(layer, units), **drawing)
+
+    def atlas(*, site: bool) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            fv.build_atlas(model, out=folder, layers=[layer], units=units, site=site, **drawing)
+
+    ways = {"render": bare, "atlas": lambda: atlas(site=False), "atlas with its site": lambda: atlas(site=True)}
+    times: dict[str, list[float]] = {name: [] for name in ways}
+    for number in range(ROUNDS + 1):
+        for name, way in ways.items():
+            begun = time.perf_counter()
+            way()
+            # The first round compiles.
+            times[name] += [time.perf_counter() - begun] if number else []
+    medians = {name: statistics.median(seconds) / len(units) for name, seconds in times.items()}
+    print(f"{model.name} {layer}, {len(units)} units, {size} px, {fv.recipes.default.steps} steps")
+    for name, seconds in medians.items():
+        print(f"{name:20} {seconds * 1000:7.0f} ms a picture  {seconds / medians['render']:.3f}")
+
+
+if __name__ == "__main__":
+    main()
