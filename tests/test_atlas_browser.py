@@ -2,7 +2,10 @@
 
 import re
 from dataclasses import replace
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 import sites
@@ -18,6 +21,13 @@ playwright = pytest.importorskip("playwright.sync_api", reason="playwright is no
 CHROMIUM = Path("/usr/bin/chromium")
 HARM = tuple(HOSTILE[at] for at in (0, 1, 2, 3, 5, 8, 11, 13))
 PHONE = {"width": 390, "height": 844}
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    """A server that keeps its record to itself."""
+
+    def log_message(self, *said):
+        pass
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +110,7 @@ def fits(page):
 def test_from_the_map_to_a_wall_to_a_unit_and_on(page, site):
     page.goto((site / "index.html").as_uri())
     assert page.locator(".map > li").count() == 3
-    page.click("text=conv/1")
+    page.click(".named >> text=conv/1")
     page.wait_for_selector("html[data-hung]")
     assert on_wall(page) == list(range(30))
     page.click("#wall a >> nth=1")
@@ -234,6 +244,31 @@ def test_names_that_mean_harm_do_none(page, hostile):
         page.wait_for_selector(".hero")
         assert page.text_content(".layer") == name
         assert page.locator("main script").count() == 0 and page.locator("[onmouseover]").count() == 0
+
+
+@pytest.fixture
+def server(hostile):
+    """The address of a web server of the hostile site."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=hostile)) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+        thread.join()
+
+
+def test_from_a_web_server(browser, server):
+    page, said = browser.new_page(), []
+    page.on("console", lambda message: said.append(message.text))
+    page.on("response", lambda response: said.append(response.url) if response.status >= 400 else None)
+    for at in range(len(HARM)):
+        page.goto(server)
+        page.locator(".named a").nth(at).evaluate("link => link.click()")
+        page.wait_for_selector("html[data-hung='2']")
+        page.click("#wall a >> nth=0")
+        page.wait_for_selector(".hero")
+    page.close()
+    assert said == []
 
 
 def test_a_large_wall(page, tmp_path):

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from featviz.atlas.records import LayerShown, NetworkShown
 from featviz.atlas.site import text
-from featviz.atlas.site.addresses import INDEX, layer_page, link
+from featviz.atlas.site.addresses import INDEX, layer_page, link, main_picture
 from featviz.atlas.site.frames import There, linked
 from featviz.atlas.site.graph import Row, rows
 from featviz.atlas.site.markup import Html, tag
@@ -24,7 +24,12 @@ def render_index(network: NetworkShown, strips: Mapping[str, Sequence[int]], the
     ]
     step = min(STEP, WIDEST / lanes)
     chart = tag("ol", layers, class_="map", style=f"--gutter:{step * lanes:.0f}px")
-    main = tag("main", _title(network), tag("h2", "Layers", class_="unseen"), chart)
+    main = tag(
+        "main",
+        tag("div", _title(network), _cover(network, strips, there), class_="opening"),
+        tag("h2", "Layers", class_="unseen"),
+        chart,
+    )
     return page(INDEX, f"{network.name} - neuron atlas", main, foot("featviz"), styles=("index",))
 
 
@@ -44,6 +49,21 @@ def _title(network: NetworkShown) -> Html:
         again if network.command else None,
         class_="title",
     )
+
+
+def _cover(network: NetworkShown, strips: Mapping[str, Sequence[int]], there: There) -> Html | None:
+    """One picture of the atlas, large: of a layer two thirds through the network, where units are at their richest."""
+    drawn = [
+        (layer.name, unit)
+        for layer in network.layers
+        for unit in strips.get(layer.name, ())[:1]
+        if there(main_picture(layer.name, unit))
+    ]
+    if not drawn:
+        return None
+    layer, unit = drawn[2 * (len(drawn) - 1) // 3]
+    caption = [tag("span", layer), tag("span", str(unit))]
+    return tag("div", linked(layer, unit, INDEX, there, *caption), class_="cover")
 
 
 def _layer(layer: LayerShown, row: Row, lanes: int, units: Sequence[int], there: There) -> Html:

@@ -6,7 +6,7 @@ from featviz.atlas.records import Crop, Figure, NetworkShown, Photographs, Unit
 from featviz.atlas.site import text
 from featviz.atlas.site.addresses import crop_name
 from featviz.atlas.site.charts import histogram
-from featviz.atlas.site.markup import Child, Html, tag
+from featviz.atlas.site.markup import Child, Html, join, tag
 
 SCHEME = "file://"
 
@@ -40,7 +40,7 @@ def _missing(network: NetworkShown) -> Html:
         "No photographs have been surveyed. With a folder of them the atlas shows which ones excite this unit, "
         "and whether they bear its picture out:"
     )
-    return tag("div", tag("p", said, class_="prose"), tag("pre", tag("code", command)))
+    return join(tag("p", said, class_="prose"), tag("pre", tag("code", command)))
 
 
 def _verdict(seen: Photographs) -> Html | None:

@@ -140,8 +140,8 @@ window.atlas = window.atlas || {};
       } else if (this.missing.has(unit)) {
         node.classList.add("missing");
       } else {
-        const a_sheet = data.columns * data.columns;
-        const [number, cell] = [Math.floor(place / a_sheet), place % a_sheet];
+        const perSheet = data.columns * data.columns;
+        const [number, cell] = [Math.floor(place / perSheet), place % perSheet];
         const [x, y] = [cell % data.columns, Math.floor(cell / data.columns)];
         node.style.backgroundImage = `url("${data.sheets[number]}")`;
         node.style.backgroundSize = `${data.columns * this.side}px auto`;

@@ -31,7 +31,7 @@ window.atlas = window.atlas || {};
     const plain = { sort: "unit", show: "all", size: data.units.length > 150 ? "medium" : "large", q: "" };
     const nothing = document.createElement("p");
     nothing.className = "none";
-    nothing.textContent = "No unit here is like that.";
+    nothing.textContent = data.units.length ? "No unit here is like that." : "No unit has been drawn yet.";
 
     fill(byId("show"), kinds.map(([value, words, is]) => {
       const count = data.units.reduce((sum, _, at) => sum + is(at), 0);
