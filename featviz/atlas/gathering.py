@@ -143,14 +143,16 @@ class Links:
 
     def __init__(self, model: Model, layers: Sequence[str], survey: Survey | None) -> None:
         self.below = neighbours_below(model, layers)
-        seen = [layer for layer in layers if survey is not None and layer in survey.layers]
-        spreads = spread_of(model, [layer for layer in layers if layer not in seen])
-        if survey is not None:
-            spreads |= surveyed_spread(survey, seen)
+        spreads = spread_of(model, layers) if survey is None else surveyed_spread(survey, layers)
         self.ties: dict[tuple[str, str], np.ndarray] = {}
         for layer, upstream in self.below.items():
             for name in upstream:
                 self.ties[name, layer] = connections(model, name, layer, spreads[name])
+        # Units above differ in the size of their weights, which says nothing of whose input they are.
+        self.shares = {
+            pair: ties / np.maximum(np.linalg.norm(ties, axis=1, keepdims=True), 1e-30)
+            for pair, ties in self.ties.items()
+        }
         self.alike = {
             layer: similar(np.concatenate([self.ties[name, layer] for name in upstream], axis=1), LINKS)
             for layer, upstream in self.below.items()
@@ -162,8 +164,8 @@ class Links:
         return self._strongest([(name, self.ties[name, layer][unit]) for name in self.below.get(layer, ())])
 
     def outputs(self, layer: str, unit: int) -> tuple[Link, ...]:
-        """The units above that one drives most."""
-        return self._strongest([(to, ties[:, unit]) for (of, to), ties in self.ties.items() if of == layer])
+        """The units above that one drives most, as a share of what drives them."""
+        return self._strongest([(to, self.shares[of, to][:, unit]) for of, to in self.ties if of == layer])
 
     def similar(self, layer: str, unit: int) -> tuple[Link, ...]:
         """The units of the same layer with the most similar weights."""
