@@ -105,8 +105,8 @@ def main() -> None:
         begun = sum(len(events(lines, "start")) for lines in runs)
         print(
             f"undisturbed {whole:.1f} s, first write after {wait:.1f} s; {killed} kills, {after_writes} after a first "
-            f"write; {a.count()[0]} entries, {begun} begun, at most {lost} lost at a kill, {again} written ones begun again; "
-            f"equal: {same}"
+            f"write; {a.count()[0]} entries, {begun} begun, at most {lost} lost at a kill, {again} written ones begun "
+            f"again; equal: {same}"
         )
         sys.exit(0 if same and again == 0 and lost <= IN_FLIGHT and killed == options.kills else 1)
 

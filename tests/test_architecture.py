@@ -50,7 +50,7 @@ ALLOWED = {
     "models": {"adapters", "model", "errors", "files"},
     "natural": RENDERING | {"compilation", "checks", "sheets", "photographs"},
     "atlas": RENDERING
-    | {"rendering", "provenance", "checks", "batching", "natural", "sheets", "compilation", "observation"},
+    | {"rendering", "provenance", "checks", "batching", "natural", "sheets", "compilation", "compilation_cache"},
     "compilation_cache": set(),
     "observation": RENDERING | {"checks"},
     "dreaming": RENDERING | {"staging", "checks", "compilation", "rendering", "provenance", "photographs"},

@@ -14,7 +14,7 @@ from featviz.atlas.reading import Atlas, command_of, key_of
 from featviz.atlas.records import Brief, LayerShown, Link, NetworkShown, Photographs, Role, Shown, Unit
 from featviz.atlas.report import faults_of
 from featviz.atlas.spreads import spread_of, surveyed_spread
-from featviz.atlas.store import OUTCOMES, Entries
+from featviz.atlas.store import Entries
 from featviz.model import Model
 from featviz.natural.features import Features
 from featviz.natural.survey import Survey
@@ -31,40 +31,46 @@ class Gathering:
         self, atlas: Atlas, model: Model, *, survey: Survey | None = None, other: Model | Features | None = None
     ) -> None:
         self.atlas, self.model, self.survey, self.other = atlas, model, survey, other
+        self.there: dict[str, list[int]] = {}
         self.known: dict[tuple[str, int], Brief] = {}
 
-    def done(self, layer: str) -> list[int]:
-        """The units of a layer that have a main picture."""
-        planned = self.atlas.find(layer)
-        outcomes = self.entries(planned).outcomes()
-        return [unit for unit in planned["units"] if outcomes[unit]]
+    def done(self, layer: str, *, anew: bool = False) -> list[int]:
+        """The units of a layer that have a main picture, as of the last time that this was asked `anew`."""
+        if anew or layer not in self.there:
+            planned = self.atlas.find(layer)
+            outcomes = self.entries(planned).outcomes()
+            self.there[layer] = [unit for unit in planned["units"] if outcomes[unit]]
+        return self.there[layer]
 
     def entries(self, planned: Mapping[str, Any]) -> Entries:
         return self.atlas.entries(planned["path"])
 
-    def briefs(self, layer: str, judged: Mapping[int, Photographs] | None = None) -> list[Brief]:
+    def briefs(self, layer: str, *, judged: Mapping[int, Photographs] | None = None) -> list[Brief]:
         """The units of a layer's wall."""
-        own = self.entries(self.atlas.find(layer))
-        scores, outcomes = own.scores(), own.outcomes()
         found = []
         for unit in self.done(layer):
-            if (layer, unit) not in self.known:
-                outcome = OUTCOMES[outcomes[unit]]
-                assert outcome is not None
-                faults = faults_of(own.pixels(unit)[0], outcome, own.history(unit))
-                score = float(np.mean(scores[unit]))
-                self.known[layer, unit] = Brief(unit, self.label(layer, unit), score, outcome, faults)
-            brief = self.known[layer, unit]
-            seen = (judged or {}).get(unit)
+            brief, seen = self.brief(layer, unit), (judged or {}).get(unit)
             found.append(brief if seen is None else replace(brief, trusted=seen.trusted))
         return found
+
+    def brief(self, layer: str, unit: int) -> Brief:
+        """A unit that is there, on its layer's wall; read once."""
+        if (layer, unit) not in self.known:
+            own = self.entries(self.atlas.find(layer))
+            outcome, score = own.outcome(unit), float(np.mean(own.score(unit)))
+            assert outcome is not None
+            faults = faults_of(own.pixels(unit)[0], outcome, own.history(unit))
+            self.known[layer, unit] = Brief(unit, self.label(layer, unit), score, outcome, faults)
+        return self.known[layer, unit]
 
     def label(self, layer: str, unit: int) -> str:
         """The name of the class that a unit of the last layer stands for, or nothing."""
         last = self.model.layers[-1]
         return self.model.classes[unit] if layer == last.name and last.units == len(self.model.classes) else ""
 
-    def units(self, layer: str, chosen: Sequence[int], judged: Mapping[int, Photographs] | None = None) -> list[Unit]:
+    def units(
+        self, layer: str, chosen: Sequence[int], *, judged: Mapping[int, Photographs] | None = None
+    ) -> list[Unit]:
         """The pages of some of a layer's units."""
         own = self.entries(self.atlas.find(layer))
         planned = [each for each in self.atlas.plan if each["layer"] == layer]
@@ -72,7 +78,6 @@ class Gathering:
         pixels = [own.pixels(unit)[0][..., : own.attributes["channels"]] for unit in chosen]
         classes = class_scores(self.model, np.stack(pixels)) if chosen else []
         links = self.links
-        briefs = {brief.unit: brief for brief in self.briefs(layer)}
         found = []
         for unit, scored in zip(chosen, classes, strict=True):
             pictures = [picture for role, seed, of in series for picture in _shown(of, unit, role, seed)]
@@ -82,7 +87,7 @@ class Gathering:
                     unit=unit,
                     label=self.label(layer, unit),
                     pictures=tuple(pictures),
-                    faults=briefs[unit].faults,
+                    faults=self.brief(layer, unit).faults,
                     inputs=links.inputs(layer, unit),
                     outputs=links.outputs(layer, unit),
                     similar=links.similar(layer, unit),
@@ -182,10 +187,10 @@ class Links:
 
 def _shown(entries: Entries, unit: int, role: Role, seed: int) -> list[Shown]:
     """An entry's pictures; none where it is not there."""
-    outcome = OUTCOMES[entries.outcomes()[unit]]
+    outcome = entries.outcome(unit)
     if outcome is None:
         return []
-    history, scores = entries.history(unit), np.atleast_1d(entries.scores()[unit])
+    history, scores = entries.history(unit), entries.score(unit)
     shared = entries.attributes
     key, command = key_of(entries, unit), command_of(shared, unit)
     pixels = entries.pixels(unit)[..., : shared["channels"]]

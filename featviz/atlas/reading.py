@@ -45,6 +45,7 @@ class Atlas:
 
     def __init__(self, store: Store) -> None:
         self.store = store
+        self._opened: dict[str, Entries] = {}
 
     def __repr__(self) -> str:
         done, planned = self.count()
@@ -80,7 +81,10 @@ class Atlas:
         return int(sum(there)), sum(len(each["units"]) for each in self.plan)
 
     def entries(self, path: str) -> Entries:
-        return self.store.entries(path)
+        """Those of a series; its metadata are read once."""
+        if path not in self._opened:
+            self._opened[path] = self.store.entries(path)
+        return self._opened[path]
 
     def find(self, layer: str, *, role: Role = Role.MAIN, seed: int | None = None) -> dict[str, Any]:
         """The planned series of a layer. Raises FeatvizError with the nearest name if there is none."""
@@ -111,7 +115,7 @@ class Atlas:
         layer, unit = split_name(name)
         found = self.find(layer, role=role, seed=seed)
         own = self.entries(found["path"])
-        if not unit.isdecimal() or not int(unit) < own.units or not own.outcomes()[int(unit)]:
+        if not unit.isdecimal() or not int(unit) < own.units or own.outcome(int(unit)) is None:
             raise FeatvizError(f"the atlas has no picture of `{name}`; see its `table()` for those that it has")
         return read_pictures(own, int(unit))
 
@@ -196,9 +200,9 @@ def read_pictures(entries: Entries, unit: int) -> list[Picture]:
         "command": command_of(shared, unit),
         "lanes": shared.get("lanes"),
     }
-    outcome = OUTCOMES[entries.outcomes()[unit]]
+    outcome = entries.outcome(unit)
     assert outcome is not None
-    history, scores = entries.history(unit), np.atleast_1d(entries.scores()[unit])
+    history, scores = entries.history(unit), entries.score(unit)
     found = []
     for at, values in enumerate(entries.pixels(unit).astype(np.float32) / np.float32(255)):
         alpha = values[..., -1] if values.shape[-1] > shared["channels"] else None

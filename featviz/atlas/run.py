@@ -23,7 +23,7 @@ from featviz.model import Model
 
 
 class Watcher(Protocol):
-    """Told of each entry that has been written, and of each task once all of it is there."""
+    """Told of each entry as it has been written, and of each task that this completes."""
 
     def drawn(self, task: Task, unit: int) -> None: ...
 
@@ -61,9 +61,6 @@ def run(
         waiting = [task for task in waiting if task.units]
         record = _Record(store, entries, {task.path: set(task.units) for task in waiting}, journal, watcher)
         total, undone = sum(len(task.units) for task in tasks), sum(map(len, left.values()))
-        for task in tasks:
-            if watcher is not None and not left[task.path]:
-                watcher.finished(task)
         disabled = None if progress else True
         with tqdm(total=total, initial=total - undone, unit="picture", disable=disabled) as bar:
             for drawn in engine(model, waiting, begin=record.begin):

@@ -7,6 +7,7 @@ from pathlib import Path
 from featviz.atlas.gathering import Gathering, choose_strip
 from featviz.atlas.plan import Task
 from featviz.atlas.records import LayerShown, NetworkShown, Photographs, Role
+from featviz.atlas.site.addresses import main_picture
 from featviz.atlas.site.writer import write_assets, write_index, write_layer, write_unit
 
 # Seconds between two looks at what is new: making pages must not cost more than a few hundredths of the drawing.
@@ -37,6 +38,7 @@ class Showing:
 
     def layer(self, layer: str) -> None:
         """The pages of a layer's units that have none yet, its wall, and the front page."""
+        self.gathering.done(layer, anew=True)
         network = self.gathering.network(complete=False, command=self.command)
         new = [unit for unit in self.gathering.done(layer) if (layer, unit) not in self.written]
         write_assets(self.folder)
@@ -48,11 +50,15 @@ class Showing:
     def complete(self) -> Path:
         """All pages, with what a survey says of them; the address of the front page."""
         write_assets(self.folder)
+        for layer in self.gathering.atlas.layers:
+            self.gathering.done(layer, anew=True)
         done, planned = self.gathering.atlas.count()
         network = self.gathering.network(complete=done == planned, command=self.command)
         # First all pictures, so that pages find those of other layers.
         for layer in self.gathering.atlas.layers:
-            new = [unit for unit in self.gathering.done(layer) if (layer, unit) not in self.written]
+            new = [
+                unit for unit in self.gathering.done(layer) if not (self.folder / main_picture(layer, unit)).exists()
+            ]
             self._pages(network, layer, new, {})
         for layer in self.gathering.atlas.layers:
             judged = self.gathering.photographs(layer)
@@ -65,7 +71,7 @@ class Showing:
         there = self.gathering.done(layer)
         place = {unit: at for at, unit in enumerate(there)}
         for first in range(0, len(units), AT_ONCE):
-            for page in self.gathering.units(layer, units[first : first + AT_ONCE], judged):
+            for page in self.gathering.units(layer, units[first : first + AT_ONCE], judged=judged):
                 at = place[page.unit]
                 before = there[at - 1] if at else None
                 after = there[at + 1] if at + 1 < len(there) else None
@@ -77,7 +83,7 @@ class Showing:
         own = gathering.entries(gathering.atlas.find(layer))
         channels = own.attributes["channels"]
         shown: LayerShown = next(each for each in network.layers if each.name == layer)
-        briefs = gathering.briefs(layer, judged)
+        briefs = gathering.briefs(layer, judged=judged)
         write_layer(self.folder, network, shown, briefs, lambda unit: own.pixels(unit)[0][..., :channels])
 
     def _front(self, network: NetworkShown) -> None:

@@ -58,6 +58,14 @@ class Entries:
         """How many units the layer has, drawn or not."""
         return int(self.arrays["outcome"].shape[0])
 
+    def outcome(self, unit: int) -> Outcome | None:
+        """How an entry ended, or None where there is none."""
+        return OUTCOMES[int(self.arrays["outcome"][unit])]
+
+    def score(self, unit: int) -> np.ndarray:
+        """float32, (images,); nan where there is no entry."""
+        return np.atleast_1d(np.asarray(self.arrays["score"][unit]))
+
     def outcomes(self) -> np.ndarray:
         """(units,) uint8: indices of `OUTCOMES`, 0 where there is no entry."""
         return np.asarray(self.arrays["outcome"][:])
