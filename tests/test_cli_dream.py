@@ -60,6 +60,21 @@ def test_films_are_written(source, here):
     assert not list(here.glob(".*"))
 
 
+def test_a_mask_holds_for_frames_as_well(here):
+    Image.fromarray(np.zeros((48, 64), np.uint8)).save("black.png")
+    ramp = np.broadcast_to(np.linspace(60, 190, 64).astype(np.uint8)[None, :, None], (48, 64, 3))
+    for number in range(2):
+        Image.fromarray(ramp).save(f"frames/{number}.png")
+    changed = []
+    for mask in ((), ("--mask", "black.png")):
+        words = ("--layer", "conv2", *QUICK, "--step-size", "60", *mask)
+        assert call("dream", "patterns", "frames", "-o", "film.webp", *words) == 0
+        with Image.open("film.webp") as film:
+            changed.append(np.abs(np.asarray(film.convert("RGB"), float) - ramp).mean())
+    # WebP's own loss is some 2 levels.
+    assert changed[1] < 5 < 20 < changed[0]
+
+
 def test_a_video_becomes_a_video(here):
     pytest.importorskip("av", reason="PyAV is not installed")
     assert call("dream", "patterns", "frames", "--layer", "conv2", "-o", "one.mp4", *QUICK, "--rate", "5") == 0
@@ -80,6 +95,10 @@ def test_a_video_becomes_a_video(here):
         (("photo.png", "-o", "out.xyz", "--layer", "conv2"), "out.xyz"),
         (("photo.png", "-o", "out.png", "--layer", "conv2", "--octaves", "many"), "expected a whole number or auto"),
         (("frames", "-o", "out.gif", "--layer", "conv2", "--zoom", "3"), "--zoom goes with a photo"),
+        (("frames", "-o", "out.gif", "--layer", "conv2", "--size", "40"), "--size goes with a photo"),
+        (("frames", "-o", "out.gif", "--layer", "conv2", "--preview", "now.png"), "--preview goes with a single dream"),
+        (("photo.png", "-o", "out.png", "--layer", "conv2", "--rotate", "2"), "expected --zoom FRAMES as well"),
+        (("photo.png", "-o", "out.png", "--layer", "conv2", "--size", "0"), "`--size` is 0; expected a whole number"),
         (("none.png", "-o", "out.png", "--layer", "conv2"), "`none.png` cannot be read as an image"),
         (("photo.png", "-o", "out.png", "--layer", "conv2", "--mask", "none.png"), "--mask: `none.png`"),
     ],

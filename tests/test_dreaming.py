@@ -13,7 +13,7 @@ import featviz as fv
 from featviz.dreaming.ascent import draw_shift, normalize_bands
 from featviz.dreaming.dream import prepare
 from featviz.dreaming.film import zoom_into
-from featviz.dreaming.octaves import octave_sizes, shrink
+from featviz.dreaming.octaves import MOST, count_octaves, octave_sizes, shrink
 from featviz.dreaming.reach import plan_tiling, reach
 from featviz.dreaming.slopes import Slopes
 from featviz.dreaming.tiles import Tiling, cut, place
@@ -129,7 +129,7 @@ def test_the_bands_have_one_size():
 
 class TestTiles:
     @pytest.mark.parametrize("size", [(5, 7), (100, 40), (64, 64), (193, 250)])
-    @pytest.mark.parametrize("shift", [(0, 0), (31, -32), (-7, 5), (-64, 64)])
+    @pytest.mark.parametrize("shift", [(0, 0), (31, -32), (-7, 5), (-64, 64), (-1000, 1000), (-65, -129)])
     def test_each_pixel_is_answered_for_once(self, size, shift):
         count = np.zeros(size, int)
         tiling = Tiling(96, 16)
@@ -268,6 +268,10 @@ class TestFilms:
         expected = ndimage.affine_transform(photo, [1 - s, 1 - s, 1], [h * s / 2, w * s / 2, 0], order=1)
         np.testing.assert_allclose(zoom_into(photo, zoom=s), expected, atol=1e-5)
 
+    def test_zooming_out_mirrors_what_comes_in(self, photo):
+        out = zoom_into(photo, zoom=-0.5)
+        assert out.min() >= photo.min() - 1e-6 and out[:3].std() > 0.01
+
     def test_rotation_turns_about_the_middle(self):
         image = np.random.default_rng(0).random((21, 21, 1)).astype(np.float32)
         turned = image
@@ -352,6 +356,21 @@ class TestFilms:
             Image.fromarray(np.round(values * 255).astype(np.uint8)).save(tmp_path / f"{number:03d}.png")
         found = list(read_frames(tmp_path)[0])
         np.testing.assert_allclose(found, [photo, 1 - photo], atol=1 / 255)
+        assert next(read_frames(tmp_path, channels=1)[0]).shape == (72, 96, 1)
+        with pytest.raises(FeatvizError, match="the network wants 5 channels; expected 1 or 3"):
+            read_frames(tmp_path, channels=5)
+
+    def test_a_damaged_video_is_told_in_one_line(self, photo, tmp_path):
+        pytest.importorskip("av", reason="PyAV is not installed")
+        whole = save_film([photo] * 30, tmp_path / "film.mp4")
+        data = bytearray(whole.read_bytes())
+        at = data.index(b"mdat") + 4
+        data[at : at + 4000] = bytes(min(4000, len(data) - at))
+        whole.write_bytes(bytes(data))
+        with pytest.raises(FeatvizError, match=r"the video `film.mp4` (is damaged|cannot be read)"):
+            list(read_frames(whole)[0])
+        shown = list(read_frames(save_film([photo] * 2, tmp_path / "grey.mp4"), channels=1)[0])
+        assert shown[0].shape == (72, 96, 1)
 
 
 @pytest.mark.parametrize(
@@ -373,6 +392,21 @@ def test_what_makes_no_sense_is_refused_in_one_line(options, said, patterns, pho
     with pytest.raises(FeatvizError, match=said) as caught:
         fv.dream(patterns, photo, fv.deepdream("conv2"), **{"octaves": 1, **options}, **QUIET)
     assert "\n" not in str(caught.value)
+
+
+def test_a_photo_too_small_is_refused_by_its_size(patterns):
+    with pytest.raises(FeatvizError, match="`photo` is 7x64 pixels; expected 8 a side at least"):
+        prepare(patterns, (7, 64), fv.deepdream("conv2"))
+
+
+def test_a_photo_smaller_than_a_tile_is_mirrored_into_it(patterns, photo):
+    small = photo[:24, :40]
+    dreamed = fv.dream(patterns, small, fv.deepdream("conv1"), octaves=1, steps=1, tile=128, **QUIET)
+    assert dreamed.pixels.shape == small.shape and np.abs(dreamed.pixels - small).mean() > 0.5 * 1.5 / 255
+
+
+def test_octaves_of_nearly_one_size_come_to_an_end():
+    assert count_octaves((400, 400), (64, 64), scale=1.0001) == MOST
 
 
 def test_octaves_are_chosen_for_the_size(patterns):

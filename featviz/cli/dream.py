@@ -1,5 +1,6 @@
 """`featviz dream MODEL PHOTO -o OUT`: a photo, a film or a video in which the network shows what it sees."""
 
+import itertools
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -80,6 +81,16 @@ def dream(
         moving = photo.is_dir() or is_video(photo)
         if moving and zoom is not None:
             raise FeatvizError("--zoom goes with a photo; PHOTO is a folder of frames or a video")
+        if moving and size is not None:
+            raise FeatvizError("--size goes with a photo; PHOTO is a folder of frames or a video")
+        if preview is not None and (moving or zoom is not None):
+            raise FeatvizError("--preview goes with a single dream; this is a film")
+        if rotate and zoom is None:
+            raise FeatvizError("--rotate turns the frames of a zoom; expected --zoom FRAMES as well")
+        if size is not None:
+            from featviz.checks import LARGEST_SIZE, SMALLEST_SIZE, check_count
+
+            check_count("--size", size, SMALLEST_SIZE, LARGEST_SIZE)
         check_out(out, film=moving or zoom is not None)
     network = find_model(model, weights)
     with wrong_command():
@@ -96,7 +107,7 @@ def dream(
         }
         image = None if moving else read_photo(photo, network, size)
         if mask is not None and image is not None:
-            options["mask"] = read_mask(mask, (image.shape[0], image.shape[1]))
+            options["mask"] = read_mask(mask, image)
     if image is not None and zoom is None:
         written = still(network, image, objective, out, options, preview=preview, seed=seed, quiet=quiet)
     else:
@@ -110,8 +121,12 @@ def dream(
             film = dream_film(network, image, objective, frames=zoom, zoom=zoom_by, rotate=rotate, **shared)
         else:
             with wrong_command():
-                frames, own = read_frames(photo)
+                frames, own = read_frames(photo, channels=network.input.channels)
                 rate = rate or own
+                # A mask is stretched over the frames, whose size the first one tells.
+                first = next(frames, None) if mask is not None else None
+                if mask is not None and first is not None:
+                    frames, shared["mask"] = itertools.chain([first], frames), read_mask(mask, first)
             film = dream_frames(network, frames, objective, keep=keep, **shared)
         written = moving_picture(film, out, state, rate=rate or 12.0)
     if not quiet:
@@ -224,11 +239,11 @@ def read_photo(path: Path, network: "Model", size: int | None) -> "np.ndarray":
     return to_floats(image)
 
 
-def read_mask(path: Path, size: tuple[int, int]) -> "np.ndarray":
-    """An image's greys as float32 in [0,1], (height, width), stretched over the photo."""
+def read_mask(path: Path, photo: "np.ndarray") -> "np.ndarray":
+    """An image's greys as float32 in [0,1], (height, width), stretched over the photo, (height, width, channels)."""
     from PIL import Image
 
     from featviz.photographs import read_photograph, to_floats
 
-    grey = read_photograph(path, 1, option="--mask").resize((size[1], size[0]), Image.Resampling.BILINEAR)
+    grey = read_photograph(path, 1, option="--mask").resize((photo.shape[1], photo.shape[0]), Image.Resampling.BILINEAR)
     return to_floats(grey)[..., 0]

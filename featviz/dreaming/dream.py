@@ -11,9 +11,9 @@ import numpy as np
 from tqdm import tqdm
 
 from featviz.canonical import describe, digest
-from featviz.checks import check_count, check_image, check_objectives, check_weights
+from featviz.checks import SMALLEST_SIZE, check_count, check_image, check_objectives, check_weights
 from featviz.dreaming.ascent import Dreaming, Moment, ascend
-from featviz.dreaming.octaves import count_octaves, octave_sizes, shrink
+from featviz.dreaming.octaves import MOST, count_octaves, octave_sizes, shrink
 from featviz.dreaming.reach import plan_tiling
 from featviz.dreaming.saving import read_moment, watcher
 from featviz.dreaming.slopes import Slopes
@@ -80,10 +80,12 @@ def prepare(
         raise FeatvizError(f"`octave_scale` is {octave_scale}; expected a number above 1, such as 1.4")
     if not 0 < step_size <= 1:
         raise FeatvizError(f"`step_size` is {step_size}; expected a share of the range, such as {1.5 / 255:.4f}")
+    if min(size) < SMALLEST_SIZE:
+        raise FeatvizError(f"`photo` is {size[0]}x{size[1]} pixels; expected {SMALLEST_SIZE} a side at least")
     if octaves is None:
         octaves = count_octaves(size, model.input.size, scale=octave_scale)
-    sizes = octave_sizes(size, scale=octave_scale, count=check_count("octaves", octaves, 1, 64))
-    if min(sizes[0]) < 8:
+    sizes = octave_sizes(size, scale=octave_scale, count=check_count("octaves", octaves, 1, MOST))
+    if min(sizes[0]) < SMALLEST_SIZE:
         small = "x".join(map(str, sizes[0]))
         raise FeatvizError(f"`octaves` is {octaves}: the smallest would be {small} pixels; expected fewer octaves")
     if mask is not None:

@@ -25,7 +25,7 @@ def zoom_into(image: np.ndarray, *, zoom: float, rotate: float = 0.0) -> np.ndar
     """An image, (height, width, channels), of which 1 - zoom is seen, turned by `rotate` degrees about its middle.
 
     Linear between pixels; without rotation that of 2015, `affine_transform(x, [1 - s, 1 - s, 1], [h s / 2, w s / 2, 0],
-    order=1)` (Mordvintsev, Olah and Tyka 2015). What rotation brings in from outside is mirrored.
+    order=1)` (Mordvintsev, Olah and Tyka 2015). What rotation, or a zoom below 0, brings in from outside is mirrored.
 
     >>> zoom_into(np.tile(np.arange(4.0)[:, None], (4, 1, 1)), zoom=0.5)[1, :, 0].tolist()
     [1.0, 1.5, 2.0, 2.5]
@@ -37,7 +37,7 @@ def zoom_into(image: np.ndarray, *, zoom: float, rotate: float = 0.0) -> np.ndar
     matrix = np.eye(3)
     matrix[:2, :2] = (1 - zoom) * turn
     offset = np.append(middle - matrix[:2, :2] @ middle, 0.0)
-    mode = "reflect" if rotate else "constant"
+    mode = "reflect" if rotate or zoom < 0 else "constant"
     return np.asarray(ndimage.affine_transform(image, matrix, offset, order=1, mode=mode), np.float32)
 
 

@@ -6,6 +6,8 @@ from featviz.staging import resize
 
 Size = tuple[int, int]
 
+# More octaves than anyone wants: with a scale of nearly 1 a size may be that of the one before, for ever.
+MOST = 64
 # The shorter side of the smallest octave, of the network's training size: 4 octaves of 1.4 for 1024 x 575, as in 2015.
 SMALLEST = 0.9
 
@@ -31,7 +33,7 @@ def count_octaves(size: Size, trained: Size, *, scale: float) -> int:
     (4, 1)
     """
     least, count = SMALLEST * min(trained), 1
-    while min(octave_sizes(size, scale=scale, count=count + 1)[0]) >= least:
+    while count < MOST and min(octave_sizes(size, scale=scale, count=count + 1)[0]) >= least:
         count += 1
     return count
 

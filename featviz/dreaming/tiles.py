@@ -46,7 +46,8 @@ def _along(length: int, tiling: Tiling, shift: int) -> list[tuple[int, slice]]:
     count = -(-length // tiling.pitch)
     # Unshifted tiles begin at multiples of the grid, as the whole image does.
     first = -((count * tiling.pitch - length) // 2 // GRID * GRID) - shift
-    first -= tiling.pitch * (first > 0)
+    # A shift of more than the pitch would leave pixels before the first tile.
+    first -= tiling.pitch * max(0, -(-first // tiling.pitch))
     starts = range(first, length, tiling.pitch)
     cores = [(at, slice(max(at, 0), min(at + tiling.pitch, length))) for at in starts]
     return [(at - tiling.margin, core) for at, core in cores if core.start < core.stop]

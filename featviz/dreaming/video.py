@@ -52,14 +52,16 @@ def save_film(frames: Iterable[Picture | np.ndarray], path: str | os.PathLike[st
     return target
 
 
-def read_frames(path: str | os.PathLike[str]) -> tuple[Iterator[np.ndarray], float | None]:
+def read_frames(path: str | os.PathLike[str], *, channels: int = 3) -> tuple[Iterator[np.ndarray], float | None]:
     """The frames of a folder of images, in the order of their names, or of a video; and the video's rate.
 
-    Frames are (height, width, 3) float32 in [0,1], read one at a time.
+    Frames are (height, width, channels) float32 in [0,1], of 3 channels or of 1, grey; they are read one at a time.
 
     Raises: FeatvizError for what is neither, or holds no frame that can be read.
     """
     source = Path(path)
+    if channels not in (1, 3):
+        raise FeatvizError(f"the network wants {channels} channels; expected 1 or 3 for frames")
     if source.is_dir():
         names = sorted(name for name in source.iterdir() if name.suffix.lower() in (".png", ".jpg", ".jpeg", ".webp"))
         if not names:
@@ -67,7 +69,7 @@ def read_frames(path: str | os.PathLike[str]) -> tuple[Iterator[np.ndarray], flo
 
         def images() -> Iterator[np.ndarray]:
             for name in names:
-                yield to_floats(read_photograph(name, 3))
+                yield to_floats(read_photograph(name, channels))
 
         return images(), None
     if not source.is_file():
@@ -81,8 +83,12 @@ def read_frames(path: str | os.PathLike[str]) -> tuple[Iterator[np.ndarray], flo
 
     def decoded() -> Iterator[np.ndarray]:
         with container:
-            for frame in container.decode(stream):
-                yield frame.to_ndarray(format="rgb24").astype(np.float32) / np.float32(255)
+            try:
+                for frame in container.decode(stream):
+                    values = frame.to_ndarray(format="gray" if channels == 1 else "rgb24")
+                    yield values.reshape(*values.shape[:2], channels).astype(np.float32) / np.float32(255)
+            except av.error.FFmpegError as error:
+                raise FeatvizError(f"the video `{source.name}` is damaged: {in_one_line(error)}") from None
 
     return decoded(), float(stream.average_rate or 24)
 
