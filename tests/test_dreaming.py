@@ -196,8 +196,15 @@ class TestTiles:
             reach(replace(patterns, apply=apply), patterns.weights, "conv2")
 
     def test_tiles_too_small_for_a_layer_are_refused(self, patterns, photo):
-        with pytest.raises(FeatvizError, match=r"^`tile` is 64; .* looks \d+ pixels far, expected at least"):
+        with pytest.raises(
+            FeatvizError, match=r"^`tile` is 64; .* looks \d+ pixels far, expected at least \d+$"
+        ) as caught:
             fv.dream(patterns, photo, fv.deepdream("mixed4a"), octaves=1, tile=64, **QUIET)
+        # What is asked for is enough, and less is not.
+        least = int(str(caught.value).split()[-1])
+        assert plan_tiling(patterns, patterns.weights, fv.deepdream("mixed4a"), side=least).side == least
+        with pytest.raises(FeatvizError, match=f"expected at least {least}"):
+            plan_tiling(patterns, patterns.weights, fv.deepdream("mixed4a"), side=least - 1)
 
 
 def check_seams(model, weights, photo, layer, side):

@@ -87,6 +87,8 @@ def dream(
             raise FeatvizError("--preview goes with a single dream; this is a film")
         if rotate and zoom is None:
             raise FeatvizError("--rotate turns the frames of a zoom; expected --zoom FRAMES as well")
+        if not 0 < step_size <= 255:
+            raise FeatvizError(f"--step-size is {step_size:g}; expected the mean change of a step, of 255, such as 1.5")
         if size is not None:
             from featviz.checks import LARGEST_SIZE, SMALLEST_SIZE, check_count
 

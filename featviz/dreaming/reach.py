@@ -43,10 +43,10 @@ def plan_tiling(model: Model, weights: Weights, objective: Objective, *, side: i
     for layer in (name for name in objective.layers if name != IMAGE):
         far = reach(model, weights, layer)
         margin = max(margin, math.ceil(FACTOR * far / GRID) * GRID)
-    if side < 2 * margin + 2 * GRID:
-        raise FeatvizError(
-            f"`tile` is {side}; {objective.label} looks {margin} pixels far, expected at least {4 * margin}"
-        )
+    # At less a tile would be nearly all margin.
+    least = 2 * margin + 2 * GRID
+    if side < least:
+        raise FeatvizError(f"`tile` is {side}; {objective.label} looks {margin} pixels far, expected at least {least}")
     return Tiling(side, margin)
 
 
