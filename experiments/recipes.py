@@ -1,10 +1,10 @@
 """One unit under every recipe, in one sheet.
 
-    python experiments/recipes.py --weights googlenet.safetensors --keep FOLDER -o sheet.png
+    python experiments/recipes.py --weights googlenet.safetensors --start flowers.jpg --keep FOLDER -o sheet.png
 
-Without --weights it is a unit of the built-in network. Each picture is drawn at the recipe's
-own size, or at 128 pixels if that is given, and shown at one; what begins at a photograph begins at noise here. The
-looks that are expected: noise and grey for the oldest, colours once they are decorrelated, whole things once
+Without --weights it is a unit of the built-in network. Each picture is drawn at the recipe's own size, or at that of
+--size, and shown at one. `accentuation_2024` begins at the middle of the photograph of --start, or at noise. The looks
+that are expected: noise and grey for the oldest, colours once they are decorrelated, whole things once
 transforms hold the high frequencies down.
 """
 
@@ -15,6 +15,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 
 import featviz as fv
+from featviz.cli.render import read_start
 from featviz.cli.targets import parse_target
 
 
@@ -28,6 +29,7 @@ def main() -> None:
     parser.add_argument(
         "--keep", type=Path, required=True, help="a folder of finished pictures, which are not drawn again"
     )
+    parser.add_argument("--start", type=Path, help="a photograph for the recipes that change one")
     parser.add_argument("--names", nargs="*", default=list(fv.recipes.RECIPES))
     parser.add_argument("-o", "--out", type=Path, required=True)
     given = parser.parse_args()
@@ -42,7 +44,11 @@ def main() -> None:
         if not path.exists():
             began = time.perf_counter()
             steps = min(recipe.steps, given.most or recipe.steps)
-            picture = fv.render(model, objective, recipe=recipe, size=given.size, steps=steps, progress=False)
+            size, start = given.size or recipe.size, None
+            if given.start is not None and recipe.fidelity is not None:
+                start = read_start(given.start, model, size)
+            options = {"size": size, "steps": steps, "start": start}
+            picture = fv.render(model, objective, recipe=recipe, progress=False, **options)
             picture.save(path)
             print(f"{name:30} {time.perf_counter() - began:6.1f} s  score {picture.score:9.3f}", flush=True)
         drawn[name] = fv.load_picture(path)
