@@ -18,6 +18,7 @@ from featviz.objectives.layers import MeanSquare
 from featviz.objectives.positions import Patches
 from featviz.objectives.units import Channel, Logit, Neuron
 from featviz.recipes import RECIPES, Recipe
+from featviz.regularizers import Fidelity
 from featviz.regularizers.penalties import PENALTIES
 from featviz.version import __version__
 
@@ -122,7 +123,7 @@ def recipe_options(name: str, recipe: Recipe) -> list[str] | None:
     ['--recipe', 'lucid', '--penalty', 'tv=0.5']
     """
     named = RECIPES[name]
-    own = {field: getattr(recipe, field) for field in ("convergence", "penalty", "transparency")}
+    own = {field: getattr(recipe, field) for field in ("convergence", "fidelity", "penalty", "transparency")}
     if describe(replace(named, **own)) != describe(recipe):
         return None
     options = ["--recipe", name]
@@ -132,6 +133,11 @@ def recipe_options(name: str, recipe: Recipe) -> list[str] | None:
         options.append("--converge")
     if recipe.transparency != named.transparency:
         options.append("--transparency" if recipe.transparency else "--no-transparency")
+    if recipe.fidelity != named.fidelity:
+        held = recipe.fidelity or Fidelity(0.0)
+        if held.layer is not None:
+            return None
+        options += ["--fidelity", f"{held.weight:.9g}"]
     if describe(recipe.penalty) != describe(named.penalty):
         for term, weight in zip(recipe.penalty.terms, recipe.penalty.weights, strict=True) if recipe.penalty else ():
             word = next((w for w, known in PENALTIES.items() if describe(known.terms[0]) == describe(term)), None)

@@ -9,13 +9,15 @@ import optax
 import pytest
 from tiny import Tiny, build
 
+from featviz.cli.render import hold
 from featviz.errors import FeatvizError
 from featviz.images import Polar, RawPixels
 from featviz.lanes import lane_key
 from featviz.model import IMAGE
 from featviz.objectives import channel, logit
 from featviz.optimizers import Adam, Custom
-from featviz.recipes import Recipe, Stage, accentuation_2024
+from featviz.provenance import recipe_options
+from featviz.recipes import Recipe, Stage, accentuation_2024, default
 from featviz.regularizers import Fidelity, Noise, RandomCrop, Roll, UniformNoise, total_variation
 from featviz.regularizers.robustness import compose
 from featviz.rendering import render, render_each
@@ -152,6 +154,20 @@ def test_what_makes_no_sense_is_refused(change, message):
     with pytest.raises(FeatvizError) as caught:
         render_each(MODEL, [UNIT], recipe=replace(HELD, **change), progress=False)
     assert str(caught.value).startswith(message)
+
+
+def test_the_command_line_holds_by_a_weight():
+    held = accentuation_2024
+    assert recipe_options("accentuation_2024", hold(held, 0.5)) == [
+        "--recipe",
+        "accentuation_2024",
+        "--fidelity",
+        "0.5",
+    ]
+    assert recipe_options("accentuation_2024", hold(held, 0.0)) == ["--recipe", "accentuation_2024", "--fidelity", "0"]
+    assert recipe_options("default", hold(default, 2.0)) == ["--recipe", "default", "--fidelity", "2"]
+    assert recipe_options("default", hold(default, 0.0)) == ["--recipe", "default"]
+    assert recipe_options("default", replace(default, fidelity=Fidelity(layer="conv1"))) is None
 
 
 def test_other_noise_leaves_the_view_as_it_is():

@@ -37,6 +37,9 @@ if TYPE_CHECKING:
     help="Hold the picture back: tv, variation, blur, frequency, l1 or l2; may be repeated.",
 )
 @click.option(
+    "--fidelity", type=float, metavar="WEIGHT", help="Hold the picture to its start.  [default: the recipe's]"
+)
+@click.option(
     "--spectrum",
     type=click.Path(path_type=Path),
     metavar="FILE",
@@ -77,6 +80,7 @@ def render(
     seed: int,
     start: Path | None,
     penalties: tuple[str, ...],
+    fidelity: float | None,
     spectrum: Path | None,
     facets: int,
     transparency: bool | None,
@@ -97,6 +101,7 @@ def render(
 
     with wrong_command():
         recipe = add_penalties(recipes.by_name(recipe_name), penalties)
+        recipe = recipe if fidelity is None else hold(recipe, fidelity)
         recipe = recipe if spectrum is None else with_spectrum(recipe, spectrum)
         pixels = parse_size(size)
     keep_compiled()
@@ -162,6 +167,13 @@ def add_penalties(recipe: "Recipe", penalties: tuple[str, ...]) -> "Recipe":
         term = -amount * PENALTIES[name]
         recipe = replace(recipe, penalty=term if recipe.penalty is None else recipe.penalty + term)
     return recipe
+
+
+def hold(recipe: "Recipe", weight: float) -> "Recipe":
+    """The recipe held to its start by a weight, by 0 not at all."""
+    from featviz.regularizers import Fidelity
+
+    return replace(recipe, fidelity=Fidelity(weight) if weight else None)
 
 
 def with_spectrum(recipe: "Recipe", path: Path) -> "Recipe":
