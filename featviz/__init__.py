@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from featviz.adapters.linen import from_linen as from_linen
     from featviz.ascent import Convergence as Convergence
     from featviz.atlas.building import build_atlas as build_atlas
+    from featviz.atlas.building import build_site as build_site
     from featviz.atlas.on_ray import OnRay as OnRay
     from featviz.atlas.reading import Atlas as Atlas
     from featviz.atlas.reading import open_atlas as open_atlas
@@ -89,6 +90,7 @@ _FACE = {
     "alignment": "objectives",
     "before_relu": "model",
     "build_atlas": "atlas.building",
+    "build_site": "atlas.building",
     "caricature": "objectives",
     "channel": "objectives",
     "citation": "recipes.citations",

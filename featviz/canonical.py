@@ -29,7 +29,7 @@ def describe(value: Any) -> Any:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = [field for field in dataclasses.fields(value) if field.metadata.get("canonical", True)]
         named = {field.name: describe(getattr(value, field.name)) for field in fields}
-        return {"kind": type(value).__name__, **named}
+        return {"kind": _kind(type(value)), **named}
     if isinstance(value, enum.Enum):
         return value.name.lower()
     if isinstance(value, dict):
@@ -41,6 +41,11 @@ def describe(value: Any) -> Any:
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     raise FeatvizError(f"`{value!r}` has no canonical form; expected a frozen dataclass, an array or a number")
+
+
+def _kind(of: type) -> str:
+    """A class's name; of one that is not featviz's with its module, since another may be called the same."""
+    return of.__name__ if of.__module__.partition(".")[0] == "featviz" else f"{of.__module__}.{of.__qualname__}"
 
 
 def _describe_array(array: np.ndarray) -> Any:

@@ -2,13 +2,14 @@
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.extend import core
 
 from featviz.errors import FeatvizError, nearest
 
@@ -152,18 +153,32 @@ def before_relu(layer: str) -> str:
     return layer + BEFORE_RELU
 
 
-def hash_architecture(model: Model) -> str:
-    """SHA-256 of a network's program as JAX writes it, at the training size, in hexadecimal; weights do not matter.
+def hash_architecture(model: Model, *, size: tuple[int, int] | None = None) -> str:
+    """SHA-256 of a network's program as JAX writes it, with its activations' names, in hexadecimal.
 
-    The same for the same network in every process with one version of JAX.
+    At images of `size`, by default that of the training. Weights do not matter, constants within the program do. The
+    same for the same network in every process with one version of JAX.
     """
     leaves, structure = jax.tree.flatten(model.weights)
     weights = jax.tree.unflatten(structure, [jax.ShapeDtypeStruct(np.shape(leaf), leaf.dtype) for leaf in leaves])
-    image = jax.ShapeDtypeStruct((1, *model.input.size, model.input.channels), jnp.float32)
-    closed = jax.make_jaxpr(lambda weights, images: model.apply(weights, images))(weights, image)
+    image = jax.ShapeDtypeStruct((1, *(model.input.size if size is None else size), model.input.channels), jnp.float32)
+    closed, shape = jax.make_jaxpr(lambda w, images: model.apply(w, images), return_shape=True)(weights, image)
     # Functions print with their place in memory.
-    text = re.sub(r" at 0x[0-9a-f]+", "", str(closed.jaxpr))
-    return hashlib.sha256(text.encode() + hash_weights(list(closed.consts)).encode()).hexdigest()
+    text = f"{jax.tree.structure(shape)} " + re.sub(r" at 0x[0-9a-f]+", "", str(closed.jaxpr))
+    return hashlib.sha256(text.encode() + hash_weights(list(_constants(closed))).encode()).hexdigest()
+
+
+def _constants(jaxpr: Any) -> Iterator[Any]:
+    """The arrays in a program and in the programs within it, in their order: they print by their shapes alone."""
+    if isinstance(jaxpr, core.ClosedJaxpr):
+        yield from jaxpr.consts
+        yield from _constants(jaxpr.jaxpr)
+    elif isinstance(jaxpr, core.Jaxpr):
+        for equation in jaxpr.eqns:
+            yield from (atom.val for atom in equation.invars if isinstance(atom, core.Literal))
+            yield from (each for value in equation.params.values() for each in _constants(value))
+    elif isinstance(jaxpr, tuple | list):
+        yield from (each for value in jaxpr for each in _constants(value))
 
 
 def hash_weights(weights: Weights) -> str:

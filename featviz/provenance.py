@@ -7,8 +7,10 @@ from pathlib import PurePath
 from typing import Any
 
 import jax
+import jaxlib
 import numpy as np
 import optax
+import scipy
 
 from featviz.ascent import Convergence
 from featviz.canonical import describe
@@ -54,17 +56,32 @@ def describe_dream(
 
 def _describe_place(model: Model, weights_sha256: str) -> dict[str, Any]:
     """The versions, the network and the machine."""
-    device = jax.devices()[0]
+    machine = describe_machine()
     return {
         "featviz": __version__,
-        "versions": {"jax": jax.__version__, "numpy": np.__version__, "optax": optax.__version__},
+        "versions": machine["versions"],
         "network": {
             "name": model.name,
             "weights": PurePath(model.source["weights"]).name if "weights" in model.source else None,
             "weights_sha256": weights_sha256,
             "input": describe(model.input),
         },
+        "device": machine["device"],
+    }
+
+
+def describe_machine() -> dict[str, Any]:
+    """What draws in this process: its first `device`, and the `versions` of the libraries that the pixels come from."""
+    device = jax.devices()[0]
+    return {
         "device": {"platform": device.platform, "kind": device.device_kind},
+        "versions": {
+            "jax": jax.__version__,
+            "jaxlib": jaxlib.__version__,
+            "numpy": np.__version__,
+            "optax": optax.__version__,
+            "scipy": scipy.__version__,
+        },
     }
 
 

@@ -5,6 +5,8 @@ import json
 import shutil
 
 import flax.linen as nn
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 import zarr
@@ -12,6 +14,7 @@ from tiny import SMALL, Gauges, build
 
 import featviz as fv
 from featviz.atlas.building import build_atlas
+from featviz.atlas.engines import local
 from featviz.atlas.journal import read_journal
 from featviz.atlas.plan import choose, make_plan, share
 from featviz.atlas.records import Role
@@ -134,12 +137,30 @@ def test_an_architecture_is_told_from_another():
 
     assert hash_architecture(build()) == hash_architecture(build(seed=1))
     assert hash_architecture(build()) != hash_architecture(build(Gauges()))
+    assert hash_architecture(build()) != hash_architecture(build(), size=(24, 24))
 
 
-@pytest.mark.parametrize("damage", ["cut", "flipped", "empty", "metadata", "outcome"])
+def test_constants_and_names_within_a_program_tell_architectures_apart():
+    from featviz.model import InputSpec, Model, hash_architecture
+
+    def model(constant, names):
+        held = jnp.full((1, 3), constant)
+        inner = jax.jit(lambda x: jnp.mean(x, axis=(1, 2)) * held)
+
+        def apply(weights, images, *, layers=None):
+            pair = inner(images), jax.lax.cond(True, inner, inner, images)
+            return dict(zip(names, pair, strict=True))
+
+        return hash_architecture(Model("m", apply, {}, (), InputSpec(size=(8, 8))))
+
+    assert model(1.0, "ab") == model(1.0, "ab")
+    assert len({model(1.0, "ab"), model(2.0, "ab"), model(1.0, "bc")}) == 3
+
+
+@pytest.mark.parametrize("damage", ["cut", "flipped", "empty", "missing", "metadata", "outcome"])
 def test_a_corrupt_entry_is_named_and_drawn_again(tiny, whole, copy, capsys, damage):
     group = copy / whole.find("conv1")["path"]
-    chunk = group / "pixels" / "c" / "7" / "0" / "0" / "0"
+    chunk = group / "pixels" / "c.7.0.0.0"
     match damage:
         case "cut":
             chunk.write_bytes(chunk.read_bytes()[:-20])
@@ -149,21 +170,83 @@ def test_a_corrupt_entry_is_named_and_drawn_again(tiny, whole, copy, capsys, dam
             chunk.write_bytes(data)
         case "empty":
             chunk.write_bytes(b"")
+        case "missing":
+            chunk.unlink()
         case "metadata":
             (group / "score" / "zarr.json").write_text('{"zarr_format": 3, "no')
         case "outcome":
-            (group / "outcome" / "c" / "7").write_bytes(b"??")
-    options = {**OPTIONS, "progress": True}
-    repaired = build_atlas(tiny, out=copy, full=["conv2"], **options)
+            (group / "outcome" / "c.7").write_bytes(b"??")
+    repaired = build_atlas(tiny, out=copy, full=["conv2"], **OPTIONS)
     assert_equal(whole, repaired)
-    said = capsys.readouterr()
-    assert ("conv1:7 (main) is damaged and drawn again" in said.out + said.err) == (damage != "metadata")
+    said = capsys.readouterr().err
+    assert ("conv1:7 (main) is damaged and drawn again" in said) == (damage != "metadata")
+
+
+def test_damage_elsewhere_stops_nobody(tiny, whole, copy):
+    group = copy / whole.find("conv1")["path"]
+    (group / "outcome" / "c.7").write_bytes(b"??")
+    (group / "pixels" / "c.9.0.0.0").write_bytes(b"")
+    made = build_atlas(tiny, out=copy, units={"conv1": [3]}, **OPTIONS)
+    assert made.entries(made.find("conv1")["path"]).outcomes()[[3, 7, 9]].tolist()[:2] == [2, 0]
+    outcomes = {(row.role, row.layer, row.unit): row.outcome for row in made.rows()}
+    assert outcomes[Role.MAIN, "conv1", 7] == outcomes[Role.MAIN, "conv1", 9] == "damaged"
+    assert "damaged: conv1:7, conv1:9" in made.report()
+
+
+def test_plans_of_one_kind_are_parts_of_one_atlas(tiny, tmp_path):
+    options = {**OPTIONS, "layers": None}
+    build_atlas(tiny, out=tmp_path / "a", **options | {"layers": ["conv2"], "units": range(3), "full": None})
+    both = build_atlas(tiny, out=tmp_path / "a", **options | {"layers": ["conv1"], "units": [5]})
+    assert both.layers == ("conv1", "conv2") and both.count() == (1 + 3 * 6, 1 + 3 * 6)
+    assert [each["role"] for each in both.plan][:2] == ["main", "main"]
+    more = build_atlas(tiny, out=tmp_path / "a", **options | {"layers": ["conv2"], "units": [2, 7]})
+    assert more.find("conv2")["units"] == [0, 1, 2, 7]
+    other = build_atlas(tiny, out=tmp_path / "a", **options | {"layers": ["conv2"], "units": [0], "seed": 5})
+    assert other.count() == (1, 1) and fv.open_atlas(tmp_path / "a").count() == (1, 1)
+
+
+def test_a_share_knows_of_the_others(tiny, tmp_path):
+    first = build_atlas(tiny, out=tmp_path / "a", shard=(1, 2), **OPTIONS)
+    assert first.count()[1] == 88 and 0 < first.count()[0] < 88
+    # More shares than there is to do: some have nothing.
+    empty = build_atlas(tiny, out=tmp_path / "b", shard=(1, 500), **OPTIONS | {"units": [0], "site": True})
+    assert empty.count() == (0, 2)
+
+
+def test_a_recipe_of_stages(tiny, tmp_path):
+    options = {**OPTIONS, "recipe": fv.recipes.oygard_2015, "steps": 22, "units": [0], "layers": ["conv1"]}
+    made = build_atlas(tiny, out=tmp_path / "a", **options)
+    picture = fv.render(tiny, fv.channel("conv1", 0), recipe=options["recipe"], size=16, steps=22, progress=False)
+    assert np.array_equal(made.picture("conv1:0").to_uint8(), picture.to_uint8())
+    assert len(made.picture("conv1:0").history) == len(picture.history) == 22
+
+
+def test_pictures_with_alpha(tiny, tmp_path):
+    clear = dataclasses.replace(RECIPE, transparency=True)
+    made = build_atlas(tiny, out=tmp_path / "a", units=[1], **OPTIONS | {"recipe": clear})
+    picture = fv.render(tiny, fv.channel("conv1", 1), **DRAWN | {"recipe": clear})
+    assert np.array_equal(made.picture("conv1:1").to_uint8(), picture.to_uint8())
+    assert made.picture("conv1:1").alpha is not None and made.pixels("conv1").shape[-1] == 4
+
+
+def test_a_picture_from_elsewhere_is_refused(tiny, tmp_path):
+    def elsewhere(model, tasks, *, begin):
+        for drawn in local(model, tasks, begin=begin):
+            device = {"platform": "gpu", "kind": "H100"}
+            pictures = [
+                dataclasses.replace(each, provenance={**each.provenance, "device": device}) for each in drawn.pictures
+            ]
+            yield drawn._replace(pictures=pictures)
+
+    with pytest.raises(FeatvizError, match=r"comes from device .*H100.*its series is of .*cpu"):
+        build_atlas(tiny, out=tmp_path / "a", units=[0], engine=elsewhere, **OPTIONS)
+    assert fv.open_atlas(tmp_path / "a").count() == (0, 2)
 
 
 def test_what_a_kill_leaves_does_not_count(tiny, whole, copy):
     group = copy / whole.find("conv1")["path"]
-    (group / "outcome" / "c" / "5").unlink()
-    half = group / "pixels" / "c" / "5" / "0" / "0" / "0.0123456789abcdef.partial"
+    (group / "outcome" / "c.5").unlink()
+    half = group / "pixels" / "c.5.0.0.0123456789abcdef.partial"
     half.write_bytes(b"half of it")
     assert fv.open_atlas(copy).count()[0] == whole.count()[0] - 1
     with pytest.raises(FeatvizError, match="no picture of `conv1:5`"):
@@ -247,7 +330,7 @@ def test_places_that_are_no_atlas(tiny, tmp_path):
     zarr.open_group(str(survey), mode="w").attrs["kind"] = "featviz survey"
     for place, says in (
         (other, "holds other things"),
-        (tmp_path / "file", "holds other things"),
+        (tmp_path / "file", "cannot be made"),
         (tmp_path / "file" / "a", "cannot be made"),
         (survey, "holds other things"),
     ):
@@ -304,3 +387,8 @@ def test_in_object_storage(tiny, whole):
     again = fv.open_atlas("memory://bucket/atlas")
     assert again.picture("conv2:1").score == whole.picture("conv2:1").score
     assert build_atlas(tiny, out="memory://bucket/atlas", full=["conv2"], **OPTIONS).count() == made.count()
+    other = build_atlas(tiny, out="memory://bucket/atlas", units=[0], **OPTIONS | {"seed": 7})
+    assert other.count() == (2, 2) and other.layers == ("conv1", "conv2")
+    zarr.open_group("memory://bucket/mine", mode="w").attrs["mine"] = True
+    with pytest.raises(FeatvizError, match="expected featviz atlas 1"):
+        build_atlas(tiny, out="memory://bucket/mine", **OPTIONS)

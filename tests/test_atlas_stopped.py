@@ -64,7 +64,8 @@ def test_ctrl_c_finishes_the_write_and_says_how_to_go_on(tmp_path):
     count = int(re.search(r"stopped; (\d+) of 52 pictures", said)[1])
     there = fv.open_atlas(tmp_path / "a")
     assert there.count() == (count, 52) and count >= 3
-    assert there.entries(there.plan[0]["path"]).damaged(range(20)) == {}
+    own = there.entries(there.plan[0]["path"])
+    assert own.there() and own.damaged(own.there()) == {}
 
 
 def test_four_shares_in_four_processes_equal_one_run(tmp_path):
@@ -80,7 +81,8 @@ def test_four_shares_in_four_processes_equal_one_run(tmp_path):
 
 def test_a_run_keeps_others_off_its_units_until_it_dies(tmp_path):
     process = start(tmp_path / "a", "--steps", "100000", "--shard", "1/2", "--quiet")
-    wait_for(lambda: (tmp_path / "a" / "journal").is_dir() and any((tmp_path / "a" / "journal").iterdir()))
+    journal = tmp_path / "a" / "journal"
+    wait_for(lambda: journal.is_dir() and any(read_journal(journal)))
     model = fv.load("patterns")
     with pytest.raises(FeatvizError, match="another run is drawing") as error:
         build_atlas(model, out=tmp_path / "a", steps=100000, **OPTIONS)
@@ -90,9 +92,46 @@ def test_a_run_keeps_others_off_its_units_until_it_dies(tmp_path):
     process.kill()
     process.communicate()
     # No file has to be removed by hand: the kernel knows that nobody holds it.
-    locks = [(path.name.removesuffix(".lock"), range(48)) for path in (tmp_path / "a" / "locks").iterdir()]
+    locks = [(series, range(48)) for series in {line.series for some in read_journal(journal) for line in some}]
     with hold(tmp_path / "a" / "locks", locks):
         assert locks
+
+
+def test_threads_of_one_process_are_told_apart(tmp_path):
+    with hold(tmp_path, [("series", range(5))]):
+        with pytest.raises(FeatvizError, match="another run is drawing unit 4"), hold(tmp_path, [("series", [4])]):
+            pass
+        with hold(tmp_path, [("series", [5]), ("other", range(5))]):
+            pass
+        with pytest.raises(FeatvizError, match="some of the units 0 to 1"), hold(tmp_path, [("series", range(2))]):
+            pass
+
+
+def test_many_may_begin_one_atlas_at_once(tmp_path):
+    code = """
+import sys, time
+from pathlib import Path
+from featviz.atlas.store import open_store
+while time.time() < float(sys.argv[2]):
+    pass
+for number in range(20):
+    store = open_store(Path(sys.argv[1]) / str(number), writable=True, create=True)
+    store.add("pictures/a/main-0", (2, 2, 3), 4, 5, {"layer": "a"})
+    store.add_plan("p", {"shared": "s", "series": [], "at": 1.0})
+    assert store.entries("pictures/a/main-0").units == 4 and len(store.plans()) == 1
+"""
+    at = str(time.time() + 3)
+    racing = [
+        subprocess.Popen([sys.executable, "-c", code, str(tmp_path), at], stderr=subprocess.PIPE) for _ in range(6)
+    ]
+    assert [(process.communicate(timeout=120)[1], process.returncode) for process in racing] == [(b"", 0)] * 6
+
+
+def test_killed_as_it_began_it_begins_again(tmp_path):
+    (tmp_path / "a" / "locks").mkdir(parents=True)
+    (tmp_path / "a" / "zarr.0123456789abcdef.partial").write_bytes(b'{"zarr_form')
+    options = {**OPTIONS, "units": [0], "steps": 2}
+    assert build_atlas(fv.load("patterns"), out=tmp_path / "a", **options).count() == (2, 2)
 
 
 @contextlib.contextmanager

@@ -1,7 +1,8 @@
-"""Build an atlas: plan, run, site."""
+"""Build an atlas: plan, run, site; or the site alone."""
 
 import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from featviz.atlas.engines import Engine, local
@@ -12,7 +13,8 @@ from featviz.atlas.run import run
 from featviz.atlas.showing import Showing
 from featviz.atlas.store import open_store
 from featviz.checks import Size
-from featviz.model import Model
+from featviz.errors import FeatvizError
+from featviz.model import Model, hash_weights
 from featviz.natural.features import Features
 from featviz.natural.survey import Survey
 from featviz.recipes import Recipe, default
@@ -24,7 +26,7 @@ def build_atlas(
     out: str | os.PathLike[str],
     layers: Sequence[str] | None = None,
     units: Units | None = None,
-    full: Sequence[str] = (),
+    full: Sequence[str] | None = (),
     recipe: Recipe = default,
     size: Size | None = None,
     steps: int | None = None,
@@ -45,7 +47,7 @@ def build_atlas(
       layers: names or patterns (`inception_4*`), by default the network's blocks.
       units: numbers of units, of every layer that has them, or a dict of layers with numbers; by default all.
       full: patterns of those layers whose units also get two more seeds, a group of unlike pictures, the negative
-        and the neuron at the centre.
+        and the neuron at the centre; None for all.
       recipe, size, steps, seed, dtype: as of `render`. Another recipe's pictures stay beside the new ones.
       shard: (i, n): draw the i-th of n shares of the plan, from 1 on. They are disjoint and may run at once.
       engine: what draws; by default all devices of this machine. `fv.OnRay()` is for many machines.
@@ -68,18 +70,55 @@ def build_atlas(
     or another run that draws the same units.
     """
     plan = make_plan(
-        model, layers=layers, units=units, full=full, recipe=recipe, size=size, steps=steps, seed=seed, dtype=dtype
+        model,
+        layers=layers,
+        units=units,
+        full=full,
+        recipe=recipe,
+        size=size,
+        steps=steps,
+        seed=seed,
+        dtype=dtype,
+        place=engine.probe() if isinstance(engine, OnRay) else None,
     )
     tasks = share(plan.tasks, model, number=shard[0], count=shard[1])
     store = open_store(where(out), writable=True, create=True)
-    made = Atlas(store)
+    made = Atlas(store, shared=plan.shared)
     shown = None
     if site and store.folder is not None:
         gathering = Gathering(made, model, survey=survey, other=other)
         shown = Showing(gathering, store.folder / "site", command=plan.command, copy_photos=copy_photos)
     whole = shard == (1, 1)
     run(model, plan, tasks, store, engine=engine, watcher=shown if whole else None, progress=progress)
-    done, planned = made.count()
+    done, planned = Atlas(store, shared=plan.shared).count()
     if shown is not None and (whole or done == planned):
         shown.complete()
-    return made
+    # Not what was read of the plan before it was written.
+    return Atlas(store, shared=plan.shared)
+
+
+def build_site(
+    atlas: Atlas,
+    model: Model,
+    *,
+    survey: Survey | None = None,
+    other: Model | Features | None = None,
+    copy_photos: bool = False,
+) -> Path:
+    """The site of an atlas anew, from what is there by now; nothing is drawn. Returns its front page.
+
+    The options are those of `build_atlas`.
+
+    Raises: FeatvizError for an atlas in object storage, or one of another network than `model`.
+    """
+    if atlas.store.folder is None:
+        raise FeatvizError(f"`{atlas.store.place}` is no folder; expected an atlas on this machine's disk")
+    own = hash_weights(model.weights)
+    for each in atlas.plan[:1]:
+        drawn = atlas.entries(each["path"]).attributes["run"]["network"]["weights_sha256"]
+        if drawn != own:
+            raise FeatvizError(
+                f"`{atlas.store.place}` is of weights {drawn[:8]}; {model.name}'s are {own[:8]}, expected the same"
+            )
+    gathering = Gathering(atlas, model, survey=survey, other=other)
+    return Showing(gathering, atlas.store.folder / "site", copy_photos=copy_photos).complete()

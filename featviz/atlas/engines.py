@@ -1,6 +1,6 @@
 """Engines: what draws the entries of tasks. `local` is all devices of this machine."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from functools import partial
 from typing import NamedTuple, Protocol
 
@@ -23,12 +23,15 @@ Begin = Callable[[Task, int], None]
 
 
 class Engine(Protocol):
-    """Draws all entries of the tasks, in any order, each once; `begin` is told as each is taken up."""
+    """Draws all entries of the tasks, in any order, each once; `begin` is told as each is taken up.
 
-    def __call__(self, model: Model, tasks: Sequence[Task], *, begin: Begin) -> Iterator[Drawn]: ...
+    A generator, which is closed when the run stops early.
+    """
+
+    def __call__(self, model: Model, tasks: Sequence[Task], *, begin: Begin) -> Generator[Drawn, None, None]: ...
 
 
-def local(model: Model, tasks: Sequence[Task], *, begin: Begin) -> Iterator[Drawn]:
+def local(model: Model, tasks: Sequence[Task], *, begin: Begin) -> Generator[Drawn, None, None]:
     """Draws on all devices of this machine, task by task in full batches."""
     for task in tasks:
         yield from draw(model, task, begin=partial(begin, task))

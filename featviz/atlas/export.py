@@ -47,7 +47,7 @@ def export(
         target.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise FeatvizError(f"`{target}` cannot be made: {error.strerror}") from None
-    rows = [row for row in atlas.rows() if layers is None or row.layer in layers]
+    rows = [row for row in atlas.rows(layers=layers) if row.outcome != "damaged"]
     lines: list[dict[str, Any]] = []
     for row in tqdm(rows, unit="entry", disable=None if progress else True):
         folder = target / safe_part(row.layer)

@@ -11,13 +11,16 @@ import numpy as np
 
 from featviz.atlas.engines import draw
 from featviz.atlas.plan import Task, cost_of
-from featviz.batching import lane_bytes
+from featviz.atlas.records import Role
+from featviz.batching import MOST, lane_bytes
 from featviz.model import Model
 
 # Steps of a pilot, and how many tasks it measures: the cheapest, the dearest, and one between.
 STEPS, MEASURED = 16, 3
-# What a file system takes beside the pixels: three small files and their folders.
+# What a file system takes beside the pixels: the three small files, and what a file's last block leaves empty.
 OVERHEAD = 4 * 4096
+# About what a unit's page takes on the site, with its picture, its JSON and its place on the wall.
+PAGE = 40_000
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,8 @@ def estimate(model: Model, tasks: Sequence[Task]) -> list[Estimate]:
 
     Raises: FeatvizError as drawing them would.
     """
+    if not tasks:
+        return []
     ranked = sorted(tasks, key=lambda task: cost_of(task.series, model))
     chosen = {round(at * (len(ranked) - 1) / max(MEASURED - 1, 1)) for at in range(MEASURED)}
     tried = [(cost_of(ranked[at].series, model), *_try(model, ranked[at])) for at in sorted(chosen)]
@@ -56,7 +61,7 @@ def estimate(model: Model, tasks: Sequence[Task]) -> list[Estimate]:
                 memory=each * side,
                 seconds=pace * cost_of(series, model) * series.steps * count,
                 compiling=float(np.interp(cost_of(series, model), costs, compiling)),
-                disk=count * (prod(shape) + 4 * series.steps + OVERHEAD),
+                disk=count * (prod(shape) + 4 * series.steps + OVERHEAD + (PAGE if series.role is Role.MAIN else 0)),
             )
         )
     return found
@@ -64,8 +69,8 @@ def estimate(model: Model, tasks: Sequence[Task]) -> list[Estimate]:
 
 def _try(model: Model, task: Task) -> tuple[float, int, float]:
     """Seconds of one step of one entry, lanes side by side, and seconds of compiling."""
-    # A whole batch: a CPU's two, an accelerator's as many as it will have.
-    units = task.units[: 2 if jax.default_backend() == "cpu" else None]
+    # A whole batch at most: a CPU's two, an accelerator's as many as it may have.
+    units = task.units[: 2 if jax.default_backend() == "cpu" else MOST * jax.local_device_count()]
     short = replace(task, units=units, series=replace(task.series, steps=min(STEPS, task.series.steps)))
     lanes, seconds = 0, []
     for _ in range(2):
@@ -73,9 +78,8 @@ def _try(model: Model, task: Task) -> tuple[float, int, float]:
         for drawn in draw(model, short):
             lanes = int(drawn.pictures[0].provenance["lanes"])
         seconds.append(time.perf_counter() - begun)
-    # An odd one out leaves a lane idle.
-    batch = max(len(units), lanes) if len(units) < lanes else len(units)
-    return seconds[1] / (short.series.steps * batch), lanes, max(seconds[0] - seconds[1], 0.0)
+    # One unit alone leaves a lane idle.
+    return seconds[1] / (short.series.steps * max(len(units), lanes)), lanes, max(seconds[0] - seconds[1], 0.0)
 
 
 def table(estimates: Sequence[Estimate], out: str | Path) -> list[str]:
@@ -91,7 +95,7 @@ def table(estimates: Sequence[Estimate], out: str | Path) -> list[str]:
     entries = sum(len(each.task.units) for each in estimates)
     seconds = sum(each.seconds + each.compiling for each in estimates)
     disk, memory = sum(each.disk for each in estimates), max((each.memory for each in estimates), default=0)
-    units = sum(len(each.task.units) for each in estimates if each.task.series.role.value == "main")
+    units = sum(len(each.task.units) for each in estimates if each.task.series.role is Role.MAIN)
     lines.append(
         f"{out}: {units} units, {entries} entries; about {time_text(seconds)}, {size_text(memory)} of memory, "
         f"{size_text(disk)} of disk"

@@ -8,16 +8,20 @@ from fnmatch import fnmatchcase
 from functools import cached_property
 from typing import Any
 
+import jax
+
 from featviz.ascent import VERSION
 from featviz.atlas.locks import runs
 from featviz.atlas.records import Role
 from featviz.atlas.series import FACETS, Series
 from featviz.atlas.store import safe_part
 from featviz.batching import lane_bytes
-from featviz.checks import Size, check_count, check_dtype, check_size
+from featviz.canonical import digest
+from featviz.checks import Size, check_count, check_dtype, check_objectives, check_size
 from featviz.errors import FeatvizError, nearest
 from featviz.model import Model, hash_architecture, hash_weights
 from featviz.natural.reduction import shapes_at, trunk
+from featviz.objectives import channel
 from featviz.provenance import describe_run, recipe_words
 from featviz.recipes import Recipe, unfold
 
@@ -45,35 +49,35 @@ class Task:
 class Plan:
     """All tasks in their order, the main pictures of all layers first; `command` makes it again, where one can.
 
-    `attributes` has of each task's path what its series' pictures share, as the store keeps it.
+    `attributes` has of each task's path what its series' pictures share, as the store keeps it; `order` numbers the
+    network's layers.
     """
 
     tasks: tuple[Task, ...]
     attributes: Mapping[str, Mapping[str, Any]]
+    order: Mapping[str, int]
     command: str | None
 
     @property
-    def layers(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(task.series.layer for task in self.tasks))
-
-    @property
-    def entries(self) -> int:
-        return sum(len(task.units) for task in self.tasks)
+    def shared(self) -> str:
+        """The hash of what all of it has in common: plans of one are parts of one atlas."""
+        main = self.tasks[0].series
+        return digest({**main.identity, "seed": main.seed})
 
     def to_json(self) -> dict[str, Any]:
-        """The plan as the store keeps it: of each series its path, layer, role and units."""
-        return {
-            "series": [
-                {
-                    "path": task.path,
-                    "layer": task.series.layer,
-                    "role": task.series.role.value,
-                    "seed": task.series.seed,
-                    "units": list(task.units),
-                }
-                for task in self.tasks
-            ]
-        }
+        """The plan as the store keeps it: of each series its path, layer, role, seed, and runs of units."""
+        series = [
+            {
+                "path": task.path,
+                "layer": task.series.layer,
+                "order": self.order[task.series.layer],
+                "role": task.series.role.value,
+                "seed": task.series.seed,
+                "units": [list(run) for run in runs(task.units)],
+            }
+            for task in self.tasks
+        ]
+        return {"shared": self.shared, "series": series}
 
 
 def series_path(series: Series) -> str:
@@ -86,26 +90,31 @@ def make_plan(
     *,
     layers: Sequence[str] | None,
     units: Units | None,
-    full: Sequence[str],
+    full: Sequence[str] | None,
     recipe: Recipe,
     size: Size | None,
     steps: int | None,
     seed: int,
     dtype: Any,
+    place: Mapping[str, Any] | None = None,
 ) -> Plan:
-    """Every unit of the chosen layers; those of `full` layers also in other seeds, negative, at the centre, as facets.
+    """Every unit of the chosen layers; of `full` layers also in other seeds, negative, at the centre and as facets.
+
+    `full` None is all of them. `place` has the `device` and the `versions` of what will draw, by default those of this
+    process.
 
     Raises: FeatvizError for a pattern that fits no layer, a unit that no layer has, a size without sense.
     """
     chosen = choose(model, layers)
-    rich = set(choose(model, full, among=chosen, option="full")) if full else set()
+    rich = set(chosen if full is None else choose(model, full, among=chosen, option="full") if full else ())
     wanted = choose_units(model, chosen, units)
     seed = check_count("seed", seed, 0, 2**32 - 1 - MORE_SEEDS)
     height, width = check_size(recipe.size if size is None else size, None)
     steps = check_count("steps", recipe.steps if steps is None else steps, 1, 1_000_000)
     steps = sum(stage.steps for stage, _ in unfold(recipe, (height, width), steps))
     dtype = check_dtype(dtype)
-    weights, machine = hash_weights(model.weights), {"architecture": hash_architecture(model), "routine": VERSION}
+    check_objectives(model, [channel(layer, 0) for layer in chosen], (1, height, width, model.input.channels))
+    weights, machine = hash_weights(model.weights), describe_machine(model, (height, width))
     shapes = shapes_at(model, chosen, (height, width))
     main: list[Task] = []
     more: list[Task] = []
@@ -118,14 +127,26 @@ def make_plan(
         for role, number in kinds:
             run = describe_run(
                 model, recipe, weights_sha256=weights, size=(height, width), steps=steps, seed=number, dtype=dtype
-            )
+            ) | dict(place or {})
             group = FACETS if role is Role.FACET else 1
             series = Series(layer, role, number, group, (height, width), steps, dtype, recipe, run, machine)
             (main if role is Role.MAIN else more).append(Task(series, wanted[layer]))
     tasks = tuple(task for task in (*main, *more) if task.units)
     attributes = {task.path: attributes_of(task.series, model) for task in tasks}
     some = None if units is None else wanted
-    return Plan(tasks, attributes, _command(model, tasks[0].series, layers, some, full))
+    order = {layer.name: number for number, layer in enumerate(model.layers)}
+    return Plan(tasks, attributes, order, _command(model, tasks[0].series, layers, some, full))
+
+
+def describe_machine(model: Model, size: tuple[int, int]) -> dict[str, Any]:
+    """What else can change the pixels: the routine, the network's program, and how JAX is told to compute."""
+    return {
+        "routine": VERSION,
+        "architecture": hash_architecture(model, size=size),
+        "precision": str(jax.config.values["jax_default_matmul_precision"]),
+        "x64": bool(jax.config.values["jax_enable_x64"]),
+        "random": [str(jax.config.values[name]) for name in ("jax_default_prng_impl", "jax_threefry_partitionable")],
+    }
 
 
 def choose_units(model: Model, layers: Sequence[str], units: Units | None) -> dict[str, tuple[int, ...]]:
@@ -158,7 +179,7 @@ def _command(
     series: Series,
     layers: Sequence[str] | None,
     units: Mapping[str, Sequence[int]] | None,
-    full: Sequence[str],
+    full: Sequence[str] | None,
 ) -> str | None:
     """`featviz atlas MODEL ...`, or None where no command makes these pictures."""
     options = recipe_words(series.recipe)
@@ -169,7 +190,7 @@ def _command(
     words += ["--layers", ",".join(layers)] if layers is not None else []
     for layer, some in (units or {}).items():
         words += ["--units", f"{layer}:{','.join(_range(*run) for run in runs(some))}"] if some else []
-    words += ["--full", ",".join(full)] if full else []
+    words += ["--pages", "full"] if full is None else ["--full", ",".join(full)] if full else []
     height, width = series.size
     size = str(height) if height == width else f"{height}x{width}"
     words += [*options, "--size", size, "--steps", str(series.steps), "--seed", str(series.seed)]

@@ -1,8 +1,7 @@
 """Reading an atlas: its pictures, arrays and table, without the network."""
 
-import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -10,12 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from featviz.atlas.entries import Entries
 from featviz.atlas.records import Role
 from featviz.atlas.report import faults_of, summary
 from featviz.atlas.series import objective_of
-from featviz.atlas.store import OUTCOMES, Entries, Store, open_store
+from featviz.atlas.store import Store, open_store
 from featviz.canonical import describe, digest
-from featviz.errors import FeatvizError, in_one_line, nearest
+from featviz.errors import FeatvizError, nearest
 from featviz.picture import Picture
 from featviz.provenance import command_line
 from featviz.sheets import split_name
@@ -23,7 +23,7 @@ from featviz.sheets import split_name
 
 @dataclass(frozen=True)
 class Row:
-    """One entry of the table. `images` scores are those of a group; `path` and `unit` say where it lies."""
+    """One entry of the table; of a group `score` is the mean. `path` and `unit` say where it lies."""
 
     layer: str
     unit: int
@@ -38,13 +38,14 @@ class Row:
 
 
 class Atlas:
-    """An atlas as it is on the disk: `pictures` of units, `arrays` of layers, a `table` of all.
+    """An atlas as it is on the disk: the `picture` of a unit, the `pixels` and `scores` of a layer, a `table` of all.
 
-    The last command's plan is what is read; series of earlier recipes stay in the store (`series`).
+    What is read is what was planned for one network, recipe, size, number of steps and seed, by one command or several:
+    those of the last one, or those that `shared` names. Series of others stay in the store (`series`).
     """
 
-    def __init__(self, store: Store) -> None:
-        self.store = store
+    def __init__(self, store: Store, *, shared: str | None = None) -> None:
+        self.store, self.shared = store, shared
         self._opened: dict[str, Entries] = {}
 
     def __repr__(self) -> str:
@@ -53,17 +54,15 @@ class Atlas:
 
     @cached_property
     def plan(self) -> list[dict[str, Any]]:
-        """The planned series: path, layer, role, seed, units of each."""
-        folder = self.store.folder
-        if folder is None:
-            return [_planned(path, self.store.entries(path)) for path in self.store.paths()]
-        try:
-            found: list[dict[str, Any]] = json.loads((folder / "plan.json").read_text("utf-8"))["series"]
-        except FileNotFoundError:
-            return []
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise FeatvizError(f"`{folder / 'plan.json'}` cannot be read: {in_one_line(error)}") from None
-        return [each for each in found if each["path"] in self.store.group]
+        """The planned series: path, layer, role, seed and units of each, main pictures first, in forward order."""
+        plans = self.store.plans()
+        shared = self.shared or (plans[-1]["shared"] if plans else None)
+        found: dict[str, dict[str, Any]] = {}
+        for each in (series for plan in plans if plan["shared"] == shared for series in plan["series"]):
+            units = {unit for first, count in each["units"] for unit in range(first, first + count)}
+            units |= set(found.get(each["path"], {}).get("units", ()))
+            found[each["path"]] = {**each, "units": sorted(units)}
+        return sorted(found.values(), key=_order)
 
     @property
     def layers(self) -> tuple[str, ...]:
@@ -77,8 +76,8 @@ class Atlas:
 
     def count(self) -> tuple[int, int]:
         """How many entries of the plan are there, and how many there will be."""
-        there = [np.count_nonzero(self.entries(each["path"]).outcomes()[each["units"]]) for each in self.plan]
-        return int(sum(there)), sum(len(each["units"]) for each in self.plan)
+        there = [len(self.entries(each["path"]).there().intersection(each["units"])) for each in self.plan]
+        return sum(there), sum(len(each["units"]) for each in self.plan)
 
     def entries(self, path: str) -> Entries:
         """Those of a series; its metadata are read once."""
@@ -93,7 +92,8 @@ class Atlas:
         for each in self.plan:
             if each["layer"] == layer and each["role"] == role.value and seed in (None, each["seed"]):
                 return each
-        raise FeatvizError(f"the atlas has no pictures of {layer} in the role `{role.value}`; see its `table()`")
+        which = f"in the role `{role.value}`" + ("" if seed is None else f" with seed {seed}")
+        raise FeatvizError(f"the atlas has no pictures of {layer} {which}; see its `table()` for those that it has")
 
     def pixels(self, layer: str, *, role: Role = Role.MAIN, seed: int | None = None) -> np.ndarray:
         """All pictures of a layer, uint8, (units[, image], height, width, channels); zeros where there is none."""
@@ -119,27 +119,17 @@ class Atlas:
             raise FeatvizError(f"the atlas has no picture of `{name}`; see its `table()` for those that it has")
         return read_pictures(own, int(unit))
 
-    def rows(self) -> Iterator[Row]:
-        """The entries that are there, in the plan's order."""
+    def rows(self, *, layers: Sequence[str] | None = None, roles: Sequence[Role] = tuple(Role)) -> Iterator[Row]:
+        """The entries that are there, in the plan's order, of some layers and roles."""
+        wanted = {role.value for role in roles}
         for each in self.plan:
+            if each["role"] not in wanted or (layers is not None and each["layer"] not in layers):
+                continue
             own = self.entries(each["path"])
-            outcomes, scores = own.outcomes(), own.scores()
+            there = own.there()
             for unit in each["units"]:
-                if outcomes[unit]:
-                    history, outcome = own.history(unit), OUTCOMES[outcomes[unit]]
-                    assert outcome is not None
-                    yield Row(
-                        layer=each["layer"],
-                        unit=unit,
-                        role=Role(each["role"]),
-                        seed=each["seed"],
-                        score=float(np.mean(scores[unit])),
-                        outcome=outcome.value,
-                        steps=len(history),
-                        faults=faults_of(own.pixels(unit)[0], outcome, history),
-                        key=key_of(own, unit),
-                        path=each["path"],
-                    )
+                if unit in there:
+                    yield _row(each, own, unit)
 
     def table(self) -> dict[str, np.ndarray]:
         """The entries as columns of one length: layer, unit, role, seed, score, outcome, steps, faults, key, path."""
@@ -152,7 +142,7 @@ class Atlas:
 
     def report(self) -> list[str]:
         """Lines that say how many units have pictures, and name those that are dead, never rise or are grey."""
-        return summary((f"{r.layer}:{r.unit}", r.faults) for r in self.rows() if r.role is Role.MAIN)
+        return summary((f"{r.layer}:{r.unit}", r.faults) for r in self.rows(roles=[Role.MAIN]))
 
 
 def open_atlas(place: str | os.PathLike[str]) -> Atlas:
@@ -188,11 +178,11 @@ def command_of(attributes: Mapping[str, Any], unit: int) -> str | None:
     return command_line(attributes["source"], attributes["recipe_words"], attributes["run"], objective, more=more)
 
 
-def read_pictures(entries: Entries, unit: int) -> list[Picture]:
-    """An entry as pictures, with their provenance."""
+def provenance_of(entries: Entries, unit: int) -> dict[str, Any]:
+    """The provenance of an entry's pictures, as `render` gives it."""
     shared = entries.attributes
     objective = objective_of(Role(shared["role"]), shared["layer"], unit)
-    provenance = {
+    return {
         **shared["run"],
         "name": objective.label,
         "objective": describe(objective),
@@ -200,19 +190,34 @@ def read_pictures(entries: Entries, unit: int) -> list[Picture]:
         "command": command_of(shared, unit),
         "lanes": shared.get("lanes"),
     }
-    outcome = entries.outcome(unit)
+
+
+def read_pictures(entries: Entries, unit: int) -> list[Picture]:
+    """An entry as pictures, with their provenance."""
+    channels, provenance, outcome = entries.attributes["channels"], provenance_of(entries, unit), entries.outcome(unit)
     assert outcome is not None
     history, scores = entries.history(unit), entries.score(unit)
     found = []
     for at, values in enumerate(entries.pixels(unit).astype(np.float32) / np.float32(255)):
-        alpha = values[..., -1] if values.shape[-1] > shared["channels"] else None
+        alpha = values[..., -1] if values.shape[-1] > channels else None
         more = {"group": len(scores), "image": at} if len(scores) > 1 else {}
-        pixels = values[..., : shared["channels"]]
-        found.append(Picture(pixels, float(scores[at]), outcome, history, provenance | more, alpha))
+        found.append(Picture(values[..., :channels], float(scores[at]), outcome, history, provenance | more, alpha))
     return found
 
 
-def _planned(path: str, entries: Entries) -> dict[str, Any]:
-    shared = entries.attributes
-    units = np.flatnonzero(entries.outcomes()).tolist()
-    return {"path": path, "layer": shared["layer"], "role": shared["role"], "seed": shared["seed"], "units": units}
+def _row(planned: Mapping[str, Any], entries: Entries, unit: int) -> Row:
+    """An entry's line; of one that cannot be read what is known."""
+    known = {"layer": planned["layer"], "unit": unit, "role": Role(planned["role"]), "seed": planned["seed"]}
+    known |= {"key": key_of(entries, unit), "path": planned["path"]}
+    if unit in entries.damaged([unit]):
+        return Row(**known, score=float("nan"), outcome="damaged", steps=0, faults=("damaged",))
+    history, outcome = entries.history(unit), entries.outcome(unit)
+    assert outcome is not None
+    faults = faults_of(entries.pixels(unit)[0][..., : entries.attributes["channels"]], outcome, history)
+    score = float(np.mean(entries.score(unit)))
+    return Row(**known, score=score, outcome=outcome.value, steps=len(history), faults=faults)
+
+
+def _order(planned: Mapping[str, Any]) -> tuple[Any, ...]:
+    role = Role(planned["role"])
+    return role is not Role.MAIN, planned["order"], list(Role).index(role), planned["seed"], planned["path"]

@@ -26,7 +26,8 @@ def faults_of(pixels: np.ndarray, outcome: Outcome, history: np.ndarray) -> tupl
         found.append("not finite")
     if outcome is Outcome.DEAD:
         found.append("dead")
-    elif len(history) > 1 and not np.nanmean(history[-max(1, len(history) // 8) :]) > history[0]:
+    known = history[np.isfinite(history)]
+    if outcome is not Outcome.DEAD and len(known) > 1 and not known[-max(1, len(known) // 8) :].mean() > known[0]:
         found.append("never rises")
     if pixels.astype(np.float32).std() < GREY:
         found.append("grey")

@@ -1,25 +1,27 @@
 """The run: locks, what is missing, an engine, and each entry written as soon as it is drawn."""
 
-import json
+import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
-import jax
 from tqdm import tqdm
 
 from featviz.atlas.engines import Drawn, Engine
+from featviz.atlas.entries import Entries
 from featviz.atlas.interrupts import uninterrupted
 from featviz.atlas.journal import Journal
 from featviz.atlas.locks import hold
 from featviz.atlas.plan import Plan, Task
-from featviz.atlas.store import Entries, Store
+from featviz.atlas.store import Store
+from featviz.canonical import digest
 from featviz.errors import FeatvizError, in_one_line
-from featviz.files import write_whole
 from featviz.images import extra_channels
 from featviz.model import Model
+from featviz.picture import Picture
 
 
 class Watcher(Protocol):
@@ -50,20 +52,25 @@ def run(
         journal = None
         if store.folder is not None:
             stack.enter_context(hold(store.folder / "locks", [(lock_name(task), task.units) for task in tasks]))
-            write_whole(store.folder / "plan.json", (json.dumps(plan.to_json()) + "\n").encode())
-            _sweep(store.folder, tasks)
-            with _told(store):
-                journal = stack.enter_context(closing(Journal(store.folder / "journal")))
         with _told(store):
-            entries = {task.path: _open(store, plan, task, model) for task in tasks}
-        left = {task.path: missing(entries[task.path], task, say=progress) for task in tasks}
+            # Also those of other shares: what is planned can be looked up from the first moment.
+            entries = {task.path: _open(store, plan, task, model) for task in plan.tasks}
+            content = plan.to_json()
+            store.add_plan(digest(content)[:16], {**content, "at": time.time()})
+            if store.folder is not None:
+                _sweep(store.folder, tasks)
+                journal = stack.enter_context(closing(Journal(store.folder / "journal")))
+        left = {task.path: missing(entries[task.path], task) for task in tasks}
         waiting = [_fixed(replace(task, units=left[task.path]), entries[task.path]) for task in tasks]
         waiting = [task for task in waiting if task.units]
         record = _Record(store, entries, {task.path: set(task.units) for task in waiting}, journal, watcher)
         total, undone = sum(len(task.units) for task in tasks), sum(map(len, left.values()))
         disabled = None if progress else True
-        with tqdm(total=total, initial=total - undone, unit="picture", disable=disabled) as bar:
-            for drawn in engine(model, waiting, begin=record.begin):
+        with (
+            tqdm(total=total, initial=total - undone, unit="picture", disable=disabled) as bar,
+            closing(engine(model, waiting, begin=record.begin)) as drawing,
+        ):
+            for drawn in drawing:
                 series = drawn.task.series
                 bar.set_description(f"{series.layer} {series.role.value}", refresh=False)
                 record.keep(drawn)
@@ -82,12 +89,14 @@ class _Record:
     watcher: Watcher | None
 
     def begin(self, task: Task, unit: int) -> None:
-        self._note("start", task, unit)
+        with _told(self.store):
+            self._note("start", task, unit)
 
     def keep(self, drawn: Drawn) -> None:
         """Writes an entry; Ctrl-C waits for it."""
         task, unit, pictures = drawn
         own = self.entries[task.path]
+        _check_place(task, pictures[0])
         with uninterrupted(), _told(self.store):
             if "lanes" not in own.attributes:
                 own.keep(lanes=pictures[0].provenance["lanes"])
@@ -130,27 +139,36 @@ def _open(store: Store, plan: Plan, task: Task, model: Model) -> Entries:
     return store.add(task.path, whole, model.layer(series.layer).units, series.steps, plan.attributes[task.path])
 
 
-def missing(entries: Entries, task: Task, *, say: bool = True) -> tuple[int, ...]:
-    """Those of a task's units that are not there, or cannot be read; `say` names the latter."""
-    outcomes, damaged = entries.outcomes_of(task.units)
-    damaged |= entries.damaged(unit for unit in task.units if outcomes.get(unit))
-    for unit, fault in damaged.items() if say else ():
-        tqdm.write(f"{task.series.layer}:{unit} ({task.series.role.value}) is damaged and drawn again: {fault}")
-    return tuple(unit for unit in task.units if not outcomes.get(unit) or unit in damaged)
+def missing(entries: Entries, task: Task) -> tuple[int, ...]:
+    """Those of a task's units that are not there, or not whole, which standard error is told."""
+    there = entries.there().intersection(task.units)
+    damaged = entries.damaged(there)
+    for unit, fault in sorted(damaged.items()):
+        name = f"{task.series.layer}:{unit} ({task.series.role.value})"
+        tqdm.write(f"{name} is damaged and drawn again: {fault}", file=sys.stderr)
+    return tuple(unit for unit in task.units if unit not in there or unit in damaged)
 
 
 def _fixed(task: Task, entries: Entries) -> Task:
     """The task with the number of lanes that the first of its pictures had; a CPU's is always the same."""
-    lanes = entries.attributes.get("lanes")
-    return task if lanes is None or jax.default_backend() == "cpu" else replace(task, lanes=int(lanes))
+    lanes, platform = entries.attributes.get("lanes"), task.series.run["device"]["platform"]
+    return task if lanes is None or platform == "cpu" else replace(task, lanes=int(lanes))
+
+
+def _check_place(task: Task, picture: Picture) -> None:
+    """Refuses a picture that was drawn elsewhere than its key says."""
+    for name in ("device", "versions"):
+        expected, found = task.series.run[name], picture.provenance[name]
+        if found != expected:
+            raise FeatvizError(f"a picture of {picture.name} comes from {name} {found}; its series is of {expected}")
 
 
 def _sweep(folder: Path, tasks: Sequence[Task]) -> None:
-    """Removes what a kill left half written of these tasks' units: files of Zarr's, `CHUNK.<random>.partial`."""
+    """Removes what a kill left half written of these tasks' units: files of Zarr's, `c.UNIT.<random>.partial`."""
     for task in tasks:
-        units, group = set(task.units), folder / task.path
-        for path in group.glob("*/c/**/*.partial"):
-            unit = path.relative_to(group).parts[2].split(".")[0]
+        units = set(task.units)
+        for path in (folder / task.path).glob("*/c.*.partial"):
+            unit = path.name.split(".")[1]
             if unit.isdecimal() and int(unit) in units:
                 with suppress(OSError):
                     path.unlink()

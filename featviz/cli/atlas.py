@@ -1,13 +1,19 @@
 """`featviz atlas MODEL -o FOLDER`: a picture and a page of every unit."""
 
+import contextlib
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from featviz.cli.common import classes_option, find_model, keep_compiled, name_classes, weights_option, wrong_command
 from featviz.cli.render import add_penalties, parse_size
 from featviz.errors import FeatvizError
+
+if TYPE_CHECKING:
+    from featviz.atlas.plan import Task
 
 FILE = click.Path(path_type=Path)
 
@@ -53,11 +59,11 @@ FILE = click.Path(path_type=Path)
     show_default=True,
     help="What draws.",
 )
-@click.option("--ray-address", metavar="ADDRESS", help="A Ray cluster's, such as auto or ray://host:10001.")
+@click.option("--ray-address", metavar="ADDRESS", help="A Ray cluster's, such as auto on one of its machines.")
 @click.option("--ray-workers", type=int, metavar="N", help="Workers at most.  [default: as many as there is room for]")
 @click.option("--survey", "survey_folder", type=FILE, metavar="FOLDER", help="For the pages: of `featviz survey`.")
 @click.option(
-    "--photos", type=FILE, metavar="FOLDER", help="Where the survey's photographs are now, if they have moved."
+    "--photos", type=FILE, metavar="FOLDER", help="Where its photographs are now, if they have moved."
 )
 @click.option("--other", metavar="MODEL", help="Another network, whose features judge the pictures.")
 @click.option("--other-weights", type=FILE, metavar="FILE", help="Its weights.")
@@ -107,9 +113,8 @@ def atlas(
     network = find_model(model, weights)
     from featviz.atlas.building import build_atlas
     from featviz.atlas.plan import make_plan, share
-    from featviz.atlas.reading import open_atlas
 
-    rich = split(full) if full is not None else ["**"] if pages == "full" else []
+    rich = split(full) if full is not None else None if pages == "full" else []
     options: dict[str, Any] = {
         "layers": None if layers is None else split(layers),
         "units": chosen,
@@ -123,24 +128,30 @@ def atlas(
     with wrong_command():
         network = network if classes is None else name_classes(network, classes)
         tasks = share(make_plan(network, **options).tasks, network, number=number[0], count=number[1])
+        for name, given in (("--photos", photos), ("--other", other), ("--copy-photos", copy_photos or None)):
+            if given is not None and survey_folder is None:
+                raise FeatvizError(f"{name} goes with --survey FOLDER")
+        if (ray_address, ray_workers) != (None, None) and engine_name != "ray":
+            raise FeatvizError("--ray-address and --ray-workers go with --engine ray")
     if only_plan:
         from featviz.atlas.pilot import estimate, table
 
-        for line in table(estimate(network, tasks), out):
+        for line in table(estimate(network, undrawn(out, tasks)), out):
             click.echo(line)
         return
-    from featviz.atlas.engines import local
+    from featviz.atlas.engines import Engine, local
     from featviz.atlas.on_ray import OnRay
     from featviz.natural.survey import open_survey
 
     seen = None if survey_folder is None else open_survey(survey_folder, network, photos=photos)
     judge = None if other is None else find_model(other, other_weights)
+    engine: Engine = local if engine_name == "local" else OnRay(ray_address, ray_workers)
     try:
         made = build_atlas(
             network,
             out=out,
             shard=number,
-            engine=local if engine_name == "local" else OnRay(ray_address, ray_workers),
+            engine=engine,
             survey=seen,
             other=judge,
             copy_photos=copy_photos,
@@ -149,10 +160,7 @@ def atlas(
             **options,
         )
     except KeyboardInterrupt:
-        done, planned = open_atlas(out).count()
-        raise click.ClickException(
-            f"stopped; {done} of {planned} pictures are in {out}, and the same command continues"
-        ) from None
+        raise click.ClickException(f"stopped; {kept(out)}, and the same command continues") from None
     if not quiet:
         done, planned = made.count()
         click.echo(f"{out}  {done} of {planned} entries")
@@ -160,6 +168,28 @@ def atlas(
             click.echo((Path(out) / "site" / "index.html").resolve().as_uri())
         for line in made.report():
             click.echo(line)
+
+
+def undrawn(out: str, tasks: "Sequence[Task]") -> "list[Task]":
+    """The tasks less the entries that are there already."""
+    from featviz.atlas.reading import open_atlas
+
+    with contextlib.suppress(FeatvizError):  # there is no atlas yet
+        store = open_atlas(out).store
+        there = {task.path: store.entries(task.path).there() for task in tasks if task.path in store.group}
+        tasks = [replace(t, units=tuple(u for u in t.units if u not in there.get(t.path, ()))) for t in tasks]
+    return [task for task in tasks if task.units]
+
+
+def kept(out: str) -> str:
+    """How many pictures a stopped run has left."""
+    from featviz.atlas.reading import open_atlas
+
+    try:
+        done, planned = open_atlas(out).count()
+    except FeatvizError:  # stopped as it began
+        return "nothing is drawn yet"
+    return f"{done} of {planned} pictures are in {out}"
 
 
 def split(text: str) -> list[str]:

@@ -1,6 +1,7 @@
 """What a recipe is: everything about an optimization but the network, the objective, the size and the seed."""
 
 import enum
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from featviz.ascent import Convergence
@@ -63,7 +64,8 @@ class Recipe:
 def unfold(recipe: Recipe, size: tuple[int, int], steps: int) -> list[tuple[Recipe, tuple[int, int]]]:
     """The stages of a recipe as recipes of their own, each with its steps and its (height, width).
 
-    `steps` are those of all stages together, shared out as the recipe has them, at least one each.
+    `steps` are those of all stages together, shared out as the recipe has them, at least one each; they are the sum,
+    where there are as many steps as stages.
 
     >>> octaves = Recipe(stages=(Stage(0.5, 10), Stage(1.0, 30)), steps=40)
     >>> [(stage.steps, size) for stage, size in unfold(octaves, (64, 65), 20)]
@@ -71,17 +73,32 @@ def unfold(recipe: Recipe, size: tuple[int, int], steps: int) -> list[tuple[Reci
     """
     if not recipe.stages:
         return [(replace(recipe, steps=steps), size)]
-    total = sum(stage.steps for stage in recipe.stages)
     return [
         (
             replace(
                 recipe,
                 stages=(),
-                steps=max(1, round(stage.steps * steps / total)),
+                steps=share,
                 optimizer=stage.optimizer or recipe.optimizer,
                 transforms=recipe.transforms if stage.transforms is None else stage.transforms,
             ),
             (round(size[0] * stage.scale), round(size[1] * stage.scale)),
         )
-        for stage in recipe.stages
+        for stage, share in zip(recipe.stages, share_out([stage.steps for stage in recipe.stages], steps), strict=True)
     ]
+
+
+def share_out(parts: Sequence[int], total: int) -> list[int]:
+    """Whole numbers in the proportion of `parts`, 1 at least, whose sum is `total` if that is enough for 1 each.
+
+    >>> share_out([10, 30], 20), share_out([190, 150, 150, 10], 24), share_out([10, 30], 40), share_out([1, 9], 1)
+    ([5, 15], [9, 7, 7, 1], [10, 30], [1, 1])
+    """
+    ideal = [part * total / sum(parts) for part in parts]
+    shares = [max(1, int(each)) for each in ideal]
+    # What is left goes where most is missing, what is too much is taken where most was added.
+    for _ in range(total - sum(shares)):
+        shares[max(range(len(parts)), key=lambda at: ideal[at] - shares[at])] += 1
+    for _ in range(max(0, sum(shares) - max(total, len(parts)))):
+        shares[min((at for at in range(len(parts)) if shares[at] > 1), key=lambda at: ideal[at] - shares[at])] -= 1
+    return shares

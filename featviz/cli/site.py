@@ -1,0 +1,59 @@
+"""`featviz site ATLAS`: the pages of an atlas anew, without drawing anything."""
+
+from pathlib import Path
+
+import click
+
+from featviz.cli.common import classes_option, find_model, keep_compiled, name_classes, wrong_command
+from featviz.errors import FeatvizError
+
+FILE = click.Path(path_type=Path)
+
+
+@click.command()
+@click.argument("atlas", type=FILE)
+@click.option("--weights", type=FILE, metavar="FILE", help="The network's weights, a safetensors file.")
+@click.option("--model", metavar="MODEL", help="The network, if it is not of the zoo: package.module:function.")
+@classes_option
+@click.option("--survey", "survey_folder", type=FILE, metavar="FOLDER", help="Of `featviz survey`: photographs.")
+@click.option(
+    "--photos", type=FILE, metavar="FOLDER", help="Where its photographs are now, if they have moved."
+)
+@click.option("--other", metavar="MODEL", help="Another network, whose features judge the pictures.")
+@click.option("--other-weights", type=FILE, metavar="FILE", help="Its weights.")
+@click.option("--copy-photos", is_flag=True, help="Photographs become part of the site.  [default: links to them]")
+@click.option("--quiet", is_flag=True, help="No address.")
+def site(
+    atlas: Path,
+    weights: Path | None,
+    model: str | None,
+    classes: Path | None,
+    survey_folder: Path | None,
+    photos: Path | None,
+    other: str | None,
+    other_weights: Path | None,
+    copy_photos: bool,
+    quiet: bool,
+) -> None:
+    """The site of ATLAS, a folder that `featviz atlas` has written, anew: with a survey, say, made since."""
+    from featviz.atlas.building import build_site
+    from featviz.atlas.reading import open_atlas
+
+    with wrong_command():
+        found = open_atlas(atlas)
+        if not found.plan:
+            raise FeatvizError(f"`{atlas}` has no pictures planned; expected an atlas that was begun")
+        name = model or found.entries(found.plan[0]["path"]).attributes["source"].get("zoo")
+        if name is None:
+            raise FeatvizError(f"`{atlas}` is of no network of the zoo; expected --model package.module:function")
+    keep_compiled()
+    network = find_model(name, weights)
+    with wrong_command():
+        network = network if classes is None else name_classes(network, classes)
+    from featviz.natural.survey import open_survey
+
+    seen = None if survey_folder is None else open_survey(survey_folder, network, photos=photos)
+    judge = None if other is None else find_model(other, other_weights)
+    front = build_site(found, network, survey=seen, other=judge, copy_photos=copy_photos)
+    if not quiet:
+        click.echo(front.resolve().as_uri())
