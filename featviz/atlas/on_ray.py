@@ -1,171 +1,159 @@
 """Ray as the engine: workers on any number of machines that hold the network and its compiled programs.
 
-The process that runs the atlas hands out batches and is the only one that writes, so workers need no common disk. A
-worker or a machine that dies takes its batch with it, which another draws; machines that join get workers.
+The process that runs the atlas hands out batches and is the only one that writes, so workers need no common disk. What
+a worker that dies has left of its batch another one draws; machines that join get workers.
 """
 
-import time
+import os
 import warnings
-from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
 import jax
 import numpy as np
-from tqdm import tqdm
 
-from featviz.atlas.engines import Begin, Drawn, draw
+from featviz.atlas.engines import Begin, Drawn
 from featviz.atlas.plan import Task
+from featviz.atlas.ray_batches import Batches
+from featviz.atlas.ray_crew import Crew
+from featviz.atlas.ray_needs import PATIENCE, Needs, actor, end_of, say_no_room, told
+from featviz.checks import check_count
 from featviz.errors import FeatvizError, in_one_line
 from featviz.model import Model
+from featviz.version import __version__
 
-# How often workers may die over one batch before the run gives up: then it is the batch, most likely for memory.
-TRIES = 3
-# Seconds between two looks at what the cluster has.
-LOOK = 10.0
+# Entries of a batch on an accelerator and on CPUs.
+BATCH, BATCH_ON_CPUS = 256, 16
 
 
 @dataclass(frozen=True)
 class OnRay:
-    """An engine: `workers` at most, each with `gpus` and `cpus` of its own, `batch` entries at a time.
+    """An engine: `workers`, each with `gpus` and `cpus` of its own, which draw `batch` entries at a time.
 
-    `address` is of a cluster ("auto", "ray://host:10001"); without one $RAY_ADDRESS says, else Ray starts on this
-    machine. By default there are as many workers as there is room for, one a GPU, or one for two CPU cores where there
-    are none, and more when machines join; a batch is 256 entries on a GPU, 16 on CPUs.
+    `address` is a cluster's, such as "auto" on one of its machines, or "local" for one that starts on this machine and
+    ends with the run. Without it that of $RAY_ADDRESS, else a cluster that runs on this machine, else as "local".
+    Ray Client's addresses (ray://) are refused: run the command on the cluster, as `ray job submit` does.
 
-    Raises: FeatvizError without Ray, without a cluster at the address, or where workers die again and again.
+    `workers` are asked for whether there is room or not, which makes a cluster grow that can, but never more than
+    there are batches; by default there are as many as the cluster has room for, and more when machines join. Each has
+    one GPU where the pictures are planned for GPUs, else two CPU cores; a batch is 256 entries, 16 on CPUs.
+
+    Raises: FeatvizError without Ray, without a cluster at the address, for numbers without sense; where a worker's
+    device or versions are not those that the pictures are planned for; where workers fail again and again.
     """
 
     address: str | None = None
     workers: int | None = None
-    gpus: float | None = None
-    cpus: float | None = None
+    gpus: int | None = None
+    cpus: int | None = None
     batch: int | None = None
+
+    def __post_init__(self) -> None:
+        for name, value, least in (
+            ("workers", self.workers, 1),
+            ("gpus", self.gpus, 0),
+            ("cpus", self.cpus, 1),
+            ("batch", self.batch, 1),
+        ):
+            if value is not None:
+                check_count(name, value, least, 1_000_000)
+        _refuse_client(self.address)
 
     def __call__(self, model: Model, tasks: Sequence[Task], *, begin: Begin) -> Iterator[Drawn]:
         if not tasks:
             return
+        planned = tasks[0].series.run
+        platform = planned["device"]["platform"]
+        with self.session() as ray:
+            needs = self._needs(ray, gpus=int(platform == "gpu"))
+            size = self.batch or (BATCH_ON_CPUS if platform == "cpu" else BATCH)
+            batches = Batches(tasks, size=size, settle=platform != "cpu")
+            local = ray.put(replace(model, weights=jax.tree.map(np.asarray, model.weights)))
+            with Crew(ray, local, needs, most=self.workers, check=_checker(planned)) as crew:
+                yield from crew.run(batches, begin)
+
+    def probe(self) -> dict[str, Any]:
+        """What one worker says of its `device` and its `versions`, as a picture's provenance has them."""
+        with self.session() as ray:
+            needs = self._needs(ray, gpus=int(ray.cluster_resources().get("GPU", 0) >= 1))
+            worker = actor(ray, needs)
+            try:
+                answer = worker.about.remote()
+                while not ray.wait([answer], timeout=PATIENCE)[0]:
+                    say_no_room(ray, needs)
+                about = ray.get(answer)
+            except ray.exceptions.RayError as error:
+                raise FeatvizError(f"no worker could start: {told(end_of(ray, error))}") from None
+            finally:
+                ray.kill(worker)
+        return {name: about[name] for name in ("device", "versions")}
+
+    @contextmanager
+    def session(self) -> Iterator[Any]:
+        """Within, Ray is connected to the cluster; what had to be started for that ends with it."""
         ray = _ray()
         started = not ray.is_initialized()
+        if started:
+            _refuse_client(self.address or os.environ.get("RAY_ADDRESS"))
+        elif ray.util.client.ray.is_connected():
+            raise _no_client("what this process is connected to")
         try:
             if started:
-                # Ray's helpers are started before they could touch JAX, so its warning of forks says nothing here.
-                warnings.filterwarnings("ignore", message=r"os\.fork\(\) was called")
-                ray.init(self.address, include_dashboard=False, log_to_driver=False, logging_level="error")
-            yield from _Crew(ray, self, model).run(tasks, begin)
-        except ConnectionError as error:
-            raise FeatvizError(f"no Ray cluster answers at {self.address}: {in_one_line(error)}") from None
+                _start(ray, self.address)
+            yield ray
         finally:
-            if started and ray.is_initialized():
+            if started:
                 ray.shutdown()
 
-
-class _Worker:
-    """What runs on the other side: a network, and the programs that were compiled for it."""
-
-    def __init__(self, model: Model, cache: str | None) -> None:
-        if cache is not None:
-            from pathlib import Path
-
-            from featviz.compilation_cache import keep_compiled_in
-
-            keep_compiled_in(Path(cache))
-        self.model = replace(model, weights=jax.device_put(model.weights))
-
-    def draw(self, task: Task) -> Iterator[tuple[int, Any]]:
-        for drawn in draw(self.model, task):
-            yield drawn.unit, drawn.pictures
+    def _needs(self, ray: Any, *, gpus: int) -> Needs:
+        gpus = gpus if self.gpus is None else self.gpus
+        cores = int(ray.cluster_resources().get("CPU", 1))
+        return Needs(self.cpus or (1 if gpus else max(1, min(2, cores))), gpus)
 
 
-@dataclass
-class _Batch:
-    """A task's entries that one worker draws together, those still to come, and how many workers died over them."""
+def _start(ray: Any, address: str | None) -> None:
+    try:
+        with warnings.catch_warnings():
+            # Ray's helpers are started before they could touch JAX, so its warning of forks says nothing here.
+            warnings.simplefilter("ignore")
+            ray.init(address, include_dashboard=False, log_to_driver=False, logging_level="error")
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        where = address or os.environ.get("RAY_ADDRESS") or "this machine"
+        raise FeatvizError(f"no Ray cluster answers at {where}: {in_one_line(error)}") from None
 
-    task: Task
-    whole: Task
-    deaths: int = 0
+
+def _checker(planned: Mapping[str, Any]) -> Callable[[Mapping[str, Any]], None]:
+    """What refuses a worker whose pictures would not be those of the plan."""
+
+    def check(about: Mapping[str, Any]) -> None:
+        expected = {"featviz": __version__, **planned["versions"], **planned["device"]}
+        found = {"featviz": about["featviz"], **about["versions"], **about["device"]}
+        differ = [name for name in expected if expected[name] != found.get(name)]
+        if differ:
+            raise FeatvizError(
+                f"a worker has {_pairs(found, differ)}, and the pictures are planned for {_pairs(expected, differ)}; "
+                "expected workers of one kind, with the same versions everywhere"
+            )
+
+    return check
 
 
-class _Crew:
-    """The workers of one run, and what each is at."""
+def _pairs(values: Mapping[str, Any], names: Sequence[str]) -> str:
+    return ", ".join(f"{name} {values.get(name)}" for name in names)
 
-    def __init__(self, ray: Any, options: OnRay, model: Model) -> None:
-        resources = ray.cluster_resources()
-        self.ray, self.options = ray, options
-        self.gpus = options.gpus if options.gpus is not None else min(1.0, resources.get("GPU", 0.0))
-        cores = resources.get("CPU", 1.0)
-        self.cpus = options.cpus if options.cpus is not None else 1.0 if self.gpus else min(2.0, cores)
-        self.batch = options.batch or (256 if self.gpus else 16)
-        local = jax.tree.map(np.asarray, model.weights)
-        self.model = ray.put(replace(model, weights=local))
-        self.cache = jax.config.values["jax_compilation_cache_dir"]
-        self.make = ray.remote(_Worker).options(num_cpus=self.cpus, num_gpus=self.gpus, max_restarts=0)
-        self.idle: list[Any] = []
-        self.busy: dict[Any, tuple[Any, _Batch]] = {}
-        self.looked = -LOOK
 
-    def run(self, tasks: Sequence[Task], begin: Begin) -> Iterator[Drawn]:
-        waiting = deque(
-            _Batch(replace(task, units=task.units[first : first + self.batch]), task)
-            for task in tasks
-            for first in range(0, len(task.units), self.batch)
-        )
-        try:
-            while waiting or self.busy:
-                self._grow(len(waiting))
-                while waiting and self.idle:
-                    self._hand_out(waiting.popleft(), begin)
-                ready, _ = self.ray.wait(list(self.busy), num_returns=1, timeout=1.0) if self.busy else ([], [])
-                for stream in ready:
-                    yield from self._take(stream, waiting)
-        finally:
-            for worker in (*self.idle, *(worker for worker, _ in self.busy.values())):
-                self.ray.kill(worker)
+def _refuse_client(address: str | None) -> None:
+    if address is not None and address.startswith("ray://"):
+        raise _no_client(f"`{address}`")
 
-    def _grow(self, waiting: int) -> None:
-        """As many workers as the cluster has room for now, but no more than there are batches."""
-        if time.monotonic() - self.looked < LOOK:
-            return
-        self.looked = time.monotonic()
-        there = self.ray.cluster_resources()
-        room = there.get("GPU", 0.0) / self.gpus if self.gpus else there.get("CPU", 0.0) / self.cpus
-        most = max(1, int(room)) if self.options.workers is None else self.options.workers
-        have = len(self.idle) + len(self.busy)
-        for _ in range(min(most - have, waiting - len(self.idle))):
-            self.idle.append(self.make.remote(self.model, self.cache))
 
-    def _hand_out(self, batch: _Batch, begin: Begin) -> None:
-        worker = self.idle.pop()
-        for unit in batch.task.units:
-            begin(batch.whole, unit)
-        self.busy[worker.draw.remote(batch.task)] = worker, batch
-
-    def _take(self, stream: Any, waiting: deque[_Batch]) -> Iterator[Drawn]:
-        """What has come of a batch; a dead worker's entries wait for another one."""
-        worker, batch = self.busy[stream]
-        try:
-            unit, pictures = self.ray.get(next(stream))
-        except StopIteration:
-            del self.busy[stream]
-            self.idle.append(worker)
-            return
-        except self.ray.exceptions.RayTaskError as error:
-            raise error.cause if isinstance(error.cause, FeatvizError) else error from None
-        except self.ray.exceptions.RayError as error:
-            del self.busy[stream]
-            self.looked = -LOOK
-            series = batch.task.series
-            if batch.deaths + 1 >= TRIES:
-                raise FeatvizError(
-                    f"{TRIES} workers died drawing {series.layer} ({series.role.value}), the last one of "
-                    f"{in_one_line(error)[:200]}; give each more memory, or a smaller batch"
-                ) from None
-            tqdm.write(f"a worker died; its {len(batch.task.units)} pictures of {series.layer} are drawn again")
-            waiting.appendleft(_Batch(batch.task, batch.whole, batch.deaths + 1))
-            return
-        batch.task = replace(batch.task, units=tuple(other for other in batch.task.units if other != unit))
-        yield Drawn(batch.whole, unit, pictures)
+def _no_client(found: str) -> FeatvizError:
+    return FeatvizError(
+        f"{found} is Ray Client, through which workers cannot send pictures as they come; run the command on the "
+        "cluster with the address `auto`, such as by `ray job submit`"
+    )
 
 
 def _ray() -> Any:
