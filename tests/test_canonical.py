@@ -40,7 +40,7 @@ class Box:
         ({"b": 1, "a": {"d": 2, "c": 3}}, '{"a":{"c":3,"d":2},"b":1}'),
         ((1, [2, (3,)]), "[1,[2,[3]]]"),
         (Color.DARK_RED, '"dark_red"'),
-        (Box((Color.DARK_RED, None)), '{"content":["dark_red",null],"kind":"Box"}'),
+        (Box((Color.DARK_RED, None)), '{"content":["dark_red",null],"kind":"test_canonical.Box"}'),
         (Pad(12, fill=None), '{"fill":null,"kind":"Pad","width":12}'),
         (Adam(0.05), '{"b1":0.9,"b2":0.999,"eps":1e-08,"kind":"Adam","learning_rate":0.05}'),
         (

@@ -3,9 +3,11 @@
 from dataclasses import replace
 
 import jax
+import jaxlib
 import numpy as np
 import optax
 import pytest
+import scipy
 from tiny import SMALL
 
 import featviz.rendering
@@ -21,7 +23,8 @@ from featviz.version import __version__
 def test_provenance_says_where_a_picture_comes_from(tiny):
     [found] = records(tiny, channel("conv1", 3), seed=5)
     assert found["featviz"] == __version__
-    assert found["versions"] == {"jax": jax.__version__, "numpy": np.__version__, "optax": optax.__version__}
+    packages = {"jax": jax, "jaxlib": jaxlib, "numpy": np, "optax": optax, "scipy": scipy}
+    assert found["versions"] == {name: package.__version__ for name, package in packages.items()}
     assert found["network"]["name"] == "tiny"
     assert found["network"]["weights_sha256"] == hash_weights(tiny.weights)
     assert found["network"]["input"] == describe(tiny.input)

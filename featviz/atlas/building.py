@@ -7,6 +7,7 @@ from typing import Any
 
 from featviz.atlas.engines import Engine, local
 from featviz.atlas.gathering import Gathering
+from featviz.atlas.on_ray import OnRay
 from featviz.atlas.plan import Units, make_plan, share
 from featviz.atlas.reading import Atlas, where
 from featviz.atlas.run import run
