@@ -15,6 +15,7 @@ import numpy as np
 
 from featviz.atlas.linear import centre, linearized, reach_of
 from featviz.atlas.noise import noise
+from featviz.atlas.ranking import similar, strongest
 from featviz.atlas.spreads import spread_of
 from featviz.compilation import compiled
 from featviz.errors import FeatvizError
@@ -59,41 +60,10 @@ def connections(
     image = _point(model, size if size is not None else _enough(model, upstream, layer))
     numbers = np.minimum(np.arange(-(-units // CHUNK) * CHUNK, dtype=np.int32), units - 1).reshape(-1, CHUNK)
     program = compiled(_strengths(model.apply, upstream, layer), model.weights, image, numbers[0])
-    found = np.concatenate([np.asarray(program(model.weights, image, some)) for some in numbers])[:units]
-    return found * spread
-
-
-def strongest(row: np.ndarray, count: int) -> list[tuple[int, float]]:
-    """The `count` strongest of a row of `connections`, or a column: (unit, strength relative to the strongest).
-
-    Strengths are in [-1, 1], the strongest first; what is 0 or not finite is no connection.
-
-    >>> strongest(np.array([0.5, -2.0, 0.0, 1.0]), 2)
-    [(1, -1.0), (3, 0.5)]
-    """
-    known = np.where(np.isfinite(row), row, 0).astype(np.float64)
-    order = np.argsort(-np.abs(known), kind="stable")[:count]
-    return [(int(unit), float(known[unit] / np.abs(known).max())) for unit in order if known[unit]]
-
-
-def similar(matrix: np.ndarray, count: int) -> list[list[tuple[int, float]]]:
-    """For each unit the `count` others whose rows of `connections` are most like its own: (unit, cosine).
-
-    The most alike first. A unit of no connections is like none.
-
-    >>> similar(np.array([[1.0, 0.0], [0.0, 0.0], [3.0, 4.0]]), 2)
-    [[(2, 0.6)], [], [(0, 0.6)]]
-    """
-    known = np.where(np.isfinite(matrix), matrix, 0).astype(np.float64)
-    norms = np.linalg.norm(known, axis=1, keepdims=True)
-    rows = known / np.where(norms > 0, norms, 1)
-    # Rounded, so that equal rows are equally alike on every machine.
-    cosines = np.round(np.clip(rows @ rows.T, -1, 1), 6)
-    tied = norms[:, 0] > 0
-    found = []
-    for unit, row in enumerate(cosines):
-        others = [other for other in np.argsort(-row, kind="stable") if other != unit and tied[other] and tied[unit]]
-        found.append([(int(other), float(row[other])) for other in others[:count]])
+    found = np.empty((units, below), np.float32)
+    # Filled piece by piece: such a matrix of two large layers may take a gigabyte, and there is one of it.
+    for first, some in zip(range(0, units, CHUNK), numbers, strict=True):
+        found[first : first + CHUNK] = np.asarray(program(model.weights, image, some))[: units - first] * spread
     return found
 
 

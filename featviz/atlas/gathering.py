@@ -1,27 +1,29 @@
 """From an atlas, its network and perhaps a survey to the records that a site shows."""
 
-from collections.abc import Mapping, Sequence
+from bisect import bisect_left, insort
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from featviz.atlas.classes import class_scores
-from featviz.atlas.connections import connections, neighbours_below, similar, strongest
-from featviz.atlas.photographs import photographs_of
-from featviz.atlas.reading import Atlas, command_of, key_of
-from featviz.atlas.records import Brief, LayerShown, Link, NetworkShown, Photographs, Role, Shown, Unit
+from featviz.atlas.entries import Entries
+from featviz.atlas.links import Links
+from featviz.atlas.photographs import photographs_in_parts
+from featviz.atlas.reading import Atlas, command_of, key_of, provenance_of
+from featviz.atlas.records import Brief, LayerShown, NetworkShown, Photographs, Role, Shown, Unit
 from featviz.atlas.report import faults_of
-from featviz.atlas.spreads import spread_of, surveyed_spread
-from featviz.atlas.store import Entries
+from featviz.errors import FeatvizError, in_one_line
 from featviz.model import Model
 from featviz.natural.features import Features
 from featviz.natural.survey import Survey
-from featviz.picture import Picture
 
-# Links of each kind on a page.
-LINKS = 8
+Found = TypeVar("Found")
+# Pictures of neighbouring units that are read at once.
+AHEAD = 64
 
 
 class Gathering:
@@ -33,77 +35,137 @@ class Gathering:
         self.atlas, self.model, self.survey, self.other = atlas, model, survey, other
         self.there: dict[str, list[int]] = {}
         self.known: dict[tuple[str, int], Brief] = {}
+        self.opened: dict[str, Entries] = {}
 
     def done(self, layer: str, *, anew: bool = False) -> list[int]:
-        """The units of a layer that have a main picture, as of the last time that this was asked `anew`."""
+        """The units of a layer that have a main picture, ascending: as the disk had them, asked `anew`, and `note`."""
         if anew or layer not in self.there:
             planned = self.atlas.find(layer)
-            outcomes = self.entries(planned).outcomes()
-            self.there[layer] = [unit for unit in planned["units"] if outcomes[unit]]
+            there = self.drawn(planned)
+            self.there[layer] = [unit for unit in sorted(planned["units"]) if unit in there]
         return self.there[layer]
 
-    def entries(self, planned: Mapping[str, Any]) -> Entries:
-        return self.atlas.entries(planned["path"])
+    def note(self, layer: str, unit: int) -> None:
+        """A unit's main picture has just been drawn: to list what is on the disk takes long in a large layer."""
+        self.known.pop((layer, unit), None)
+        done = self.done(layer)
+        at = bisect_left(done, unit)
+        if done[at : at + 1] != [unit]:
+            insort(done, unit)
 
-    def briefs(self, layer: str, *, judged: Mapping[int, Photographs] | None = None) -> list[Brief]:
-        """The units of a layer's wall."""
-        found = []
-        for unit in self.done(layer):
-            brief, seen = self.brief(layer, unit), (judged or {}).get(unit)
-            found.append(brief if seen is None else replace(brief, trusted=seen.trusted))
+    def drawn(self, planned: Mapping[str, Any]) -> set[int]:
+        """The units of a planned series that are on the disk."""
+        if planned["path"] not in self.atlas.store.group:
+            return set()
+        return set(np.flatnonzero(self.entries(planned).outcomes()).tolist())
+
+    def whole(self) -> bool:
+        """Whether all that is planned is on the disk."""
+        return all(self.drawn(planned).issuperset(planned["units"]) for planned in self.atlas.plan)
+
+    def entries(self, planned: Mapping[str, Any]) -> Entries:
+        """Those of a planned series, opened once it has been begun: its first entry says how many lanes it took."""
+        path = planned["path"]
+        if path not in self.opened or "lanes" not in self.opened[path].attributes:
+            self.opened[path] = self.atlas.store.entries(path)
+        return self.opened[path]
+
+    def keys(self, layer: str) -> dict[int, set[str]]:
+        """The content addresses of all that has been drawn of each unit of a layer."""
+        found: dict[int, set[str]] = {}
+        for planned in self.atlas.plan:
+            for unit in self.drawn(planned).intersection(planned["units"]) if planned["layer"] == layer else ():
+                found.setdefault(unit, set()).add(key_of(self.entries(planned), unit))
         return found
+
+    def know(self, layer: str, brief: Brief) -> None:
+        """Takes a unit of the wall as it is, in place of reading its entry."""
+        self.known.setdefault((layer, brief.unit), brief)
+
+    def briefs(self, layer: str, *, trusted: Mapping[int, bool | None] | None = None) -> list[Brief]:
+        """The units of a layer's wall."""
+        flags = trusted or {}
+        return [replace(self.brief(layer, unit), trusted=flags.get(unit)) for unit in self.done(layer)]
 
     def brief(self, layer: str, unit: int) -> Brief:
         """A unit that is there, on its layer's wall; read once."""
         if (layer, unit) not in self.known:
-            own = self.entries(self.atlas.find(layer))
-            outcome, score = own.outcome(unit), float(np.mean(own.score(unit)))
-            assert outcome is not None
-            faults = faults_of(own.pixels(unit)[0], outcome, own.history(unit))
-            self.known[layer, unit] = Brief(unit, self.label(layer, unit), score, outcome, faults)
+            planned = self.atlas.find(layer)
+            (main,) = _shown(self.entries(planned), unit, Role.MAIN, planned["seed"])
+            self.known[layer, unit] = self._brief(layer, unit, main)
         return self.known[layer, unit]
+
+    def _brief(self, layer: str, unit: int, main: Shown) -> Brief:
+        faults = faults_of(main.pixels, main.outcome, main.history)
+        return Brief(unit, self.label(layer, unit), main.score, main.outcome, faults)
 
     def label(self, layer: str, unit: int) -> str:
         """The name of the class that a unit of the last layer stands for, or nothing."""
         last = self.model.layers[-1]
         return self.model.classes[unit] if layer == last.name and last.units == len(self.model.classes) else ""
 
+    def mains(self, layer: str) -> Callable[[int], np.ndarray]:
+        """Reads the pixels of a layer's main pictures, uint8, (height, width, channels), best in ascending order."""
+        planned = self.atlas.find(layer)
+        ahead: dict[int, np.ndarray] = {}
+
+        def pixels(unit: int) -> np.ndarray:
+            if unit not in ahead:
+                own = self.entries(planned)
+                ahead.clear()
+                # A read costs about as much for some as for one.
+                with suppress(Exception):  # one of them is damaged, perhaps not this one
+                    some = np.asarray(own.arrays["pixels"][unit : unit + AHEAD])
+                    ahead.update(enumerate(some[..., : own.attributes["channels"]], unit))
+                if unit not in ahead:
+                    return _damage_told(own, unit, lambda: own.pixels(unit)[0][..., : own.attributes["channels"]])
+            return ahead[unit]
+
+        return pixels
+
     def units(
         self, layer: str, chosen: Sequence[int], *, judged: Mapping[int, Photographs] | None = None
     ) -> list[Unit]:
-        """The pages of some of a layer's units."""
+        """The pages of some of a layer's units that are there."""
         own = self.entries(self.atlas.find(layer))
         planned = [each for each in self.atlas.plan if each["layer"] == layer]
-        series = [(Role(each["role"]), each["seed"], self.entries(each)) for each in planned]
-        pixels = [own.pixels(unit)[0][..., : own.attributes["channels"]] for unit in chosen]
-        classes = class_scores(self.model, np.stack(pixels)) if chosen else []
-        links = self.links
+        # The main picture comes first on a page.
+        planned.sort(key=lambda each: each["role"] != Role.MAIN.value)
+        series = [
+            (Role(each["role"]), each["seed"], self.entries(each))
+            for each in planned
+            if each["path"] in self.atlas.store.group
+        ]
+        shown = [[one for role, seed, of in series for one in _shown(of, unit, role, seed)] for unit in chosen]
+        classes = class_scores(self.model, np.stack([some[0].pixels for some in shown])) if shown else []
         found = []
-        for unit, scored in zip(chosen, classes, strict=True):
-            pictures = [picture for role, seed, of in series for picture in _shown(of, unit, role, seed)]
+        for unit, pictures, scored in zip(chosen, shown, classes, strict=True):
+            brief = self.known[layer, unit] = self._brief(layer, unit, pictures[0])
             found.append(
                 Unit(
                     layer=layer,
                     unit=unit,
-                    label=self.label(layer, unit),
+                    label=brief.label,
                     pictures=tuple(pictures),
-                    faults=self.brief(layer, unit).faults,
-                    inputs=links.inputs(layer, unit),
-                    outputs=links.outputs(layer, unit),
-                    similar=links.similar(layer, unit),
+                    faults=brief.faults,
+                    inputs=self.links.inputs(layer, unit),
+                    outputs=self.links.outputs(layer, unit),
+                    similar=self.links.similar(layer, unit),
                     classes=scored,
                     photographs=(judged or {}).get(unit),
-                    provenance=self.atlas.picture(f"{layer}:{unit}").provenance,
+                    provenance=provenance_of(own, unit),
                 )
             )
         return found
 
-    def photographs(self, layer: str) -> dict[int, Photographs]:
-        """What the survey says of a layer's units; nothing where it has not seen the layer."""
+    def photographs(self, layer: str) -> Iterator[dict[int, Photographs]]:
+        """What the survey says of a layer's units, some at a time; nothing where it has not seen the layer."""
         if self.survey is None or layer not in self.survey.layers:
-            return {}
-        pictures: dict[int, Picture] = {unit: self.atlas.picture(f"{layer}:{unit}") for unit in self.done(layer)}
-        return photographs_of(self.survey, layer, pictures, other=self.other) if pictures else {}
+            return iter(())
+        done = self.done(layer)
+        return photographs_in_parts(
+            self.survey, layer, done, lambda unit: self.atlas.picture(f"{layer}:{unit}"), other=self.other
+        )
 
     def network(self, *, complete: bool, command: str | None) -> NetworkShown:
         """The front page."""
@@ -124,8 +186,11 @@ class Gathering:
         )
 
     def facts(self) -> dict[str, str]:
-        """What the pictures have in common, as lines of label and value."""
-        shared = self.entries(self.atlas.plan[0]).attributes
+        """What the pictures have in common, as lines of label and value; nothing of an atlas without any."""
+        planned = next((each for each in self.atlas.plan if each["path"] in self.atlas.store.group), None)
+        if planned is None:
+            return {}
+        shared = self.entries(planned).attributes
         run, words = shared["run"], shared["recipe_words"]
         network = run["network"]
         return {
@@ -138,66 +203,35 @@ class Gathering:
         }
 
     @cached_property
-    def links(self) -> "Links":
+    def links(self) -> Links:
         """How the atlas's layers are tied to one another."""
         return Links(self.model, self.atlas.layers, self.survey)
 
 
-class Links:
-    """The strongest ties between the units of some layers, and their likeness, from the weights."""
-
-    def __init__(self, model: Model, layers: Sequence[str], survey: Survey | None) -> None:
-        self.below = neighbours_below(model, layers)
-        spreads = spread_of(model, layers) if survey is None else surveyed_spread(survey, layers)
-        self.ties: dict[tuple[str, str], np.ndarray] = {}
-        for layer, upstream in self.below.items():
-            for name in upstream:
-                self.ties[name, layer] = connections(model, name, layer, spreads[name])
-        # Units above differ in the size of their weights, which says nothing of whose input they are.
-        self.shares = {
-            pair: ties / np.maximum(np.linalg.norm(ties, axis=1, keepdims=True), 1e-30)
-            for pair, ties in self.ties.items()
-        }
-        self.alike = {
-            layer: similar(np.concatenate([self.ties[name, layer] for name in upstream], axis=1), LINKS)
-            for layer, upstream in self.below.items()
-            if upstream
-        }
-
-    def inputs(self, layer: str, unit: int) -> tuple[Link, ...]:
-        """The units below that drive one most."""
-        return self._strongest([(name, self.ties[name, layer][unit]) for name in self.below.get(layer, ())])
-
-    def outputs(self, layer: str, unit: int) -> tuple[Link, ...]:
-        """The units above that one drives most, as a share of what drives them."""
-        return self._strongest([(to, self.shares[of, to][:, unit]) for of, to in self.ties if of == layer])
-
-    def similar(self, layer: str, unit: int) -> tuple[Link, ...]:
-        """The units of the same layer with the most similar weights."""
-        found = self.alike[layer][unit] if layer in self.alike else []
-        return tuple(Link(layer, other, cosine) for other, cosine in found)
-
-    def _strongest(self, rows: list[tuple[str, np.ndarray]]) -> tuple[Link, ...]:
-        if not rows:
-            return ()
-        places = [(name, unit) for name, row in rows for unit in range(len(row))]
-        found = strongest(np.concatenate([row for _, row in rows]), LINKS)
-        return tuple(Link(*places[at], strength) for at, strength in found)
-
-
 def _shown(entries: Entries, unit: int, role: Role, seed: int) -> list[Shown]:
     """An entry's pictures; none where it is not there."""
-    outcome = entries.outcome(unit)
+    outcome = _damage_told(entries, unit, lambda: entries.outcome(unit))
     if outcome is None:
         return []
-    history, scores = entries.history(unit), entries.score(unit)
+    history, scores, pixels = _damage_told(
+        entries, unit, lambda: (entries.history(unit), entries.score(unit), entries.pixels(unit))
+    )
     shared = entries.attributes
     key, command = key_of(entries, unit), command_of(shared, unit)
-    pixels = entries.pixels(unit)[..., : shared["channels"]]
     return [
         Shown(role, number, each, float(score), outcome, history, seed, key, command)
-        for number, (each, score) in enumerate(zip(pixels, scores, strict=True))
+        for number, (each, score) in enumerate(zip(pixels[..., : shared["channels"]], scores, strict=True))
     ]
+
+
+def _damage_told(entries: Entries, unit: int, read: Callable[[], Found]) -> Found:
+    """What is read of an entry. Raises FeatvizError that names the entry if it cannot be read."""
+    try:
+        return read()
+    # Whatever a decoder says of bytes that are not its own.
+    except Exception as error:
+        name = f"{entries.attributes['layer']}:{unit} ({entries.attributes['role']})"
+        raise FeatvizError(f"{name} is damaged, drawing the atlas once more mends it: {in_one_line(error)}") from error
 
 
 def choose_strip(units: Sequence[int], count: int) -> list[int]:

@@ -1,6 +1,6 @@
 """What a survey's photographs say of a layer's units: statistics, receptive fields by interval, evidence."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -21,6 +21,8 @@ from featviz.picture import Picture
 
 # Photographs of an interval: of the largest more, since they say most.
 LARGEST, EACH = 9, 4
+# Units whose pictures and crops are in memory at once.
+AT_ONCE = 256
 # A photo's number and a box in it.
 Piece = tuple[int, Box]
 # What each figure of the evidence means, for a reader who meets it the first time.
@@ -71,7 +73,40 @@ def photographs_of(
     >>> found.count, [crop.percentile for crop in found.examples], found.examples[0].pixels.shape
     (4, [100, 100, 100, 100], (6, 6, 3))
     """
+    return _photographs(survey, layer, statistics(survey, layer), units, other, progress=progress)
+
+
+def photographs_in_parts(
+    survey: Survey,
+    layer: str,
+    units: Sequence[int],
+    picture: Callable[[int], Picture],
+    *,
+    other: Model | Features | None = None,
+    at_once: int = AT_ONCE,
+    progress: bool = False,
+) -> Iterator[dict[int, Photographs]]:
+    """The same of any number of units, part by part; `picture` is asked for a unit's main picture in its turn.
+
+    Parts are about equal, so that none is of a unit alone: a picture's figure E1 stands beside that of the others'.
+    """
+    if not units:
+        return
     of = statistics(survey, layer)
+    for part in np.array_split(np.array(units, int), -(-len(units) // at_once)):
+        pictures = {unit: picture(unit) for unit in part.tolist()}
+        yield _photographs(survey, layer, of, pictures, other, progress=progress)
+
+
+def _photographs(
+    survey: Survey,
+    layer: str,
+    of: Statistics,
+    units: Mapping[int, Picture],
+    other: Model | Features | None,
+    *,
+    progress: bool,
+) -> dict[int, Photographs]:
     for unit in units:
         if not 0 <= unit < len(of.mean):
             raise FeatvizError(f"`units` has {unit}; {layer} has {len(of.mean)} units, 0 to {len(of.mean) - 1}")

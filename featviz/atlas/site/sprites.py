@@ -24,6 +24,7 @@ class Sheet:
 
     name: str
     cells: np.ndarray
+    cell: tuple[int, int]
     missing: tuple[int, ...]
 
     def encode(self) -> bytes:
@@ -31,24 +32,39 @@ class Sheet:
         return encode_image(to_image(self.cells), quality=QUALITY)
 
 
-def sheets(units: Sequence[int], thumbnails: Thumbnails) -> Iterator[tuple[Sheet, tuple[int, int]]]:
-    """The sheets of some units in their order, each with a cell's (width, height), which the first picture sets."""
-    cell: tuple[int, int] | None = None
-    for start in range(0, len(units), PER_SHEET):
-        found = [(unit, thumbnails(unit)) for unit in units[start : start + PER_SHEET]]
-        first = next((pixels for _, pixels in found if pixels is not None), None)
-        if cell is None and first is not None:
-            cell = cell_size(first.shape[1], first.shape[0])
-        wide, tall = cell or (SIDE, SIDE)
-        rows = -(-len(found) // COLUMNS)
-        cells = np.zeros((rows * tall, COLUMNS * wide, 3), np.uint8)
-        for at, (_, pixels) in enumerate(found):
-            if pixels is not None:
-                top, left = at // COLUMNS * tall, at % COLUMNS * wide
-                cells[top : top + tall, left : left + wide] = small(pixels, (wide, tall))
-        name = hashlib.sha256(f"{QUALITY} {cells.shape} ".encode() + cells.tobytes()).hexdigest()[:16]
-        missing = tuple(unit for unit, pixels in found if pixels is None)
-        yield Sheet(f"{name}.webp", cells, missing), (wide, tall)
+@dataclass(frozen=True)
+class Hung:
+    """A sheet that has been written: its file's name, its cell's (width, height), the units without a picture."""
+
+    name: str
+    cell: tuple[int, int]
+    missing: tuple[int, ...]
+
+
+def groups(units: Sequence[int]) -> Iterator[tuple[int, ...]]:
+    """The units of each sheet, in their order.
+
+    >>> [len(some) for some in groups(range(20))]
+    [16, 4]
+    """
+    return (tuple(units[start : start + PER_SHEET]) for start in range(0, len(units), PER_SHEET))
+
+
+def make_sheet(units: Sequence[int], thumbnails: Thumbnails, *, cell: tuple[int, int] | None = None) -> Sheet:
+    """The sheet of up to 16 units; their first picture sets a cell's (width, height) where it is not given."""
+    found = [(unit, thumbnails(unit)) for unit in units]
+    first = next((pixels for _, pixels in found if pixels is not None), None)
+    if cell is None and first is not None:
+        cell = cell_size(first.shape[1], first.shape[0])
+    wide, tall = cell or (SIDE, SIDE)
+    rows = -(-len(found) // COLUMNS)
+    cells = np.zeros((rows * tall, COLUMNS * wide, 3), np.uint8)
+    for at, (_, pixels) in enumerate(found):
+        if pixels is not None:
+            top, left = at // COLUMNS * tall, at % COLUMNS * wide
+            cells[top : top + tall, left : left + wide] = small(pixels, (wide, tall))
+    name = hashlib.sha256(f"{QUALITY} {cells.shape} ".encode() + cells.tobytes()).hexdigest()[:16]
+    return Sheet(f"{name}.webp", cells, (wide, tall), tuple(unit for unit, pixels in found if pixels is None))
 
 
 def cell_size(width: int, height: int) -> tuple[int, int]:
