@@ -1,7 +1,6 @@
-"""An atlas in real processes: killed, interrupted, shared out, in each other's way, on a full disk, on Ray."""
+"""An atlas in real processes: killed, interrupted, shared out, in each other's way, on a full disk."""
 
 import contextlib
-import os
 import re
 import signal
 import subprocess
@@ -9,15 +8,13 @@ import sys
 import time
 from pathlib import Path
 
-import numpy as np
 import pytest
-from test_atlas import arrays_of, assert_equal
+from test_atlas import assert_equal
 
 import featviz as fv
 from featviz.atlas.building import build_atlas
 from featviz.atlas.journal import read_journal
 from featviz.atlas.locks import hold
-from featviz.atlas.on_ray import OnRay
 from featviz.errors import FeatvizError
 
 ROOT = Path(__file__).parents[1]
@@ -164,35 +161,3 @@ def test_a_full_disk_is_told_and_nothing_is_lost(tmp_path):
         with pytest.raises(FeatvizError, match="cannot be written: Read-only file system"):
             build_atlas(model, out=disk / "a", **options | {"steps": 5})
         assert fv.open_atlas(disk / "a").count() == (52, 52)
-
-
-def test_on_a_ray_cluster_with_a_worker_killed_it_equals_one_run(tmp_path):
-    pytest.importorskip("ray")
-    model, options = fv.load("patterns"), {**OPTIONS, "steps": 40}
-    killed = []
-
-    def kill_one(task, unit):
-        # Some pictures in, one of the workers is gone.
-        if written(tmp_path / "ray") >= 8 and not killed:
-            found = [path for path in Path("/proc").glob("[0-9]*/cmdline") if b"ray::_Worker" in path.read_bytes()]
-            os.kill(int(found[0].parent.name), signal.SIGKILL)
-            killed.append(found[0])
-
-    engine = OnRay(workers=2, cpus=1, batch=5)
-
-    def killing(model, tasks, *, begin):
-        for drawn in engine(model, tasks, begin=begin):
-            yield drawn
-            kill_one(drawn.task, drawn.unit)
-
-    on_ray = build_atlas(model, out=tmp_path / "ray", engine=killing, **options)
-    one = build_atlas(model, out=tmp_path / "one", **options)
-    assert killed and on_ray.count() == (52, 52)
-    assert_equal(one, on_ray)
-    assert all(np.all(values != 0) for (_, name), values in arrays_of(on_ray).items() if name == "outcome")
-
-
-def test_ray_that_is_not_there(monkeypatch, tmp_path):
-    monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(FeatvizError, match=r"pip install featviz\[ray\]"):
-        build_atlas(fv.load("patterns"), out=tmp_path / "a", engine=OnRay(), steps=2, **OPTIONS)

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -70,32 +71,33 @@ def build_atlas(
     Raises: FeatvizError for a layer or unit that is not there, a folder that holds something else or cannot be written,
     or another run that draws the same units.
     """
-    plan = make_plan(
-        model,
-        layers=layers,
-        units=units,
-        full=full,
-        recipe=recipe,
-        size=size,
-        steps=steps,
-        seed=seed,
-        dtype=dtype,
-        place=engine.probe() if isinstance(engine, OnRay) else None,
-    )
-    tasks = share(plan.tasks, model, number=shard[0], count=shard[1])
-    store = open_store(where(out), writable=True, create=True)
+    with engine.session() if isinstance(engine, OnRay) else nullcontext():
+        plan = make_plan(
+            model,
+            layers=layers,
+            units=units,
+            full=full,
+            recipe=recipe,
+            size=size,
+            steps=steps,
+            seed=seed,
+            dtype=dtype,
+            # Workers may be of another kind than this process.
+            place=engine.probe() if isinstance(engine, OnRay) else None,
+        )
+        tasks = share(plan.tasks, model, number=shard[0], count=shard[1])
+        store = open_store(where(out), writable=True, create=True)
+        shown = None
+        if site and store.folder is not None:
+            gathering = Gathering(Atlas(store, shared=plan.shared), model, survey=survey, other=other)
+            shown = Showing(gathering, store.folder / "site", command=plan.command, copy_photos=copy_photos)
+        whole = shard == (1, 1)
+        run(model, plan, tasks, store, engine=engine, watcher=shown if whole else None, progress=progress)
     made = Atlas(store, shared=plan.shared)
-    shown = None
-    if site and store.folder is not None:
-        gathering = Gathering(made, model, survey=survey, other=other)
-        shown = Showing(gathering, store.folder / "site", command=plan.command, copy_photos=copy_photos)
-    whole = shard == (1, 1)
-    run(model, plan, tasks, store, engine=engine, watcher=shown if whole else None, progress=progress)
-    done, planned = Atlas(store, shared=plan.shared).count()
+    done, planned = made.count()
     if shown is not None and (whole or done == planned):
         shown.complete()
-    # Not what was read of the plan before it was written.
-    return Atlas(store, shared=plan.shared)
+    return made
 
 
 def build_site(

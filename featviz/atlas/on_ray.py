@@ -6,7 +6,7 @@ a worker that dies has left of its batch another one draws; machines that join g
 
 import os
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -61,7 +61,7 @@ class OnRay:
                 check_count(name, value, least, 1_000_000)
         _refuse_client(self.address)
 
-    def __call__(self, model: Model, tasks: Sequence[Task], *, begin: Begin) -> Iterator[Drawn]:
+    def __call__(self, model: Model, tasks: Sequence[Task], *, begin: Begin) -> Generator[Drawn, None, None]:
         if not tasks:
             return
         planned = tasks[0].series.run

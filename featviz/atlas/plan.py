@@ -114,7 +114,7 @@ def make_plan(
     steps = sum(stage.steps for stage, _ in unfold(recipe, (height, width), steps))
     dtype = check_dtype(dtype)
     check_objectives(model, [channel(layer, 0) for layer in chosen], (1, height, width, model.input.channels))
-    weights, machine = hash_weights(model.weights), describe_machine(model, (height, width))
+    weights, machine = hash_weights(model.weights), computing(model, (height, width))
     shapes = shapes_at(model, chosen, (height, width))
     main: list[Task] = []
     more: list[Task] = []
@@ -138,7 +138,7 @@ def make_plan(
     return Plan(tasks, attributes, order, _command(model, tasks[0].series, layers, some, full))
 
 
-def describe_machine(model: Model, size: tuple[int, int]) -> dict[str, Any]:
+def computing(model: Model, size: tuple[int, int]) -> dict[str, Any]:
     """What else can change the pixels: the routine, the network's program, and how JAX is told to compute."""
     return {
         "routine": VERSION,

@@ -59,12 +59,15 @@ FILE = click.Path(path_type=Path)
     show_default=True,
     help="What draws.",
 )
-@click.option("--ray-address", metavar="ADDRESS", help="A Ray cluster's, such as auto on one of its machines.")
-@click.option("--ray-workers", type=int, metavar="N", help="Workers at most.  [default: as many as there is room for]")
-@click.option("--survey", "survey_folder", type=FILE, metavar="FOLDER", help="For the pages: of `featviz survey`.")
 @click.option(
-    "--photos", type=FILE, metavar="FOLDER", help="Where its photographs are now, if they have moved."
+    "--ray-address", metavar="ADDRESS", help="A Ray cluster's, such as auto on one of its machines, or local."
 )
+@click.option(
+    "--ray-workers", type=int, metavar="N", help="Workers to ask for, at most.  [default: as many as there is room for]"
+)
+@click.option("--ray-gpus", type=int, metavar="N", help="GPUs of each worker.  [default: one, where there are any]")
+@click.option("--survey", "survey_folder", type=FILE, metavar="FOLDER", help="For the pages: of `featviz survey`.")
+@click.option("--photos", type=FILE, metavar="FOLDER", help="Where its photographs are now, if they have moved.")
 @click.option("--other", metavar="MODEL", help="Another network, whose features judge the pictures.")
 @click.option("--other-weights", type=FILE, metavar="FILE", help="Its weights.")
 @click.option("--copy-photos", is_flag=True, help="Photographs become part of the site.  [default: links to them]")
@@ -90,6 +93,7 @@ def atlas(
     engine_name: str,
     ray_address: str | None,
     ray_workers: int | None,
+    ray_gpus: int | None,
     survey_folder: Path | None,
     photos: Path | None,
     other: str | None,
@@ -112,7 +116,10 @@ def atlas(
     keep_compiled()
     network = find_model(model, weights)
     from featviz.atlas.building import build_atlas
+    from featviz.atlas.engines import Engine, local
+    from featviz.atlas.on_ray import OnRay
     from featviz.atlas.plan import make_plan, share
+    from featviz.natural.survey import open_survey
 
     rich = split(full) if full is not None else None if pages == "full" else []
     options: dict[str, Any] = {
@@ -127,25 +134,22 @@ def atlas(
     }
     with wrong_command():
         network = network if classes is None else name_classes(network, classes)
-        tasks = share(make_plan(network, **options).tasks, network, number=number[0], count=number[1])
         for name, given in (("--photos", photos), ("--other", other), ("--copy-photos", copy_photos or None)):
             if given is not None and survey_folder is None:
                 raise FeatvizError(f"{name} goes with --survey FOLDER")
-        if (ray_address, ray_workers) != (None, None) and engine_name != "ray":
-            raise FeatvizError("--ray-address and --ray-workers go with --engine ray")
+        if (ray_address, ray_workers, ray_gpus) != (None, None, None) and engine_name != "ray":
+            raise FeatvizError("--ray-address, --ray-workers and --ray-gpus go with --engine ray")
+        engine: Engine = local if engine_name == "local" else OnRay(ray_address, ray_workers, ray_gpus)
+        place = engine.probe() if only_plan and isinstance(engine, OnRay) else None
+        tasks = share(make_plan(network, **options, place=place).tasks, network, number=number[0], count=number[1])
     if only_plan:
         from featviz.atlas.pilot import estimate, table
 
         for line in table(estimate(network, undrawn(out, tasks)), out):
             click.echo(line)
         return
-    from featviz.atlas.engines import Engine, local
-    from featviz.atlas.on_ray import OnRay
-    from featviz.natural.survey import open_survey
-
     seen = None if survey_folder is None else open_survey(survey_folder, network, photos=photos)
     judge = None if other is None else find_model(other, other_weights)
-    engine: Engine = local if engine_name == "local" else OnRay(ray_address, ray_workers)
     try:
         made = build_atlas(
             network,
