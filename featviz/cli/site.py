@@ -16,9 +16,7 @@ FILE = click.Path(path_type=Path)
 @click.option("--model", metavar="MODEL", help="The network, if it is not of the zoo: package.module:function.")
 @classes_option
 @click.option("--survey", "survey_folder", type=FILE, metavar="FOLDER", help="Of `featviz survey`: photographs.")
-@click.option(
-    "--photos", type=FILE, metavar="FOLDER", help="Where its photographs are now, if they have moved."
-)
+@click.option("--photos", type=FILE, metavar="FOLDER", help="Where its photographs are now, if they have moved.")
 @click.option("--other", metavar="MODEL", help="Another network, whose features judge the pictures.")
 @click.option("--other-weights", type=FILE, metavar="FILE", help="Its weights.")
 @click.option("--copy-photos", is_flag=True, help="Photographs become part of the site.  [default: links to them]")
