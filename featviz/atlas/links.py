@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 
 from featviz.atlas.connections import connections, neighbours_below
-from featviz.atlas.ranking import Tops, alike, together, tops
+from featviz.atlas.ranking import Tops, alike, blocks, together, tops
 from featviz.atlas.records import Link
 from featviz.atlas.spreads import spread_of, surveyed_spread
 from featviz.model import Model
@@ -80,7 +80,10 @@ def shares(ties: np.ndarray, count: int) -> Tops:
     >>> shares(np.array([[3.0, 4.0], [1.0, 0.0]], np.float32), 1).of(0)
     [(1, 1.0)]
     """
-    return tops(ties.T, count, over=np.maximum(np.linalg.norm(ties, axis=1), np.float32(1e-30)))
+    norms = np.empty(len(ties), np.float32)
+    for part in blocks(len(ties), 8 * max(ties.shape[1], 1)):
+        norms[part] = np.linalg.norm(ties[part], axis=1)
+    return tops(ties.T, count, over=np.maximum(norms, np.float32(1e-30)))
 
 
 def _links(parts: list[tuple[str, list[tuple[int, float]]]]) -> tuple[Link, ...]:

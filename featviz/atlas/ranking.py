@@ -40,7 +40,7 @@ def tops(matrix: np.ndarray, count: int, *, over: np.ndarray | None = None) -> T
     # A number's size as an integer, above its place counted down: keys that are never equal, so that a partition
     # settles equal numbers as a stable sort would.
     places = LOW - np.arange(matrix.shape[1], dtype=np.uint64)
-    for part in _blocks(len(matrix), 24 * max(matrix.shape[1], 1)):
+    for part in blocks(len(matrix), 24 * max(matrix.shape[1], 1)):
         block = np.ascontiguousarray(matrix[part], np.float32)
         if over is not None:
             block = block / over
@@ -88,7 +88,7 @@ def alike(matrix: np.ndarray, count: int, *, spoil: bool = False) -> Tops:
     dtype = np.float64 if len(matrix) <= FEW else np.float32
     rows = matrix if spoil and matrix.dtype == dtype else np.empty(matrix.shape, dtype)
     tied = np.zeros(len(matrix), bool)
-    for part in _blocks(len(matrix), 16 * max(matrix.shape[1], 1)):
+    for part in blocks(len(matrix), 16 * max(matrix.shape[1], 1)):
         known = np.where(np.isfinite(matrix[part]), matrix[part], 0).astype(np.float64)
         norms = np.linalg.norm(known, axis=1, keepdims=True)
         rows[part], tied[part] = known / np.where(norms > 0, norms, 1), norms[:, 0] > 0
@@ -116,7 +116,7 @@ def _near(rows: np.ndarray, tied: np.ndarray, count: int) -> np.ndarray:
     """
     best = np.full((len(rows), count), -np.inf, np.float32)
     numbers = np.full((len(rows), count), -1, np.int32)
-    parts = list(_blocks(len(rows), BLOCK // SIDE))
+    parts = list(blocks(len(rows), BLOCK // SIDE))
     for at, part in enumerate(parts):
         for other in parts[at:]:
             cosines = rows[part] @ rows[other].T
@@ -149,7 +149,7 @@ def _settled(rows: np.ndarray, near: np.ndarray, count: int) -> Tops:
     """The `count` most alike of some candidates, ascending, by cosines in double precision."""
     numbers = np.full((len(rows), count), -1, np.int32)
     values = np.full((len(rows), count), -np.inf)
-    for part in _blocks(len(rows), 16 * near.shape[1] * rows.shape[1]):
+    for part in blocks(len(rows), 16 * near.shape[1] * rows.shape[1]):
         others = rows[near[part]].astype(np.float64)
         cosines = np.matmul(others, rows[part].astype(np.float64)[..., None])[..., 0]
         cosines = np.where(near[part] < 0, -np.inf, np.round(np.clip(cosines, -1, 1), 6))
@@ -171,7 +171,7 @@ def together(parts: Sequence[tuple[str, list[tuple[int, float]]]], count: int) -
     return [(layer, unit, value / abs(chosen[0][2])) for layer, unit, value in chosen]
 
 
-def _blocks(count: int, each: int) -> Iterator[slice]:
+def blocks(count: int, each: int) -> Iterator[slice]:
     """Parts of `count` rows, each of about `BLOCK` bytes if a row takes `each`."""
     step = max(BLOCK // max(each, 1), 1)
     return (slice(first, min(first + step, count)) for first in range(0, count, step))
