@@ -354,3 +354,17 @@ def test_each_can_be_rendered(kind, patterns):
     picture = fv.render(patterns, objective, recipe=recipe, size=32, steps=12, progress=False)
     assert picture.score > picture.history[0]
     assert picture.provenance["command"] is None
+
+
+def test_unlike_pulls_a_group_apart_and_scores_the_unit_alone():
+    h = jax.random.normal(jax.random.key(0), (3, 4, 5))
+
+    def total(h):
+        own, apart = jnp.mean(h[..., 2], axis=1), diversity("layer")({"layer": h}) / 2
+        return jnp.sum(own + 0.5 * jnp.abs(jax.lax.stop_gradient(own)) * apart)
+
+    objective = fv.unlike(fv.channel("layer", 2), weight=0.5)
+    np.testing.assert_allclose(objective({"layer": h}), jnp.mean(h[..., 2], axis=1), rtol=1e-5, atol=1e-6)
+    found = jax.grad(lambda h: jnp.sum(objective({"layer": h})))(h)
+    np.testing.assert_allclose(found, jax.grad(total)(h), rtol=1e-4, atol=1e-6)
+    assert objective.label == "layer:2"

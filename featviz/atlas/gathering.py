@@ -243,3 +243,16 @@ def choose_strip(units: Sequence[int], count: int) -> list[int]:
     if len(units) <= count:
         return list(units)
     return [units[round(at * (len(units) - 1) / (count - 1))] for at in range(count)]
+
+
+def striking(pixels: np.ndarray | None) -> float:
+    """How much large things stand out in a picture, uint8, (h, w, c): the spread of its 4 x 4 blocks' colours.
+
+    >>> striking(np.tile(np.array([[[0], [255]]], np.uint8), (16, 8, 1))), striking(None)
+    (0.0, 0.0)
+    """
+    if pixels is None or min(pixels.shape[:2]) < 4:
+        return 0.0
+    rows, columns = (side // 4 * 4 for side in pixels.shape[:2])
+    blocks = pixels[:rows, :columns].reshape(4, rows // 4, 4, columns // 4, -1).mean((1, 3))
+    return float(blocks.std((0, 1)).mean())

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from featviz.atlas.gathering import Gathering, choose_strip
+from featviz.atlas.gathering import Gathering, choose_strip, striking
 from featviz.atlas.plan import Task
 from featviz.atlas.records import NetworkShown, Photographs, Role
 from featviz.atlas.site.addresses import main_picture
@@ -166,8 +166,16 @@ class Showing:
         self.hung[layer] = write_layer(self.folder, network, shown, briefs, gathering.mains(layer), known=known)
 
     def _front(self, network: NetworkShown) -> None:
-        strips = {layer.name: choose_strip(self.gathering.done(layer.name), STRIP) for layer in network.layers}
-        write_index(self.folder, network, strips)
+        write_index(self.folder, network, {layer.name: self._strip(layer.name) for layer in network.layers})
+
+    def _strip(self, layer: str) -> list[int]:
+        """Some of a layer's units, the most striking one first: it may open the front page."""
+        chosen = choose_strip(self.gathering.done(layer), STRIP)
+        if not chosen:
+            return []
+        main = self.gathering.mains(layer)
+        first = max(chosen, key=lambda unit: striking(main(unit)))
+        return [first, *(unit for unit in chosen if unit != first)]
 
 
 def _short(error: Exception) -> str:

@@ -108,7 +108,7 @@ class Interpolation:
 @partial(jax.tree_util.register_dataclass, data_fields=["of", "weight"], meta_fields=["layer"])
 @dataclass(frozen=True)
 class Unlike:
-    """v + weight |v| D / (n - 1): v is `of`, its size taken as a constant, D the group's `Diversity` at `layer`."""
+    """v, with the gradient of v + weight |v| D / (n - 1): v is `of`, |v| a constant, D the `Diversity` at `layer`."""
 
     of: Objective
     layer: str
@@ -125,7 +125,9 @@ class Unlike:
     def value(self, activations: Activations) -> jax.Array:
         own = self.of(activations)
         apart = Diversity(self.layer).value(activations) / max(own.shape[0] - 1, 1)
-        return own + jnp.asarray(self.weight, jnp.float32) * jnp.abs(jax.lax.stop_gradient(own)) * apart
+        pull = jnp.asarray(self.weight, jnp.float32) * jnp.abs(jax.lax.stop_gradient(own)) * apart
+        # Nothing but a gradient: a picture's score stays that of its unit.
+        return own + pull - jax.lax.stop_gradient(pull)
 
     def check(self, shapes: Shapes) -> None:
         for term in self.of.terms:
@@ -171,15 +173,15 @@ def interpolate(layer: str, first: int, last: int) -> Objective:
 
 
 def unlike(objective: Objective, *, weight: float = 1.0) -> Objective:
-    """A group's pictures of one objective that differ: v + weight |v| D / (n - 1), to show the facets of a unit.
+    """A group's pictures of one objective that differ, to show the facets of a unit; for `render_group`.
 
-    D is `diversity` at the objective's first layer, from 1 - n (all alike) to 0. It is weighed by the objective's own
-    size, |v|, which counts as a constant: units differ by orders of magnitude, so no fixed weight serves two. For
-    `render_group`.
+    The gradient is that of v + weight |v| D / (n - 1), the value v alone, so that scores are the objective's own. D is
+    `diversity` at the objective's first layer, from 1 - n (all alike) to 0. It is weighed by the objective's own size,
+    |v|, which counts as a constant: units differ by orders of magnitude, so no fixed weight serves two.
 
     >>> from featviz.objectives import channel
-    >>> h = jnp.array([[[4.0, 0.0]], [[4.0, 0.0]]])
-    >>> unlike(channel("fc", 0), weight=0.5)({"fc": h}).round(3).tolist()
-    [2.0, 2.0]
+    >>> h = jnp.array([[[4.0, 0.0]], [[4.0, 1.0]]])
+    >>> unlike(channel("fc", 0))({"fc": h}).tolist()
+    [4.0, 4.0]
     """
     return single(Unlike(objective, objective.layers[0], np.float32(weight)))
