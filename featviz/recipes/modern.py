@@ -40,10 +40,12 @@ maco_uniform = replace(
     sources=("featviz", "fel_2023"),
 )
 
-# Direct Ascent Synthesis: resolutions of 1 to 336, 16 augmented views, Adam's variant.
+# Direct Ascent Synthesis: resolutions of 1 to 336, 16 augmented views, Adam's variant. Its rate of .1 is shared among
+# the 57 resolutions of 224 px: Adam moves each by its rate, mostly the same way, and with .1 each their sum is black or
+# white after a step (59 % of the values at GoogLeNet's inception_4c, and a fifth of the score in the end).
 das_2025 = Recipe(
     parameterization=Stack(),
-    optimizer=Adam(0.1),
+    optimizer=Adam(0.1 / 57),
     transforms=(Roll(56), UniformNoise(0.0, 0.2)),
     samples=16,
     steps=100,
