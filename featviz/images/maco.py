@@ -45,7 +45,7 @@ class Maco:
 
     def to_image(self, params: jax.Array, shape: Shape) -> jax.Array:
         spectrum = natural_spectrum() if self.spectrum is None else self.spectrum
-        magnitude = jnp.asarray(spectrum.at(shape[1:3], shape[3]))[None]
+        magnitude = jnp.asarray(_of_unit_power(spectrum.at(shape[1:3], shape[3]), shape[2]))[None]
         angle = _standardize(params, eps=1e-5) if self.phase is Phase.STANDARDIZED else params
         wave = jax.lax.complex(magnitude * jnp.cos(angle), magnitude * jnp.sin(angle))
         t = jnp.fft.irfft2(wave, s=shape[1:3], axes=(1, 2))
@@ -53,6 +53,21 @@ class Maco:
 
     def from_image(self, image: jax.Array) -> jax.Array:
         return jnp.angle(jnp.fft.rfft2(unsquash(image, decorrelate=True), axes=(1, 2)))
+
+
+def _of_unit_power(magnitude: np.ndarray, width: int) -> np.ndarray:
+    """Magnitudes, (height, width // 2 + 1, channels), of an image of standard deviation 1, by Parseval's theorem.
+
+    A spectrum may have any scale, and the published standardization adds 1e-4 to what it divides by: on one scaled to
+    1 at most that left a fifth of the contrast.
+    """
+    columns = np.full(magnitude.shape[1], 2.0)
+    # These stand for themselves, the others for their mirror images as well.
+    columns[0] = 1.0
+    if width % 2 == 0:
+        columns[-1] = 1.0
+    power = np.sum(np.square(magnitude, dtype=np.float64) * columns[None, :, None], axis=(0, 1)).mean()
+    return (magnitude * (magnitude.shape[0] * width / max(float(power), 1e-30) ** 0.5)).astype(np.float32)
 
 
 def _standardize(values: jax.Array, *, eps: float) -> jax.Array:

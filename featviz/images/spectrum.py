@@ -44,10 +44,11 @@ class Spectrum:
         """
         rows, columns = np.fft.fftfreq(size[0]), np.fft.rfftfreq(size[1])
         count = self.values.shape[1]
-        # Rows in order of frequency, the highest at both ends; the mean's own place is filled by its neighbours.
+        # Rows in order of frequency, the highest at both ends. In the mean's own place, three times its neighbours:
+        # what lies between is then 1 / f, as in photographs, for pictures larger than the table.
         table = np.fft.fftshift(self.values, axes=1)
         middle = count // 2
-        table[:, middle, 0] = (table[:, middle - 1, 0] + table[:, middle + 1, 0] + table[:, middle, 1]) / 3
+        table[:, middle, 0] = table[:, middle - 1, 0] + table[:, middle + 1, 0] + table[:, middle, 1]
         table = np.concatenate([table, table[:, :1]], axis=1)
         near = _linear(_linear(table, rows * count + middle, axis=1), columns * count, axis=2)
         near[:, 0, 0] = 0
