@@ -163,22 +163,43 @@ def hash_architecture(model: Model, *, size: tuple[int, int] | None = None) -> s
     weights = jax.tree.unflatten(structure, [jax.ShapeDtypeStruct(np.shape(leaf), leaf.dtype) for leaf in leaves])
     image = jax.ShapeDtypeStruct((1, *(model.input.size if size is None else size), model.input.channels), jnp.float32)
     closed, shape = jax.make_jaxpr(lambda w, images: model.apply(w, images), return_shape=True)(weights, image)
-    # Functions print with their place in memory.
-    text = f"{jax.tree.structure(shape)} " + re.sub(r" at 0x[0-9a-f]+", "", str(closed.jaxpr))
-    return hashlib.sha256(text.encode() + hash_weights(list(_constants(closed))).encode()).hexdigest()
+    total = hashlib.sha256(str(jax.tree.structure(shape)).encode())
+    for text in _spell(closed):
+        total.update(text.encode())
+    return total.hexdigest()
 
 
-def _constants(jaxpr: Any) -> Iterator[Any]:
-    """The arrays in a program and in the programs within it, in their order: they print by their shapes alone."""
-    if isinstance(jaxpr, core.ClosedJaxpr):
-        yield from jaxpr.consts
-        yield from _constants(jaxpr.jaxpr)
-    elif isinstance(jaxpr, core.Jaxpr):
-        for equation in jaxpr.eqns:
-            yield from (atom.val for atom in equation.invars if isinstance(atom, core.Literal))
-            yield from (each for value in equation.params.values() for each in _constants(value))
-    elif isinstance(jaxpr, tuple | list):
-        yield from (each for value in jaxpr for each in _constants(value))
+def _spell(value: Any) -> Iterator[str]:
+    """A program, or what parametrizes its steps, as texts: its values numbered in their order, arrays by their hashes.
+
+    Not as JAX prints it: that depends on which programs within it are one object, and so on what was traced before.
+    """
+    if isinstance(value, core.ClosedJaxpr):
+        yield f"consts {hash_weights(list(value.consts))};"
+        yield from _spell(value.jaxpr)
+    elif isinstance(value, core.Jaxpr):
+        numbers = {var: number for number, var in enumerate((*value.constvars, *value.invars))}
+        yield f"in {[str(var.aval) for var in numbers]};"
+        for equation in value.eqns:
+            yield f"{equation.primitive.name} {[_atom(atom, numbers) for atom in equation.invars]} "
+            for name, parameter in sorted(equation.params.items()):
+                yield f"{name}="
+                yield from _spell(parameter)
+            numbers |= {var: len(numbers) + at for at, var in enumerate(equation.outvars)}
+            yield f"-> {[str(var.aval) for var in equation.outvars]};"
+        yield f"out {[_atom(atom, numbers) for atom in value.outvars]};"
+    elif isinstance(value, tuple | list):
+        for each in value:
+            yield from _spell(each)
+    elif isinstance(value, np.ndarray | jax.Array):
+        yield hash_weights([value])
+    else:
+        # Functions print with their place in memory.
+        yield type(value).__name__ if callable(value) else re.sub(r" at 0x[0-9a-f]+", "", str(value))
+
+
+def _atom(atom: Any, numbers: Mapping[Any, int]) -> str:
+    return hash_weights([atom.val]) if isinstance(atom, core.Literal) else str(numbers[atom])
 
 
 def hash_weights(weights: Weights) -> str:
