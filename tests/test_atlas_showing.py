@@ -48,6 +48,13 @@ def test_every_unit_has_its_page(shown):
         ["main", "seed", "seed", "negative", "centre"] + ["facet"] * 4
     )
     assert [picture["role"] for picture in page(site, "conv1", 3)["pictures"]] == ["main"]
+    # Each its own file.
+    files = [picture["file"] for picture in page(site, "conv2", 3)["pictures"]]
+    assert len(set(files)) == len(files) == 9 and all(
+        (site / "units" / "conv2" / "3" / name).is_file() for name in files
+    )
+    seeds = [picture for picture in page(site, "conv2", 3)["pictures"] if picture["role"] == "seed"]
+    assert [(each["number"], each["seed"]) for each in seeds] == [(0, 1), (1, 2)]
     assert "conv1" in (site / "index.html").read_text()
 
 

@@ -1,6 +1,7 @@
 """From an atlas, its network and perhaps a survey to the records that a site shows."""
 
 from bisect import bisect_left, insort
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -136,7 +137,9 @@ class Gathering:
             for each in planned
             if each["path"] in self.atlas.store.group
         ]
-        shown = [[one for role, seed, of in series for one in _shown(of, unit, role, seed)] for unit in chosen]
+        shown = [
+            _numbered([one for role, seed, of in series for one in _shown(of, unit, role, seed)]) for unit in chosen
+        ]
         classes = class_scores(self.model, np.stack([some[0].pixels for some in shown])) if shown else []
         found = []
         for unit, pictures, scored in zip(chosen, shown, classes, strict=True):
@@ -222,6 +225,16 @@ def _shown(entries: Entries, unit: int, role: Role, seed: int) -> list[Shown]:
         Shown(role, number, each, float(score), outcome, history, seed, key, command)
         for number, (each, score) in enumerate(zip(pixels[..., : shared["channels"]], scores, strict=True))
     ]
+
+
+def _numbered(pictures: Sequence[Shown]) -> list[Shown]:
+    """A unit's pictures, those of one role numbered through: two seeds are two entries, each with a first picture."""
+    seen: Counter[Role] = Counter()
+    found = []
+    for picture in pictures:
+        found.append(replace(picture, number=seen[picture.role]))
+        seen[picture.role] += 1
+    return found
 
 
 def _damage_told(entries: Entries, unit: int, read: Callable[[], Found]) -> Found:
