@@ -58,7 +58,8 @@ def main() -> None:
     for axis in axes.flat:
         axis.axis("off")
     for axis, (name, picture) in zip(axes.flat, drawn.items(), strict=False):
-        axis.imshow(picture.to_uint8()[..., :3])
+        # With its alpha, where the recipe has one.
+        axis.imshow(picture.to_uint8())
         axis.set_title(name, fontsize=7.5)
     figure.tight_layout(pad=0.4)
     figure.savefig(given.out)
