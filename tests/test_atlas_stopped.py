@@ -17,7 +17,8 @@ from featviz.atlas.journal import read_journal
 from featviz.atlas.locks import hold
 from featviz.errors import FeatvizError
 
-ROOT = Path(__file__).parents[1]
+# Entries that one process may have begun and not written: two lanes that run, and the two that ended before them.
+IN_FLIGHT = 4
 COMMAND = [sys.executable, "-c", "from featviz.cli.main import run; run()", "atlas", "patterns"]
 # Programs of this recipe compile in no time.
 SMALL = ["--layers", "conv1,conv2", "--recipe", "erhan_2009", "--size", "24", "--no-site"]
@@ -45,11 +46,26 @@ def wait_for(condition, *, seconds=120):
         time.sleep(0.05)
 
 
-def test_killed_three_times_it_ends_as_if_it_had_not_been():
-    command = [sys.executable, str(ROOT / "benchmarks" / "atlas_kills.py"), "--kills", "3", "--units", "60"]
-    done = subprocess.run([*command, "--size", "24", "--steps", "96"], capture_output=True, text=True, timeout=400)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "3 kills" in done.stdout and "equal: True" in done.stdout and ", 0 written ones begun again" in done.stdout
+def test_killed_three_times_it_ends_as_if_it_had_not_been(tmp_path):
+    """By what the journal holds, not by the clock: benchmarks/atlas_kills.py does it at random times."""
+    killed = 0
+    for more in (1, 7, 4):
+        before = written(tmp_path / "a")
+        process = start(tmp_path / "a", "--steps", "200", "--quiet")
+        wait_for(lambda: written(tmp_path / "a") >= before + more or process.poll() is not None)  # noqa: B023
+        killed += process.poll() is None
+        process.kill()
+        process.communicate()
+    assert killed == 3 and 12 <= written(tmp_path / "a") < 52
+    shaken = build_atlas(fv.load("patterns"), out=tmp_path / "a", steps=200, **OPTIONS)
+    whole = build_atlas(fv.load("patterns"), out=tmp_path / "b", steps=200, **OPTIONS)
+    assert shaken.count() == whole.count() == (52, 52)
+    assert_equal(whole, shaken)
+    done: set[tuple[str, int]] = set()
+    for lines in read_journal(tmp_path / "a" / "journal"):
+        begun, ended = ({(line.series, line.unit) for line in lines if line.event == it} for it in ("start", "done"))
+        assert not begun & done and len(begun - ended) <= IN_FLIGHT
+        done |= ended
 
 
 def test_ctrl_c_finishes_the_write_and_says_how_to_go_on(tmp_path):
