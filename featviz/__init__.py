@@ -12,6 +12,7 @@ from featviz.version import __version__
 
 if TYPE_CHECKING:
     from featviz import recipes as recipes
+    from featviz.adapters.function import from_function as from_function
     from featviz.adapters.linen import from_linen as from_linen
     from featviz.ascent import Convergence as Convergence
     from featviz.atlas.building import build_atlas as build_atlas
@@ -104,6 +105,7 @@ _FACE = {
     "dream_frames": "dreaming.film",
     "evidence": "natural.evidence",
     "exemplars": "natural.exemplars",
+    "from_function": "adapters.function",
     "from_linen": "adapters.linen",
     "function": "objectives",
     "guided_dream": "objectives",

@@ -72,11 +72,23 @@ def _max(program: Program, step: Step) -> Relu | None:
     bounded = _bounded(step)
     if bounded is None or bounded[1] != 0.0:
         return None
+    if _is_variance(program, bounded[0]):
+        return None
     inner = program.producers.get(bounded[0])
     capped = _bounded(inner) if inner is not None and inner.primitive.name == "min" else None
     if capped is not None and capped[1] > 0.0:
         return Relu(capped[0], step.outputs[0], capped[1])
     return Relu(bounded[0], step.outputs[0], None)
+
+
+def _is_variance(program: Program, value: Value) -> bool:
+    """Whether it is mean(x^2) - mean(x)^2, which normalizations keep from falling below zero by rounding."""
+    difference = program.producers.get(value)
+    if difference is None or difference.primitive.name != "sub":
+        return False
+    mean = program.producers.get(difference.inputs[0])
+    total = mean and program.producers.get(mean.inputs[0])
+    return total is not None and total.primitive.name == "reduce_sum"
 
 
 def _min(program: Program, step: Step) -> Relu | None:

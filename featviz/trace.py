@@ -1,7 +1,8 @@
 """The one walker of traced programs: flattens them, names their values, rewrites their steps.
 
 A network is any function that JAX can trace. Its program is flattened into a plain list of steps
-(calls, remat and the like inlined), on which adapters find activations and gradient rules find operations.
+(calls, remat and the like inlined), on which adapters find activations and gradient rules find operations. A value that
+was given a name (`jax.ad_checkpoint.checkpoint_name`) is the same value: the name stands among the program's marks.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -47,11 +48,12 @@ class Step:
 
 @dataclass(eq=False)
 class Program:
-    """A flattened function: steps in the order of execution."""
+    """A flattened function: steps in the order of execution, and the names that were given to values."""
 
     inputs: tuple[Value, ...]
     outputs: tuple[Value, ...]
     steps: list[Step]
+    marks: list[tuple[str, Value]] = field(default_factory=list)
     producers: dict[Value, Step] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -90,13 +92,13 @@ def flatten(closed: core.ClosedJaxpr | core.Jaxpr) -> Program:
     """A jaxpr as a Program, with calls inlined and constants known."""
     jaxpr, consts = open_jaxpr(closed)
     inputs = tuple(Value(var.aval) for var in jaxpr.invars)
-    steps: list[Step] = []
-    outputs = _inline(jaxpr, consts, inputs, "", steps)
-    return Program(inputs, outputs, steps)
+    program = Program(inputs, (), [])
+    outputs = _inline(jaxpr, consts, inputs, "", program)
+    return Program(inputs, outputs, program.steps, program.marks)
 
 
 def _inline(
-    jaxpr: core.Jaxpr, consts: Sequence[Any], inputs: Sequence[Value], scope: str, steps: list[Step]
+    jaxpr: core.Jaxpr, consts: Sequence[Any], inputs: Sequence[Value], scope: str, into: Program
 ) -> tuple[Value, ...]:
     env: dict[Any, Value] = dict(zip(jaxpr.invars, inputs, strict=True))
     env.update((var, Value(var.aval, const)) for var, const in zip(jaxpr.constvars, consts, strict=True))
@@ -110,13 +112,16 @@ def _inline(
         within = "/".join(part for part in (scope, str(eqn.source_info.name_stack)) if part)
         if name in INLINED:
             inner, inner_consts = open_jaxpr(eqn.params[INLINED[name]])
-            outputs = _inline(inner, inner_consts, values, within, steps)
+            outputs = _inline(inner, inner_consts, values, within, into)
+        elif name == "name":
+            outputs = values
+            into.marks.append((eqn.params["name"], values[0]))
         else:
             outputs = tuple(Value(var.aval) for var in eqn.outvars)
             if name in SHAPING and values[0].scalar is not None:
                 number = np.asarray(values[0].scalar, outputs[0].aval.dtype)
                 outputs[0].known = np.broadcast_to(number, outputs[0].aval.shape)
-            steps.append(Step(eqn.primitive, eqn.params, values, outputs, within))
+            into.steps.append(Step(eqn.primitive, eqn.params, values, outputs, within))
         env.update(zip(eqn.outvars, outputs, strict=True))
     return tuple(read(atom) for atom in jaxpr.outvars)
 

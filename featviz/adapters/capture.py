@@ -1,122 +1,186 @@
-"""Naming what a traced network computes: its modules' outputs and the ReLUs between them."""
+"""From a traced network to a Model: its layers described, and its activations computed."""
 
-import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-from featviz.adapters.preactivation import evaluate_before, rectified
-from featviz.errors import FeatvizError, nearest
-from featviz.model import BEFORE_RELU, IMAGE, OUTPUT, Apply, InputSpec, Layer, Weights
-from featviz.relu import count_relus, find_relus
-from featviz.trace import Program, Value, evaluate, trace
+from featviz.adapters.axes import unit_axes
+from featviz.adapters.loops import Inside, Place, Spot, compute
+from featviz.adapters.naming import Named, name_places
+from featviz.adapters.parents import parents
+from featviz.adapters.preactivation import rectified
+from featviz.errors import FeatvizError, in_one_line, nearest
+from featviz.model import BEFORE_RELU, IMAGE, OUTPUT, InputSpec, Layer, Model, Weights
+from featviz.relu import count_relus
+from featviz.trace import Program, Value, trace
 
-# The network's encoded input -> its named values; OUTPUT must be among them.
-Forward = Callable[[Weights, jax.Array], Mapping[str, jax.Array]]
+# The network's encoded input -> its output, and further values by name. Others carry marks (`featviz.adapters.marks`).
+Forward = Callable[[Weights, jax.Array], tuple[jax.Array, Mapping[str, jax.Array]]]
 
 
-def capture(forward: Forward, spec: InputSpec) -> Apply:
-    """`apply(weights, images)` of a network that names its modules' outputs, with its ReLUs named as well.
+class Network(NamedTuple):
+    """How a framework's network is run and named. One that takes `single` images is run on each of several."""
 
-    A ReLU of the output of `conv1` is `conv1/relu`; any other is `relu` within the scope where it stands. `apply`
-    computes what the layers asked for need and nothing else; `before_relu(layer)` is among what may be asked for.
-    Raises FeatvizError for an unknown layer.
+    forward: Forward
+    input: InputSpec
+    by_scope: bool = False
+    single: bool = False
+
+
+class Traced(NamedTuple):
+    """A network's program at one size; `failure` says why it ends early, where it does."""
+
+    program: Program
+    named: dict[str, Named]
+    failure: Exception | None
+
+
+def build_model(
+    forward: Forward,
+    weights: Weights,
+    spec: InputSpec,
+    *,
+    name: str,
+    by_scope: bool = False,
+    single: bool = False,
+    classes: tuple[str, ...] = (),
+    source: Mapping[str, str] | None = None,
+) -> Model:
+    """A Model of a network that can be traced.
+
+    Its layers are those that `name_places` finds. `apply(weights, images)` computes what the layers asked for need and
+    nothing else; `before_relu(layer)` is among what may be asked for. Units lie on an activation's last axis, whichever
+    it was in the network. At another size than that of the training, where the network may fail behind some layer (one
+    that is dense, say), the layers before it can still be had.
+    Raises: FeatvizError if the network fails, or has no layers.
     """
-
-    def apply(weights: Weights, images: jax.Array, *, layers: Sequence[str] | None = None) -> dict[str, jax.Array]:
-        encoded = spec.encode(images)
-        program, named = name_values(forward, weights, encoded)
-        wanted = [name for name in (named if layers is None else layers) if name != IMAGE]
-        inside = [name for name in wanted if name.endswith(BEFORE_RELU)]
-        after = [name for name in wanted if name not in inside]
-        for name in wanted:
-            if name.removesuffix(BEFORE_RELU) not in named:
-                raise FeatvizError(f"`layers` names `{name}`, which the network lacks; {nearest(name, named)}")
-        leaves = jax.tree.leaves((weights, encoded))
-        found = dict(zip(after, evaluate(program, leaves, [named[name] for name in after]), strict=True))
-        if inside:
-            values = [named[name.removesuffix(BEFORE_RELU)] for name in inside]
-            shut = rectified(program)
-            for name, value in zip(inside, values, strict=True):
-                if value not in shut:
-                    raise FeatvizError(f"`layers` names `{name}`, but that layer does not come out of a ReLU")
-            found |= dict(zip(inside, evaluate_before(program, leaves, values), strict=True))
-        return {IMAGE: images, **{name: found[name] for name in wanted}}
-
-    return apply
-
-
-def name_values(
-    forward: Forward, weights: Weights, encoded: jax.Array | jax.ShapeDtypeStruct
-) -> tuple[Program, dict[str, Value]]:
-    """The network's program and its named values, in forward order, OUTPUT last."""
-    program, shapes = trace(forward, weights, encoded)
-    outputs = dict(zip(shapes, program.outputs, strict=True))
-    batch = encoded.shape[0]
-    named = {name: value for name, value in outputs.items() if name != OUTPUT and _is_layer(value, batch)}
-    taken = set(named.values())
-    modules = {value: name for name, value in named.items()}
-    for relu in find_relus(program):
-        if relu.output in taken or not _is_layer(relu.output, batch):
-            continue
-        taken.add(relu.output)
-        stem = modules.get(relu.input) or _module_path(program.producers[relu.output].scope)
-        named[_unused(f"{stem}/relu" if stem else "relu", named)] = relu.output
-    order = {value: index for index, step in enumerate(program.steps) for value in step.outputs}
-    ordered = dict(sorted(named.items(), key=lambda item: order.get(item[1], -1)))
-    return program, {**ordered, OUTPUT: outputs[OUTPUT]}
-
-
-def describe_layers(forward: Forward, weights: Weights, spec: InputSpec) -> tuple[tuple[Layer, ...], int]:
-    """The layers of a network at its training size, and how many ReLUs were found; nothing is computed."""
-    encoded = jax.ShapeDtypeStruct((1, *spec.size, spec.channels), jnp.float32)
-    program, named = name_values(forward, weights, encoded)
-    del named[OUTPUT]
-    parents = _parents(program, named)
-    shut = rectified(program)
-    layers = tuple(
-        Layer(name, tuple(value.aval.shape[1:]), parents[name], value in shut) for name, value in named.items()
+    network = Network(forward, spec, by_scope, single)
+    encoded = jax.eval_shape(
+        spec.encode, jax.ShapeDtypeStruct((1 if single else 2, *spec.size, spec.channels), jnp.float32)
     )
-    return layers, count_relus(program)
+    traced = _trace(network, weights, encoded)
+    if traced.failure is not None:
+        raise FeatvizError(
+            f"{name} cannot run on images of {_write(spec.size)} px: {in_one_line(traced.failure)}"
+        ) from traced.failure
+    layers = _describe(traced)
+    if not layers:
+        raise FeatvizError(f"no layer was found in {name}; expected values that depend on the images")
+    return Model(
+        name=name,
+        apply=partial(_apply, network, name),
+        weights=weights,
+        layers=layers,
+        input=spec,
+        relus=count_relus(traced.program),
+        classes=classes,
+        source=dict(source or {}),
+    )
 
 
-def _is_layer(value: Value, batch: int) -> bool:
-    shape, dtype = value.aval.shape, value.aval.dtype
-    return 2 <= len(shape) <= 5 and shape[0] == batch and jnp.issubdtype(dtype, jnp.floating)
+def _apply(
+    network: Network, name: str, weights: Weights, images: jax.Array, *, layers: Sequence[str] | None = None
+) -> dict[str, jax.Array]:
+    """See `Apply`. Raises FeatvizError for an unknown layer, and where the network fails at this size."""
+    if network.single and images.shape[0] != 1:
+        found = jax.vmap(lambda image: _apply(network, name, weights, image[None], layers=layers))(images)
+        return {each: values[:, 0] for each, values in found.items()}
+    encoded = network.input.encode(images)
+    traced = _trace(network, weights, encoded)
+    wanted = [each for each in (traced.named if layers is None else layers) if each != IMAGE]
+    missing = [each for each in wanted if each.removesuffix(BEFORE_RELU) not in traced.named]
+    if traced.failure is not None and (missing or layers is None):
+        size = _write(images.shape[1:3])
+        raise FeatvizError(
+            f"`size` is {size}: {name} cannot run on images of {size} px ({in_one_line(traced.failure)}); "
+            f"expected {_write(network.input.size)}, that of its training"
+        ) from traced.failure
+    if missing:
+        raise FeatvizError(
+            f"`layers` names `{missing[0]}`, which the network lacks; {nearest(missing[0], traced.named)}"
+        )
+    places: list[Place] = []
+    for each in wanted:
+        place = traced.named[each.removesuffix(BEFORE_RELU)].place
+        if each.endswith(BEFORE_RELU):
+            if not _is_rectified(place, rectified(traced.program)):
+                raise FeatvizError(f"`layers` names `{each}`, but that layer does not come out of a ReLU")
+            place = _before(place)
+        places.append(place)
+    values = compute(traced.program, jax.tree.leaves((weights, encoded)), places)
+    axes = [traced.named[each.removesuffix(BEFORE_RELU)].axis for each in wanted]
+    turned = [
+        value if axis is None else jnp.moveaxis(value, axis, -1) for axis, value in zip(axes, values, strict=True)
+    ]
+    return {IMAGE: images, **dict(zip(wanted, turned, strict=True))}
 
 
-def _module_path(scope: str) -> str:
-    """The scope of a step without the network's own class name, which flax writes first."""
-    return re.sub(r"[<>]", "", "/".join(scope.split("/")[1:]))
+def _trace(network: Network, weights: Weights, encoded: Any) -> Traced:
+    """The network's program and its named values in forward order, OUTPUT last."""
+    failures: list[Exception] = []
+
+    def run(weights: Weights, encoded: jax.Array) -> dict[str, jax.Array]:
+        try:
+            output, extra = network.forward(weights, encoded)
+        except FeatvizError:
+            raise
+        # Whatever a framework raises: what came before it can still be had, and the rest is told with its reason.
+        except Exception as error:
+            failures.append(error)
+            return {}
+        return {**extra, OUTPUT: output}
+
+    # The network is not ours: it may promote as it likes, whatever is held of the code around it.
+    with jax.numpy_rank_promotion("allow"), jax.numpy_dtype_promotion("standard"):
+        program, shapes = trace(run, weights, encoded)
+    outputs = dict(zip(shapes, program.outputs, strict=True))
+    first = 1 if network.input.channels_first else encoded.ndim - 1
+    axes = unit_axes(program, {program.inputs[-1]: first})
+    extra = [(name, value) for name, value in outputs.items() if name != OUTPUT]
+    named = name_places(program, encoded.shape[0], axes, extra=extra, by_scope=network.by_scope)
+    if OUTPUT in outputs:
+        value = outputs[OUTPUT]
+        named[OUTPUT] = Named(Spot(value), value, axes.get(value))
+    named = {name: each._replace(axis=_axis(each, network.input)) for name, each in named.items()}
+    return Traced(program, named, failures[0] if failures else None)
 
 
-def _unused(name: str, taken: Iterable[str]) -> str:
-    number = 1
-    unique = name
-    while unique in taken:
-        unique, number = f"{name}_{number}", number + 1
-    return unique
+def _axis(named: Named, spec: InputSpec) -> int | None:
+    """The axis that becomes the last: where the program does not tell, the one that the input has them on."""
+    rank = len(named.value.aval.shape)
+    axis = named.axis if named.axis is not None else 1 if spec.channels_first and rank > 3 else rank - 1
+    return None if axis == rank - 1 or axis == 0 else axis
 
 
-def _parents(program: Program, named: Mapping[str, Value]) -> dict[str, tuple[str, ...]]:
-    """The nearest named values that each named value is computed from, in forward order."""
-    names = {value: name for name, value in named.items()}
-    rank = {name: index for index, name in enumerate(named)}
-    above: dict[Value, frozenset[str]] = {}
-    for step in program.steps:
-        found: set[str] = set()
-        for value in step.inputs:
-            found |= {names[value]} if value in names else above.get(value, frozenset())
-        above.update(dict.fromkeys(step.outputs, frozenset(found)))
-    return {name: tuple(sorted(above.get(value, ()), key=rank.__getitem__)) for name, value in named.items()}
+def _describe(traced: Traced) -> tuple[Layer, ...]:
+    places = {name: each.place for name, each in traced.named.items() if name != OUTPUT}
+    above, shut = parents(traced.program, places), rectified(traced.program)
+
+    def shape(named: Named) -> tuple[int, ...]:
+        sizes = list(named.value.aval.shape)
+        units = sizes.pop(-1 if named.axis is None else named.axis)
+        return (*sizes[1:], units)
+
+    return tuple(
+        Layer(name, shape(traced.named[name]), above[name], _is_rectified(place, shut))
+        for name, place in places.items()
+    )
 
 
-def flatten_named(tree: Any, *, prefix: str = "") -> dict[str, jax.Array]:
-    """The arrays of a nested dict of outputs by '/'-joined path; further items of a sequence get a number."""
-    flat: dict[str, jax.Array] = {}
-    for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
-        keys = [str(getattr(key, "key", getattr(key, "idx", getattr(key, "name", key)))) for key in path]
-        flat[re.sub(r"[<>]", "", "/".join([prefix, *keys] if prefix else keys))] = leaf
-    return flat
+def _write(size: Sequence[int]) -> str:
+    return " x ".join(map(str, size))
+
+
+def _is_rectified(place: Place, shut: set[Value]) -> bool:
+    if isinstance(place, Inside):
+        return _is_rectified(place.spot, place.loop.rectified)
+    return place.value in shut
+
+
+def _before(place: Place) -> Place:
+    return (
+        Inside(place.loop, place.index, _before(place.spot)) if isinstance(place, Inside) else Spot(place.value, True)
+    )

@@ -1,13 +1,15 @@
 """Flax linen: any module becomes a Model, its layers named as its modules are."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import flax.linen as nn
 import jax
+from flax.traverse_util import flatten_dict
 
-from featviz.adapters.capture import capture, describe_layers, flatten_named
-from featviz.model import OUTPUT, InputSpec, Model, Weights
+from featviz.adapters.capture import build_model
+from featviz.adapters.marks import clean, mark
+from featviz.model import InputSpec, Model, Weights
 
 
 def from_linen(
@@ -34,38 +36,28 @@ def from_linen(
     [('layers_0', (8, 8, 4)), ('layers_0/relu', (8, 8, 4))]
     """
 
-    def forward(weights: Weights, encoded: jax.Array) -> dict[str, jax.Array]:
-        output, state = module.apply(weights, encoded, capture_intermediates=True, mutable=["intermediates"], **kwargs)
-        named = _named_outputs(state["intermediates"])
-        leaves = jax.tree.leaves(output)
-        return {**named, OUTPUT: leaves[0]}
+    # Batch statistics are only written in training; whatever else a network keeps for itself is thrown away.
+    collections = [each for each in variables if each not in ("params", "batch_stats")]
 
-    layers, relus = describe_layers(forward, variables, input)
-    return Model(
-        name=name or type(module).__name__,
-        apply=capture(forward, input),
-        weights=variables,
-        layers=layers,
-        input=input,
-        relus=relus,
-        classes=classes,
-        source=dict(source or {}),
-    )
+    def forward(weights: Weights, encoded: jax.Array) -> tuple[jax.Array, dict[str, jax.Array]]:
+        with nn.intercept_methods(_mark_outputs):
+            output, state = module.apply(weights, encoded, mutable=["intermediates", *collections], **kwargs)
+        return jax.tree.leaves(output)[0], _sown(state.get("intermediates", {}))
+
+    return build_model(forward, variables, input, name=name or type(module).__name__, classes=classes, source=source)
 
 
-def _named_outputs(intermediates: Mapping[str, Any]) -> dict[str, jax.Array]:
-    """Flax's nested dict of `__call__` tuples as one dict by module path, without the network's own output."""
+def _mark_outputs(call: Callable[..., Any], args: Any, kwargs: Any, context: nn.module.InterceptorContext) -> Any:
+    """Names what the `__call__` of each module within the network returns."""
+    output = call(*args, **kwargs)
+    return mark("/".join(context.module.path), output) if context.method_name == "__call__" else output
+
+
+def _sown(intermediates: Mapping[str, Any]) -> dict[str, jax.Array]:
+    """What the modules have sown themselves, by path."""
     named: dict[str, jax.Array] = {}
-
-    def visit(tree: Mapping[str, Any], path: tuple[str, ...]) -> None:
-        for key, value in tree.items():
-            if isinstance(value, Mapping):
-                visit(value, (*path, key))
-                continue
-            stem = "/".join(path if key == "__call__" else (*path, key))
-            for call, output in enumerate(value if isinstance(value, tuple) else (value,)):
-                if stem:
-                    named.update(flatten_named(output, prefix=stem if call == 0 else f"{stem}[{call}]"))
-
-    visit(intermediates, ())
+    for path, values in flatten_dict(intermediates, sep="/").items():
+        for number, value in enumerate(values if isinstance(values, tuple) else (values,)):
+            if isinstance(value, jax.Array):
+                named[clean(path) + (f"[{number}]" if number else "")] = value
     return named
