@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from featviz import recipes as recipes
     from featviz.adapters.function import from_function as from_function
     from featviz.adapters.linen import from_linen as from_linen
+    from featviz.adapters.nnx import from_nnx as from_nnx
     from featviz.ascent import Convergence as Convergence
     from featviz.atlas.building import build_atlas as build_atlas
     from featviz.atlas.building import build_site as build_site
@@ -107,6 +108,7 @@ _FACE = {
     "exemplars": "natural.exemplars",
     "from_function": "adapters.function",
     "from_linen": "adapters.linen",
+    "from_nnx": "adapters.nnx",
     "function": "objectives",
     "guided_dream": "objectives",
     "interpolate": "objectives",

@@ -1,6 +1,7 @@
 """Names that an adapter gives to the values of a framework's network while it is traced."""
 
 import re
+from contextlib import AbstractContextManager
 from typing import Any
 
 import jax
@@ -22,6 +23,14 @@ def mark(name: str, tree: Any) -> Any:
         for (path, leaf), is_array in zip(leaves, arrays, strict=True)
     ]
     return jax.tree_util.tree_unflatten(structure, named)
+
+
+def within(path: str, *, opaque: bool = False) -> AbstractContextManager[None]:
+    """The scope of a module by its whole path, wherever it is called from: what stands in it has that path's name.
+
+    The scopes that open within an `opaque` one are no part of names: those of a framework's single operations, say.
+    """
+    return jax.named_scope(f"<{clean(path)}>" + ("." if opaque else ""))
 
 
 def clean(name: str) -> str:

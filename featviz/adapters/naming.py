@@ -91,7 +91,7 @@ def _within(loop: Loop, batch: int, axes: Axes, by_scope: bool, taken: dict[str,
     )
     for index in range(loop.length):
         for name, each in names.items():
-            rest = name[len(path) :] if common else f"/{name}"
+            rest = name[len(path) :] if common and f"{name}/".startswith(f"{path}/") else f"/{name}"
             yield f"{stem}[{index}]{rest.rstrip('/')}", each._replace(place=Inside(loop, index, each.place))
 
 
@@ -101,7 +101,13 @@ def _is_layer(value: Value, batch: int) -> bool:
 
 
 def _module_path(scope: str, by_scope: bool) -> str:
-    """The scope of a step; of a module's network without the network's own class name, which flax writes first."""
+    """The scope of a step; of a module's network without the network's own class name, which flax writes first.
+
+    Within a scope that `marks.within` has opened it is that one's path, and what follows.
+    """
+    opened = re.match(r".*<([^<>]*)>\)*(.*)", scope)
+    if opened:
+        return "/".join(part for part in (opened[1], _path(opened[2])) if part)
     return _path(scope if by_scope else "/".join(scope.split("/")[1:]))
 
 
