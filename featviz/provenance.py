@@ -116,16 +116,28 @@ def command_line(
 ) -> str | None:
     """The same from a model's source and the recipe's options; `more` come last."""
     name = target(objective)
-    if name is None or options is None or "zoo" not in source:
+    network = network_words(source)
+    if name is None or options is None or network is None:
         return None
-    words = ["featviz", "render", source["zoo"], name]
-    if "weights" in source:
-        words += ["--weights", PurePath(source["weights"]).name]
+    words = ["featviz", "render", network[0], name, *network[1:]]
     height, width = run["size"]
     size = str(height) if height == width else f"{height}x{width}"
     words += [*options, "--size", size, "--steps", str(run["steps"]), "--seed", str(run["seed"])]
     words += ["--dtype", run["dtype"]] if run["dtype"] != "float32" else []
     return shlex.join([*words, *more, "-o", file_stem(objective) + ("" if more else ".png")])
+
+
+def network_words(source: Mapping[str, str]) -> list[str] | None:
+    """MODEL on the command line and what goes with it, files by their base names; None where it has no name.
+
+    >>> network_words({"model": "/data/net.onnx", "input": "224,nchw"})
+    ['net.onnx', '--input', '224,nchw']
+    """
+    if "model" not in source:
+        return None
+    words = [source["model"] if ":" in source["model"] else PurePath(source["model"]).name]
+    words += ["--weights", PurePath(source["weights"]).name] if "weights" in source else []
+    return words + (["--input", source["input"]] if "input" in source else [])
 
 
 def recipe_words(recipe: Recipe) -> list[str] | None:

@@ -36,7 +36,7 @@ def test_provenance_says_where_a_picture_comes_from(tiny):
     assert found["dtype"] == "float32"
 
 
-ZOO = {"zoo": "tiny", "weights": "/home/me/some where/w 1.safetensors"}
+ZOO = {"model": "tiny", "weights": "/home/me/some where/w 1.safetensors"}
 
 
 @pytest.mark.parametrize(

@@ -61,7 +61,7 @@ def test_networks_take_other_sizes(name, size):
 
 def test_the_built_in_network_needs_no_file(patterns):
     assert patterns.name == "patterns"
-    assert dict(patterns.source) == {"zoo": "patterns"}
+    assert dict(patterns.source) == {"model": "patterns"}
     assert len(patterns.classes) == patterns.layers[-1].units
     images = jnp.full((2, *patterns.input.size, 3), 0.5)
     logits = patterns.apply(patterns.weights, images)[OUTPUT]
@@ -70,7 +70,7 @@ def test_the_built_in_network_needs_no_file(patterns):
 
 
 def test_a_loaded_network_knows_its_source_and_layers(squeezenet):
-    assert dict(squeezenet.source) == {"zoo": "squeezenet1_1", "weights": "squeezenet_v1_1.safetensors"}
+    assert dict(squeezenet.source) == {"model": "squeezenet1_1", "weights": "squeezenet_v1_1.safetensors"}
     shapes = {layer.name: layer.shape for layer in squeezenet.layers}
     # DeepScale's prototxt on 224 px: fire9 before the classifier.
     assert shapes["fire9"] == (13, 13, 512)
@@ -129,5 +129,5 @@ def test_own_weights_load_into_a_network_of_the_zoo(tmp_path: Path):
     params = jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), variables["params"])
     write_weights(tmp_path / "own.safetensors", params)
     model = load("squeezenet", weights=str(tmp_path / "own.safetensors"))
-    assert dict(model.source) == {"zoo": "squeezenet1_1", "weights": "own.safetensors"}
+    assert dict(model.source) == {"model": "squeezenet1_1", "weights": "own.safetensors"}
     assert flatten(params).keys() == flatten(model.weights["params"]).keys()

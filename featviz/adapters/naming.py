@@ -12,7 +12,7 @@ from featviz.adapters.loops import Inside, Loop, Place, Spot
 from featviz.adapters.marks import clean
 from featviz.adapters.pointwise import find_activations
 from featviz.relu import find_relus
-from featviz.trace import Program, Value
+from featviz.trace import Program, Step, Value
 
 # Steps that have weights, and what they are called where nothing else gives their values a name.
 OPERATIONS = {"conv_general_dilated": "conv", "dot_general": "dot"}
@@ -60,7 +60,8 @@ def name_places(
         for name, value in _operations(program, axes):
             if value not in named.values():
                 give(name, value, "{}_{}".format)
-    functions = [("relu", relu.input, relu.output) for relu in find_relus(program)] + list(find_activations(program))
+    functions = [*_heads(program, axes)]
+    functions += [("relu", relu.input, relu.output) for relu in find_relus(program)] + list(find_activations(program))
     for kind, source, value in functions:
         if value not in named.values():
             stem = next((name for name, each in reversed(named.items()) if each is source), None)
@@ -105,9 +106,9 @@ def _module_path(scope: str, by_scope: bool) -> str:
 
     Within a scope that `marks.within` has opened it is that one's path, and what follows.
     """
-    opened = re.match(r".*<([^<>]*)>\)*(.*)", scope)
+    opened = re.match(r".*<([^<>]*)>(\.?)\)*(.*)", scope)
     if opened:
-        return "/".join(part for part in (opened[1], _path(opened[2])) if part)
+        return "/".join(part for part in (opened[1], "" if opened[2] else _path(opened[3])) if part)
     return _path(scope if by_scope else "/".join(scope.split("/")[1:]))
 
 
@@ -133,6 +134,22 @@ def _scopes(program: Program) -> Iterator[tuple[str, Value]]:
         parts = path.split("/") if path else []
         for depth in range(len(parts)):
             opened.setdefault("/".join(parts[: depth + 1]), number)
+
+
+def _heads(program: Program, axes: Axes) -> Iterator[tuple[str, Value, Value]]:
+    """Where attention's heads are put side by side: products of two varying values, made tokens of all heads' units."""
+    rows = {"transpose", "reshape", "copy", "convert_element_type"}
+    users: dict[Value, list[Step]] = {}
+    for step in program.steps:
+        for value in step.inputs:
+            users.setdefault(value, []).append(step)
+    for step in program.steps:
+        if step.primitive.name == "dot_general" and all(each in axes for each in step.inputs):
+            product = value = step.outputs[0]
+            while len(users.get(value, [])) == 1 and users[value][0].primitive.name in rows:
+                value = users[value][0].outputs[0]
+            if len(value.aval.shape) == 3 < len(product.aval.shape):
+                yield "heads", product, value
 
 
 def _path(scope: str) -> str:

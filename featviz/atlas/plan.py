@@ -22,7 +22,7 @@ from featviz.errors import FeatvizError, nearest
 from featviz.model import Model, hash_architecture, hash_weights
 from featviz.natural.reduction import shapes_at, trunk
 from featviz.objectives import channel
-from featviz.provenance import describe_run, recipe_words
+from featviz.provenance import describe_run, network_words, recipe_words
 from featviz.recipes import Recipe, unfold
 
 # Of every layer that has them, or of each layer its own.
@@ -183,10 +183,10 @@ def _command(
 ) -> str | None:
     """`featviz atlas MODEL ...`, or None where no command makes these pictures."""
     options = recipe_words(series.recipe)
-    if options is None or "zoo" not in model.source:
+    network = network_words(model.source)
+    if options is None or network is None:
         return None
-    words = ["featviz", "atlas", model.source["zoo"], "-o", "atlas"]
-    words += ["--weights", model.source["weights"]] if "weights" in model.source else []
+    words = ["featviz", "atlas", network[0], "-o", "atlas", *network[1:]]
     words += ["--layers", ",".join(layers)] if layers is not None else []
     for layer, some in (units or {}).items():
         words += ["--units", f"{layer}:{','.join(_range(*run) for run in runs(some))}"] if some else []

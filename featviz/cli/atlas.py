@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from featviz.cli.common import classes_option, find_model, keep_compiled, name_classes, weights_option, wrong_command
+from featviz.cli.common import classes_option, keep_compiled, name_classes, weights_option, wrong_command
+from featviz.cli.inputs import input_option
+from featviz.cli.networks import find_model
 from featviz.cli.render import add_penalties, parse_size
 from featviz.errors import FeatvizError
 
@@ -24,6 +26,7 @@ FILE = click.Path(path_type=Path)
     "-o", "--out", required=True, metavar="FOLDER", help="The atlas, new or to continue; or s3://..., gs://..."
 )
 @weights_option
+@input_option
 @classes_option
 @click.option(
     "--layers", metavar="NAME,...", help="Layers, by name or pattern, as inception_4*.  [default: the network's blocks]"
@@ -78,6 +81,7 @@ def atlas(
     model: str,
     out: str,
     weights: Path | None,
+    input_words: str | None,
     classes: Path | None,
     layers: str | None,
     units: tuple[str, ...],
@@ -114,7 +118,7 @@ def atlas(
         pixels, number = parse_size(size), parse_shard(shard)
         chosen = parse_units(units)
     keep_compiled()
-    network = find_model(model, weights)
+    network = find_model(model, weights, input_words=input_words)
     from featviz.atlas.building import build_atlas
     from featviz.atlas.engines import Engine, local
     from featviz.atlas.on_ray import OnRay

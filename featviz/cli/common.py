@@ -2,7 +2,6 @@
 
 import contextlib
 import gc
-import importlib
 import os
 import sys
 from collections.abc import Iterator
@@ -59,36 +58,6 @@ def name_classes(model: "Model", path: Path) -> "Model":
     if len(names) != units:
         raise FeatvizError(f"--classes: `{path.name}` has {len(names)} names; {model.name} has {units} classes")
     return dataclasses.replace(model, classes=names)
-
-
-def find_model(name: str, weights: Path | None) -> "Model":
-    """A model of the zoo, or what `package.module:function` returns."""
-    if ":" in name:
-        return _call(name, weights)
-    from featviz.models.registry import find, load
-
-    with wrong_command():
-        entry = find(name)
-        if weights is None and entry.bundled is None:
-            load(name)
-    return load(name, weights=weights)
-
-
-def _call(name: str, weights: Path | None) -> "Model":
-    from featviz.model import Model
-
-    module, _, function = name.partition(":")
-    if weights is not None:
-        raise click.UsageError(f"--weights goes with a network of the zoo; {name} brings its own")
-    sys.path.insert(0, os.getcwd())
-    try:
-        made = getattr(importlib.import_module(module), function)
-    except (ImportError, AttributeError) as error:
-        raise click.UsageError(f"`{name}` cannot be imported: {error}; expected package.module:function") from error
-    model = made()
-    if not isinstance(model, Model):
-        raise click.UsageError(f"`{name}` returned a {type(model).__name__}; expected a featviz Model")
-    return model
 
 
 def cache_folder() -> Path:

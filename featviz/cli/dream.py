@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from featviz.cli.common import classes_option, find_model, keep_compiled, name_classes, weights_option, wrong_command
+from featviz.cli.common import classes_option, keep_compiled, name_classes, weights_option, wrong_command
+from featviz.cli.inputs import input_option
+from featviz.cli.networks import find_model
 from featviz.cli.targets import parse_target
 from featviz.errors import FeatvizError
 
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 @click.option("--target", "targets", multiple=True, help="Units as `featviz render` takes them; may be repeated.")
 @click.option("--guide", type=click.Path(path_type=Path), help="A photo whose features the layers are led to.")
 @weights_option
+@input_option
 @classes_option
 @click.option("--octaves", default="auto", show_default=True, help="How many sizes, or auto.")
 @click.option("--octave-scale", type=float, default=1.4, show_default=True, help="From one size to the next.")
@@ -51,6 +54,7 @@ def dream(
     targets: tuple[str, ...],
     guide: Path | None,
     weights: Path | None,
+    input_words: str | None,
     classes: Path | None,
     octaves: str,
     octave_scale: float,
@@ -94,7 +98,7 @@ def dream(
 
             check_count("--size", size, SMALLEST_SIZE, LARGEST_SIZE)
         check_out(out, film=moving or zoom is not None)
-    network = find_model(model, weights)
+    network = find_model(model, weights, input_words=input_words)
     with wrong_command():
         network = network if classes is None else name_classes(network, classes)
         objective = choose_objective(network, layers, targets, guide)

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from featviz.cli.common import find_model, keep_compiled, wrong_command
+from featviz.cli.common import keep_compiled, wrong_command
+from featviz.cli.inputs import input_option
+from featviz.cli.networks import find_model
 from featviz.errors import FeatvizError
 
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ FILE = click.Path(path_type=Path)
 @click.argument("pictures", type=FILE, nargs=-1, required=True)
 @click.option("--survey", "folder", type=FILE, required=True, help="A folder that `featviz survey` has written.")
 @click.option("--weights", type=FILE, metavar="FILE", help="Weights of the network surveyed, a safetensors file.")
+@input_option
 @click.option(
     "--model", metavar="MODEL", help="The network surveyed, if it is not of the zoo: package.module:function."
 )
@@ -40,6 +43,7 @@ def evidence(
     pictures: tuple[Path, ...],
     folder: Path,
     weights: Path | None,
+    input_words: str | None,
     model: str | None,
     photos: Path | None,
     other: str,
@@ -66,13 +70,14 @@ def evidence(
             known_suffix(out, SUFFIXES)
             check_writable(out)
         found = load_pictures(pictures)
-        network = model or open_store(folder).attributes["network"].get("zoo")
+        network = model or open_store(folder).attributes["network"].get("model")
         if network is None:
             raise FeatvizError(
-                f"`{folder}` surveys a network of no zoo; --model says which, as package.module:function"
+                f"`{folder}` surveys a network that no command makes; --model says which, as package.module:function"
             )
     keep_compiled()
-    surveyed, compared = find_model(network, weights), find_model(other, other_weights)
+    surveyed = find_model(network, weights, input_words=input_words)
+    compared = find_model(other, other_weights)
     with wrong_command():
         survey = open_survey(folder, surveyed, photos=photos)
         shown = open_survey(show, surveyed) if show else None

@@ -6,7 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from featviz.cli.common import classes_option, find_model, keep_compiled, name_classes, weights_option, wrong_command
+from featviz.cli.common import classes_option, keep_compiled, name_classes, weights_option, wrong_command
+from featviz.cli.directions import directions_option, read_directions
+from featviz.cli.inputs import input_option
+from featviz.cli.networks import find_model
 from featviz.cli.outputs import check_places, plan_files, report, write_extras
 from featviz.cli.targets import parse_target
 from featviz.errors import FeatvizError, nearest
@@ -23,7 +26,9 @@ if TYPE_CHECKING:
 @click.argument("targets", metavar="TARGET...", nargs=-1, required=True)
 @click.option("-o", "--out", type=click.Path(path_type=Path), required=True, help="A picture's file, or a folder.")
 @weights_option
+@input_option
 @classes_option
+@directions_option
 @click.option("--recipe", "recipe_name", default="default", show_default=True, help="A recipe by name.")
 @click.option("--size", metavar="PX", help="Pixels a side, or HEIGHTxWIDTH.  [default: the recipe's]")
 @click.option("--steps", type=int, help="Steps of each optimization.  [default: the recipe's]")
@@ -73,7 +78,9 @@ def render(
     targets: tuple[str, ...],
     out: Path,
     weights: Path | None,
+    input_words: str | None,
     classes: Path | None,
+    directions: str | None,
     recipe_name: str,
     size: str | None,
     steps: int | None,
@@ -93,7 +100,8 @@ def render(
 ) -> None:
     """Pictures of what units of MODEL look for.
 
-    MODEL is a name of `featviz models`, or package.module:function returning a Model. TARGET is LAYER:UNITS with UNITS
+    MODEL is a name of `featviz models`, a file (.onnx, .keras), or package.module:function, which returns a network of
+    any framework or is one itself. TARGET is LAYER:UNITS with UNITS
     such as 103, 0-15,40, all, 103@3x4 (the neuron at row 3, column 4), -103 (the negative) or whole
     (DeepDream's objective); logit:5 is the network's output 5, logit:tabby the class of that name.
     """
@@ -105,10 +113,10 @@ def render(
         recipe = recipe if spectrum is None else with_spectrum(recipe, spectrum)
         pixels = parse_size(size)
     keep_compiled()
-    network = find_model(model, weights)
+    network = find_model(model, weights, input_words=input_words)
     with wrong_command():
         network = network if classes is None else name_classes(network, classes)
-        objectives = [objective for text in targets for objective in parse_target(text, network)]
+        objectives = [each for text in targets for each in read_target(text, network, directions)]
         if exemplars is not None:
             objectives = unite(objectives, exemplars, network)
         paths = plan_files(out, objectives, suffix, facets=facets)
@@ -148,6 +156,13 @@ def render(
     extra = write_extras(out, made, curves=curves) if len(places) > 1 else []
     if not quiet:
         report(made, places, extra)
+
+
+def read_target(text: str, network: "Model", directions: str | None) -> list["Objective"]:
+    """The objectives of a TARGET, whose units are those of the layer or rows of --directions."""
+    layer = text.rpartition(":")[0]
+    rows = None if directions is None else read_directions(directions, network.layer(layer).units)
+    return parse_target(text, network, directions=rows)
 
 
 def add_penalties(recipe: "Recipe", penalties: tuple[str, ...]) -> "Recipe":

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import click
 
-from featviz.cli.common import classes_option, find_model, keep_compiled, name_classes, wrong_command
+from featviz.cli.common import classes_option, keep_compiled, name_classes, wrong_command
+from featviz.cli.inputs import input_option
+from featviz.cli.networks import find_model
 from featviz.errors import FeatvizError
 
 FILE = click.Path(path_type=Path)
@@ -13,6 +15,7 @@ FILE = click.Path(path_type=Path)
 @click.command()
 @click.argument("atlas", type=FILE)
 @click.option("--weights", type=FILE, metavar="FILE", help="The network's weights, a safetensors file.")
+@input_option
 @click.option("--model", metavar="MODEL", help="The network, if it is not of the zoo: package.module:function.")
 @classes_option
 @click.option("--survey", "survey_folder", type=FILE, metavar="FOLDER", help="Of `featviz survey`: photographs.")
@@ -24,6 +27,7 @@ FILE = click.Path(path_type=Path)
 def site(
     atlas: Path,
     weights: Path | None,
+    input_words: str | None,
     model: str | None,
     classes: Path | None,
     survey_folder: Path | None,
@@ -41,11 +45,11 @@ def site(
         found = open_atlas(atlas)
         if not found.plan:
             raise FeatvizError(f"`{atlas}` has no pictures planned; expected an atlas that was begun")
-        name = model or found.entries(found.plan[0]["path"]).attributes["source"].get("zoo")
+        name = model or found.entries(found.plan[0]["path"]).attributes["source"].get("model")
         if name is None:
-            raise FeatvizError(f"`{atlas}` is of no network of the zoo; expected --model package.module:function")
+            raise FeatvizError(f"`{atlas}` is of a network of no command; expected --model package.module:function")
     keep_compiled()
-    network = find_model(name, weights)
+    network = find_model(name, weights, input_words=input_words)
     with wrong_command():
         network = network if classes is None else name_classes(network, classes)
     from featviz.natural.survey import open_survey

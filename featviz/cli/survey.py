@@ -4,7 +4,9 @@ from pathlib import Path
 
 import click
 
-from featviz.cli.common import find_model, keep_compiled, weights_option, wrong_command
+from featviz.cli.common import keep_compiled, weights_option, wrong_command
+from featviz.cli.inputs import input_option
+from featviz.cli.networks import find_model
 from featviz.cli.render import parse_size
 
 
@@ -15,6 +17,7 @@ from featviz.cli.render import parse_size
     "-o", "--out", type=click.Path(path_type=Path), required=True, help="The survey's folder, new or to continue."
 )
 @weights_option
+@input_option
 @click.option(
     "--layer",
     "-l",
@@ -31,6 +34,7 @@ def survey(
     photos: Path,
     out: Path,
     weights: Path | None,
+    input_words: str | None,
     layers: tuple[str, ...],
     size: str | None,
     windows: int,
@@ -43,7 +47,7 @@ def survey(
     with wrong_command():
         pixels = parse_size(size)
     keep_compiled()
-    network = find_model(model, weights)
+    network = find_model(model, weights, input_words=input_words)
     from featviz.checks import check_count, check_size
     from featviz.natural.photos import MOST_WINDOWS, find_photos
     from featviz.natural.survey import choose_layers, open_survey

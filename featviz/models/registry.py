@@ -151,7 +151,7 @@ def find(name: str) -> Entry:
 def load(name: str, *, weights: str | os.PathLike[str] | None = None) -> Model:
     """A network of the zoo as a Model, with the weights of a safetensors file or those that are shipped.
 
-    The Model's `source` tells how to load it again: the zoo's name under `zoo` and, where a file was given,
+    The Model's `source` tells how to load it again: its name under `model` and, where a file was given,
     its base name under `weights`.
 
     Raises: FeatvizError if there is no such network, if it has no shipped weights and none are given, or if
@@ -174,7 +174,7 @@ def load(name: str, *, weights: str | os.PathLike[str] | None = None) -> Model:
     plan = outline(entry.name)
     # One transfer for the whole tree, not one a tensor.
     variables = jax.device_put({"params": read_weights(file, plan.weights["params"])})
-    source = {"zoo": entry.name} if weights is None else {"zoo": entry.name, "weights": file.name}
+    source = {"model": entry.name} if weights is None else {"model": entry.name, "weights": file.name}
     return dataclasses.replace(plan, weights=variables, source=source)
 
 

@@ -93,6 +93,31 @@ def read_weights(path: str | os.PathLike[str], template: Mapping[str, Any]) -> d
     return unflatten(arrays)
 
 
+def read_tree(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """All tensors of a safetensors file, of a network of the user's own, as a nested dict; names are parted by `/`.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_weights(f"{folder}/a.safetensors", {"conv1": {"bias": np.ones(2, np.float32)}})
+    ...     read_tree(f"{folder}/a.safetensors")
+    {'conv1': {'bias': array([1., 1.], dtype=float32)}}
+
+    Raises: FeatvizError if there is no such file, if it cannot be read, or holds what is no number.
+    """
+    file, name = Path(path), _base_name(path)
+    _check_file(file, name)
+    try:
+        with safetensors.safe_open(file, framework="numpy") as tensors:
+            arrays = {key: tensors.get_tensor(key) for key in tensors.keys()}  # noqa: SIM118
+        tree = unflatten(arrays)
+    except Exception as error:  # see read_weights; and a name that is both a tensor's and a branch's
+        raise _unreadable(file, name, error) from error
+    for key, array in arrays.items():
+        if np.issubdtype(array.dtype, np.floating):
+            _check_finite(name, key, array)
+    return tree
+
+
 def write_weights(
     path: str | os.PathLike[str], tree: Mapping[str, Any], *, metadata: Mapping[str, str] | None = None
 ) -> None:

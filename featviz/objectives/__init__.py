@@ -4,7 +4,7 @@ from featviz.objectives.custom import function
 from featviz.objectives.directions import cosine, direction, tensor_direction
 from featviz.objectives.groups import alignment, diversity, interpolate, unlike
 from featviz.objectives.latents import latent, latent_survives
-from featviz.objectives.layers import deepdream
+from featviz.objectives.layers import deepdream, head
 from featviz.objectives.objective import Objective, stack
 from featviz.objectives.positions import patches, within
 from featviz.objectives.references import caricature, guided_dream, inversion, style
@@ -21,6 +21,7 @@ __all__ = [
     "diversity",
     "function",
     "guided_dream",
+    "head",
     "interpolate",
     "inversion",
     "latent",

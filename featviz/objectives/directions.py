@@ -12,7 +12,7 @@ import numpy as np
 from featviz.errors import FeatvizError
 from featviz.model import Activations
 from featviz.objectives.objective import Objective, Shapes, single
-from featviz.objectives.positions import at_position, check_position, write_position
+from featviz.objectives.positions import at_position, check_position, check_tokens, write_position
 
 # The least cosine, so that a picture that starts out opposed to its direction still moves (lucid, Olah et al. 2018).
 LEAST_COSINE = 0.1
@@ -37,20 +37,30 @@ def _mean(values: jax.Array) -> jax.Array:
     return jnp.mean(values, axis=tuple(range(1, values.ndim)))
 
 
+def _name(layer: str, power: float, number: Any) -> str:
+    return f"{layer}:direction" + ("" if number is None else f" {int(number)}") + (f"^{power:g}" if power else "")
+
+
 def _check_vector(layer: str, vector: Any, shape: tuple[int, ...]) -> None:
     found = np.shape(vector)
     if found != (shape[-1],):
         raise FeatvizError(f"`vector` has shape {found}; {layer} has {shape[-1]} units, expected ({shape[-1]},)")
 
 
-@partial(jax.tree_util.register_dataclass, data_fields=["vector"], meta_fields=["layer", "power"])
+@partial(
+    jax.tree_util.register_dataclass,
+    data_fields=["vector", "number"],
+    meta_fields=["layer", "power", "class_tokens"],
+)
 @dataclass(frozen=True)
 class Direction:
-    """dot(h, v) * max(.1, cosine(h, v))^power at each position, averaged over them."""
+    """dot(h, v) * max(.1, cosine(h, v))^power at each position but the first `class_tokens`, averaged over them."""
 
     layer: str
     vector: Any
     power: float = 0.0
+    class_tokens: int = 0
+    number: Any = None
 
     @property
     def layers(self) -> tuple[str, ...]:
@@ -58,17 +68,21 @@ class Direction:
 
     @property
     def label(self) -> str:
-        return f"{self.layer}:direction" + (f"^{self.power:g}" if self.power else "")
+        patches = {0: "", 1: "@patches"}.get(self.class_tokens, f"@patches{self.class_tokens}")
+        return _name(self.layer, self.power, self.number) + patches
 
     def value(self, activations: Activations) -> jax.Array:
-        h = activations[self.layer]
+        h = activations[self.layer][:, self.class_tokens :] if self.class_tokens else activations[self.layer]
         return _mean(_aligned(_dot(h, self.vector), _lengths(h, self.vector), self.power))
 
     def check(self, shapes: Shapes) -> None:
-        _check_vector(self.layer, self.vector, shapes[self.layer])
+        shape = shapes[self.layer]
+        _check_vector(self.layer, self.vector, shape)
+        if self.class_tokens:
+            check_tokens(self.layer, self.class_tokens, shape)
 
 
-@partial(jax.tree_util.register_dataclass, data_fields=["vector", "position"], meta_fields=["layer", "power"])
+@partial(jax.tree_util.register_dataclass, data_fields=["vector", "position", "number"], meta_fields=["layer", "power"])
 @dataclass(frozen=True)
 class DirectionAt:
     """dot(h, v) * max(.1, cosine(h, v))^power at one position."""
@@ -77,6 +91,7 @@ class DirectionAt:
     vector: Any
     position: Any
     power: float = 0.0
+    number: Any = None
 
     @property
     def layers(self) -> tuple[str, ...]:
@@ -84,8 +99,7 @@ class DirectionAt:
 
     @property
     def label(self) -> str:
-        power = f"^{self.power:g}" if self.power else ""
-        return f"{self.layer}:direction{power}{write_position(self.position)}"
+        return _name(self.layer, self.power, self.number) + write_position(self.position)
 
     def value(self, activations: Activations) -> jax.Array:
         h = at_position(activations[self.layer], self.position)
@@ -166,22 +180,40 @@ def _centre(values: jax.Array, sizes: list[int]) -> jax.Array:
     return values
 
 
-def direction(layer: str, vector: Any, *, power: float = 0.0, position: tuple[int, ...] | None = None) -> Objective:
+def direction(
+    layer: str,
+    vector: Any,
+    *,
+    power: float = 0.0,
+    position: tuple[int, ...] | None = None,
+    class_tokens: int = 0,
+    number: int | None = None,
+) -> Objective:
     """A direction among a layer's units: mean over positions of dot(h, v) * max(.1, cosine(h, v))^power.
 
-    `vector` has shape (units,). With `power` 0 it is the plain dot product (lucid's `direction`). With `position`,
-    (row, column) or (token,), the value there alone (lucid's `direction_neuron`).
+    `vector` has shape (units,): a probe, a principal component, a row of a sparse autoencoder's decoder. With `power` 0
+    it is the plain dot product (lucid's `direction`). With `position`, (row, column) or (token,), the value there alone
+    (lucid's `direction_neuron`); the first `class_tokens` tokens are left out of the mean, as by `patches`. `number`,
+    where the vector is one of many, is written into the picture's name.
 
     >>> h = jnp.array([[3.0, 4.0]])
     >>> float(direction("fc", np.array([1.0, 0.0], np.float32))({"fc": h})[0])
     3.0
     >>> round(float(direction("fc", np.array([1.0, 0.0], np.float32), power=2.0)({"fc": h})[0]), 3)
     1.08
+    >>> direction("fc", [0.0, 1.0], number=7).label
+    'fc:direction 7'
+
+    Raises: FeatvizError for `class_tokens` below 0 or beside a `position`.
     """
     vector = np.asarray(vector, np.float32)
+    which = None if number is None else np.int32(index(number))
+    if class_tokens < 0 or (class_tokens and position is not None):
+        raise FeatvizError(f"`class_tokens` is {class_tokens}; expected 0 or more, and no `position` beside it")
     if position is not None:
-        return single(DirectionAt(layer, vector, tuple(np.int32(index(at)) for at in position), float(power)))
-    return single(Direction(layer, vector, float(power)))
+        where = tuple(np.int32(index(at)) for at in position)
+        return single(DirectionAt(layer, vector, where, float(power), which))
+    return single(Direction(layer, vector, float(power), index(class_tokens), which))
 
 
 def cosine(layer: str, vector: Any, *, position: tuple[int, ...] | None = None) -> Objective:

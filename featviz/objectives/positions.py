@@ -32,6 +32,14 @@ def check_position(layer: str, position: Sequence[Any], shape: tuple[int, ...]) 
         raise FeatvizError(f"`position` {found} is outside {layer}, which is {size} at this picture size")
 
 
+def check_tokens(layer: str, class_tokens: int, shape: tuple[int, ...]) -> None:
+    """A layer has tokens, and more than those of the class."""
+    if len(shape) != 2:
+        raise FeatvizError(f"`class_tokens` is {class_tokens}; {layer} is {shape} and has no tokens")
+    if not class_tokens < shape[0]:
+        raise FeatvizError(f"`class_tokens` is {class_tokens}; {layer} has {shape[0]} tokens")
+
+
 def write_position(position: Sequence[Any]) -> str:
     """How a label and the command line write a position.
 
@@ -72,10 +80,7 @@ class Patches:
     def check(self, shapes: Shapes) -> None:
         shape = shapes[self.layer]
         check_unit(self.layer, self.unit, shape)
-        if len(shape) != 2:
-            raise FeatvizError(f"`class_tokens` is {self.class_tokens}; {self.layer} is {shape} and has no tokens")
-        if not self.class_tokens < shape[0]:
-            raise FeatvizError(f"`class_tokens` is {self.class_tokens}; {self.layer} has {shape[0]} tokens")
+        check_tokens(self.layer, self.class_tokens, shape)
 
 
 @partial(jax.tree_util.register_dataclass, data_fields=["unit", "mask"], meta_fields=["layer"])
