@@ -1,4 +1,5 @@
 # Two commands do everything, on a machine with only Python 3.11 or later and make: `make demo`, `make test`.
+# A third, `make test-frameworks`, installs PyTorch, Keras and others, and tests featviz with their networks.
 
 PYTHON ?= python3
 # Tests at a time: `auto` is one a core.
@@ -10,13 +11,15 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # Stamps in the environment: they go when it goes, and a second call installs nothing.
 INSTALLED := $(VENV)/.featviz-installed
 TESTABLE := $(VENV)/.featviz-testable
+FRAMEWORKS := $(VENV)/.featviz-frameworks
 
-.PHONY: help demo test lint venv clean distclean
+.PHONY: help demo test test-frameworks lint venv clean distclean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo       draws what every unit of the built-in network looks for, as a site in demo/"
 	@echo "make test       runs the tests, JOBS=$(JOBS) at a time"
+	@echo "make test-frameworks  installs PyTorch, Keras, ONNX and others (about a gigabyte), and runs the tests that need them"
 	@echo "make lint       ruff and mypy"
 	@echo "make clean      removes what these have written, but for $(VENV)"
 	@echo "make distclean  removes $(VENV) too"
@@ -29,6 +32,9 @@ demo: $(INSTALLED)
 
 test: $(TESTABLE)
 	$(BIN)/python -m pytest -q -n $(JOBS)
+
+test-frameworks: $(FRAMEWORKS)
+	$(BIN)/python -m pytest -q -n $(JOBS) tests/frameworks
 
 lint: $(TESTABLE)
 	$(BIN)/ruff check .
@@ -47,6 +53,11 @@ $(TESTABLE): setup.cfg pyproject.toml | $(BIN)/python
 	@echo "Installing featviz and its tests' tools into $(VENV); the first time takes a minute or two."
 	@$(PIP) install --editable ".[test]"
 	@touch $@ $(INSTALLED)
+
+$(FRAMEWORKS): setup.cfg pyproject.toml | $(BIN)/python
+	@echo "Installing featviz, its tests' tools and all frameworks into $(VENV); the first time takes some minutes."
+	@$(PIP) install --editable ".[test,frameworks]"
+	@touch $@ $(TESTABLE) $(INSTALLED)
 
 $(BIN)/python:
 	@command -v $(PYTHON) > /dev/null || \

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from featviz.adapters.function import from_function as from_function
     from featviz.adapters.linen import from_linen as from_linen
     from featviz.adapters.nnx import from_nnx as from_nnx
+    from featviz.adapters.torch import from_torch as from_torch
     from featviz.ascent import Convergence as Convergence
     from featviz.atlas.building import build_atlas as build_atlas
     from featviz.atlas.building import build_site as build_site
@@ -109,6 +110,7 @@ _FACE = {
     "from_function": "adapters.function",
     "from_linen": "adapters.linen",
     "from_nnx": "adapters.nnx",
+    "from_torch": "adapters.torch",
     "function": "objectives",
     "guided_dream": "objectives",
     "interpolate": "objectives",

@@ -61,7 +61,9 @@ def name_places(
             if value not in named.values():
                 give(name, value, "{}_{}".format)
     functions = [*_heads(program, axes)]
-    functions += [("relu", relu.input, relu.output) for relu in find_relus(program)] + list(find_activations(program))
+    relus = find_relus(program)
+    functions += [("relu", relu.input, relu.output) for relu in relus]
+    functions += find_activations(program, known={*named.values(), *(relu.output for relu in relus)})
     for kind, source, value in functions:
         if value not in named.values():
             stem = next((name for name, each in reversed(named.items()) if each is source), None)

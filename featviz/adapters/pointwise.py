@@ -1,6 +1,6 @@
 """Activation functions that a traced program applies: GELU, SiLU, tanh and others of their kind."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
 import jax.numpy as jnp
@@ -29,16 +29,20 @@ class Activation(NamedTuple):
     output: Value
 
 
-def find_activations(program: Program) -> Iterator[Activation]:
+def find_activations(program: Program, *, known: Collection[Value] = ()) -> Iterator[Activation]:
     """The smooth activation functions of a program in order; ReLUs are not among them (`featviz.relu`).
 
-    One is a run of steps on single numbers that all go back to one value and to constants.
+    One is a run of steps on single numbers that all go back to one value and to constants; at values that are `known`
+    a run ends, and another may begin.
 
     >>> import jax, numpy as np
     >>> from featviz.trace import trace
     >>> program, _ = trace(lambda x: jax.nn.silu(x + x.mean()), np.zeros(3, np.float32))
     >>> [found.kind for found in find_activations(program)]
     ['silu']
+    >>> program, _ = trace(lambda x: jnp.tanh(jax.nn.silu(x)), np.zeros(3, np.float32))
+    >>> [found.kind for found in find_activations(program, known={program.steps[-2].outputs[0]})]
+    ['silu', 'tanh']
     """
     source: dict[Value, Value] = {}
     done: dict[Value, set[str]] = {}
@@ -46,15 +50,16 @@ def find_activations(program: Program) -> Iterator[Activation]:
     for step in program.steps:
         names = _pointwise(step)
         varying = [value for value in step.inputs if value.scalar is None]
-        origins = {source.get(value, value) for value in varying}
+        origins = {value if value in known else source.get(value, value) for value in varying}
         if names is None or len(origins) != 1 or len(step.outputs) != 1:
             continue
         (origin,) = origins
         if step.outputs[0].aval.shape != origin.aval.shape:
             continue
         source[step.outputs[0]] = origin
-        done[step.outputs[0]] = names.union(*(done.get(value, set()) for value in varying))
-        inner.update(value for value in varying if value in done)
+        before = [value for value in varying if value in done and value not in known]
+        done[step.outputs[0]] = names.union(*(done[value] for value in before))
+        inner.update(before)
     ends = (value for value in done if value not in inner and jnp.issubdtype(value.aval.dtype, jnp.floating))
     for end in ends:
         kind = next((kind for kind, needed in KINDS if needed <= done[end]), None)
