@@ -73,10 +73,15 @@ if TYPE_CHECKING:
     from featviz.rendering import render_each as render_each
     from featviz.rendering import render_group as render_group
     from featviz.sheets import contact_sheet as contact_sheet
+    from featviz.training.comparison import Comparison as Comparison
+    from featviz.training.comparison import compare as compare
+    from featviz.training.streaming import stream as stream
+    from featviz.training.watch import Watch as Watch
 
 # Where each name of the face lives; imported when first used, so that `import featviz` is quick.
 _FACE = {
     "Atlas": "atlas.reading",
+    "Comparison": "training.comparison",
     "Convergence": "ascent",
     "Evidence": "natural.evidence",
     "Features": "natural.features",
@@ -90,6 +95,7 @@ _FACE = {
     "Picture": "picture",
     "Recipe": "recipes",
     "Survey": "natural.survey",
+    "Watch": "training.watch",
     "alignment": "objectives",
     "before_relu": "model",
     "build_atlas": "atlas.building",
@@ -97,6 +103,7 @@ _FACE = {
     "caricature": "objectives",
     "channel": "objectives",
     "citation": "recipes.citations",
+    "compare": "training.comparison",
     "contact_sheet": "sheets",
     "cosine": "objectives",
     "deepdream": "objectives",
@@ -132,6 +139,7 @@ _FACE = {
     "render_group": "rendering",
     "save_film": "dreaming.video",
     "score_curves": "curves",
+    "stream": "training.streaming",
     "style": "objectives",
     "survey": "natural.survey",
     "tensor_direction": "objectives",

@@ -49,6 +49,21 @@ def check_image(name: str, image: np.ndarray | Picture, model: Model) -> np.ndar
     return image.astype(np.float32)
 
 
+def check_starts(start: Any, model: Model, count: int) -> list[np.ndarray]:
+    """The image that each of `count` objectives starts from, all of one size; none where there is no start."""
+    if start is None:
+        return []
+    if not isinstance(start, list | tuple):
+        return [check_image("start", start, model)] * count
+    images = [check_image("start", image, model) for image in start]
+    if len(images) != count or len({image.shape for image in images}) > 1:
+        raise FeatvizError(
+            f"`start` has {len(images)} images, the first of {images[0].shape[:2] if images else 0}; expected {count}, "
+            "one an objective, of one size"
+        )
+    return images
+
+
 def check_fidelity(model: Model, recipe: Recipe) -> None:
     """A recipe's fidelity has a weight of sense and a layer that exists, and the recipe has no stages."""
     fidelity = recipe.fidelity

@@ -10,7 +10,7 @@ import numpy as np
 # XLA's older ones (jax 0.10.2, see benchmarks/gradient.py). An empty list of kinds to hand over turns that off.
 OPTIONS = {"cpu": {"xla_cpu_experimental_ynn_fusion_type": ""}}
 # Compiled programs kept in memory, so that the next call of the same layer and size starts at once.
-KEPT = 16
+KEPT = 64
 
 
 @cache

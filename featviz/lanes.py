@@ -22,7 +22,8 @@ WATCH = 16
 class Ended(NamedTuple):
     """What a lane leaves behind: `pixels` (n, height, width, channels), `scores` (n,), `history` (steps,).
 
-    `attribution`, (n, height, width), is the sum over the steps of |d objective / d image|, where it was wanted.
+    `attribution`, (n, height, width), is the sum over the steps of |d objective / d image|, where it was wanted. One
+    that is not `over` is a look at a lane that runs on.
     """
 
     number: int
@@ -31,6 +32,7 @@ class Ended(NamedTuple):
     outcome: Outcome
     history: np.ndarray
     attribution: np.ndarray | None
+    over: bool = True
 
 
 @dataclass
@@ -59,6 +61,7 @@ def run_lanes(
     tick: Callable[[int, int], None],
     begin: Callable[[int], None] | None = None,
     stage: int = 0,
+    look: int | None = None,
 ) -> Iterator[Ended]:
     """Runs objectives of one structure, `count` at a time on each device; a lane that ends makes room for the next.
 
@@ -66,7 +69,8 @@ def run_lanes(
     compiled program of `count` lanes a device, idle ones frozen, so a picture does not depend on its slot or
     neighbours. `weights` lie on all devices of the mesh. The next steps are under way while a picture is taken out.
     `start` has the images of each objective's group, (n, height, width, channels), in place of noise. A later `stage`
-    draws afresh. `begin` is told the number of each objective as a lane takes it up.
+    draws afresh. `begin` is told the number of each objective as a lane takes it up. With `look` lanes that run on are
+    shown as well, every so many steps.
     """
     lane, every = (NamedSharding(mesh, spec) for spec in (PartitionSpec(ascent.LANES), PartitionSpec()))
     waiting = deque(range(len(objectives)))
@@ -97,7 +101,7 @@ def run_lanes(
             arguments = (weights, stacked, penalty, limit)
             program = compiled(ascent.advance, *arguments, lanes, routine=routine, mesh=mesh)
             left = max(steps - slot.steps for slot in slots if slot.number is not None)
-            for _ in range(-(-min(WATCH, left) // routine.chunk)):
+            for _ in range(-(-min(look or WATCH, left) // routine.chunk)):
                 lanes, part = program(*arguments, lanes)
                 parts.append(part)
         # Handed out here, while the steps just begin run on.
@@ -107,29 +111,34 @@ def run_lanes(
         scores, status, made = np.concatenate(parts), np.asarray(lanes.status), np.asarray(lanes.step)
         tick(*_record(slots, scores, status, made))
         over = [at for at, slot in enumerate(slots) if slot.number is not None and status[at] != ascent.RUNNING]
-        ready = _take_out(routine, weights, stacked, lanes, slots, over, mesh=mesh) if over else []
+        seen = [at for at, slot in enumerate(slots) if slot.number is not None and at not in over] if look else []
+        ready = [each._replace(over=False) for each in _see(routine, weights, stacked, lanes, slots, seen, mesh=mesh)]
+        ready += _see(routine, weights, stacked, lanes, slots, over, mesh=mesh)
+        for at in over:
+            slots[at] = Slot()
 
 
-def _take_out(
+def _see(
     routine: ascent.Routine,
     weights: Any,
     stacked: Any,
     lanes: ascent.Lane,
     slots: list[Slot],
-    over: list[int],
+    chosen: list[int],
     *,
     mesh: Mesh,
 ) -> list[Ended]:
-    """What the lanes that are over leave behind; their slots are empty afterwards."""
+    """What the lanes in the chosen slots have drawn."""
+    if not chosen:
+        return []
     program = compiled(ascent.finish, weights, stacked, lanes, routine=routine, mesh=mesh)
     pixels, finals = map(np.asarray, program(weights, stacked, lanes))
     moved, status = np.asarray(lanes.moved), np.asarray(lanes.status)
     attribution = None if lanes.attribution is None else np.asarray(lanes.attribution)
     left = []
-    for at in over:
+    for at in chosen:
         number, history = slots[at].number, np.concatenate(slots[at].history)
         assert number is not None
-        slots[at] = Slot()
         outcome = _outcome(int(status[at]), bool(moved[at]), history)
         part = None if attribution is None else attribution[at]
         left.append(Ended(number, pixels[at], finals[at], outcome, history, part))

@@ -17,9 +17,9 @@ from featviz.checks import (
     check_count,
     check_dtype,
     check_fidelity,
-    check_image,
     check_objectives,
     check_size,
+    check_starts,
     check_weights,
 )
 from featviz.errors import FeatvizError
@@ -82,7 +82,7 @@ def render_each(
     size: Size | None = None,
     steps: int | None = None,
     seed: int = 0,
-    start: np.ndarray | Picture | None = None,
+    start: np.ndarray | Picture | Sequence[np.ndarray | Picture] | None = None,
     weights: Any = None,
     lanes: int | None = None,
     dtype: Any = None,
@@ -96,7 +96,7 @@ def render_each(
       recipe: what is optimized and how; `size`, `steps`, `convergence` and `transparency` override its own.
       size: pixels a side, or (height, width).
       seed: decides everything random; an objective's draws depend on the seed and on its own hash.
-      start: an image in [0,1], (height, width, channels), or a Picture, in place of noise.
+      start: an image in [0,1], (height, width, channels), or a Picture, in place of noise; or a list of one each.
       weights: another checkpoint of the same network, run by the same compiled program.
       lanes: optimizations computed side by side on each device, at least 2. Another number may round differently: a
         CPU always has two, an accelerator as many as fit. It stands in the provenance.
@@ -131,7 +131,7 @@ def render_groups(
     size: Size | None = None,
     steps: int | None = None,
     seed: int = 0,
-    start: np.ndarray | Picture | None = None,
+    start: np.ndarray | Picture | Sequence[np.ndarray | Picture] | None = None,
     weights: Any = None,
     lanes: int | None = None,
     dtype: Any = None,
@@ -140,16 +140,18 @@ def render_groups(
     progress: bool = True,
     count: int = 1,
     begin: Callable[[int], None] | None = None,
+    look: int | None = None,
 ) -> Iterator[tuple[int, list[Picture]]]:
     """Each objective's group of `count` pictures as soon as it is finished; see `render_group` and `render_each`.
 
-    `begin` is told the number of each objective as a lane takes it up.
+    `begin` is told the number of each objective as a lane takes it up. With `look` a group is shown every so many steps
+    while it forms, its `history` as long as it has come.
     """
     steps = check_count("steps", recipe.steps if steps is None else steps, 1, 1_000_000)
     seed = check_count("seed", seed, 0, 2**32 - 1)
     check_count("count", count, 1, 1024)
-    start = None if start is None else check_image("start", start, model)
-    height, width = check_size(recipe.size if size is None and start is None else size, start)
+    starts = check_starts(start, model, len(objectives))
+    height, width = check_size(recipe.size if size is None and not starts else size, starts[0] if starts else None)
     # No command line starts from an image or takes other weights than the model's own.
     repeatable = start is None and (weights is None or weights is model.weights) and count == 1 and lanes is None
     weights = check_weights(model, weights)
@@ -180,7 +182,7 @@ def render_groups(
     run |= {"group": count} if count > 1 else {}
     # A recipe or an objective that cannot be described is refused before any work.
     records = [describe_picture(run, model, objective, recipe, repeatable=repeatable) for objective in objectives]
-    begun = None if start is None else np.stack([start] * count)
+    begun = [np.stack([each] * count) for each in starts]
 
     def each() -> Iterator[tuple[int, list[Picture]]]:
         groups: dict[Any, list[int]] = {}
@@ -207,14 +209,15 @@ def render_groups(
                     alike,
                     carry=recipe.carry,
                     seed=seed,
-                    start=begun,
+                    start=[begun[number] for number in numbers] if begun else None,
                     count=width,
                     mesh=mesh,
                     tick=tick,
                     begin=None if begin is None else partial(_begin, begin, numbers),
+                    look=look,
                 ):
                     number = numbers[ended.number]
-                    bar.total -= steps - len(ended.history)
+                    bar.total -= steps - len(ended.history) if ended.over else 0
                     yield number, _pictures(ended, records[number] | {"lanes": width}, recipe, model.input.channels)
 
     return each()

@@ -31,22 +31,23 @@ def run_stages(
     *,
     carry: Carry,
     seed: int,
-    start: np.ndarray | None,
+    start: Sequence[np.ndarray] | None,
     count: int,
     mesh: Mesh,
     tick: Callable[[int, int], None],
     begin: Callable[[int], None] | None = None,
+    look: int | None = None,
 ) -> Iterator[Ended]:
     """What each objective's lane leaves after the last stage, with the history of all; of one structure.
 
-    `start` is a group's images, (n, height, width, channels), at the last stage's size. A recipe of one stage refills
-    lanes as they end; with more, as many objectives as there are lanes go through all stages before the next ones.
-    `begin` is told the number of each objective as it is taken up.
+    `start` has each objective's group of images, (n, height, width, channels), at the last stage's size. A recipe of
+    one stage refills lanes as they end; with more, as many objectives as there are lanes go through all stages before
+    the next ones. `begin` is told the number of each objective as it is taken up. With `look`, a number of steps, lanes
+    that run on are shown as well, at their stage's size.
     """
     if len(octaves) == 1:
-        each = None if start is None else [start] * len(objectives)
-        options = {"seed": seed, "count": count, "mesh": mesh, "tick": tick, "begin": begin}
-        yield from _run(octaves[0], weights, objectives, 0, each, **options)
+        options = {"seed": seed, "count": count, "mesh": mesh, "tick": tick, "begin": begin, "look": look}
+        yield from _run(octaves[0], weights, objectives, 0, start, **options)
         return
     width = count * mesh.devices.size
     for first in range(0, len(objectives), width):
@@ -54,7 +55,8 @@ def run_stages(
         if begin is not None:
             for at in range(len(some)):
                 begin(first + at)
-        bases = [_base(octaves[-1].routine, seed, objective, start) for objective in some]
+        given = [None] * len(some) if start is None else start[first : first + width]
+        bases = [_base(octaves[-1].routine, seed, each, image) for each, image in zip(some, given, strict=True)]
         ended: list[Ended] = []
         for number, octave in enumerate(octaves):
             size = octave.routine.shape[1:3]
@@ -65,9 +67,15 @@ def run_stages(
                 images = [np.clip(b + resize(d, size), 0, 1) for b, d in zip(images, details, strict=True)]
             elif ended:
                 images = [resize(part.pixels, size) for part in ended]
-            parts = list(_run(octave, weights, some, number, images, seed=seed, count=count, mesh=mesh, tick=tick))
-            parts.sort(key=lambda part: part.number)
-            ended = [join(old, new) for old, new in zip(ended, parts, strict=True)] if ended else parts
+            options = {"seed": seed, "count": count, "mesh": mesh, "tick": tick, "look": look}
+            parts: dict[int, Ended] = {}
+            for part in _run(octave, weights, some, number, images, **options):
+                joined = join(ended[part.number], part) if ended else part
+                if part.over:
+                    parts[part.number] = joined
+                else:
+                    yield joined._replace(number=first + part.number)
+            ended = [parts[at] for at in range(len(some))]
         yield from (part._replace(number=first + part.number) for part in ended)
 
 

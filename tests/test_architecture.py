@@ -54,6 +54,7 @@ ALLOWED = {
     "compilation_cache": set(),
     "observation": RENDERING | {"checks"},
     "dreaming": RENDERING | {"staging", "checks", "compilation", "rendering", "provenance", "photographs"},
+    "training": RENDERING | {"checks", "provenance", "rendering", "sheets", "dreaming", "adapters"},
     "cli": None,  # anything
 }
 # Whose defaulted arguments may be given by position: an entry point, and a function that calls itself.

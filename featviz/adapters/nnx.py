@@ -41,17 +41,17 @@ def from_nnx(
     """
     if not isinstance(module, nnx.Module):
         raise FeatvizError(f"`module` is a {type(module).__name__}; expected an instance of a flax.nnx.Module")
-    graph, random, state = nnx.split(module, nnx.RngState, ...)
+    parts: Any = nnx.split(module, nnx.RngState, ...)
+    graph, random, state = parts
     # Only the shapes are kept of what is given anew each time: training may well throw the arrays away.
     state = jax.tree.map(_shape, state)
-    draws, drawn = jax.tree.flatten(random)
-    counted = [_is_key(leaf) for leaf in draws]
-    kept = [np.asarray(jax.random.key_data(leaf) if key else leaf) for leaf, key in zip(draws, counted, strict=True)]
+    drawn = jax.tree.structure(random)
+    draws = [_open_key(leaf) for leaf in jax.tree.leaves(random)]
 
     def forward(weights: Weights, encoded: jax.Array) -> tuple[jax.Array, dict[str, jax.Array]]:
         leaves = [
-            jax.random.wrap_key_data(leaf) if key else jnp.asarray(leaf)
-            for leaf, key in zip(kept, counted, strict=True)
+            jnp.asarray(data) if kind is None else jax.random.wrap_key_data(jnp.asarray(data), impl=kind)
+            for kind, data in draws
         ]
         given = jax.tree.map(lambda leaf: leaf, state)
         nnx.replace_by_pure_dict(given, weights)
@@ -107,5 +107,8 @@ def _shape(leaf: Any) -> jax.ShapeDtypeStruct:
     return jax.ShapeDtypeStruct(np.shape(leaf), leaf.dtype)
 
 
-def _is_key(leaf: Any) -> bool:
-    return isinstance(leaf, jax.Array) and jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key)
+def _open_key(leaf: jax.Array) -> tuple[Any, np.ndarray]:
+    """A key's kind and numbers, which a program may hold as a constant; of a count, no kind and the count."""
+    if jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+        return jax.random.key_impl(leaf), np.asarray(jax.random.key_data(leaf))
+    return None, np.asarray(leaf)

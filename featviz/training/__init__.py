@@ -1,0 +1,1 @@
+"""Pictures while a network is trained, and of its checkpoints."""

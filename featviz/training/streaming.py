@@ -1,0 +1,28 @@
+"""A picture as it forms."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from featviz.checks import check_count
+from featviz.model import Model
+from featviz.objectives import Objective
+from featviz.picture import Picture
+from featviz.rendering import render_groups
+
+
+def stream(model: Model, target: Objective, *, every: int = 16, **options: Any) -> Iterator[Picture]:
+    """The picture of a target every `every` steps as it forms, for a notebook; the last is the one that `render` gives.
+
+    An accelerator makes 16 steps at a time, so that it shows every 16, 32, 48, .... The options are those of
+    `render_each`. In the stages of a recipe the pictures have the stages' sizes.
+
+    >>> import featviz as fv
+    >>> forming = fv.stream(fv.load("patterns"), fv.channel("conv1", 0), every=2, size=32, steps=5)
+    >>> [len(picture.history) for picture in forming]
+    [2, 4, 5]
+
+    Raises: FeatvizError as `render` does.
+    """
+    check_count("every", every, 1, 1_000_000)
+    options = {"progress": False, **options}
+    return (pictures[0] for _, pictures in render_groups(model, [target], look=every, **options))
