@@ -13,6 +13,7 @@ from featviz.version import __version__
 if TYPE_CHECKING:
     from featviz import recipes as recipes
     from featviz.adapters.function import from_function as from_function
+    from featviz.adapters.keras import from_keras as from_keras
     from featviz.adapters.linen import from_linen as from_linen
     from featviz.adapters.nnx import from_nnx as from_nnx
     from featviz.adapters.torch import from_torch as from_torch
@@ -115,6 +116,7 @@ _FACE = {
     "evidence": "natural.evidence",
     "exemplars": "natural.exemplars",
     "from_function": "adapters.function",
+    "from_keras": "adapters.keras",
     "from_linen": "adapters.linen",
     "from_nnx": "adapters.nnx",
     "from_torch": "adapters.torch",

@@ -1,0 +1,178 @@
+"""Keras 3 on its JAX backend: a model or its `.keras` file becomes a Model, its layers named as Keras names them."""
+
+import inspect
+import os
+import sys
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from os import PathLike
+from typing import TYPE_CHECKING, Any
+
+import jax
+import numpy as np
+
+from featviz.adapters.capture import build_model
+from featviz.adapters.failures import failing_in
+from featviz.adapters.marks import mark, within
+from featviz.errors import FeatvizError, in_one_line
+from featviz.model import InputSpec, Model, Weights
+
+if TYPE_CHECKING:
+    import keras
+
+
+def from_keras(
+    model: "keras.Model | str | PathLike[str]",
+    *,
+    input: InputSpec | None = None,
+    name: str | None = None,
+    classes: tuple[str, ...] = (),
+    source: Mapping[str, str] | None = None,
+) -> Model:
+    """A Model of a Keras model, functional, sequential or subclassed, or of a `.keras` file.
+
+    Layers are the outputs of all layers within, by Keras's names, those of a model within a model behind its own
+    (`backbone/conv1`), and the activation functions that are no layers: `conv1/relu` of that layer's output,
+    `backbone/relu` of anything else in it. A layer called twice gives `conv` and `conv[1]`. Layers are as at inference.
+    Without `input` the size, the channels and their place are those that the model declares; its range is 0..255 if a
+    layer within rescales that, as in most of `keras.applications`, else [0,1].
+
+    Raises: FeatvizError if the model declares no size and `input` is not given; if it fails on such images, or has no
+    weights yet; if a file holds Python code, which is not run; if Keras is not installed or has another backend.
+    """
+    if isinstance(model, str | PathLike):
+        model = _load(os.fspath(model))
+    keras = _import()
+    if not isinstance(model, keras.Model):
+        raise FeatvizError(
+            f"`model` is of type {type(model).__name__}; expected a keras.Model or the path of a .keras file"
+        )
+    if not model.built:
+        raise FeatvizError(f"{model.name} has no weights yet; expected a `model` that was called or built before")
+    variables = [*model.trainable_variables, *model.non_trainable_variables]
+    trainable, names = len(model.trainable_variables), _unique([each.path for each in variables])
+    options = {"training": False} if "training" in inspect.signature(model.call).parameters else {}
+
+    def forward(weights: Weights, encoded: jax.Array) -> tuple[jax.Array, dict[str, jax.Array]]:
+        values = [weights[each] for each in names]
+        with warnings.catch_warnings(), _watched(model), within("", opaque=True):
+            # Of a model that takes a list of one array.
+            warnings.filterwarnings("ignore", "The structure of `inputs`")
+            output, _ = model.stateless_call(values[:trainable], values[trainable:], encoded, **options)
+        return jax.tree.leaves(output)[0], {}
+
+    return build_model(
+        forward,
+        # Copied, since training may reuse the memory of the model's own.
+        {each: jax.numpy.array(variable.value) for each, variable in zip(names, variables, strict=True)},
+        _declared(model) if input is None else input,
+        name=name or str(model.name),
+        classes=classes,
+        source=source,
+    )
+
+
+def _import(*, backend: str | None = None) -> Any:
+    """Keras, on the JAX backend or not at all; `backend` is chosen where nobody has chosen before."""
+    unset = "keras" not in sys.modules and "KERAS_BACKEND" not in os.environ
+    try:
+        if unset and backend is not None:
+            os.environ["KERAS_BACKEND"] = backend
+        import keras
+    except ImportError as error:
+        raise FeatvizError(
+            f"Keras's networks need keras and KERAS_BACKEND=jax ({in_one_line(error)}); pip install featviz[keras]"
+        ) from None
+    finally:
+        if unset and backend is not None:
+            del os.environ["KERAS_BACKEND"]
+    if keras.backend.backend() != "jax":
+        raise FeatvizError(
+            f"Keras's backend is {keras.backend.backend()}; expected jax: set KERAS_BACKEND=jax before importing Keras"
+        )
+    return keras
+
+
+def _load(path: str) -> Any:
+    if not os.path.isfile(path):
+        raise FeatvizError(f"`model` is `{path}`, which is not a file; expected a keras.Model or a .keras file")
+    keras = _import(backend="jax")
+    try:
+        return keras.saving.load_model(path, compile=False, safe_mode=True)
+    # Keras raises what its many readers raise.
+    except Exception as error:
+        said = in_one_line(error)
+        if "safe_mode" in said:
+            raise FeatvizError(
+                f"`{path}` holds Python code (a Lambda layer, say), which is not run from a file; expected a model of "
+                "layers alone, or, if you trust it, what keras.saving.load_model(..., safe_mode=False) gives"
+            ) from error
+        raise FeatvizError(f"`{path}` cannot be read as a Keras model: {said}") from error
+
+
+def _declared(model: Any) -> InputSpec:
+    """The input that a model declares."""
+    import keras
+
+    inputs: Sequence[Any] = getattr(model, "inputs", None) or ()
+    shape = tuple(inputs[0].shape) if len(inputs) == 1 else ()
+    first = keras.config.image_data_format() == "channels_first"
+    *sides, channels = shape[2:] + shape[1:2] if first else shape[1:] or (None,)
+    if len(sides) != 2 or None in (*sides, channels):
+        found = ", ".join(str(tuple(each.shape)) for each in inputs) or "none"
+        raise FeatvizError(
+            f"`input` is None, and the inputs that {model.name} declares are {found}; expected `input`, or one of "
+            "known height, width and number of channels"
+        )
+    scales = [
+        np.max(np.asarray(each.scale)) for each in model._flatten_layers() if isinstance(each, keras.layers.Rescaling)
+    ]
+    # 1/255 and 1/127.5 are in use.
+    scale = 255.0 if any(each < 1 / 100 for each in scales) else 1.0
+    return InputSpec(size=(sides[0], sides[1]), channels=channels, scale=scale, channels_first=first)
+
+
+def _unique(names: Sequence[str]) -> list[str]:
+    """The names, a second one of a kind as `name[1]`: Keras promises no unique paths."""
+    counts = [names[:number].count(each) for number, each in enumerate(names)]
+    return [f"{each}[{count}]" if count else each for each, count in zip(names, counts, strict=True)]
+
+
+@contextmanager
+def _watched(model: Any) -> Iterator[None]:
+    """While it is open, what each layer of a model returns is marked, by the names of the layers that it runs in."""
+    import keras
+
+    calls: list[str] = []
+
+    def watched(layer: Any, call: Callable[..., Any]) -> Callable[..., Any]:
+        def run(*args: Any, **kwargs: Any) -> Any:
+            calls.append(layer.name)
+            path = "/".join(calls)
+            try:
+                with failing_in(path, layer), within(path, opaque=True):
+                    output = call(*args, **kwargs)
+            finally:
+                calls.pop()
+            return mark(path, output)
+
+        return run
+
+    layers = model._flatten_layers(include_self=False)
+    before = [(vars(layer), vars(layer).get("call")) for layer in layers]
+    # Keras would write what it was given, on many coloured lines.
+    filtering = keras.config.is_traceback_filtering_enabled()
+    keras.config.disable_traceback_filtering()
+    try:
+        for layer in layers:
+            vars(layer)["call"] = watched(layer, layer.call)
+        yield
+    finally:
+        if filtering:
+            keras.config.enable_traceback_filtering()
+        for held, call in before:
+            if call is None:
+                held.pop("call", None)
+            else:
+                held["call"] = call
