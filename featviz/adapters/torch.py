@@ -13,6 +13,7 @@ import numpy as np
 from featviz.adapters.capture import build_model
 from featviz.adapters.failures import failing_in
 from featviz.adapters.marks import mark, within
+from featviz.adapters.torch_operators import correct
 from featviz.errors import FeatvizError, in_one_line
 from featviz.model import InputSpec, Model, Weights
 
@@ -147,7 +148,7 @@ def _run(skeleton: "torch.nn.Module", weights: Weights, encoded: jax.Array) -> j
     network = copy.deepcopy(skeleton)
     for path, each in network.named_modules():
         _watch(path, each)
-    environment = Environment()
+    environment = correct(Environment())
     with (
         environment.override_property(prng=jax.random.key(0)),
         _composed_attention(),

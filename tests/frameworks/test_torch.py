@@ -2,6 +2,7 @@
 
 import copy
 import dataclasses
+import itertools
 
 import jax
 import jax.numpy as jnp
@@ -254,6 +255,21 @@ def test_other_sizes_where_the_network_allows(residual):
     assert transformer.apply(transformer.weights, images, layers=["conv_proj"])["conv_proj"].shape == (1, 6, 5, 12)
     with pytest.raises(fv.FeatvizError, match=r"`size` is 48 x 40: VisionTransformer cannot run.*expected 32 x 32"):
         transformer.apply(transformer.weights, images, layers=["head"])
+
+
+@pytest.mark.parametrize("kind", [nn.AvgPool2d, nn.MaxPool2d])
+def test_pooling_at_the_edges(kind):
+    random = np.random.default_rng(0)
+    for size, (kernel, stride, padding), ceil, include in itertools.product(
+        (7, 8), ((3, 2, 1), (2, 2, 0), (3, 3, 1), (3, 1, 1), ((2, 3), (3, 2), (0, 1))), (False, True), (True, False)
+    ):
+        named = {"count_include_pad": include} if kind is nn.AvgPool2d else {}
+        network = nn.Sequential(nn.Identity(), kind(kernel, stride, padding, ceil_mode=ceil, **named))
+        spec = fv.InputSpec(size=(size, size), channels_first=True)
+        image = random.normal(size=(1, size, size, 3)).astype(np.float32)
+        model = fv.from_torch(network, input=spec)
+        expected = turned(network(torch.tensor(image).permute(0, 3, 1, 2)))
+        np.testing.assert_allclose(model.apply({}, image, layers=["1"])["1"], expected, rtol=1e-5, atol=1e-6)
 
 
 def test_half_precision_becomes_single(images):
