@@ -14,7 +14,7 @@ FILES = sorted(ROOT.rglob("*.py"))
 
 # What each room may import of featviz, besides itself.
 BASE = {"errors", "canonical"}
-NETWORK = BASE | {"model", "trace", "relu"}
+NETWORK = BASE | {"model", "trace", "relu", "pointwise"}
 ASCENT = NETWORK | {"objectives", "images", "gradients", "regularizers", "optimizers"}
 PICTURE = BASE | {"model", "files", "picture_files", "picture"}
 RENDERING = ASCENT | PICTURE | {"ascent", "recipes", "version"}
@@ -26,6 +26,7 @@ ALLOWED = {
     "model": BASE,
     "trace": set(),
     "relu": {"trace"},
+    "pointwise": {"trace"},
     "files": {"errors"},
     "picture_files": {"errors", "files"},
     "picture": BASE | {"model", "files", "picture_files"},
@@ -46,7 +47,7 @@ ALLOWED = {
     "staging": RENDERING | {"lanes"},
     "checks": RENDERING,
     "provenance": RENDERING,
-    "adapters": {"model", "trace", "relu", "errors"},
+    "adapters": {"model", "trace", "relu", "pointwise", "errors"},
     "models": {"adapters", "model", "errors", "files"},
     "natural": RENDERING | {"compilation", "checks", "sheets", "photographs"},
     "atlas": RENDERING

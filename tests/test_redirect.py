@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from jax import lax
 
-from featviz.gradients.redirect import redirected_relu
+from featviz.gradients.redirect import LOWEST, redirected_gelu, redirected_relu
 from featviz.trace import rewrite
 
 ON, OFF = jnp.array(True), jnp.array(False)
@@ -130,3 +130,27 @@ def test_bfloat16_stays_bfloat16():
     assert (relu(x).dtype, got.dtype) == (jnp.bfloat16, jnp.bfloat16)
     expected = defined(np.asarray(x, np.float32), np.asarray(g, np.float32), 6.0, True)
     np.testing.assert_array_equal(np.asarray(got, np.float32), expected)
+
+
+SMOOTH = {"gelu": jax.nn.gelu, "silu": jax.nn.silu, "mish": jax.nn.mish}
+
+
+@pytest.mark.parametrize("kind", LOWEST)
+def test_the_lowest_point_is_where_the_slope_is_zero(kind):
+    slope = jax.vmap(jax.grad(SMOOTH[kind]))
+    below, above = slope(jnp.array([LOWEST[kind] - 1e-2, LOWEST[kind] + 1e-2]))
+    assert below < 0 < above
+
+
+@pytest.mark.parametrize("kind", LOWEST)
+def test_a_smooth_function_leads_an_image_out_of_where_it_falls(kind):
+    function = SMOOTH[kind]
+    x = jnp.array([[-3.0, -4.0], [-3.0, 0.5], [1.0, 2.0]])
+    redirected = rewrite(jax.make_jaxpr(function)(x), [redirected_gelu()])
+    np.testing.assert_array_equal(redirected(x)[0], function(x))
+    weights = jnp.array([[1.0, -1.0], [1.0, 1.0], [1.0, 1.0]])
+    ours = jax.grad(lambda x: jnp.sum(weights * redirected(x)[0]))(x)
+    own = jax.grad(lambda x: jnp.sum(weights * function(x)))(x)
+    # The first image is astray as a whole: up where it should rise, and nothing where it should fall.
+    np.testing.assert_array_equal(ours[0], [1.0, 0.0])
+    np.testing.assert_allclose(ours[1:], own[1:], rtol=1e-5)

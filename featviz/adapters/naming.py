@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from featviz.adapters.axes import Axes, inside
 from featviz.adapters.loops import Inside, Loop, Place, Spot
 from featviz.adapters.marks import clean
-from featviz.adapters.pointwise import find_activations
+from featviz.pointwise import find_activations
 from featviz.relu import find_relus
 from featviz.trace import Program, Step, Value
 

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from featviz.ascent.routine import Lane, Routine
-from featviz.gradients.redirect import redirected_relu
+from featviz.gradients.redirect import redirected_gelu, redirected_relu
 from featviz.gradients.rules import run_with_rules
 from featviz.images import extra_channels
 from featviz.model import IMAGE, Activations, Weights
@@ -104,9 +104,12 @@ def _by_group(routine: Routine, objective: Objective, activations: Activations) 
 def activations_of(
     routine: Routine, weights: Weights, images: jax.Array, layers: tuple[str, ...], *, active: jax.Array | None
 ) -> Activations:
-    """The named activations, with the gradient rules applied; `active` redirects silent ReLUs."""
+    """The named activations, with the gradient rules applied.
+
+    `active` redirects silent ReLUs; where there is redirection at all, GELUs and their kind as well.
+    """
     weights, seen = jax.tree.map(partial(_cast, routine), (weights, images))
-    redirect = () if active is None else (redirected_relu(active),)
+    redirect = () if active is None else (redirected_relu(active), redirected_gelu())
     activations = run_with_rules(routine.apply, weights, seen, layers, more=redirect)
     return {name: value.astype(jnp.float32) for name, value in activations.items()} | {IMAGE: images}
 

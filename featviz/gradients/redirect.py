@@ -1,12 +1,16 @@
-"""A gradient for images that a ReLU has silenced (Mordvintsev et al. 2018, lucid's redirected ReLU)."""
+"""A gradient for images that a ReLU, or what is like one, has silenced (Mordvintsev et al. 2018, lucid's)."""
 
 from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
 
+from featviz.pointwise import Activation, find_activations
 from featviz.relu import find_relu
-from featviz.trace import Program, Replacement, Rule, Step
+from featviz.trace import Program, Replacement, Rule, Step, Value, cut, evaluate
+
+# Where these functions are smallest: further down they rise again, towards zero, and lead an ascent astray.
+LOWEST = {"gelu": -0.7518, "silu": -1.2785, "mish": -1.1924}
 
 
 def redirected_relu(active: jax.Array) -> Rule:
@@ -55,3 +59,57 @@ def _clip(upper: float) -> Callable[[jax.Array, jax.Array], jax.Array]:
 
     clip.defvjp(forward, backward)
     return clip
+
+
+def redirected_gelu() -> Rule:
+    """The same for GELU, SiLU and Mish: in images that would only get gradient where these fall, it opens them.
+
+    A unit whose input lies below the function's lowest point, -0.75 for GELU, rises towards zero when its input falls
+    further: its gradient leads away from all that excites it, and soon vanishes. Where all the gradient of an image
+    goes to such units it passes as through a closed ReLU that is redirected; at all steps, since it is of no use there.
+
+    >>> import numpy as np
+    >>> from featviz.trace import rewrite
+    >>> traced = jax.make_jaxpr(jax.nn.gelu)(np.zeros((1, 1), np.float32))
+    >>> gelu = rewrite(traced, [redirected_gelu()])
+    >>> jax.grad(lambda x: jnp.sum(gelu(x)[0]))(jnp.array([[-3.0]])).tolist()
+    [[1.0]]
+    """
+    known: dict[Program, dict[Value, Activation]] = {}
+
+    def rule(program: Program, step: Step) -> Replacement | None:
+        if program not in known:
+            found = (each for each in find_activations(program) if each.kind in LOWEST)
+            known[program] = {each.output: each for each in found if each.input.aval.ndim > 0}
+        activation = known[program].get(step.outputs[0])
+        if activation is None:
+            return None
+        rest = cut(program, [activation.input])
+
+        def own(x: jax.Array) -> jax.Array:
+            (y,) = evaluate(rest, [None] * len(program.inputs) + [x], [activation.output])
+            return y
+
+        function = _rise(own, LOWEST[activation.kind])
+        return Replacement((activation.input,), lambda x: (function(x),))
+
+    return rule
+
+
+def _rise(function: Callable[[jax.Array], jax.Array], lowest: float) -> Callable[[jax.Array], jax.Array]:
+    """A function that falls until `lowest`, whose gradient is redirected there."""
+
+    @jax.custom_vjp
+    def rise(x: jax.Array) -> jax.Array:
+        return function(x)
+
+    def forward(x: jax.Array) -> tuple[jax.Array, jax.Array]:
+        return function(x), x
+
+    def backward(x: jax.Array, g: jax.Array) -> tuple[jax.Array]:
+        (own,) = jax.vjp(function, x)[1](g)
+        astray = jnp.all((g == 0) | (x < lowest), axis=tuple(range(1, x.ndim)), keepdims=True)
+        return (jnp.where(astray, jnp.maximum(g, 0), own),)
+
+    rise.defvjp(forward, backward)
+    return rise
