@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from featviz.adapters.keras import from_keras as from_keras
     from featviz.adapters.linen import from_linen as from_linen
     from featviz.adapters.nnx import from_nnx as from_nnx
+    from featviz.adapters.onnx import from_onnx as from_onnx
     from featviz.adapters.torch import from_torch as from_torch
     from featviz.ascent import Convergence as Convergence
     from featviz.atlas.building import build_atlas as build_atlas
@@ -119,6 +120,7 @@ _FACE = {
     "from_keras": "adapters.keras",
     "from_linen": "adapters.linen",
     "from_nnx": "adapters.nnx",
+    "from_onnx": "adapters.onnx",
     "from_torch": "adapters.torch",
     "function": "objectives",
     "guided_dream": "objectives",
