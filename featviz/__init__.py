@@ -12,6 +12,7 @@ from featviz.version import __version__
 
 if TYPE_CHECKING:
     from featviz import recipes as recipes
+    from featviz.adapters.equinox import from_equinox as from_equinox
     from featviz.adapters.function import from_function as from_function
     from featviz.adapters.keras import from_keras as from_keras
     from featviz.adapters.linen import from_linen as from_linen
@@ -116,6 +117,7 @@ _FACE = {
     "dream_frames": "dreaming.film",
     "evidence": "natural.evidence",
     "exemplars": "natural.exemplars",
+    "from_equinox": "adapters.equinox",
     "from_function": "adapters.function",
     "from_keras": "adapters.keras",
     "from_linen": "adapters.linen",
