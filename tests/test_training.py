@@ -97,7 +97,7 @@ def test_pictures_go_to_files_to_tensorboard_and_to_a_callback(tiny, tmp_path):
     files = sorted(path.name for path in (tmp_path / "watched" / "conv1-7").glob("*.png"))
     assert files == ["00000000.png", "00000007.png"]
     assert fv.load_picture(tmp_path / "watched" / "conv1-7" / "00000007.png").name == "conv1:7"
-    assert writer.images == [("conv1:7", (16, 16, 3), step, "HWC") for step in (0, 7)]
+    assert writer.images == [("conv1/7", (16, 16, 3), step, "HWC") for step in (0, 7)]
     assert [(step, len(pictures)) for step, pictures in told] == [(0, 1), (7, 1)]
 
 

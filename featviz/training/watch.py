@@ -158,9 +158,9 @@ class Watch:
                 suffix = ".png" if picture.pixels.shape[-1] in (1, 3) else ".npy"
                 picture.save(folder / f"{step:08d}{suffix}")
             if self.writer is not None:
-                self.writer.add_image(
-                    objective.label, np.asarray(picture.preview().convert("RGB")), step, dataformats="HWC"
-                )
+                # TensorBoard shows together what is under one name, and takes no colons.
+                tag = objective.label.replace(":", "/")
+                self.writer.add_image(tag, np.asarray(picture.preview().convert("RGB")), step, dataformats="HWC")
         if self.callback is not None:
             self.callback(step, pictures)
 
