@@ -52,6 +52,9 @@ def from_torch(
         raise FeatvizError(f"`input` is {input!r}; expected an InputSpec: its size, range and channels_first=True")
     module = getattr(module, "_orig_mod", module)  # from within torch.compile
     tensors = _tensors(module)
+    lazy = next((path for path, each in tensors.items() if torch.nn.parameter.is_lazy(each)), None)
+    if lazy is not None:
+        raise FeatvizError(f"`{lazy}` has no values yet; expected a `module` that was called once")
     skeleton = _skeleton(module, tensors)
 
     def forward(weights: Weights, encoded: jax.Array) -> tuple[jax.Array, dict[str, jax.Array]]:
@@ -155,6 +158,8 @@ def _run(skeleton: "torch.nn.Module", weights: Weights, encoded: jax.Array) -> j
         warnings.catch_warnings(),
         torch.no_grad(),
         environment,
+        # Where a tensor is made without saying where.
+        torch.device("jax"),
     ):
         warnings.filterwarnings("ignore", "Explicitly requested dtype")
         values, image = environment.j2t_iso((weights, encoded))
@@ -172,9 +177,12 @@ def _watch(path: str, module: "torch.nn.Module") -> None:
         with failing_in(path, module), within(path, opaque=True):
             return call(*args, **kwargs)
 
+    def read(module: Any, args: Any, output: Any) -> None:
+        # Within the hook: an operation in place may overwrite it later.
+        mark(path, _arrays(output))
+
     module.forward = forward
-    # Read within the hook: an operation in place may overwrite it later.
-    module.register_forward_hook(lambda module, args, output: mark(path, _arrays(output)) and None)
+    module.register_forward_hook(read)
 
 
 def _arrays(output: Any) -> dict[str, jax.Array]:

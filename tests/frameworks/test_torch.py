@@ -51,8 +51,8 @@ def by_pytorch(network, images):
 
     def read(name):
         def hook(module, args, output):
-            outputs = {name: output} if torch.is_tensor(output) else dict(zip((f"{name}/0", f"{name}/1"), output))  # noqa: B905
-            outputs = {key: value for key, value in outputs.items() if torch.is_tensor(value)}
+            parts = dict(enumerate(output)) if isinstance(output, tuple) else {"": output}
+            outputs = {f"{name}/{at}".rstrip("/"): each for at, each in parts.items() if torch.is_tensor(each)}
             for key, value in outputs.items():
                 number = sum(each.split("[")[0] == key for each in found)
                 found[f"{key}[{number}]" if number else key] = value.clone()
@@ -211,7 +211,7 @@ def test_the_module_is_left_as_it_is(images):
 
 
 class Unusual(nn.Module):
-    """Tied weights, a tensor that is a plain attribute, several outputs, integers, and something kept for later."""
+    """Tied weights, a tensor that is a plain attribute, several outputs, integers, something kept for later."""
 
     def __init__(self):
         super().__init__()
@@ -220,12 +220,18 @@ class Unusual(nn.Module):
         self.second.weight = self.first.weight
         self.scale = torch.full((1, 4, 1, 1), 2.0)
         self.register_buffer("order", torch.tensor([3, 2, 1, 0]))
-        self.split = Split()
+        self.split, self.side = Split(), Side()
 
     def forward(self, x):
         self.kept = self.conv(x) * self.scale
         a, b = self.split(self.kept[:, self.order])
-        return {"logits": self.second(self.first((a + b).mean((2, 3)))), "maps": self.kept}
+        ramp = torch.arange(self.side(x)).float() / 32
+        return {"logits": self.second(self.first((a + b + ramp[2:]).mean((2, 3)))), "maps": self.kept}
+
+
+class Side(nn.Module):
+    def forward(self, x):
+        return x.shape[-1]
 
 
 class Split(nn.Module):
@@ -291,5 +297,7 @@ def test_what_fails_is_told_in_one_line_with_its_module():
         fv.from_torch(make(Residual).state_dict(), input=SPEC)
     with pytest.raises(fv.FeatvizError, match="`input` is None; expected an InputSpec"):
         fv.from_torch(make(Residual), input=None)
+    with pytest.raises(fv.FeatvizError, match=r"`0.weight` has no values yet"):
+        fv.from_torch(nn.Sequential(nn.LazyConv2d(4, 3)), input=SPEC)
     with pytest.raises(fv.FeatvizError, match=r"in `1`, a FractionalMaxPool2d: .*fractional_max_pool2d"):
         fv.from_torch(nn.Sequential(nn.Identity(), nn.FractionalMaxPool2d(3, output_size=4)), input=SPEC)
