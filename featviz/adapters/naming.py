@@ -150,7 +150,9 @@ def _heads(program: Program, axes: Axes) -> Iterator[tuple[str, Value, Value]]:
             product = value = step.outputs[0]
             while len(users.get(value, [])) == 1 and users[value][0].primitive.name in rows:
                 value = users[value][0].outputs[0]
-            if len(value.aval.shape) == 3 < len(product.aval.shape):
+            shape, before = value.aval.shape, product.aval.shape
+            # PyTorch's products have images and heads on one axis.
+            if len(shape) == 3 and (len(before) > 3 or shape[-1] > before[-1]):
                 yield "heads", product, value
 
 

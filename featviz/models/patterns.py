@@ -76,6 +76,12 @@ CLASSES: tuple[str, ...] = (
     "flower",
 )
 
+
+def class_names() -> tuple[str, ...]:
+    """The names of the network's classes, in the order of its logits."""
+    return CLASSES
+
+
 # Per layer, the branches: (side of the square kernel, units).
 BRANCHES: dict[str, tuple[tuple[int, int], ...]] = {
     "conv1": ((6, 20),),

@@ -5,102 +5,42 @@ Listing the zoo builds nothing: an architecture is imported when its network is 
 
 import dataclasses
 import os
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING
 
 from featviz.errors import FeatvizError, nearest
 from featviz.model import InputSpec, Model
-
-if TYPE_CHECKING:
-    import flax.linen as nn
-
-
-def _no_classes() -> tuple[str, ...]:
-    return ()
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One network of the zoo.
-
-    `build` gives the Flax module and `classes` the names of its outputs, () where none are known; both import
-    when called. `parameters` counts the weights' values. `origin` says where weights come from, and `bundled`
-    names the file beside this module that holds them, where one is shipped.
-    """
-
-    name: str
-    description: str
-    build: Callable[[], "nn.Module"]
-    input: InputSpec
-    parameters: int
-    licence: str
-    origin: str
-    aliases: tuple[str, ...] = ()
-    classes: Callable[[], tuple[str, ...]] = _no_classes
-    bundled: str | None = None
-
-    @property
-    def bundled_path(self) -> Path | None:
-        """Where the shipped weights lie, or None if the user has to bring them."""
-        return Path(__file__).with_name(self.bundled) if self.bundled else None
-
-
-def _googlenet() -> "nn.Module":
-    from featviz.models.googlenet import GoogLeNet
-
-    return GoogLeNet()
-
-
-def _squeezenet() -> "nn.Module":
-    from featviz.models.squeezenet import SqueezeNet
-
-    return SqueezeNet()
-
-
-def _deit_tiny() -> "nn.Module":
-    from featviz.models.deit import DeiT
-
-    return DeiT()
-
-
-def _patterns() -> "nn.Module":
-    from featviz.models.patterns import Patterns
-
-    return Patterns()
-
-
-def _patterns_classes() -> tuple[str, ...]:
-    from featviz.models.patterns import CLASSES
-
-    return tuple(CLASSES)
-
+from featviz.models.entry import Entry, Source, lazy
 
 # What Caffe's ImageNet networks were trained on: BGR in 0..255 less the mean colour, and no division.
 CAFFE = InputSpec(size=(224, 224), scale=255.0, mean=(104.0, 117.0, 123.0), bgr=True)
 
-# What most networks of PyTorch's were trained on: RGB in [0,1], less ImageNet's mean, divided by its spread; here of
-# DeiT's patches.
-TORCH_PATCHES = InputSpec(size=(224, 224), mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225), multiple=16)
+# What most networks of PyTorch's were trained on: RGB in [0,1], less ImageNet's mean, divided by its spread; and the
+# same in patches.
+TORCH = InputSpec(size=(224, 224), mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
+TORCH_PATCHES = dataclasses.replace(TORCH, multiple=16)
+# Where torchvision's weights live; eight digits of each file's SHA-256 are in its name.
+TORCHVISION = "https://download.pytorch.org/models/"
 
 ENTRIES = (
     Entry(
         name="patterns",
+        family="patterns",
         description="a small network trained on drawn patterns, built in",
-        build=_patterns,
+        build=lazy("patterns", "Patterns"),
         input=InputSpec(size=(64, 64), mean=(0.5,), std=(0.25,)),
         parameters=162_646,
         licence="Apache-2.0",
         origin="trained by featviz on patterns it draws",
-        classes=_patterns_classes,
+        classes=lazy("patterns", "class_names"),
         bundled="patterns.safetensors",
     ),
     Entry(
         name="googlenet",
+        family="GoogLeNet",
         description="GoogLeNet (InceptionV1) of BVLC, on ImageNet; the network of the original DeepDream",
-        build=_googlenet,
+        build=lazy("googlenet", "GoogLeNet"),
         input=CAFFE,
         parameters=6_998_552,
         licence="released for unrestricted use",
@@ -109,8 +49,9 @@ ENTRIES = (
     ),
     Entry(
         name="squeezenet1_1",
+        family="SqueezeNet",
         description="SqueezeNet 1.1 of DeepScale, on ImageNet",
-        build=_squeezenet,
+        build=lazy("squeezenet", "SqueezeNet"),
         input=CAFFE,
         parameters=1_235_496,
         licence="BSD-2-Clause",
@@ -119,13 +60,26 @@ ENTRIES = (
     ),
     Entry(
         name="deit_tiny",
+        family="DeiT",
         description="DeiT-tiny, a vision transformer of 16 px patches, on ImageNet",
-        build=_deit_tiny,
+        build=lazy("deit", "DeiT"),
         input=TORCH_PATCHES,
         parameters=5_717_416,
         licence="Apache-2.0",
         origin="deit_tiny_patch16_224 of github.com/facebookresearch/deit, names of timm, joined by /",
         aliases=("deit_tiny_patch16_224",),
+    ),
+    Entry(
+        name="alexnet",
+        family="AlexNet",
+        description="AlexNet of torchvision, on ImageNet",
+        build=lazy("alexnet", "AlexNet"),
+        input=TORCH,
+        parameters=61_100_840,
+        licence="BSD-3-Clause",
+        accuracy="56.5 % top-1",
+        origin="torchvision",
+        sources=(Source(TORCHVISION + "alexnet-owt-7be5be79.pth", "7be5be79"),),
     ),
 )
 

@@ -1,0 +1,52 @@
+"""AlexNet as torchvision has it, "One weird trick" (Krizhevsky 2014): layers and weights are named as there."""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from featviz.models.layers import average_grid, conv, max_pool
+
+# Of each convolution: its number in the sequence, width, side, stride, padding, and whether pooling follows.
+CONVOLUTIONS = (
+    ("0", 64, 11, 4, 2, True),
+    ("3", 192, 5, 1, 2, True),
+    ("6", 384, 3, 1, 1, False),
+    ("8", 256, 3, 1, 1, False),
+    ("10", 256, 3, 1, 1, True),
+)
+
+
+class Features(nn.Module):
+    """Five convolutions, a ReLU after each, three poolings: (n, h, w, 3) -> (n, h', w', 256)."""
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        for name, width, size, stride, padding, pooled in CONVOLUTIONS:
+            x = nn.relu(conv(width, size, stride=stride, padding=padding, name=name)(x))
+            x = max_pool(x, window=3, stride=2) if pooled else x
+        return x
+
+
+class Classifier(nn.Module):
+    """Three dense layers, (n, 9216) -> (n, classes)."""
+
+    classes: int
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        x = nn.relu(nn.Dense(4096, name="1")(x))
+        x = nn.relu(nn.Dense(4096, name="4")(x))
+        return nn.Dense(self.classes, name="6")(x)
+
+
+class AlexNet(nn.Module):
+    """Logits of images from 63 px up: (n, h, w, 3) -> (n, classes)."""
+
+    classes: int = 1000
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        x = average_grid(Features(name="features")(x), 6)
+        # PyTorch flattens channels first.
+        x = jnp.moveaxis(x, -1, 1).reshape(x.shape[0], -1)
+        return Classifier(self.classes, name="classifier")(x)

@@ -1,0 +1,54 @@
+"""What the zoo's networks share: normalizations with stored statistics, pooling as PyTorch pads it."""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+
+class BatchNorm(nn.Module):
+    """Batch norm as at inference: (x - mean) / sqrt(var + epsilon) * scale + bias, all four of them weights."""
+
+    epsilon: float = 1e-5
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        """The same shape; channels last."""
+        width = (x.shape[-1],)
+        ones, zeros = nn.initializers.ones, nn.initializers.zeros
+        scale, bias = self.param("scale", ones, width), self.param("bias", zeros, width)
+        mean, var = self.param("mean", zeros, width), self.param("var", ones, width)
+        row = (1,) * (x.ndim - 1) + width
+        factor = (scale * lax.rsqrt(var + self.epsilon)).reshape(row)
+        return (x - mean.reshape(row)) * factor + bias.reshape(row)
+
+
+def conv(width: int, size: int, *, name: str, stride: int = 1, padding: int = 0, bias: bool = True) -> nn.Conv:
+    """A square convolution with the same padding on all sides, as PyTorch counts it."""
+    pads = [(padding, padding)] * 2
+    return nn.Conv(width, (size, size), strides=(stride, stride), padding=pads, use_bias=bias, name=name)
+
+
+def max_pool(x: jax.Array, *, window: int, stride: int, padding: int = 0) -> jax.Array:
+    """Max pooling, -inf around: (n, h, w, c) -> (n, h', w', c), h' = floor((h + 2 padding - window) / stride) + 1.
+
+    >>> max_pool(jnp.zeros((1, 112, 112, 1)), window=3, stride=2, padding=1).shape
+    (1, 56, 56, 1)
+    """
+    return nn.max_pool(x, (window, window), strides=(stride, stride), padding=[(padding, padding)] * 2)
+
+
+def average_grid(x: jax.Array, side: int) -> jax.Array:
+    """Averages over a grid of side x side cells, PyTorch's adaptive pooling: (n, h, w, c) -> (n, side, side, c).
+
+    A cell reaches from floor(i h / side) to ceil((i + 1) h / side), so that cells may overlap.
+
+    >>> average_grid(jnp.arange(4.0).reshape(1, 4, 1, 1) * jnp.ones((1, 1, 4, 1)), 2)[0, :, 0, 0].tolist()
+    [0.5, 2.5]
+    """
+    for axis in (1, 2):
+        size = x.shape[axis]
+        cells = [(size * i // side, -(-size * (i + 1) // side)) for i in range(side)]
+        rows = [lax.slice_in_dim(x, first, last, axis=axis).mean(axis=axis, keepdims=True) for first, last in cells]
+        x = jnp.concatenate(rows, axis=axis)
+    return x
