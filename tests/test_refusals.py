@@ -61,16 +61,21 @@ def test_nonsense_is_refused_before_any_work(tiny, objective, options, pattern):
     assert re.fullmatch(pattern, refusal(tiny, objective, **options))
 
 
-@pytest.mark.parametrize(("module", "layer"), [(Fixed(), "fc"), (Valid(), "conv")])
-def test_a_size_that_the_network_cannot_take_is_refused(module, layer):
-    model = build(module)
-    assert refusal(model, channel(layer, 0), size=8).startswith("tiny cannot run on pictures of `size` 8x8: ")
+@pytest.mark.parametrize(
+    ("module", "layer", "says"),
+    [
+        (Fixed(), "fc", "`size` is 8 x 8: tiny cannot run on images of 8 x 8 px ("),
+        (Valid(), "conv", "tiny cannot run on pictures of `size` 8x8: nothing is left of conv"),
+    ],
+)
+def test_a_size_that_the_network_cannot_take_is_refused(module, layer, says):
+    assert refusal(build(module), channel(layer, 0), size=8).startswith(says)
 
 
 def test_transforms_that_leave_a_size_that_the_network_cannot_take_are_refused():
     # lucid pads 16 pixels to 40 and crops them to 28.
     line = refusal(build(Fixed()), channel("fc", 0), recipe=RECIPES["lucid"])
-    assert line.startswith("tiny cannot run on pictures of `size` 28x28: ")
+    assert line.startswith("`size` is 28 x 28: tiny cannot run on images of 28 x 28 px (")
 
 
 def test_weights_of_another_network_are_refused(tiny, other_weights):

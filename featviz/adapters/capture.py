@@ -1,5 +1,6 @@
 """From a traced network to a Model: its layers described, and its activations computed."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
@@ -64,7 +65,7 @@ def build_model(
     traced = _trace(network, weights, encoded)
     if traced.failure is not None:
         raise FeatvizError(
-            f"{name} cannot run on images of {_write(spec.size)} px: {in_one_line(traced.failure)}"
+            f"{name} cannot run on images of {_write(spec.size)} px: {_reason(traced.failure)}"
         ) from traced.failure
     layers = _describe(traced)
     if not layers:
@@ -95,7 +96,7 @@ def _apply(
     if traced.failure is not None and (missing or layers is None):
         size = _write(images.shape[1:3])
         raise FeatvizError(
-            f"`size` is {size}: {name} cannot run on images of {size} px ({in_one_line(traced.failure)}); "
+            f"`size` is {size}: {name} cannot run on images of {size} px ({_reason(traced.failure)}); "
             f"expected {_write(network.input.size)}, that of its training"
         ) from traced.failure
     if missing:
@@ -168,6 +169,12 @@ def _describe(traced: Traced) -> tuple[Layer, ...]:
         Layer(name, shape(traced.named[name]), above[name], _is_rectified(place, shut))
         for name, place in places.items()
     )
+
+
+def _reason(error: Exception, *, limit: int = 240) -> str:
+    """What a framework says, on one line, without the addresses of its manual."""
+    text = re.sub(r"\s*\(?https?://[^\s)]*\)*", "", in_one_line(error))
+    return text if len(text) <= limit else text[:limit].rstrip() + " ..."
 
 
 def _write(size: Sequence[int]) -> str:
