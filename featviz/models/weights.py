@@ -5,7 +5,6 @@ names the file by its base name, the tensor, and what was expected and found.
 """
 
 import os
-import stat
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,20 +16,7 @@ from flax.traverse_util import flatten_dict, unflatten_dict
 
 from featviz.errors import FeatvizError, nearest
 from featviz.files import write_whole
-
-# How other kinds of file begin that people hand over for weights.
-SIGNATURES = {
-    b"\x89PNG": "a PNG picture",
-    b"\xff\xd8\xff": "a JPEG picture",
-    b"PK\x03\x04": "a zip archive, such as torch.save and numpy.savez write",
-    b"\x89HDF": "an HDF5 file, such as Keras writes",
-    b"\x93NUMPY": "a NumPy array file",
-    b"\x80\x02": "a pickle",
-    b"\x80\x03": "a pickle",
-    b"\x80\x04": "a pickle",
-    b"\x80\x05": "a pickle",
-    b"version https://git-lfs": "a pointer of Git LFS, not the file it points to",
-}
+from featviz.models.reading.failures import base_name, check_file, one_line, reason, signature, wrong
 
 # What safetensors calls the dtypes of NumPy and JAX; a name that is not here is shown as it stands.
 DTYPES = {
@@ -73,9 +59,9 @@ def read_weights(path: str | os.PathLike[str], template: Mapping[str, Any]) -> d
 
     Raises: FeatvizError if there is no such file, if it cannot be read, or if it is not for this network.
     """
-    file, name = Path(path), _base_name(path)
+    file, name = Path(path), base_name(path)
     expected = flatten(template)
-    _check_file(file, name)
+    check_file(file, expected="a safetensors file", ending=".safetensors")
     try:
         with safetensors.safe_open(file, framework="numpy") as tensors:
             _check_names(name, tensors.keys(), list(expected))
@@ -104,8 +90,8 @@ def read_tree(path: str | os.PathLike[str]) -> dict[str, Any]:
 
     Raises: FeatvizError if there is no such file, if it cannot be read, or holds what is no number.
     """
-    file, name = Path(path), _base_name(path)
-    _check_file(file, name)
+    file, name = Path(path), base_name(path)
+    check_file(file, expected="a safetensors file", ending=".safetensors")
     try:
         with safetensors.safe_open(file, framework="numpy") as tensors:
             arrays = {key: tensors.get_tensor(key) for key in tensors.keys()}  # noqa: SIM118
@@ -132,53 +118,26 @@ def write_weights(
     try:
         data = safetensors.numpy.save(arrays, dict(metadata) if metadata else None)
     except (KeyError, ValueError, TypeError, safetensors.SafetensorError) as error:
-        raise FeatvizError(f"`tree`: `{_base_name(path)}` cannot be written: {_reason(error)}") from error
+        raise FeatvizError(f"`tree`: `{base_name(path)}` cannot be written: {reason(error)}") from error
     write_whole(path, data)
-
-
-def _wrong(name: str, what: str) -> FeatvizError:
-    return FeatvizError(f"`weights`: `{name}` {what}")
-
-
-def _check_file(file: Path, name: str) -> None:
-    try:
-        status = file.stat()
-    except FileNotFoundError as error:
-        raise FeatvizError(f"`weights`: there is no file `{name}`{_neighbour(file)}") from error
-    except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
-        raise _wrong(name, f"cannot be read: {_reason(error)}") from error
-    if stat.S_ISDIR(status.st_mode):
-        raise _wrong(name, "is a folder; expected a safetensors file")
-    if not stat.S_ISREG(status.st_mode):  # a pipe or a device may never end
-        raise _wrong(name, "is not a regular file; expected a safetensors file")
-    if status.st_size == 0:
-        raise _wrong(name, "is empty (0 bytes); expected a safetensors file")
-
-
-def _neighbour(file: Path) -> str:
-    """A hint at a weights file in the same folder, or that there is no such folder."""
-    if not file.parent.is_dir():
-        return "; its folder does not exist"
-    others = sorted(_one_line(other.name) for other in file.parent.glob("*.safetensors"))
-    return f"; {nearest(file.name, others)}" if others else "; its folder holds no safetensors file"
 
 
 def _check_names(name: str, found: Sequence[str], expected: Sequence[str]) -> None:
     missing = sorted(set(expected) - set(found))
-    unknown = [_one_line(key) for key in sorted(set(found) - set(expected))]
+    unknown = [one_line(key) for key in sorted(set(found) - set(expected))]
     if len(missing) > len(expected) // 2:
         known = len(expected) - len(missing)
         example = f", not `{unknown[0]}`" if unknown else ""
-        raise _wrong(
+        raise wrong(
             name,
             f"holds another network: of its {len(found)} tensors {known} are among the {len(expected)} "
             f"expected, such as `{missing[0]}`{example}",
         )
     if missing:
         hint = f"; {nearest(missing[0], unknown)}" if unknown else ""
-        raise _wrong(name, f"lacks {_count(missing)} of the {len(expected)} expected{hint}")
+        raise wrong(name, f"lacks {_count(missing)} of the {len(expected)} expected{hint}")
     if unknown:
-        raise _wrong(name, f"holds {_count(unknown)} that the network lacks; expected {len(expected)} in all")
+        raise wrong(name, f"holds {_count(unknown)} that the network lacks; expected {len(expected)} in all")
 
 
 def _count(keys: Sequence[str]) -> str:
@@ -187,46 +146,29 @@ def _count(keys: Sequence[str]) -> str:
 
 def _check_kind(name: str, key: str, shape: Sequence[int], dtype: str, want: Any) -> None:
     if tuple(shape) != tuple(want.shape):
-        found = _one_line(str(tuple(shape)))
-        raise _wrong(name, f"has `{key}` of shape {found}; expected {tuple(want.shape)}")
+        found = one_line(str(tuple(shape)))
+        raise wrong(name, f"has `{key}` of shape {found}; expected {tuple(want.shape)}")
     kind = DTYPES.get(dtype, dtype)
     if kind != str(want.dtype):
-        raise _wrong(name, f"has `{key}` in {kind}; expected {want.dtype}")
+        raise wrong(name, f"has `{key}` in {kind}; expected {want.dtype}")
 
 
 def _check_finite(name: str, key: str, array: np.ndarray) -> None:
     bad = array.size - np.count_nonzero(np.isfinite(array))
     if bad:
-        raise _wrong(name, f"has {bad} of {array.size} values of `{key}` not finite; expected numbers alone")
+        raise wrong(name, f"has {bad} of {array.size} values of `{key}` not finite; expected numbers alone")
 
 
 def _unreadable(file: Path, name: str, error: Exception) -> FeatvizError:
     try:
         with open(file, "rb") as stream:
             start = stream.read(32)
-    except OSError as reason:
-        return _wrong(name, f"cannot be read: {_reason(reason)}")
-    why = _reason(error)
+    except OSError as trouble:
+        return wrong(name, f"cannot be read: {reason(trouble)}")
+    why = reason(error)
     # The header's JSON starts at the ninth byte; the first eight, its length, may read as anything.
     if start[8:9] == b"{":
-        return _wrong(name, f"is cut short or damaged ({why}); expected a whole safetensors file")
-    for signature, kind in SIGNATURES.items():
-        if start.startswith(signature):
-            return _wrong(name, f"is {kind}; expected a safetensors file")
-    return _wrong(name, f"is no safetensors file ({why}); expected one, whole")
-
-
-def _base_name(path: str | os.PathLike[str]) -> str:
-    return _one_line(Path(path).name or str(path))
-
-
-def _reason(error: Exception) -> str:
-    # An OSError's text holds the whole path; safetensors' names a step of its own first.
-    text = (isinstance(error, OSError) and error.strerror) or str(error) or type(error).__name__
-    return _one_line(text.removeprefix("Error while deserializing header: "))
-
-
-def _one_line(text: str, *, limit: int = 120) -> str:
-    """Text from a file, fit for one line: unprintable characters as `?`, cut at `limit` characters."""
-    clean = "".join(character if character.isprintable() else "?" for character in text)
-    return clean if len(clean) <= limit else clean[: limit - 3] + "..."
+        return wrong(name, f"is cut short or damaged ({why}); expected a whole safetensors file")
+    if kind := signature(start):
+        return wrong(name, f"is {kind}; expected a safetensors file")
+    return wrong(name, f"is no safetensors file ({why}); expected one, whole")
