@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from featviz.atlas.reading import Atlas as Atlas
     from featviz.atlas.reading import open_atlas as open_atlas
     from featviz.curves import score_curves as score_curves
+    from featviz.diagnosis.checking import InputCheck as InputCheck
+    from featviz.diagnosis.checking import check_input as check_input
     from featviz.dreaming.dream import dream as dream
     from featviz.dreaming.film import dream_film as dream_film
     from featviz.dreaming.film import dream_frames as dream_frames
@@ -89,6 +91,7 @@ _FACE = {
     "Evidence": "natural.evidence",
     "Features": "natural.features",
     "FeatvizError": "errors",
+    "InputCheck": "diagnosis.checking",
     "InputSpec": "model",
     "Judgement": "natural.evidence",
     "Model": "model",
@@ -105,6 +108,7 @@ _FACE = {
     "build_site": "atlas.building",
     "caricature": "objectives",
     "channel": "objectives",
+    "check_input": "diagnosis.checking",
     "citation": "recipes.citations",
     "compare": "training.comparison",
     "contact_sheet": "sheets",

@@ -52,6 +52,7 @@ ALLOWED = {
     "natural": RENDERING | {"compilation", "checks", "sheets", "photographs"},
     "atlas": RENDERING
     | {"rendering", "provenance", "checks", "batching", "natural", "sheets", "compilation", "compilation_cache"},
+    "diagnosis": {"errors", "model", "trace", "natural", "compilation"},
     "compilation_cache": set(),
     "observation": RENDERING | {"checks"},
     "dreaming": RENDERING | {"staging", "checks", "compilation", "rendering", "provenance", "photographs"},

@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from featviz.cli.atlas import atlas
+from featviz.cli.check import check
 from featviz.cli.dream import dream
 from featviz.cli.evidence import evidence
 from featviz.cli.export import export
@@ -35,7 +36,7 @@ def cli(debug: bool) -> None:
     """What does this unit of a neural network look for? featviz answers with pictures."""
 
 
-for command in (models, layers, render, atlas, site, export, dream, survey, evidence, spectrum):
+for command in (models, layers, check, render, atlas, site, export, dream, survey, evidence, spectrum):
     cli.add_command(command)
 
 
