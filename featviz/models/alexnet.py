@@ -30,12 +30,13 @@ class Features(nn.Module):
 class Classifier(nn.Module):
     """Three dense layers, (n, 9216) -> (n, classes)."""
 
+    hidden: int
     classes: int
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
-        x = nn.relu(nn.Dense(4096, name="1")(x))
-        x = nn.relu(nn.Dense(4096, name="4")(x))
+        x = nn.relu(nn.Dense(self.hidden, name="1")(x))
+        x = nn.relu(nn.Dense(self.hidden, name="4")(x))
         return nn.Dense(self.classes, name="6")(x)
 
 
@@ -43,10 +44,11 @@ class AlexNet(nn.Module):
     """Logits of images from 63 px up: (n, h, w, 3) -> (n, classes)."""
 
     classes: int = 1000
+    hidden: int = 4096
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         x = average_grid(Features(name="features")(x), 6)
         # PyTorch flattens channels first.
         x = jnp.moveaxis(x, -1, 1).reshape(x.shape[0], -1)
-        return Classifier(self.classes, name="classifier")(x)
+        return Classifier(self.hidden, self.classes, name="classifier")(x)

@@ -38,6 +38,17 @@ def max_pool(x: jax.Array, *, window: int, stride: int, padding: int = 0) -> jax
     return nn.max_pool(x, (window, window), strides=(stride, stride), padding=[(padding, padding)] * 2)
 
 
+def average_pool(x: jax.Array, *, window: int, stride: int, padding: int = 0) -> jax.Array:
+    """Average pooling, the zeros around counted: (n, h, w, c) -> (n, h', w', c), sizes as in `max_pool`.
+
+    >>> average_pool(jnp.ones((1, 4, 4, 1)), window=2, stride=2, padding=1)[0, :, 1, 0].tolist()
+    [0.5, 1.0, 0.5]
+    """
+    pads = [(0, 0), (padding, padding), (padding, padding), (0, 0)]
+    sums = lax.reduce_window(x, 0.0, lax.add, (1, window, window, 1), (1, stride, stride, 1), pads)
+    return sums / window**2
+
+
 def average_grid(x: jax.Array, side: int) -> jax.Array:
     """Averages over a grid of side x side cells, PyTorch's adaptive pooling: (n, h, w, c) -> (n, side, side, c).
 
@@ -52,3 +63,22 @@ def average_grid(x: jax.Array, side: int) -> jax.Array:
         rows = [lax.slice_in_dim(x, first, last, axis=axis).mean(axis=axis, keepdims=True) for first, last in cells]
         x = jnp.concatenate(rows, axis=axis)
     return x
+
+
+class ConvNorm(nn.Module):
+    """Convolution `conv` without bias, batch norm `bn`, ReLU: torchvision's Inception networks are made of these.
+
+    `size` and `padding` are (height, width); (n, h, w, c) -> (n, h', w', width).
+    """
+
+    width: int
+    size: tuple[int, int] = (1, 1)
+    stride: int = 1
+    padding: tuple[int, int] = (0, 0)
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        pads, strides = [(pad, pad) for pad in self.padding], (self.stride, self.stride)
+        x = nn.Conv(self.width, self.size, strides=strides, padding=pads, use_bias=False, name="conv")(x)
+        # Both networks came from TensorFlow, where epsilon was this.
+        return nn.relu(BatchNorm(1e-3, name="bn")(x))

@@ -1,4 +1,4 @@
-"""SqueezeNet 1.1 as DeepScale trained it (Iandola et al. 2016, Caffe), the smallest ImageNet network here."""
+"""SqueezeNet (Iandola et al. 2016): 1.1 as DeepScale trained it for Caffe, and 1.0 as torchvision has it."""
 
 import flax.linen as nn
 import jax
@@ -19,24 +19,38 @@ FIRES = {
     "fire9": (64, 256, 256),
 }
 POOL_BEFORE = ("fire2", "fire4", "fire6")
+# The fire modules of version 1.0 by their places in torchvision's sequence, and its poolings (the paper's Table 1).
+FIRES_1_0 = {
+    "3": (16, 64, 64),
+    "4": (16, 64, 64),
+    "5": (32, 128, 128),
+    "7": (32, 128, 128),
+    "8": (48, 192, 192),
+    "9": (48, 192, 192),
+    "10": (64, 256, 256),
+    "12": (64, 256, 256),
+}
+POOL_BEFORE_1_0 = ("3", "7", "12")
 
 
 class Fire(nn.Module):
     """Few channels, then two branches side by side: (n, h, w, c) -> (n, h, w, expand1 + expand3).
 
-    A ReLU follows each convolution; the first units are those of the 1x1 branch.
+    A ReLU follows each convolution; the first units are those of the 1x1 branch. `first` is the name of the
+    convolution that squeezes.
     """
 
     squeeze: int
     expand1: int
     expand3: int
+    first: str = "squeeze1x1"
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         def conv(name: str, width: int, size: int, x: jax.Array) -> jax.Array:
             return nn.relu(nn.Conv(width, (size, size), padding="SAME", name=name)(x))
 
-        x = conv("squeeze1x1", self.squeeze, 1, x)
+        x = conv(self.first, self.squeeze, 1, x)
         branches = [conv("expand1x1", self.expand1, 1, x), conv("expand3x3", self.expand3, 3, x)]
         return jnp.concatenate(branches, axis=-1)
 
@@ -65,3 +79,36 @@ class SqueezeNet(nn.Module):
             x = Fire(*widths, name=name)(x)
         x = nn.relu(nn.Conv(self.classes, (1, 1), name="conv10")(x))
         return jnp.mean(x, axis=(1, 2))
+
+
+class Features(nn.Module):
+    """All but the classifier of version 1.0: (n, h, w, 3) -> (n, h', w', 512)."""
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        x = nn.relu(nn.Conv(96, (7, 7), strides=2, padding="VALID", name="0")(x))
+        for name, widths in FIRES_1_0.items():
+            if name in POOL_BEFORE_1_0:
+                x = ceil_max_pool(x)
+            x = Fire(*widths, first="squeeze", name=name)(x)
+        return x
+
+
+class Classifier(nn.Module):
+    """The mean over space of a 1x1 convolution after its ReLU: (n, h, w, c) -> (n, classes)."""
+
+    classes: int
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        return jnp.mean(nn.relu(nn.Conv(self.classes, (1, 1), name="1")(x)), axis=(1, 2))
+
+
+class SqueezeNet10(nn.Module):
+    """SqueezeNet 1.0, logits of images of any size from 21 px up: (n, h, w, 3) -> (n, classes); none is below 0."""
+
+    classes: int = 1000
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        return Classifier(self.classes, name="classifier")(Features(name="features")(x))
