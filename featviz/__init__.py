@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from featviz.objectives import diversity as diversity
     from featviz.objectives import function as function
     from featviz.objectives import guided_dream as guided_dream
+    from featviz.objectives import head as head
     from featviz.objectives import interpolate as interpolate
     from featviz.objectives import inversion as inversion
     from featviz.objectives import latent as latent
@@ -130,6 +131,7 @@ _FACE = {
     "from_torch": "adapters.torch",
     "function": "objectives",
     "guided_dream": "objectives",
+    "head": "objectives",
     "interpolate": "objectives",
     "inversion": "objectives",
     "latent": "objectives",
