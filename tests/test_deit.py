@@ -10,8 +10,9 @@ from scipy.special import erf
 
 from featviz.errors import FeatvizError
 from featviz.model import IMAGE, InputSpec
-from featviz.models.deit import DeiT, Gelu, PatchEmbed
+from featviz.models.attention import Gelu, PatchEmbed
 from featviz.models.registry import find, outline
+from featviz.models.vit import VisionTransformer
 
 
 def test_layers_have_timms_names():
@@ -29,7 +30,7 @@ def test_gelu_is_the_exact_one():
 
 
 def test_the_embedding_is_resampled_for_other_sizes():
-    module = DeiT(depth=1, width=6, heads=3, hidden=8, classes=4, trained=2)
+    module = VisionTransformer(depth=1, width=6, heads=3, classes=4, trained=2)
     params = module.init(jax.random.key(0), jnp.zeros((1, 32, 32, 3)))["params"]
     # With an embedding that is equal everywhere and a class token as a grey patch's all tokens of a grey image are
     # alike, so that their number does not matter.
@@ -61,7 +62,7 @@ def test_a_picture_of_whole_patches_is_seen_as_it_is():
 @pytest.mark.parametrize("shape", [(1, 100, 112, 3), (1, 112, 90, 3)])
 def test_a_side_that_is_no_multiple_of_the_patch_is_refused(shape):
     with pytest.raises(FeatvizError, match="takes sides that are multiples of 16"):
-        jax.eval_shape(DeiT().init, jax.random.key(0), jax.ShapeDtypeStruct(shape, jnp.float32))
+        jax.eval_shape(VisionTransformer().init, jax.random.key(0), jax.ShapeDtypeStruct(shape, jnp.float32))
 
 
 @pytest.mark.parametrize("multiple", [0, -16, 15])

@@ -11,17 +11,12 @@ from types import MappingProxyType
 
 from featviz.errors import FeatvizError, nearest
 from featviz.model import InputSpec, Model
-from featviz.models.entry import Entry, Source, lazy
+from featviz.models.convolutional import CONVOLUTIONAL
+from featviz.models.entry import Entry, lazy
+from featviz.models.transformers import TRANSFORMERS
 
 # What Caffe's ImageNet networks were trained on: BGR in 0..255 less the mean colour, and no division.
 CAFFE = InputSpec(size=(224, 224), scale=255.0, mean=(104.0, 117.0, 123.0), bgr=True)
-
-# What most networks of PyTorch's were trained on: RGB in [0,1], less ImageNet's mean, divided by its spread; and the
-# same in patches.
-TORCH = InputSpec(size=(224, 224), mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
-TORCH_PATCHES = dataclasses.replace(TORCH, multiple=16)
-# Where torchvision's weights live; eight digits of each file's SHA-256 are in its name.
-TORCHVISION = "https://download.pytorch.org/models/"
 
 ENTRIES = (
     Entry(
@@ -45,7 +40,6 @@ ENTRIES = (
         parameters=6_998_552,
         licence="released for unrestricted use",
         origin="bvlc_googlenet of Caffe's model zoo, kernels turned to HWIO",
-        aliases=("inceptionv1",),
     ),
     Entry(
         name="squeezenet1_1",
@@ -58,29 +52,8 @@ ENTRIES = (
         origin="SqueezeNet_v1.1 of github.com/forresti/SqueezeNet, kernels turned to HWIO",
         aliases=("squeezenet",),
     ),
-    Entry(
-        name="deit_tiny",
-        family="DeiT",
-        description="DeiT-tiny, a vision transformer of 16 px patches, on ImageNet",
-        build=lazy("deit", "DeiT"),
-        input=TORCH_PATCHES,
-        parameters=5_717_416,
-        licence="Apache-2.0",
-        origin="deit_tiny_patch16_224 of github.com/facebookresearch/deit, names of timm, joined by /",
-        aliases=("deit_tiny_patch16_224",),
-    ),
-    Entry(
-        name="alexnet",
-        family="AlexNet",
-        description="AlexNet of torchvision, on ImageNet",
-        build=lazy("alexnet", "AlexNet"),
-        input=TORCH,
-        parameters=61_100_840,
-        licence="BSD-3-Clause",
-        accuracy="56.5 % top-1",
-        origin="torchvision",
-        sources=(Source(TORCHVISION + "alexnet-owt-7be5be79.pth", "7be5be79"),),
-    ),
+    *CONVOLUTIONAL,
+    *TRANSFORMERS,
 )
 
 ZOO: Mapping[str, Entry] = MappingProxyType({entry.name: entry for entry in ENTRIES})
