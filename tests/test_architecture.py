@@ -48,11 +48,12 @@ ALLOWED = {
     "checks": RENDERING,
     "provenance": RENDERING,
     "adapters": {"model", "trace", "relu", "pointwise", "errors"},
-    "models": {"adapters", "model", "errors", "files"},
+    "models": {"adapters", "model", "errors", "files", "cache"},
     "natural": RENDERING | {"compilation", "checks", "sheets", "photographs"},
     "atlas": RENDERING
     | {"rendering", "provenance", "checks", "batching", "natural", "sheets", "compilation", "compilation_cache"},
     "diagnosis": {"errors", "model", "trace", "natural", "compilation"},
+    "cache": set(),
     "compilation_cache": set(),
     "observation": RENDERING | {"checks"},
     "dreaming": RENDERING | {"staging", "checks", "compilation", "rendering", "provenance", "photographs"},

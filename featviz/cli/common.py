@@ -2,8 +2,6 @@
 
 import contextlib
 import gc
-import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +14,10 @@ if TYPE_CHECKING:
     from featviz.model import Model
 
 weights_option = click.option(
-    "--weights", type=click.Path(path_type=Path), metavar="FILE", help="A safetensors file of the network's weights."
+    "--weights",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="A file of the network's weights: safetensors, .pth, .caffemodel or .h5.",
 )
 
 
@@ -60,19 +61,9 @@ def name_classes(model: "Model", path: Path) -> "Model":
     return dataclasses.replace(model, classes=names)
 
 
-def cache_folder() -> Path:
-    """The user's cache folder of featviz: $FEATVIZ_CACHE, else the system's place for caches."""
-    if own := os.environ.get("FEATVIZ_CACHE"):
-        return Path(own)
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData/Local")) / "featviz" / "cache"
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / "featviz"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "featviz"
-
-
 def keep_compiled() -> None:
     """Keeps compiled programs in the user's cache folder, so that a second run of a layer starts at once."""
+    from featviz.cache import cache_folder
     from featviz.compilation_cache import keep_compiled_in
 
     # Tracing makes many objects that stay: collecting them over and over took a tenth of the start.

@@ -1,23 +1,71 @@
-"""`featviz models`: the zoo, and what is on this disk."""
+"""`featviz models`: the zoo as a table, and what of it is on this disk."""
+
+import textwrap
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from featviz.models.entry import Entry
+
+HEADS = ("network", "input", "params", "top-1", "licence", "weights from", "here")
+# The widest a column may be: with the spaces between them, and two before, a line has at most 100 characters.
+WIDTHS = (21, 5, 7, 9, 12, 23, 9)
+NUMBERS = (1, 2)
 
 
 @click.command()
 def models() -> None:
-    """The networks that featviz knows by name, and which have their weights on this disk."""
-    from featviz.models.registry import ZOO
+    """The networks known by name, by family: image, parameters, accuracy as published, licence, weights.
 
-    rows = [("network", "input", "parameters", "licence", "weights")]
-    for entry in ZOO.values():
-        names = ", ".join((entry.name, *entry.aliases))
-        height, width = entry.input.size
-        size = f"{height}x{width}x{entry.input.channels}"
-        found = "built in" if entry.bundled_path is not None else "pass --weights FILE"
-        rows.append((names, size, f"{entry.parameters:,}", entry.licence, found))
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    for row in rows:
-        cells = [
-            text.rjust(w) if at == 2 else text.ljust(w) for at, (text, w) in enumerate(zip(row, widths, strict=True))
+    Weights that are here `on use` are fetched when their network is first loaded, and then kept, `cached`. --weights
+    brings those of a file.
+    """
+    from featviz.models.registry import ENTRIES
+
+    families: dict[str, list[Entry]] = {}
+    for entry in ENTRIES:
+        families.setdefault(entry.family, []).append(entry)
+    for line in _lines(HEADS):
+        click.echo(line)
+    for family, entries in families.items():
+        click.echo(family)
+        for entry in entries:
+            for line in _lines(_cells(entry)):
+                click.echo(line)
+            if entry.aliases:
+                click.echo(f"    or {', '.join(entry.aliases)}")
+
+
+def _lines(texts: tuple[str, ...]) -> list[str]:
+    """A row of the table: as many lines as its highest cell has."""
+    cells = [textwrap.wrap(text, width, break_on_hyphens=False) for text, width in zip(texts, WIDTHS, strict=True)]
+    lines = []
+    for at in range(max(map(len, cells))):
+        parts = [cell[at] if at < len(cell) else "" for cell in cells]
+        row = [
+            part.rjust(width) if column in NUMBERS else part.ljust(width)
+            for column, (part, width) in enumerate(zip(parts, WIDTHS, strict=True))
         ]
-        click.echo("  ".join(cells).rstrip())
+        lines.append(f"  {'  '.join(row)}".rstrip())
+    return lines
+
+
+def _cells(entry: "Entry") -> tuple[str, ...]:
+    """The entry's texts by column."""
+    height, width = entry.input.size
+    size = str(height) if height == width else f"{height}x{width}"
+    count = f"{entry.parameters / 1e6:.1f} M" if entry.parameters >= 1e6 else f"{entry.parameters / 1e3:.0f} k"
+    accuracy = entry.accuracy.replace(" top-1", "")
+    origin = entry.origin.removeprefix("github.com/")
+    return entry.name, size, count, accuracy, entry.licence, origin, _here(entry)
+
+
+def _here(entry: "Entry") -> str:
+    from featviz.models.finding import on_disk
+
+    if entry.bundled_path is not None:
+        return "built in"
+    if on_disk(entry) is not None:
+        return "cached"
+    return "on use" if entry.sources else "--weights FILE"

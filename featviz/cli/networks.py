@@ -48,7 +48,7 @@ def find_model(name: str, weights: Path | None, *, input_words: str | None = Non
         entry = find(name)
         if words:
             raise FeatvizError(f"--input goes with a network of a file or of your own; {name} brings its own")
-        if weights is None and entry.bundled is None:
+        if weights is None and entry.bundled is None and not entry.sources:
             load(name)
     return load(name, weights=weights)
 

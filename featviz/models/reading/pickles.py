@@ -201,7 +201,7 @@ OPCODES: dict[bytes, Callable[[_Machine], object]] = {
 }
 
 
-def read_pickle(stream: io.BufferedIOBase, rules: Rules = PLAIN) -> Any:
+def read_pickle(stream: io.BufferedIOBase, *, rules: Rules = PLAIN) -> Any:
     """The value of the pickle that begins where the stream stands; the stream is left behind its end.
 
     Raises: MalformedError if it is none, holds an opcode or a name that is not known, or is too large.

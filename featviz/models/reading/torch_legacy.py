@@ -30,7 +30,7 @@ def read_torch_legacy(file: io.BufferedIOBase, size: int) -> dict[str, np.ndarra
     if type(system) is not dict or system.get("little_endian") is not True:
         raise MalformedError("it has numbers in big-endian order; expected little-endian")
     storages: dict[str, Storage] = {}
-    tensors = named(read_pickle(file, rules(storages)))
+    tensors = named(read_pickle(file, rules=rules(storages)))
     keys = read_pickle(file)
     if type(keys) is not list or not all(type(key) is str for key in keys) or len(set(keys)) != len(keys):
         raise MalformedError("its list of storages is none")

@@ -27,7 +27,7 @@ def read_torch_zip(file: io.BufferedIOBase, size: int) -> dict[str, np.ndarray]:
     pickle = within(found, folder + "data.pkl")
     if pickle.bytes > BYTES:
         raise MalformedError(f"its pickle has more than {BYTES:,} bytes")
-    tensors = named(read_pickle(io.BytesIO(read_member(file, pickle).tobytes()), rules({})))
+    tensors = named(read_pickle(io.BytesIO(read_member(file, pickle).tobytes()), rules=rules({})))
 
     def load(storage: Storage) -> np.ndarray:
         member = within(found, f"{folder}data/{storage.key}")
