@@ -75,10 +75,13 @@ class Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def serving(**told):
-    """A server within; its address ends without a slash."""
+def serving(*, context=None, **told):
+    """A server within; its address ends without a slash. With a `context` of TLS it speaks https."""
     listening = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    listening.told = Server(f"http://127.0.0.1:{listening.server_port}", **told)
+    if context is not None:
+        listening.socket = context.wrap_socket(listening.socket, server_side=True)
+    scheme = "http" if context is None else "https"
+    listening.told = Server(f"{scheme}://127.0.0.1:{listening.server_port}", **told)
     thread = threading.Thread(target=listening.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:

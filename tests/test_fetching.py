@@ -5,7 +5,9 @@ import functools
 import hashlib
 import os
 import random
+import shutil
 import signal
+import ssl
 import subprocess
 import sys
 import threading
@@ -176,6 +178,31 @@ def test_a_server_that_has_no_such_file(server, cache, status):
     server.status = status
     assert f"`a.pth` cannot be fetched: 127.0.0.1 answers {status} " in refusal(source(server))
     assert left(cache) == []
+
+
+def test_over_https_with_a_certificate_that_is_trusted_or_not(cache, tmp_path, monkeypatch):
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    words = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", certificate]
+    words += ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
+    if shutil.which("openssl") is None:
+        pytest.skip("no openssl to make a certificate with")
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", *words], check=True, capture_output=True
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    for variable in ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(variable, raising=False)
+    with serving(context=context, files={"/models/a.pth": DATA}) as told:
+        told.redirects["/plain"] = told.address.replace("https", "http") + "/models/a.pth"
+        with pytest.raises(FeatvizError, match="no connection to 127.0.0.1: .*certificate verify failed"):
+            fetch(source(told), progress=False)
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+        with pytest.raises(FeatvizError, match="of the scheme `http`; files are fetched over https alone"):
+            fetch(source(told, path="/plain"), progress=False)
+        told.breaks.append(100_000)
+        assert fetch(source(told), progress=False).read_bytes() == DATA
+        assert left(cache) == ["a.pth"]
 
 
 def test_no_server(cache):

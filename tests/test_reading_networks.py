@@ -1,5 +1,7 @@
 """GoogLeNet's real weights through every kind of file: bit for bit the same network."""
 
+import os
+
 import jax
 import numpy as np
 import pytest
@@ -105,3 +107,9 @@ def test_no_such_file_names_its_neighbour(tmp_path):
     (tmp_path / "net.caffemodel").write_bytes(b"x")
     with pytest.raises(FeatvizError, match="there is no file `nets.caffemodel`; did you mean `net.caffemodel`"):
         load("squeezenet", weights=tmp_path / "nets.caffemodel")
+
+
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(FeatvizError, match="`pipe` is not a regular file; expected safetensors"):
+        load("squeezenet", weights=tmp_path / "pipe")

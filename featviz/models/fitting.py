@@ -10,8 +10,8 @@ from flax.traverse_util import flatten_dict
 
 from featviz.models.convert import LEAVES, convert, torch_name
 from featviz.models.entry import Source
-from featviz.models.reading.failures import base_name
-from featviz.models.reading.files import read_tensors
+from featviz.models.reading.failures import base_name, check_file
+from featviz.models.reading.files import EXPECTED, read_tensors
 from featviz.models.reading.safetensors_file import tensor_names
 from featviz.models.weights import read_weights
 
@@ -41,6 +41,7 @@ def read_network(
     Raises: FeatvizError if the file cannot be read, or is not for this network; it speaks of the names that fit best.
     """
     file = Path(path)
+    check_file(file, expected=EXPECTED)
     paths = list(flatten_dict(template, sep="/"))
     namings: list[Naming] = [(source.names or torch_name, source.ignored) for source in sources]
     # What one of the sources has beside the weights may be in any other file as well.
