@@ -6,7 +6,7 @@ Cuts, flipped bits, splices and wrong numbers, the same for the same seed, in fi
 (both kinds of layers), safetensors and Keras; half of them in a part that lies within, a pickle say, around which the
 file is made whole again, so that the damage is not found by a checksum at once. Each kind runs in a process of its own
 with at most a gigabyte of memory more than at its start. Exit status 1 if anything but a FeatvizError of one line came
-out of a reader, a file took more than a second, or the memory grew by more than 64 MB. One CPU core, three minutes.
+out of a reader, a file took more than a second, or the memory grew by more than 64 MB. Half a minute of one CPU core.
 """
 
 import argparse
