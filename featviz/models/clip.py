@@ -96,7 +96,7 @@ class ClipTransformer(nn.Module):
         return Projection(self.features, name="proj")(nn.LayerNorm(1e-5, name="ln_post")(x[:, 0]))
 
 
-def halved(x: jax.Array, by: int = 2) -> jax.Array:
+def averaged(x: jax.Array, by: int) -> jax.Array:
     """Means over squares of by x by, those that are whole: (n, h, w, c) -> (n, h // by, w // by, c)."""
     window = (1, by, by, 1)
     return lax.reduce_window(x, 0.0, lax.add, window, window, "VALID") / by**2 if by > 1 else x
@@ -110,7 +110,7 @@ class Downsample(nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
-        return BatchNorm(name="1")(conv(self.width, 1, bias=False, name="0")(halved(x, self.stride)))
+        return BatchNorm(name="1")(conv(self.width, 1, bias=False, name="0")(averaged(x, self.stride)))
 
 
 class Bottleneck(nn.Module):
@@ -123,7 +123,7 @@ class Bottleneck(nn.Module):
     def __call__(self, x: jax.Array) -> jax.Array:
         y = nn.relu(BatchNorm(name="bn1")(conv(self.planes, 1, bias=False, name="conv1")(x)))
         y = nn.relu(BatchNorm(name="bn2")(conv(self.planes, 3, padding=1, bias=False, name="conv2")(y)))
-        y = BatchNorm(name="bn3")(conv(4 * self.planes, 1, bias=False, name="conv3")(halved(y, self.stride)))
+        y = BatchNorm(name="bn3")(conv(4 * self.planes, 1, bias=False, name="conv3")(averaged(y, self.stride)))
         if self.stride > 1 or x.shape[-1] != 4 * self.planes:
             x = Downsample(4 * self.planes, self.stride, name="downsample")(x)
         return nn.relu(y + x)
@@ -181,7 +181,7 @@ class ClipResNet(nn.Module):
         for number, (width, stride) in enumerate([(self.width // 2, 2), (self.width // 2, 1), (self.width, 1)], 1):
             x = conv(width, 3, stride=stride, padding=1, bias=False, name=f"conv{number}")(x)
             x = nn.relu(BatchNorm(name=f"bn{number}")(x))
-        x = halved(x)
+        x = averaged(x, 2)
         for number, count in enumerate(self.blocks):
             x = Stage(self.width * 2**number, count, min(number, 1) + 1, name=f"layer{number + 1}")(x)
         return AttentionPool(self.heads, self.features, self.trained, name="attnpool")(x)
