@@ -14,7 +14,7 @@ import pytest
 
 from featviz.errors import FeatvizError
 from featviz.model import OUTPUT, Model
-from featviz.models.registry import ZOO, find, load
+from featviz.models.registry import ZOO, find, load, outline
 from featviz.models.weights import flatten, write_weights
 
 # Of the eight crops of golden/inputs.npy.
@@ -77,6 +77,16 @@ def test_a_loaded_network_knows_its_source_and_layers(squeezenet):
     # DeepScale's prototxt on 224 px: fire9 before the classifier.
     assert shapes["fire9"] == (13, 13, 512)
     assert squeezenet.classes == ()
+
+
+def test_inceptionv1_has_the_layers_of_the_literature():
+    layers = {layer.name: layer for layer in outline("inceptionv1").layers}
+    # Olah et al. 2017 and lucid's model zoo: conv2d0 to mixed5b, at 224 px.
+    widths = {"3a": 256, "3b": 480, "4a": 508, "4b": 512, "4c": 512, "4d": 528, "4e": 832, "5a": 832, "5b": 1024}
+    assert {name: layers[f"mixed{name}"].units for name in widths} == widths
+    assert layers["mixed4a"].shape == (14, 14, 508) and layers["mixed4a_3x3"].units == 204
+    relus = ["conv2d0", "conv2d2", *(f"mixed5b_{part}" for part in ("1x1", "3x3_bottleneck", "5x5", "pool_reduce"))]
+    assert all(layers[name].rectified and not layers[f"{name}_pre_relu_conv"].rectified for name in relus)
 
 
 def test_weights_are_arrays_of_the_device(squeezenet):

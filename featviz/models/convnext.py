@@ -6,16 +6,10 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from featviz.models.attention import Gelu
+
 # Of all norms.
 EPSILON = 1e-6
-
-
-class Gelu(nn.Module):
-    """The exact GELU, x * Phi(x); a module, so that a block's hidden units have a name."""
-
-    @nn.compact
-    def __call__(self, x: jax.Array) -> jax.Array:
-        return nn.gelu(x, approximate=False)
 
 
 class Steps(nn.Module):
