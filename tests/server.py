@@ -74,10 +74,15 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(body[half:])
 
 
+class Quiet(ThreadingHTTPServer):
+    def handle_error(self, *_):
+        """Says nothing: that clients break off is what is tested."""
+
+
 @contextmanager
 def serving(*, context=None, **told):
     """A server within; its address ends without a slash. With a `context` of TLS it speaks https."""
-    listening = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    listening = Quiet(("127.0.0.1", 0), Handler)
     if context is not None:
         listening.socket = context.wrap_socket(listening.socket, server_side=True)
     scheme = "http" if context is None else "https"
