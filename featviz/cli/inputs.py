@@ -7,19 +7,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from featviz.errors import FeatvizError, nearest
+from featviz.ranges import RANGES
 
 if TYPE_CHECKING:
     from featviz.model import InputSpec
 
-# Ranges that networks are trained on, by a word. `imagenet` is torchvision's and timm's, `caffe` that of Caffe's
-# networks, `symmetric` TensorFlow's.
-RANGES: dict[str, dict[str, Any]] = {
-    "unit": {"scale": 1.0, "mean": (0.0,), "std": (1.0,), "bgr": False},
-    "symmetric": {"scale": 1.0, "mean": (0.5,), "std": (0.5,), "bgr": False},
-    "bytes": {"scale": 255.0, "mean": (0.0,), "std": (1.0,), "bgr": False},
-    "imagenet": {"scale": 1.0, "mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225), "bgr": False},
-    "caffe": {"scale": 255.0, "mean": (104.0, 117.0, 123.0), "std": (1.0,), "bgr": True},
-}
 FLAGS: dict[str, dict[str, Any]] = {
     "nchw": {"channels_first": True}, "nhwc": {"channels_first": False}, "bgr": {"bgr": True}, "rgb": {"bgr": False},
     "grey": {"channels": 1},

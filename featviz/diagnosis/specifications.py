@@ -6,15 +6,15 @@ import jax.numpy as jnp
 import numpy as np
 
 from featviz.model import InputSpec
+from featviz.ranges import RANGES
 
-# By the words for people. ImageNet's mean and spread are those of torchvision's documentation, Caffe's mean colour
-# that of its ImageNet networks; [-1,1] is TensorFlow's.
+# By the words for people.
 COLOURED = {
-    "[0,1]": InputSpec(size=(1, 1)),
-    "[-1,1]": InputSpec(size=(1, 1), mean=(0.5,), std=(0.5,)),
-    "0..255": InputSpec(size=(1, 1), scale=255.0),
-    "ImageNet's mean and std": InputSpec(size=(1, 1), mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225)),
-    "0..255 less Caffe's mean, BGR": InputSpec(size=(1, 1), scale=255.0, mean=(104.0, 117.0, 123.0), bgr=True),
+    "[0,1]": InputSpec(size=(1, 1), **RANGES["unit"]),
+    "[-1,1]": InputSpec(size=(1, 1), **RANGES["symmetric"]),
+    "0..255": InputSpec(size=(1, 1), **RANGES["bytes"]),
+    "ImageNet's mean and std": InputSpec(size=(1, 1), **RANGES["imagenet"]),
+    "0..255 less Caffe's mean, BGR": InputSpec(size=(1, 1), **RANGES["caffe"]),
 }
 # Of any number of channels: grey, or several bands.
 PLAIN = ("[0,1]", "[-1,1]", "0..255")

@@ -6,9 +6,10 @@ from typing import Any
 
 from featviz.model import InputSpec
 from featviz.models.entry import Entry, Source, lazy
+from featviz.ranges import RANGES
 
 # What most networks of PyTorch's were trained on: RGB in [0,1], less ImageNet's mean, divided by its spread.
-TORCH = InputSpec(size=(224, 224), mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
+TORCH = InputSpec(size=(224, 224), **RANGES["imagenet"])
 # RGB in [-1,1], as TensorFlow's networks take it.
 SYMMETRIC = InputSpec(size=(224, 224), mean=(0.5,), std=(0.5,))
 # RGB in 0..255 less one grey (lucid's `image_value_range`).

@@ -14,9 +14,10 @@ from featviz.model import InputSpec, Model
 from featviz.models.convolutional import CONVOLUTIONAL
 from featviz.models.entry import Entry, Source, lazy
 from featviz.models.transformers import TRANSFORMERS
+from featviz.ranges import RANGES
 
 # What Caffe's ImageNet networks were trained on: BGR in 0..255 less the mean colour, and no division.
-CAFFE = InputSpec(size=(224, 224), scale=255.0, mean=(104.0, 117.0, 123.0), bgr=True)
+CAFFE = InputSpec(size=(224, 224), **RANGES["caffe"])
 DEEPSCALE = "https://github.com/forresti/SqueezeNet/raw/master/SqueezeNet_v1.1/squeezenet_v1.1.caffemodel"
 
 ENTRIES = (
