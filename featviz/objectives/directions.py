@@ -37,8 +37,8 @@ def _mean(values: jax.Array) -> jax.Array:
     return jnp.mean(values, axis=tuple(range(1, values.ndim)))
 
 
-def _name(layer: str, power: float, number: Any) -> str:
-    return f"{layer}:direction" + ("" if number is None else f" {int(number)}") + (f"^{power:g}" if power else "")
+def _name(layer: str, power: float) -> str:
+    return f"{layer}:direction" + (f"^{power:g}" if power else "")
 
 
 def _check_vector(layer: str, vector: Any, shape: tuple[int, ...]) -> None:
@@ -47,20 +47,14 @@ def _check_vector(layer: str, vector: Any, shape: tuple[int, ...]) -> None:
         raise FeatvizError(f"`vector` has shape {found}; {layer} has {shape[-1]} units, expected ({shape[-1]},)")
 
 
-@partial(
-    jax.tree_util.register_dataclass,
-    data_fields=["vector", "number"],
-    meta_fields=["layer", "power", "class_tokens"],
-)
+@partial(jax.tree_util.register_dataclass, data_fields=["vector"], meta_fields=["layer", "power"])
 @dataclass(frozen=True)
 class Direction:
-    """dot(h, v) * max(.1, cosine(h, v))^power at each position but the first `class_tokens`, averaged over them."""
+    """dot(h, v) * max(.1, cosine(h, v))^power at each position, averaged over them."""
 
     layer: str
     vector: Any
     power: float = 0.0
-    class_tokens: int = 0
-    number: Any = None
 
     @property
     def layers(self) -> tuple[str, ...]:
@@ -68,21 +62,44 @@ class Direction:
 
     @property
     def label(self) -> str:
-        patches = {0: "", 1: "@patches"}.get(self.class_tokens, f"@patches{self.class_tokens}")
-        return _name(self.layer, self.power, self.number) + patches
+        return _name(self.layer, self.power)
 
     def value(self, activations: Activations) -> jax.Array:
-        h = activations[self.layer][:, self.class_tokens :] if self.class_tokens else activations[self.layer]
+        h = activations[self.layer]
         return _mean(_aligned(_dot(h, self.vector), _lengths(h, self.vector), self.power))
 
     def check(self, shapes: Shapes) -> None:
-        shape = shapes[self.layer]
-        _check_vector(self.layer, self.vector, shape)
-        if self.class_tokens:
-            check_tokens(self.layer, self.class_tokens, shape)
+        _check_vector(self.layer, self.vector, shapes[self.layer])
 
 
-@partial(jax.tree_util.register_dataclass, data_fields=["vector", "position", "number"], meta_fields=["layer", "power"])
+@partial(jax.tree_util.register_dataclass, data_fields=["vector"], meta_fields=["layer", "class_tokens", "power"])
+@dataclass(frozen=True)
+class DirectionOverPatches:
+    """The same over the tokens of patches: all but the first `class_tokens`."""
+
+    layer: str
+    vector: Any
+    class_tokens: int
+    power: float = 0.0
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        return (self.layer,)
+
+    @property
+    def label(self) -> str:
+        return _name(self.layer, self.power) + "@patches" + ("" if self.class_tokens == 1 else str(self.class_tokens))
+
+    def value(self, activations: Activations) -> jax.Array:
+        h = activations[self.layer][:, self.class_tokens :]
+        return _mean(_aligned(_dot(h, self.vector), _lengths(h, self.vector), self.power))
+
+    def check(self, shapes: Shapes) -> None:
+        _check_vector(self.layer, self.vector, shapes[self.layer])
+        check_tokens(self.layer, self.class_tokens, shapes[self.layer])
+
+
+@partial(jax.tree_util.register_dataclass, data_fields=["vector", "position"], meta_fields=["layer", "power"])
 @dataclass(frozen=True)
 class DirectionAt:
     """dot(h, v) * max(.1, cosine(h, v))^power at one position."""
@@ -91,7 +108,6 @@ class DirectionAt:
     vector: Any
     position: Any
     power: float = 0.0
-    number: Any = None
 
     @property
     def layers(self) -> tuple[str, ...]:
@@ -99,7 +115,7 @@ class DirectionAt:
 
     @property
     def label(self) -> str:
-        return _name(self.layer, self.power, self.number) + write_position(self.position)
+        return _name(self.layer, self.power) + write_position(self.position)
 
     def value(self, activations: Activations) -> jax.Array:
         h = at_position(activations[self.layer], self.position)
@@ -108,6 +124,30 @@ class DirectionAt:
     def check(self, shapes: Shapes) -> None:
         _check_vector(self.layer, self.vector, shapes[self.layer])
         check_position(self.layer, self.position, shapes[self.layer])
+
+
+@partial(jax.tree_util.register_dataclass, data_fields=["of", "number"], meta_fields=[])
+@dataclass(frozen=True)
+class Numbered:
+    """A direction that is one of many: the same value, with its number in its name."""
+
+    of: Direction | DirectionOverPatches | DirectionAt
+    number: Any
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        return self.of.layers
+
+    @property
+    def label(self) -> str:
+        name = f"{self.of.layer}:direction"
+        return f"{name} {int(self.number)}" + self.of.label.removeprefix(name)
+
+    def value(self, activations: Activations) -> jax.Array:
+        return self.of.value(activations)
+
+    def check(self, shapes: Shapes) -> None:
+        self.of.check(shapes)
 
 
 @partial(jax.tree_util.register_dataclass, data_fields=["vector", "position"], meta_fields=["layer"])
@@ -207,13 +247,16 @@ def direction(
     Raises: FeatvizError for `class_tokens` below 0 or beside a `position`.
     """
     vector = np.asarray(vector, np.float32)
-    which = None if number is None else np.int32(index(number))
     if class_tokens < 0 or (class_tokens and position is not None):
         raise FeatvizError(f"`class_tokens` is {class_tokens}; expected 0 or more, and no `position` beside it")
+    term: Direction | DirectionOverPatches | DirectionAt
     if position is not None:
-        where = tuple(np.int32(index(at)) for at in position)
-        return single(DirectionAt(layer, vector, where, float(power), which))
-    return single(Direction(layer, vector, float(power), index(class_tokens), which))
+        term = DirectionAt(layer, vector, tuple(np.int32(index(at)) for at in position), float(power))
+    elif class_tokens:
+        term = DirectionOverPatches(layer, vector, index(class_tokens), float(power))
+    else:
+        term = Direction(layer, vector, float(power))
+    return single(term if number is None else Numbered(term, np.int32(index(number))))
 
 
 def cosine(layer: str, vector: Any, *, position: tuple[int, ...] | None = None) -> Objective:

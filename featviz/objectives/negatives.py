@@ -1,16 +1,24 @@
 """What a negative objective means: that of the pre-activation, where a ReLU has cut the activation off."""
 
 from dataclasses import replace
+from typing import Any
 
 from featviz.model import Model, before_relu
-from featviz.objectives.directions import Cosine, Direction, DirectionAt, TensorDirection
+from featviz.objectives.directions import (
+    Cosine,
+    Direction,
+    DirectionAt,
+    DirectionOverPatches,
+    Numbered,
+    TensorDirection,
+)
 from featviz.objectives.groups import Unlike
 from featviz.objectives.objective import Objective
 from featviz.objectives.positions import Patches, Within
 from featviz.objectives.units import Channel, Neuron
 
 # What is linear in a layer, more or less; a mean of squares has its smallest value at 0 with and without a ReLU.
-SIGNED = Channel | Neuron | Direction | DirectionAt | Cosine | TensorDirection | Patches | Within
+SIGNED = Channel | Neuron | Direction | DirectionAt | DirectionOverPatches | Cosine | TensorDirection | Patches | Within
 
 
 def minimizable(model: Model, objective: Objective) -> Objective:
@@ -33,8 +41,11 @@ def minimizable(model: Model, objective: Objective) -> Objective:
     shut = {layer.name for layer in model.layers if layer.rectified}
     if not all(weight < 0 for weight in objective.weights):
         return objective
-    terms = tuple(
-        replace(term, layer=before_relu(term.layer)) if isinstance(term, SIGNED) and term.layer in shut else term
-        for term in objective.terms
-    )
-    return Objective(terms, objective.weights)
+    return Objective(tuple(_before(term, shut) for term in objective.terms), objective.weights)
+
+
+def _before(term: Any, shut: set[str]) -> Any:
+    """A term of a rectified layer as that of what goes into its ReLU."""
+    if isinstance(term, Numbered):
+        return replace(term, of=_before(term.of, shut))
+    return replace(term, layer=before_relu(term.layer)) if isinstance(term, SIGNED) and term.layer in shut else term
