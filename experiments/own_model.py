@@ -6,7 +6,8 @@ Trains a network of three convolutions on drawn shapes and textures, gives it to
 featviz computes is what the network computes, and draws every unit: those of the last convolution and the classes with
 full pages. Open own_model/atlas/site/index.html.
 
-Hardware: 2 CPU cores. Takes: MINUTES. Expected: held-out accuracy ACCURACY; UNITS units with SUMMARY.
+Hardware: 2 CPU cores. Takes: 4 minutes on a machine that was busy with other work, one of them the training. Expected:
+held-out accuracy .735 of twelve classes; 108 units, of which one (`norms/1/relu:27`) never rises.
 """
 
 import argparse
