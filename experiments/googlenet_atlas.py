@@ -7,8 +7,9 @@ inputs of the ones chosen above, so that most of what a page names has its own p
 photos/ the network is surveyed first, and DeiT judges the pictures. Whatever stops it, the same command goes on.
 `--all` draws all 5,488 units, with basic pages, which is for a GPU.
 
-Hardware: two CPU cores. Time: 35 minutes. Expected: 1,296 pictures of 144 units, none dead, grey or falling; the site
-at googlenet_atlas/atlas/site/index.html, and a contact sheet of each block beside it.
+Hardware: two CPU cores. Time: 2.6 hours beside other work, in two runs (the first was killed); two thirds of it are the
+groups of unlike pictures. Expected: 1,296 pictures of 144 units, none dead, grey or falling; the site at
+googlenet_atlas/atlas/site/index.html, and a contact sheet of each block beside it.
 """
 
 import argparse
