@@ -50,8 +50,9 @@ def folder(tmp_path, monkeypatch):
     write_weights(tmp_path / "own.safetensors", tree)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [*sys.path])
-    monkeypatch.delitem(sys.modules, "own", raising=False)
-    return tmp_path
+    yield tmp_path
+    # Other tests have a module of this name as well.
+    sys.modules.pop("own", None)
 
 
 class Tokens(nn.Module):
