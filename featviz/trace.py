@@ -8,6 +8,7 @@ was given a name (`jax.ad_checkpoint.checkpoint_name`) is the same value: the na
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import jax
@@ -58,6 +59,15 @@ class Program:
 
     def __post_init__(self) -> None:
         self.producers = {value: step for step in self.steps for value in step.outputs}
+
+    @cached_property
+    def users(self) -> dict[Value, list[Step]]:
+        """The steps that each value goes into."""
+        users: dict[Value, list[Step]] = {}
+        for step in self.steps:
+            for value in step.inputs:
+                users.setdefault(value, []).append(step)
+        return users
 
 
 @dataclass(frozen=True)

@@ -103,11 +103,12 @@ def _apply(
         raise FeatvizError(
             f"`layers` names `{missing[0]}`, which the network lacks; {nearest(missing[0], traced.named)}"
         )
+    shut = rectified(traced.program) if any(each.endswith(BEFORE_RELU) for each in wanted) else set()
     places: list[Place] = []
     for each in wanted:
         place = traced.named[each.removesuffix(BEFORE_RELU)].place
         if each.endswith(BEFORE_RELU):
-            if not _is_rectified(place, rectified(traced.program)):
+            if not _is_rectified(place, shut):
                 raise FeatvizError(f"`layers` names `{each}`, but that layer does not come out of a ReLU")
             place = _before(place)
         places.append(place)

@@ -19,7 +19,7 @@ def mark(name: str, tree: Any) -> Any:
         return tree
     alone = sum(arrays) == 1
     named = [
-        checkpoint_name(leaf, clean(name if alone else "/".join([name, *map(_key, path)]))) if is_array else leaf
+        checkpoint_name(leaf, clean(name if alone else "/".join([name, *map(key_name, path)]))) if is_array else leaf
         for (path, leaf), is_array in zip(leaves, arrays, strict=True)
     ]
     return jax.tree_util.tree_unflatten(structure, named)
@@ -38,5 +38,6 @@ def clean(name: str) -> str:
     return re.sub(r"[<>]", "", name)
 
 
-def _key(entry: Any) -> str:
+def key_name(entry: Any) -> str:
+    """How an entry of a tree's path is written: a dict's key, a place in a list, a field's name."""
     return str(getattr(entry, "key", getattr(entry, "idx", getattr(entry, "name", entry))))

@@ -3,6 +3,7 @@
 import posixpath
 import re
 from collections.abc import Callable, Iterator, Sequence
+from itertools import chain, count
 from typing import NamedTuple
 
 import jax.numpy as jnp
@@ -12,7 +13,7 @@ from featviz.adapters.loops import Inside, Loop, Place, Spot
 from featviz.adapters.marks import clean
 from featviz.pointwise import find_activations
 from featviz.relu import find_relus
-from featviz.trace import Program, Step, Value
+from featviz.trace import Program, Value
 
 # Steps that have weights, and what they are called where nothing else gives their values a name.
 OPERATIONS = {"conv_general_dilated": "conv", "dot_general": "dot"}
@@ -42,6 +43,7 @@ def name_places(
     What iteration 3 of a scan names `mlp` is `blocks[3]/mlp`.
     """
     named: dict[str, Value] = {}
+    names: dict[Value, str] = {}
 
     def give(name: str, value: Value, numbered: Callable[[str, int], str]) -> None:
         if value in axes and _is_layer(value, batch):
@@ -49,25 +51,24 @@ def name_places(
             while unique in named:
                 number += 1
                 unique = numbered(name, number)
-            named[unique] = value
+            named[unique], names[value] = value, unique
 
     for name, value in (*program.marks, *extra):
         give(name, value, "{}[{}]".format)
     if by_scope:
         for name, value in _scopes(program):
-            if value not in named.values():
+            if value not in names:
                 give(name, value, "{}[{}]".format)
         for name, value in _operations(program, axes):
-            if value not in named.values():
+            if value not in names:
                 give(name, value, "{}_{}".format)
     functions = [*_heads(program, axes)]
     relus = find_relus(program)
     functions += [("relu", relu.input, relu.output) for relu in relus]
-    functions += find_activations(program, known={*named.values(), *(relu.output for relu in relus)})
+    functions += find_activations(program, known={*names, *(relu.output for relu in relus)})
     for kind, source, value in functions:
-        if value not in named.values():
-            stem = next((name for name, each in reversed(named.items()) if each is source), None)
-            stem = stem if stem is not None else _module_path(program.producers[value].scope, by_scope)
+        if value not in names:
+            stem = names[source] if source in names else _module_path(program.producers[value].scope, by_scope)
             give(f"{stem}/{kind}" if stem else kind, value, "{}_{}".format)
     order: dict[str, tuple[int, ...]] = {}
     rank = {value: number for number, step in enumerate(program.steps) for value in step.outputs}
@@ -89,9 +90,8 @@ def _within(loop: Loop, batch: int, axes: Axes, by_scope: bool, taken: dict[str,
     marks = [name for name, _ in body.marks]
     common = posixpath.commonpath([name.strip("/") for name in marks]) if marks else ""
     path = common or _module_path(loop.step.scope, by_scope) or "scan"
-    stem = next(
-        stem for stem in (path, *(f"{path}_{number}" for number in range(1, 99999))) if f"{stem}[0]" not in taken
-    )
+    stems = chain([path], (f"{path}_{number}" for number in count(1)))
+    stem = next(stem for stem in stems if f"{stem}[0]" not in taken)
     for index in range(loop.length):
         for name, each in names.items():
             rest = name[len(path) :] if common and f"{name}/".startswith(f"{path}/") else f"/{name}"
@@ -141,10 +141,7 @@ def _scopes(program: Program) -> Iterator[tuple[str, Value]]:
 def _heads(program: Program, axes: Axes) -> Iterator[tuple[str, Value, Value]]:
     """Where attention's heads are put side by side: products of two varying values, made tokens of all heads' units."""
     rows = {"transpose", "reshape", "copy", "convert_element_type"}
-    users: dict[Value, list[Step]] = {}
-    for step in program.steps:
-        for value in step.inputs:
-            users.setdefault(value, []).append(step)
+    users = program.users
     for step in program.steps:
         if step.primitive.name == "dot_general" and all(each in axes for each in step.inputs):
             product = value = step.outputs[0]
@@ -164,17 +161,14 @@ def _path(scope: str) -> str:
 
 def _operations(program: Program, axes: Axes) -> Iterator[tuple[str, Value]]:
     """What comes of each convolution and product with weights, their bias added."""
-    users: dict[Value, list[Value]] = {}
-    for step in program.steps:
-        for value in step.inputs:
-            users.setdefault(value, []).append(step.outputs[0])
+    users = program.users
     for step in program.steps:
         kind = OPERATIONS.get(step.primitive.name)
         if kind is None or all(value in axes for value in step.inputs):
             continue
         value = step.outputs[0]
         after = users.get(value, [])
-        adding = program.producers[after[0]] if len(after) == 1 else None
+        adding = after[0] if len(after) == 1 else None
         if adding is not None and adding.primitive.name == "add" and not all(each in axes for each in adding.inputs):
             value = adding.outputs[0]
         path = _path(step.scope)

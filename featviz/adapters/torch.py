@@ -12,7 +12,7 @@ import numpy as np
 
 from featviz.adapters.capture import build_model
 from featviz.adapters.failures import failing_in
-from featviz.adapters.marks import mark, within
+from featviz.adapters.marks import key_name, mark, within
 from featviz.adapters.torch_operators import correct
 from featviz.errors import FeatvizError, in_one_line
 from featviz.model import InputSpec, Model, Weights
@@ -190,8 +190,5 @@ def _arrays(output: Any) -> dict[str, jax.Array]:
     from torch.utils._pytree import tree_flatten_with_path
     from torchax.tensor import Tensor, View
 
-    def key(entry: Any) -> str:
-        return str(getattr(entry, "key", getattr(entry, "idx", getattr(entry, "name", entry))))
-
     leaves, _ = tree_flatten_with_path(output)
-    return {"/".join(map(key, path)): leaf.jax() for path, leaf in leaves if isinstance(leaf, Tensor | View)}
+    return {"/".join(map(key_name, path)): leaf.jax() for path, leaf in leaves if isinstance(leaf, Tensor | View)}

@@ -45,37 +45,34 @@ def find_batch_norms(program: Program, images: Value) -> list[BatchNorm]:
     [1]
     """
     varying = {images}
-    users: dict[Value, list[Step]] = {}
     for step in program.steps:
         if not varying.isdisjoint(step.inputs):
             varying.update(step.outputs)
-        for value in step.inputs:
-            users.setdefault(value, []).append(step)
     return [
         norm
         for step in program.steps
         if step.outputs[0] in varying
-        for norm in (_centered(program, step, varying, users) or _folded(program, step, varying, users),)
+        for norm in (_centered(program, step, varying) or _folded(program, step, varying),)
         if norm is not None
     ]
 
 
-def _centered(program: Program, step: Step, varying: set[Value], users: dict[Value, list[Step]]) -> BatchNorm | None:
+def _centered(program: Program, step: Step, varying: set[Value]) -> BatchNorm | None:
     """`(x - mean) * f`, in steps that may change the type between."""
     pair = _split(step, varying, "sub")
     if pair is None or step.inputs[0] is not pair[0]:
         return None
-    factor = next((f for f in _scaled(step.outputs[0], varying, users) if _root(program, f) is not None), None)
+    factor = next((f for f in _scaled(program, step.outputs[0], varying) if _root(program, f) is not None), None)
     return None if factor is None else _make(program, pair[0], pair[1], factor)
 
 
-def _folded(program: Program, step: Step, varying: set[Value], users: dict[Value, list[Step]]) -> BatchNorm | None:
+def _folded(program: Program, step: Step, varying: set[Value]) -> BatchNorm | None:
     """`x * f + (bias - mean * f)`."""
     pair = _split(step, varying, "mul")
     if pair is None or _root(program, pair[1]) is None:
         return None
     source, factor = pair
-    for after in users.get(step.outputs[0], []):
+    for after in program.users.get(step.outputs[0], []):
         added = _split(after, varying, "add")
         if added is None:
             continue
@@ -111,16 +108,16 @@ def _split(step: Step, varying: set[Value], name: str) -> tuple[Value, Value] | 
     return (one, other) if one in varying else (other, one)
 
 
-def _scaled(value: Value, varying: set[Value], users: dict[Value, list[Step]]) -> Iterator[Value]:
+def _scaled(program: Program, value: Value, varying: set[Value]) -> Iterator[Value]:
     """What a value is multiplied with, or divided by, that the image has no part in."""
-    for step in users.get(value, []):
+    for step in program.users.get(value, []):
         if step.primitive.name in ("convert_element_type", "reshape"):
-            yield from _scaled(step.outputs[0], varying, users)
+            yield from _scaled(program, step.outputs[0], varying)
         pair = _split(step, varying, "mul") or _split(step, varying, "div")
         if pair is not None:
             yield pair[1]
             # The variance may come after the learned scale.
-            yield from _scaled(step.outputs[0], varying, users)
+            yield from _scaled(program, step.outputs[0], varying)
 
 
 def _root(program: Program, value: Value) -> Value | None:

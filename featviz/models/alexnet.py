@@ -2,9 +2,8 @@
 
 import flax.linen as nn
 import jax
-import jax.numpy as jnp
 
-from featviz.models.layers import average_grid, conv, max_pool
+from featviz.models.layers import Classifier, average_grid, conv, max_pool
 
 # Of each convolution: its number in the sequence, width, side, stride, padding, and whether pooling follows.
 CONVOLUTIONS = (
@@ -27,19 +26,6 @@ class Features(nn.Module):
         return x
 
 
-class Classifier(nn.Module):
-    """Three dense layers, (n, 9216) -> (n, classes)."""
-
-    hidden: int
-    classes: int
-
-    @nn.compact
-    def __call__(self, x: jax.Array) -> jax.Array:
-        x = nn.relu(nn.Dense(self.hidden, name="1")(x))
-        x = nn.relu(nn.Dense(self.hidden, name="4")(x))
-        return nn.Dense(self.classes, name="6")(x)
-
-
 class AlexNet(nn.Module):
     """Logits of images from 63 px up: (n, h, w, 3) -> (n, classes)."""
 
@@ -49,6 +35,4 @@ class AlexNet(nn.Module):
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         x = average_grid(Features(name="features")(x), 6)
-        # PyTorch flattens channels first.
-        x = jnp.moveaxis(x, -1, 1).reshape(x.shape[0], -1)
-        return Classifier(self.hidden, self.classes, name="classifier")(x)
+        return Classifier(("1", "4", "6"), self.hidden, self.classes, name="classifier")(x)

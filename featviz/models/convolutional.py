@@ -11,7 +11,7 @@ from featviz.ranges import RANGES
 # What most networks of PyTorch's were trained on: RGB in [0,1], less ImageNet's mean, divided by its spread.
 TORCH = InputSpec(size=(224, 224), **RANGES["imagenet"])
 # RGB in [-1,1], as TensorFlow's networks take it.
-SYMMETRIC = InputSpec(size=(224, 224), mean=(0.5,), std=(0.5,))
+SYMMETRIC = InputSpec(size=(224, 224), **RANGES["symmetric"])
 # RGB in 0..255 less one grey (lucid's `image_value_range`).
 LUCID = InputSpec(size=(224, 224), scale=255.0, mean=(117.0,))
 

@@ -49,6 +49,25 @@ def average_pool(x: jax.Array, *, window: int, stride: int, padding: int = 0) ->
     return sums / window**2
 
 
+class Classifier(nn.Module):
+    """Three dense layers with ReLUs between them, by their names: (n, h, w, c) -> (n, classes).
+
+    The first takes all positions; PyTorch's weights have them channel by channel.
+    """
+
+    names: tuple[str, str, str]
+    hidden: int
+    classes: int
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        first, second, last = self.names
+        x = jnp.moveaxis(x, -1, 1).reshape(x.shape[0], -1)
+        x = nn.relu(nn.Dense(self.hidden, name=first)(x))
+        x = nn.relu(nn.Dense(self.hidden, name=second)(x))
+        return nn.Dense(self.classes, name=last)(x)
+
+
 def average_grid(x: jax.Array, side: int) -> jax.Array:
     """Averages over a grid of side x side cells, PyTorch's adaptive pooling: (n, h, w, c) -> (n, side, side, c).
 

@@ -6,30 +6,18 @@ import jax.numpy as jnp
 
 from featviz.models.caffe import ceil_max_pool
 
-# Channels of each fire module: squeeze 1x1, expand 1x1, expand 3x3 (DeepScale's prototxt of version 1.1,
-# which pools earlier than the paper's Table 1 and keeps its widths).
-FIRES = {
-    "fire2": (16, 64, 64),
-    "fire3": (16, 64, 64),
-    "fire4": (32, 128, 128),
-    "fire5": (32, 128, 128),
-    "fire6": (48, 192, 192),
-    "fire7": (48, 192, 192),
-    "fire8": (64, 256, 256),
-    "fire9": (64, 256, 256),
-}
+# Channels of each fire module: squeeze 1x1, expand 1x1, expand 3x3 (the paper's Table 1).
+WIDTHS = (
+    *((16, 64, 64),) * 2,
+    *((32, 128, 128),) * 2,
+    *((48, 192, 192),) * 2,
+    *((64, 256, 256),) * 2,
+)
+# Version 1.1 by the names of DeepScale's prototxt, which pools earlier than the paper and keeps its widths.
+FIRES = dict(zip((f"fire{number}" for number in range(2, 10)), WIDTHS, strict=True))
 POOL_BEFORE = ("fire2", "fire4", "fire6")
-# The fire modules of version 1.0 by their places in torchvision's sequence, and its poolings (the paper's Table 1).
-FIRES_1_0 = {
-    "3": (16, 64, 64),
-    "4": (16, 64, 64),
-    "5": (32, 128, 128),
-    "7": (32, 128, 128),
-    "8": (48, 192, 192),
-    "9": (48, 192, 192),
-    "10": (64, 256, 256),
-    "12": (64, 256, 256),
-}
+# Version 1.0 by the places in torchvision's sequence, and the paper's poolings.
+FIRES_1_0 = dict(zip(("3", "4", "5", "7", "8", "9", "10", "12"), WIDTHS, strict=True))
 POOL_BEFORE_1_0 = ("3", "7", "12")
 
 

@@ -5,11 +5,10 @@ from dataclasses import replace
 from typing import Any
 
 from featviz.model import InputSpec
-from featviz.models.convolutional import TORCH
+from featviz.models.convolutional import SYMMETRIC, TORCH
 from featviz.models.entry import Entry, Source, lazy
 
-# timm's transformers of Google's were trained on RGB in [-1,1]; CLIP's images have a mean and a spread of their own.
-SYMMETRIC = InputSpec(size=(224, 224), mean=(0.5,), std=(0.5,))
+# CLIP's images have a mean and a spread of their own; timm's transformers of Google's were trained on [-1,1].
 CLIP = InputSpec(size=(224, 224), mean=(0.48145466, 0.4578275, 0.40821073), std=(0.26862954, 0.26130258, 0.27577711))
 META = "https://dl.fbaipublicfiles.com/"
 TIMM = "https://huggingface.co/timm/"

@@ -4,9 +4,8 @@ from collections.abc import Sequence
 
 import flax.linen as nn
 import jax
-import jax.numpy as jnp
 
-from featviz.models.layers import average_grid, conv, max_pool
+from featviz.models.layers import Classifier, average_grid, conv, max_pool
 
 # Widths of the 3x3 convolutions between poolings, columns D and E of the paper's Table 1.
 VGG16 = ((64,) * 2, (128,) * 2, (256,) * 3, (512,) * 3, (512,) * 3)
@@ -33,19 +32,6 @@ class Features(nn.Module):
         return x
 
 
-class Classifier(nn.Module):
-    """Three dense layers, (n, c) -> (n, classes)."""
-
-    hidden: int
-    classes: int
-
-    @nn.compact
-    def __call__(self, x: jax.Array) -> jax.Array:
-        x = nn.relu(nn.Dense(self.hidden, name="0")(x))
-        x = nn.relu(nn.Dense(self.hidden, name="3")(x))
-        return nn.Dense(self.classes, name="6")(x)
-
-
 class VGG(nn.Module):
     """Logits of images of any size from 32 px up: (n, h, w, 3) -> (n, classes)."""
 
@@ -56,9 +42,7 @@ class VGG(nn.Module):
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         x = average_grid(Features(self.groups, name="features")(x), 7)
-        # PyTorch flattens channels first.
-        x = jnp.moveaxis(x, -1, 1).reshape(x.shape[0], -1)
-        return Classifier(self.hidden, self.classes, name="classifier")(x)
+        return Classifier(("0", "3", "6"), self.hidden, self.classes, name="classifier")(x)
 
 
 def vgg16() -> VGG:

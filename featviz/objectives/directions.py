@@ -12,7 +12,7 @@ import numpy as np
 from featviz.errors import FeatvizError
 from featviz.model import Activations
 from featviz.objectives.objective import Objective, Shapes, single
-from featviz.objectives.positions import at_position, check_position, check_tokens, write_position
+from featviz.objectives.positions import at_position, check_position, check_tokens, write_patches, write_position
 
 # The least cosine, so that a picture that starts out opposed to its direction still moves (lucid, Olah et al. 2018).
 LEAST_COSINE = 0.1
@@ -88,7 +88,7 @@ class DirectionOverPatches:
 
     @property
     def label(self) -> str:
-        return _name(self.layer, self.power) + "@patches" + ("" if self.class_tokens == 1 else str(self.class_tokens))
+        return _name(self.layer, self.power) + write_patches(self.class_tokens)
 
     def value(self, activations: Activations) -> jax.Array:
         h = activations[self.layer][:, self.class_tokens :]

@@ -49,6 +49,15 @@ def write_position(position: Sequence[Any]) -> str:
     return "@" + "x".join(str(int(at)) for at in position)
 
 
+def write_patches(class_tokens: int) -> str:
+    """How a label and the command line write all tokens but those of the class.
+
+    >>> write_patches(1), write_patches(2)
+    ('@patches', '@patches2')
+    """
+    return "@patches" + ("" if class_tokens == 1 else str(class_tokens))
+
+
 def at_position(values: jax.Array, position: Sequence[Any]) -> jax.Array:
     """`values[:, *position]`, where the position may be traced."""
     for at in position:
@@ -71,7 +80,7 @@ class Patches:
 
     @property
     def label(self) -> str:
-        return f"{self.layer}:{int(self.unit)}@patches" + ("" if self.class_tokens == 1 else str(self.class_tokens))
+        return f"{self.layer}:{int(self.unit)}{write_patches(self.class_tokens)}"
 
     def value(self, activations: Activations) -> jax.Array:
         chosen = jnp.take(activations[self.layer], self.unit, axis=-1)
