@@ -136,3 +136,9 @@ def test_an_interrupt_keeps_what_is_finished(tmp_path):
     made = list(tmp_path.glob("out/conv1-*.png"))
     assert process.returncode == 1 and text.count("\n") == 1 and "stopped; " in text
     assert 0 < len(made) < 20 and all(load_picture(path).history.size == 400 for path in made)
+
+
+def test_the_package_is_a_program_of_the_interpreter_too():
+    command = [sys.executable, "-m", "featviz", "models"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "patterns" in done.stdout and not done.stderr
