@@ -89,6 +89,18 @@ def test_inceptionv1_has_the_layers_of_the_literature():
     assert all(layers[name].rectified and not layers[f"{name}_pre_relu_conv"].rectified for name in relus)
 
 
+def test_efficientnet_has_the_stages_of_its_table_and_what_is_inside_its_blocks():
+    layers = {layer.name: layer.shape for layer in outline("efficientnet_b0").layers}
+    # Tan and Le 2019, Table 1: sides and channels of what each stage hands on.
+    sides, channels = (112, 112, 56, 28, 14, 14, 7, 7, 7), (32, 16, 24, 40, 80, 112, 192, 320, 1280)
+    table = [(side, side, units) for side, units in zip(sides, channels, strict=True)]
+    assert [layers[f"features/{stage}"] for stage in range(9)] == table
+    # Of 24 channels six times as many, and a squeeze to a quarter of the 24; the SiLU's values are the block's own.
+    assert layers["features/2/1/block/0"] == layers["features/2/1/block/1"] == (56, 56, 144)
+    assert not any(name.startswith("features/2/1/block/0/1/") for name in layers)
+    assert layers["features/2/1/block/2/fc1/silu"] == (6,) and layers["features/2/1/block/2/fc2/sigmoid"] == (144,)
+
+
 def test_weights_are_arrays_of_the_device(squeezenet):
     assert all(isinstance(leaf, jax.Array) for leaf in jax.tree.leaves(squeezenet.weights))
 

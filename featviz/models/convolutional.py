@@ -60,6 +60,16 @@ def _convnext(name: str, depths: tuple[int, ...], width: int, parameters: int, a
     return _torchvision(f"convnext_{name}", "ConvNeXt", build, parameters, accuracy, file, title=title)
 
 
+def _efficientnet(
+    name: str, width: float, depth: float, side: int, parameters: int, accuracy: float, file: str
+) -> Entry:
+    build = lazy("efficientnet", "EfficientNet", width=width, depth=depth)
+    input, title = dataclasses.replace(TORCH, size=(side, side)), f"EfficientNet-{name.upper()}"
+    return _torchvision(
+        *(f"efficientnet_{name}", "EfficientNet", build, parameters, accuracy, file), title=title, input=input
+    )
+
+
 # Heads for training alone.
 AUXILIARY = (r"^AuxLogits\.", r"^aux[12]\.")
 DENSENET = lazy("densenet", "DenseNet", depths=(6, 12, 24, 16))
@@ -128,6 +138,9 @@ CONVOLUTIONAL = (
         *("mobilenet_v2", "MobileNet v2", lazy("mobilenetv2", "MobileNetV2"), 3_504_872, 71.878),
         "mobilenet_v2-b0353104.pth",
     ),
+    _efficientnet("b0", 1.0, 1.0, 224, 5_288_548, 77.692, "efficientnet_b0_rwightman-7f5810bc.pth"),
+    _efficientnet("b1", 1.0, 1.1, 240, 7_794_184, 78.642, "efficientnet_b1_rwightman-bac287d4.pth"),
+    _efficientnet("b2", 1.1, 1.2, 288, 9_109_994, 80.608, "efficientnet_b2_rwightman-c35c1473.pth"),
     _convnext("tiny", (3, 3, 9, 3), 96, 28_589_128, 82.520, "convnext_tiny-983f1562.pth"),
     _convnext("base", (3, 3, 27, 3), 128, 88_591_464, 84.062, "convnext_base-6075fbad.pth"),
 )

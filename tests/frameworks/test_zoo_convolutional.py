@@ -16,6 +16,7 @@ torch = pytest.importorskip("torch", reason="needs PyTorch: make test-frameworks
 import zoo_alexnet  # noqa: E402
 import zoo_convnext  # noqa: E402
 import zoo_densenet  # noqa: E402
+import zoo_efficientnet  # noqa: E402
 import zoo_googlenet  # noqa: E402
 import zoo_inception_v3  # noqa: E402
 import zoo_inceptionv1  # noqa: E402
@@ -32,7 +33,9 @@ from featviz.models import googlenet_torchvision, inceptionv1, vgg  # noqa: E402
 from featviz.models.alexnet import AlexNet  # noqa: E402
 from featviz.models.convert import COUNTERS, ORDERS, convert, torch_name  # noqa: E402
 from featviz.models.convnext import ConvNeXt  # noqa: E402
+from featviz.models.convolutional import CONVOLUTIONAL  # noqa: E402
 from featviz.models.densenet import DenseNet  # noqa: E402
+from featviz.models.efficientnet import EfficientNet  # noqa: E402
 from featviz.models.inception_v3 import InceptionV3  # noqa: E402
 from featviz.models.mobilenetv2 import GROUPS, MobileNetV2  # noqa: E402
 from featviz.models.registry import ZOO  # noqa: E402
@@ -42,6 +45,7 @@ from featviz.models.squeezenet import SqueezeNet10  # noqa: E402
 
 SMALL_VGG = ((4,) * 2, (6,) * 2, (8,) * 3, (8,) * 3, (8,) * 3)
 SMALL_GROUPS = ((1, 6, 1, 1), (6, 8, 2, 2), (6, 8, 2, 1), (6, 12, 2, 2))
+SMALL_STAGES = ((1, 3, 1, 8, 1), (6, 3, 2, 12, 2), (6, 5, 2, 16, 1))
 IMAGENET = (np.array([0.485, 0.456, 0.406], np.float32), np.array([0.229, 0.224, 0.225], np.float32))
 
 
@@ -117,6 +121,10 @@ CASES = (
         *(lambda: zoo_mobilenetv2.MobileNetV2(SMALL_GROUPS, 5, 8, 24), "features/3"),
     ),
     Case(
+        *("efficientnet_b0", EfficientNet(1.1, 1.2, 5, SMALL_STAGES, 8)),
+        *(lambda: zoo_efficientnet.EfficientNet(1.1, 1.2, 5, SMALL_STAGES, 8), "features/2/1/block/0"),
+    ),
+    Case(
         *("convnext_tiny", ConvNeXt((1, 2, 1), 8, 5), lambda: zoo_convnext.ConvNeXt((1, 2, 1), 8, 5)),
         "features/3/0/block/4",
     ),
@@ -140,9 +148,17 @@ WHOLE = {
     "squeezenet1_0": (zoo_squeezenet.SqueezeNet, 1_248_424),
     "densenet121": (lambda: zoo_densenet.DenseNet((6, 12, 24, 16)), 7_978_856),
     "mobilenet_v2": (lambda: zoo_mobilenetv2.MobileNetV2(GROUPS), 3_504_872),
+    "efficientnet_b0": (zoo_efficientnet.EfficientNet, 5_288_548),
+    "efficientnet_b1": (lambda: zoo_efficientnet.EfficientNet(1.0, 1.1), 7_794_184),
+    "efficientnet_b2": (lambda: zoo_efficientnet.EfficientNet(1.1, 1.2), 9_109_994),
     "convnext_tiny": (lambda: zoo_convnext.ConvNeXt((3, 3, 9, 3), 96), 28_589_128),
     "convnext_base": (lambda: zoo_convnext.ConvNeXt((3, 3, 27, 3), 128), 88_591_464),
 }
+
+
+def test_no_network_and_no_family_is_left_out():
+    assert set(WHOLE) == {entry.name for entry in CONVOLUTIONAL}
+    assert {ZOO[case.entry].family for case in CASES} == {entry.family for entry in CONVOLUTIONAL}
 
 
 def draw(network):
