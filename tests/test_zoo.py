@@ -3,6 +3,7 @@
 The golden logits come from an independent float32 implementation (networks/README.md of the test data).
 """
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 
 from featviz.errors import FeatvizError
 from featviz.model import OUTPUT, Model
+from featviz.models.imagenet import class_names
 from featviz.models.registry import ZOO, find, load, outline
 from featviz.models.weights import flatten, write_weights
 
@@ -49,6 +51,26 @@ def test_parameter_count(name):
     weights = {path: leaf for path, leaf in flatten(variables).items() if path.split("/")[-1] not in ("mean", "var")}
     count = sum(leaf.size for leaf in weights.values())
     assert count == ZOO[name].parameters == PARAMETERS.get(name, count)
+
+
+@pytest.mark.parametrize("name", ZOO)
+def test_classes_are_as_many_as_outputs(name):
+    logits, _ = template(name)
+    assert len(ZOO[name].classes()) in (0, logits.shape[-1])
+    # Features, not classes; and the 1008 outputs of Google's graph, whose names it does not hold.
+    assert bool(ZOO[name].classes()) != name.startswith(("inceptionv1", "dinov2", "siglip", "clip"))
+
+
+def test_imagenets_names(network_file):
+    published = json.loads(network_file("imagenet_classes.json").read_text(encoding="utf-8"))
+    assert list(class_names()) == [published[str(number)][1] for number in range(1000)]
+
+
+def test_a_class_is_found_by_its_name():
+    model = outline("resnet50")
+    assert [model.class_number(name) for name in ("zebra", "Tarantula", "sorrel")] == [340, 76, 339]
+    with pytest.raises(FeatvizError, match="`crane` is the name of classes 134, 517; expected one's number"):
+        model.class_number("crane")
 
 
 @pytest.mark.parametrize(
