@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from featviz.model import InputSpec
+from featviz.models import other_files
 from featviz.models.entry import Entry, Source, lazy
 from featviz.ranges import RANGES
 
@@ -14,6 +15,7 @@ TORCH = InputSpec(size=(224, 224), **RANGES["imagenet"])
 SYMMETRIC = InputSpec(size=(224, 224), **RANGES["symmetric"])
 # RGB in 0..255 less one grey (lucid's `image_value_range`).
 LUCID = InputSpec(size=(224, 224), scale=255.0, mean=(117.0,))
+IMAGENET = lazy("imagenet", "class_names")
 
 
 def _torchvision(
@@ -28,10 +30,11 @@ def _torchvision(
     input: InputSpec = TORCH,
     names: Callable[[str], str] | None = None,
     ignored: tuple[str, ...] = (),
+    others: tuple[Source, ...] = (),
 ) -> Entry:
     """What torchvision publishes of a network; eight digits of the file's SHA-256 are in its name.
 
-    Of a network's two files it is the older, whose weights are those of the literature.
+    Of a network's two files it is the older, whose weights are those of the literature. `others` are not fetched.
     """
     digits = file.rsplit("-", 1)[-1].removesuffix(".pth")
     return Entry(
@@ -44,7 +47,8 @@ def _torchvision(
         licence="BSD-3-Clause",
         accuracy=f"{accuracy:.1f} % top-1",
         origin="torchvision",
-        sources=(Source("https://download.pytorch.org/models/" + file, digits, names=names, ignored=ignored),),
+        sources=(Source("https://download.pytorch.org/models/" + file, digits, names=names, ignored=ignored), *others),
+        classes=IMAGENET,
     )
 
 
@@ -77,10 +81,14 @@ DENSENET = lazy("densenet", "DenseNet", depths=(6, 12, 24, 16))
 CONVOLUTIONAL = (
     _torchvision("alexnet", "AlexNet", lazy("alexnet", "AlexNet"), 61_100_840, 56.522, "alexnet-owt-7be5be79.pth"),
     _torchvision(
-        *("vgg16", "VGG", lazy("vgg", "vgg16"), 138_357_544, 71.592, "vgg16-397923af.pth"), title="VGG of 16 layers"
+        *("vgg16", "VGG", lazy("vgg", "vgg16"), 138_357_544, 71.592, "vgg16-397923af.pth"),
+        title="VGG of 16 layers",
+        others=other_files.vgg(16, (2, 2, 3, 3, 3)),
     ),
     _torchvision(
-        *("vgg19", "VGG", lazy("vgg", "vgg19"), 143_667_240, 72.376, "vgg19-dcbb9e9d.pth"), title="VGG of 19 layers"
+        *("vgg19", "VGG", lazy("vgg", "vgg19"), 143_667_240, 72.376, "vgg19-dcbb9e9d.pth"),
+        title="VGG of 19 layers",
+        others=other_files.vgg(19, (2, 2, 4, 4, 4)),
     ),
     _resnet(18, (2, 2, 2, 2), 11_689_512, 69.758, "resnet18-f37072fd.pth"),
     _resnet(34, (3, 4, 6, 3), 21_797_672, 73.314, "resnet34-b627a593.pth"),
@@ -98,6 +106,7 @@ CONVOLUTIONAL = (
         accuracy="81.4 % top-1 at 288 px",
         origin="timm",
         sources=(Source("https://huggingface.co/timm/resnetv2_50.a1h_in1k/resolve/main/model.safetensors"),),
+        classes=IMAGENET,
     ),
     Entry(
         name="inceptionv1",
@@ -123,6 +132,7 @@ CONVOLUTIONAL = (
         "inception_v3_google-0cc3c7bd.pth",
         input=dataclasses.replace(SYMMETRIC, size=(299, 299)),
         ignored=AUXILIARY,
+        others=(other_files.INCEPTION_V3,),
     ),
     _torchvision(
         *("squeezenet1_0", "SqueezeNet", lazy("squeezenet", "SqueezeNet10"), 1_248_424, 58.092),
@@ -133,6 +143,7 @@ CONVOLUTIONAL = (
         *("densenet121", "DenseNet", DENSENET, 7_978_856, 74.434, "densenet121-a639ec97.pth"),
         title="DenseNet of 121 layers",
         names=lazy("densenet", "file_name"),
+        others=(other_files.DENSENET121,),
     ),
     _torchvision(
         *("mobilenet_v2", "MobileNet v2", lazy("mobilenetv2", "MobileNetV2"), 3_504_872, 71.878),

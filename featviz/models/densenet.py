@@ -7,11 +7,14 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from featviz.models.convert import torch_name
+from featviz.models.convert import keras_tensor, torch_name
 from featviz.models.layers import BatchNorm, average_pool, conv, max_pool
 
 # How many times wider a dense layer's middle is than what it adds.
 BOTTLENECK = 4
+# Keras's names of the layers outside of blocks, and of the parts of a block and a transition.
+KERAS_ENDS = {"conv0": "conv1/conv", "norm0": "conv1/bn", "norm5": "bn", "classifier": "fc1000"}
+KERAS_PARTS = {"norm": "bn", "conv": "conv", "norm1": "0_bn", "conv1": "1_conv", "norm2": "1_bn", "conv2": "2_conv"}
 
 
 class DenseLayer(nn.Module):
@@ -89,3 +92,24 @@ def file_name(path: str) -> str:
     ('features.denseblock1.denselayer2.conv.1.weight', 'features.norm0.running_var')
     """
     return re.sub(r"(\.denselayer\d+\.(?:norm|conv))([12])\.", r"\1.\2.", torch_name(path))
+
+
+def keras_name(path: str) -> str:
+    """A tensor's name in the file of Keras's applications, whose epsilons are 1.001e-5 for 1e-5.
+
+    >>> keras_name("features/denseblock1/denselayer2/conv1/kernel"), keras_name("features/transition1/norm/var")
+    ('conv2_block2_1_conv/kernel:0', 'pool2_bn/moving_variance:0')
+    >>> keras_name("features/norm0/scale"), keras_name("classifier/bias")
+    ('conv1/bn/gamma:0', 'fc1000/bias:0')
+    """
+    *modules, leaf = path.split("/")
+    layer = KERAS_ENDS.get(modules[-1]) or _keras_layer(*modules[1:])
+    return keras_tensor(layer, leaf, norm=modules[-1].startswith("norm"))
+
+
+def _keras_layer(block: str, *inner: str) -> str:
+    # Keras counts the first convolution as the first block.
+    number = int(block[-1]) + 1
+    if block.startswith("transition"):
+        return f"pool{number}_{KERAS_PARTS[inner[0]]}"
+    return f"conv{number}_block{inner[0].removeprefix('denselayer')}_{KERAS_PARTS[inner[1]]}"

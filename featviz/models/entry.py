@@ -2,7 +2,7 @@
 
 import importlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +11,8 @@ from featviz.model import InputSpec
 
 if TYPE_CHECKING:
     import flax.linen as nn
+
+    from featviz.models.convert import Axes
 
 
 def lazy(file: str, function: str, **options: Any) -> Callable[..., Any]:
@@ -37,7 +39,12 @@ class Source:
     `sha256` is as published: the whole digest, or its beginning where only that is (PyTorch writes eight digits into
     the file's name); None where nothing is. `bytes` is its size, for the progress shown. `names` gives a tensor's name
     in the file for its name in our network (`layer1/0/conv1/kernel`); by default PyTorch's (`layer1.0.conv1.weight`).
-    Tensors whose names match one of `ignored`, regular expressions, are other parts, such as auxiliary heads.
+    `axes` gives a tensor of the file in our order of axes, for its name in our network, itself, and the shape it is to
+    have; by default `convert.torch_axes`. Tensors whose names match one of `ignored`, regular expressions, are other
+    parts, such as auxiliary heads; tensors of ours that match one of `ones` are not in the file and are all 1.
+
+    Another training is another input, and another framework may round another way: `input` and `build` say so, where
+    they are not the entry's.
     """
 
     url: str
@@ -45,6 +52,10 @@ class Source:
     bytes: int | None = None
     names: Callable[[str], str] | None = None
     ignored: tuple[str, ...] = ()
+    axes: "Axes | None" = None
+    ones: tuple[str, ...] = ()
+    input: InputSpec | None = None
+    build: "Callable[[], nn.Module] | None" = None
 
     @property
     def file(self) -> str:
@@ -80,3 +91,9 @@ class Entry:
     def bundled_path(self) -> Path | None:
         """Where the shipped weights lie, or None if they have to be fetched or brought."""
         return Path(__file__).with_name(self.bundled) if self.bundled else None
+
+    def told_by(self, source: Source | None) -> "Entry":
+        """The network as a source's file has it; None is a file that tells nothing of its own."""
+        if source is None:
+            return self
+        return replace(self, input=source.input or self.input, build=source.build or self.build)

@@ -10,8 +10,8 @@ from featviz.models.fetching import cached, discard, fetch, place
 
 
 def on_disk(entry: Entry) -> Path | None:
-    """The file with the network's weights, if it is on this disk."""
-    return entry.bundled_path or next(filter(None, map(cached, entry.sources)), None)
+    """The file with the network's weights, if it is on this disk: shipped, or fetched from the first of its sources."""
+    return entry.bundled_path or next(filter(None, map(cached, entry.sources[:1])), None)
 
 
 def find_weights(entry: Entry) -> Path:
@@ -29,8 +29,8 @@ def find_weights(entry: Entry) -> Path:
     return fetch(entry.sources[0])
 
 
-def read_found(entry: Entry, file: Path, template: Mapping[str, Any]) -> dict[str, Any]:
-    """The network's tree from a file; one of the cache that is none of this network does not stay there.
+def read_found(entry: Entry, file: Path, template: Mapping[str, Any]) -> tuple[dict[str, Any], Source | None]:
+    """What `read_network` gives of a file; one of the cache that is none of this network does not stay there.
 
     Raises: FeatvizError if the file cannot be read, or is not for this network.
     """

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,18 @@ from featviz.models.weights import read_weights
 # What BVLC's GoogLeNet has beside its weights: the two classifiers that only its training used.
 CAFFE_IGNORED = (r"^loss[12]/",)
 
-Naming = tuple[Callable[[str], str], tuple[str, ...]]
+
+@dataclass(frozen=True)
+class Way:
+    """How a file may call the tensors, what it may hold beside them, and the source that it then is, if any."""
+
+    names: Callable[[str], str]
+    ignored: tuple[str, ...]
+    source: Source | None = None
+
+    def found(self, paths: Iterable[str], there: Iterable[str]) -> int:
+        """How many of our tensors are in a file of these names."""
+        return len(set(map(self.names, paths)) & set(there))
 
 
 def caffe_name(path: str) -> str:
@@ -33,30 +45,31 @@ def caffe_name(path: str) -> str:
 
 def read_network(
     path: str | os.PathLike[str], template: Mapping[str, Any], *, sources: Sequence[Source] = ()
-) -> dict[str, Any]:
-    """The network's tree from a file: our own safetensors, or an official one of any kind that `read_tensors` takes.
+) -> tuple[dict[str, Any], Source | None]:
+    """The network's tree from a file, and the source whose names the file has, None if it has other names.
 
-    Of the ways in which the tensors may be named, that one is taken which finds most of them in the file.
+    The file is our own safetensors, or an official one of any kind that `read_tensors` takes. Of the ways in which the
+    tensors may be named, that one is taken which finds most of them in the file.
 
     Raises: FeatvizError if the file cannot be read, or is not for this network; it speaks of the names that fit best.
     """
     file = Path(path)
     check_file(file, expected=EXPECTED)
     paths = list(flatten_dict(template, sep="/"))
-    namings: list[Naming] = [(source.names or torch_name, source.ignored) for source in sources]
+    ways = [Way(source.names or torch_name, source.ignored, source) for source in sources]
     # What one of the sources has beside the weights may be in any other file as well.
-    namings.append((torch_name, tuple(pattern for source in sources for pattern in source.ignored)))
-    namings.append((caffe_name, CAFFE_IGNORED))
+    ways.append(Way(torch_name, tuple(pattern for source in sources for pattern in source.ignored)))
+    ways.append(Way(caffe_name, CAFFE_IGNORED))
     own = tensor_names(file)
     # Of another network's safetensors, in which no names are found, it is our names that are told.
-    if own is not None and _found(paths, own) >= max(_found(map(names, paths), own) for names, _ in namings):
-        return read_weights(file, template)
+    if own is not None and len(set(paths) & set(own)) >= max(way.found(paths, own) for way in ways):
+        return read_weights(file, template), None
     tensors = read_tensors(file)
-    names, ignored = max(namings, key=lambda naming: _found(map(naming[0], paths), tensors))
+    way = max(ways, key=lambda way: way.found(paths, tensors))
+    axes, ones = (way.source.axes, way.source.ones) if way.source else (None, ())
     # A float64 may be too large for our float32: `convert` then finds what is not finite.
     with np.errstate(over="ignore"):
-        return convert(tensors, template, file=base_name(file), names=names, ignored=ignored)
-
-
-def _found(names: Iterable[str], there: Iterable[str]) -> int:
-    return len(set(names) & set(there))
+        tree = convert(
+            tensors, template, file=base_name(file), names=way.names, axes=axes, ignored=way.ignored, ones=ones
+        )
+    return tree, way.source

@@ -11,14 +11,19 @@ from types import MappingProxyType
 
 from featviz.errors import FeatvizError, nearest
 from featviz.model import InputSpec, Model
-from featviz.models.convolutional import CONVOLUTIONAL
+from featviz.models.convolutional import CONVOLUTIONAL, IMAGENET
 from featviz.models.entry import Entry, Source, lazy
 from featviz.models.transformers import TRANSFORMERS
 from featviz.ranges import RANGES
 
 # What Caffe's ImageNet networks were trained on: BGR in 0..255 less the mean colour, and no division.
 CAFFE = InputSpec(size=(224, 224), **RANGES["caffe"])
-DEEPSCALE = "https://github.com/forresti/SqueezeNet/raw/master/SqueezeNet_v1.1/squeezenet_v1.1.caffemodel"
+# At the commit of which the size and the SHA-256 are known, from OpenVINO's Open Model Zoo (squeezenet1.1/model.yml).
+DEEPSCALE = (
+    "https://github.com/forresti/SqueezeNet/raw/a47b6f13d30985279789d08053d37013d67d131b/"
+    "SqueezeNet_v1.1/squeezenet_v1.1.caffemodel"
+)
+DEEPSCALE_SHA256 = "72b912ace512e8621f8ff168a7d72af55910d3c7c9445af8dfbff4c2ee960142"
 
 ENTRIES = (
     Entry(
@@ -43,6 +48,7 @@ ENTRIES = (
         licence="released for unrestricted use",
         accuracy="68.7 % top-1",
         origin="bvlc_googlenet of Caffe's model zoo",
+        classes=IMAGENET,
     ),
     Entry(
         name="squeezenet1_1",
@@ -53,8 +59,9 @@ ENTRIES = (
         parameters=1_235_496,
         licence="BSD-2-Clause",
         origin="github.com/forresti/SqueezeNet",
-        sources=(Source(DEEPSCALE, names=lazy("fitting", "caffe_name")),),
+        sources=(Source(DEEPSCALE, DEEPSCALE_SHA256, 4_950_080, names=lazy("fitting", "caffe_name")),),
         aliases=("squeezenet",),
+        classes=IMAGENET,
     ),
     *CONVOLUTIONAL,
     *TRANSFORMERS,
@@ -83,8 +90,9 @@ def load(name: str, *, weights: str | os.PathLike[str] | None = None) -> Model:
     """A network of the zoo as a Model, with the weights of a file, or else those that are shipped or fetched.
 
     The file may be any that `read_tensors` takes: our own safetensors, or what the network's authors published. Weights
-    that are fetched are kept in the user's cache. The Model's `source` tells how to load it again: its name under
-    `model` and, where a file was given, its base name under `weights`.
+    that are fetched are kept in the user's cache. A file that was trained on images of another range, as its source
+    says, gives a Model with that input. The Model's `source` tells how to load it again: its name under `model` and,
+    where a file was given, its base name under `weights`.
 
     Raises: FeatvizError if there is no such network, if it has no weights here and none are given, if they cannot be
     fetched, or if the file is not for it.
@@ -98,9 +106,12 @@ def load(name: str, *, weights: str | os.PathLike[str] | None = None) -> Model:
     from featviz.models.finding import find_weights, read_found
 
     file = find_weights(entry) if weights is None else Path(weights)
-    plan = outline(entry.name)
+    plan = _outline(entry)
+    tree, told = read_found(entry, file, plan.weights["params"])
+    adapted = entry.told_by(told)
+    plan = plan if adapted == entry else _outline(adapted)
     # One transfer for the whole tree, not one a tensor.
-    variables = jax.device_put({"params": read_found(entry, file, plan.weights["params"])})
+    variables = jax.device_put({"params": tree})
     source = {"model": entry.name} if weights is None else {"model": entry.name, "weights": file.name}
     return dataclasses.replace(plan, weights=variables, source=source)
 
@@ -111,12 +122,15 @@ def outline(name: str) -> Model:
     >>> outline("googlenet").layer("inception_4c").units
     512
     """
+    return _outline(find(name))
+
+
+def _outline(entry: Entry) -> Model:
     import jax
     import jax.numpy as jnp
 
     from featviz.adapters.linen import from_linen
 
-    entry = find(name)
     module = entry.build()
     image = jax.ShapeDtypeStruct((1, *entry.input.size, entry.input.channels), jnp.float32)
     template = jax.eval_shape(module.init, jax.random.key(0), image)["params"]

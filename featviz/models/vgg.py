@@ -4,12 +4,18 @@ from collections.abc import Sequence
 
 import flax.linen as nn
 import jax
+import numpy as np
 
+from featviz.models.convert import LEAVES, keras_axes
 from featviz.models.layers import Classifier, average_grid, conv, max_pool
 
 # Widths of the 3x3 convolutions between poolings, columns D and E of the paper's Table 1.
 VGG16 = ((64,) * 2, (128,) * 2, (256,) * 3, (512,) * 3, (512,) * 3)
 VGG19 = ((64,) * 2, (128,) * 2, (256,) * 4, (512,) * 4, (512,) * 4)
+# Cells a side of the grid that the classifier takes.
+GRID = 7
+# The dense layers: as torchvision calls them, Oxford's Caffe network, and Keras.
+DENSE = (("0", "fc6", "fc1"), ("3", "fc7", "fc2"), ("6", "fc8", "predictions"))
 
 
 class Features(nn.Module):
@@ -41,8 +47,9 @@ class VGG(nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
-        x = average_grid(Features(self.groups, name="features")(x), 7)
-        return Classifier(("0", "3", "6"), self.hidden, self.classes, name="classifier")(x)
+        x = average_grid(Features(self.groups, name="features")(x), GRID)
+        first, second, last = (name for name, _, _ in DENSE)
+        return Classifier((first, second, last), self.hidden, self.classes, name="classifier")(x)
 
 
 def vgg16() -> VGG:
@@ -53,3 +60,48 @@ def vgg16() -> VGG:
 def vgg19() -> VGG:
     """The network of 19 layers with weights."""
     return VGG(VGG19)
+
+
+def caffe_name(path: str, *, depths: Sequence[int]) -> str:
+    """A tensor's name in the Caffe network of the authors, of so many convolutions between poolings.
+
+    >>> caffe_name("features/7/kernel", depths=(2, 2, 3, 3, 3)), caffe_name("classifier/0/bias", depths=(2, 2))
+    ('conv2_2.weight', 'fc6.bias')
+    """
+    part, place, leaf = path.split("/")
+    dense = {name: caffe for name, caffe, _ in DENSE}
+    layer = dense[place] if part == "classifier" else "conv{}_{}".format(*_group(int(place), depths))
+    return f"{layer}.{LEAVES.get(leaf, leaf)}"
+
+
+def keras_name(path: str, *, depths: Sequence[int]) -> str:
+    """A tensor's name in the file of Keras's applications, written by Keras 1.
+
+    >>> keras_name("features/7/kernel", depths=(2, 2, 3, 3, 3)), keras_name("classifier/6/bias", depths=(2, 2))
+    ('block2_conv2_W_1:0', 'predictions_b_1:0')
+    """
+    part, place, leaf = path.split("/")
+    dense = {name: keras for name, _, keras in DENSE}
+    layer = dense[place] if part == "classifier" else "block{}_conv{}".format(*_group(int(place), depths))
+    return f"{layer}_{'W' if leaf == 'kernel' else 'b'}_1:0"
+
+
+def keras_rows(path: str, array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """A tensor of Keras's in our order of axes: its first dense layer takes the grid place by place, ours by channel.
+
+    >>> rows = np.arange(98.0).reshape(98, 1)  # of 7 x 7 places of 2 channels
+    >>> keras_rows("classifier/0/kernel", rows, (98, 1))[:3].ravel().tolist()
+    [0.0, 2.0, 4.0]
+    """
+    if path != "classifier/0/kernel" or array.shape != shape:
+        return keras_axes(path, array, shape)
+    return array.reshape(GRID, GRID, -1, shape[1]).transpose(2, 0, 1, 3).reshape(shape)
+
+
+def _group(place: int, depths: Sequence[int]) -> tuple[int, int]:
+    """Of the convolution at a place of the sequence, the number of its group and its own within it, from 1."""
+    for group, depth in enumerate(depths, 1):
+        if place < 2 * depth:
+            return group, place // 2 + 1
+        place -= 2 * depth + 1
+    raise ValueError(f"{place} is behind the last convolution")

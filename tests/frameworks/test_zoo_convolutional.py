@@ -193,7 +193,7 @@ def converted(case, network):
     template = jax.eval_shape(case.ours.init, jax.random.key(0), image)["params"]
     state = {name: tensor.numpy() for name, tensor in network.state_dict().items()}
     state = zoo_densenet.file_names(state) if case.entry == "densenet121" else state
-    (source,) = entry.sources
+    source = entry.sources[0]
     tree = convert(state, template, file=source.file, names=source.names, ignored=source.ignored)
     return {"params": tree}
 
@@ -272,7 +272,7 @@ def test_whole_networks_have_the_official_tensors(name):
     assert sum(tensor.numel() for tensor in network.parameters()) == published
     state = {key: tuple(tensor.shape) for key, tensor in network.state_dict().items()}
     state = zoo_densenet.file_names(state) if name == "densenet121" else state
-    (source,) = entry.sources
+    source = entry.sources[0]
     passed = re.compile("|".join([COUNTERS, *source.ignored]))
     named = {(source.names or torch_name)(path): leaf for path, leaf in leaves(name).items()}
     assert set(named) == {key for key in state if not passed.search(key)}

@@ -144,7 +144,7 @@ def test_clips_archives_of_torchscript_are_read(tmp_path):
         warnings.simplefilter("ignore")
         torch.jit.trace(network.float(), torch.zeros(1, 3, 64, 64)).half().save(str(tmp_path / "clip.pt"))
     expected = template(ClipTransformer(**options), (64, 64))
-    tree = read_network(tmp_path / "clip.pt", expected, sources=find("clip_vit_b32").sources)
+    tree, _ = read_network(tmp_path / "clip.pt", expected, sources=find("clip_vit_b32").sources)
     np.testing.assert_array_equal(tree["proj"]["matrix"], network.visual.proj.detach().numpy())
     mixed = network.visual.transformer.resblocks[1].attn.in_proj_weight.detach().numpy()
     np.testing.assert_array_equal(tree["transformer"]["resblocks"]["1"]["attn"]["in_proj"]["kernel"], mixed.T)

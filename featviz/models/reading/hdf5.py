@@ -45,9 +45,19 @@ def read_hdf5(path: Path, size: int) -> dict[str, np.ndarray]:
         raise MalformedError(f"HDF5 says: {reason(error)}") from None
     if not found:
         raise MalformedError("it holds no arrays")
-    # Keras puts a layer's weights, whose names begin with the layer's, into a group that is called so again.
-    short = {name.split("/", 1)[-1]: array for name, array in found.items()}
+    short = {_within_layer(name): array for name, array in found.items()}
     return short if by_layer and len(short) == len(found) else found
+
+
+def _within_layer(name: str) -> str:
+    """The name without the layer's group: most layers' weights have names that begin with the layer's own.
+
+    A layer may be called `conv1/conv`: its group is then two.
+    """
+    parts = name.split("/")
+    depths = range(len(parts) // 2, 0, -1)
+    depth = next((depth for depth in depths if parts[:depth] == parts[depth : 2 * depth]), 1)
+    return "/".join(parts[depth:]) or name
 
 
 def _linked(group: Any, name: str) -> Any:
