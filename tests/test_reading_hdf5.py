@@ -47,6 +47,14 @@ def test_names_are_those_of_keras(tmp_path):
         np.testing.assert_array_equal(found[name], array, strict=True)
 
 
+def test_a_layer_whose_name_has_a_slash(tmp_path):
+    wanted = {"conv1/conv/kernel:0": np.ones((1, 1, 3, 2)), "conv1/bn/gamma:0": np.arange(2.0), "fc_W_1:0": np.ones(2)}
+    layers = {layer: {name: wanted[name]} for layer, name in zip(("conv1/conv", "conv1/bn", "fc"), wanted, strict=True)}
+    (tmp_path / "net.h5").write_bytes(files.keras(layers))
+    found = read_tensors(tmp_path / "net.h5")
+    assert found.keys() == wanted.keys() and all(np.array_equal(found[name], wanted[name]) for name in wanted)
+
+
 def test_the_weights_of_a_whole_model(tmp_path):
     (tmp_path / "layers.h5").write_bytes(files.keras(LAYERS))
     with h5py.File(tmp_path / "layers.h5") as layers, h5py.File(tmp_path / "net.h5", "w") as file:

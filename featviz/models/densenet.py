@@ -21,12 +21,13 @@ class DenseLayer(nn.Module):
     """What a layer adds to all before it, by 1x1 and 3x3: (n, h, w, c) -> (n, h, w, growth)."""
 
     growth: int
+    epsilon: float
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
-        x = nn.relu(BatchNorm(name="norm1")(x))
+        x = nn.relu(BatchNorm(self.epsilon, name="norm1")(x))
         x = conv(BOTTLENECK * self.growth, 1, bias=False, name="conv1")(x)
-        x = nn.relu(BatchNorm(name="norm2")(x))
+        x = nn.relu(BatchNorm(self.epsilon, name="norm2")(x))
         return conv(self.growth, 3, padding=1, bias=False, name="conv2")(x)
 
 
@@ -35,20 +36,24 @@ class DenseBlock(nn.Module):
 
     depth: int
     growth: int
+    epsilon: float
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         for number in range(1, self.depth + 1):
-            x = jnp.concatenate([x, DenseLayer(self.growth, name=f"denselayer{number}")(x)], axis=-1)
+            added = DenseLayer(self.growth, self.epsilon, name=f"denselayer{number}")(x)
+            x = jnp.concatenate([x, added], axis=-1)
         return x
 
 
 class Transition(nn.Module):
     """Half the channels and half the size: (n, h, w, c) -> (n, h/2, w/2, c/2)."""
 
+    epsilon: float
+
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
-        x = nn.relu(BatchNorm(name="norm")(x))
+        x = nn.relu(BatchNorm(self.epsilon, name="norm")(x))
         x = conv(x.shape[-1] // 2, 1, bias=False, name="conv")(x)
         return average_pool(x, window=2, stride=2)
 
@@ -59,16 +64,17 @@ class Features(nn.Module):
     depths: Sequence[int]
     growth: int
     width: int
+    epsilon: float
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         x = conv(self.width, 7, stride=2, padding=3, bias=False, name="conv0")(x)
-        x = max_pool(nn.relu(BatchNorm(name="norm0")(x)), window=3, stride=2, padding=1)
+        x = max_pool(nn.relu(BatchNorm(self.epsilon, name="norm0")(x)), window=3, stride=2, padding=1)
         for number, depth in enumerate(self.depths, 1):
-            x = DenseBlock(depth, self.growth, name=f"denseblock{number}")(x)
+            x = DenseBlock(depth, self.growth, self.epsilon, name=f"denseblock{number}")(x)
             if number < len(self.depths):
-                x = Transition(name=f"transition{number}")(x)
-        return BatchNorm(name="norm5")(x)
+                x = Transition(self.epsilon, name=f"transition{number}")(x)
+        return BatchNorm(self.epsilon, name="norm5")(x)
 
 
 class DenseNet(nn.Module):
@@ -78,10 +84,11 @@ class DenseNet(nn.Module):
     classes: int = 1000
     growth: int = 32
     width: int = 64
+    epsilon: float = 1e-5
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
-        x = nn.relu(Features(self.depths, self.growth, self.width, name="features")(x))
+        x = nn.relu(Features(self.depths, self.growth, self.width, self.epsilon, name="features")(x))
         return nn.Dense(self.classes, name="classifier")(jnp.mean(x, axis=(1, 2)))
 
 
@@ -95,7 +102,7 @@ def file_name(path: str) -> str:
 
 
 def keras_name(path: str) -> str:
-    """A tensor's name in the file of Keras's applications, whose epsilons are 1.001e-5 for 1e-5.
+    """A tensor's name in the file of Keras's applications.
 
     >>> keras_name("features/denseblock1/denselayer2/conv1/kernel"), keras_name("features/transition1/norm/var")
     ('conv2_block2_1_conv/kernel:0', 'pool2_bn/moving_variance:0')

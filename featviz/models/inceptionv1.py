@@ -61,7 +61,9 @@ class MaxPool(nn.Module):
 class Norm(nn.Module):
     """Local response normalization with the constants of lucent's port: x / sqrt(1 + 1e-4/9 * sum over 9 channels).
 
-    In TensorFlow's own graph constants are reported to be others (2 for 1, 11 channels, no division by 9).
+    Google's graph has others, x / sqrt(2 + 1e-4 * sum over 11 channels): its LRN nodes, `localresponsenorm0` and `1` of
+    lucid's InceptionV1.pb, say depth_radius 5, bias 2, alpha 1e-4, beta 0.5, and TensorFlow divides by no size. Where
+    power is small, lucent's values are sqrt(2) times the graph's. The weights here are as lucent loads them.
     """
 
     @nn.compact

@@ -50,8 +50,10 @@ INCEPTION_V3 = Source(
     ones=(r"/bn/scale$",),
     build=lazy("inception_v3", "InceptionV3", counted=False),
 )
+# Its norms have another epsilon than torchvision's 1e-5.
 DENSENET121 = Source(
     f"{APPLICATIONS}densenet/densenet121{ENDING}",
     names=lazy("densenet", "keras_name"),
     axes=lazy("convert", "keras_axes"),
+    build=lazy("densenet", "DenseNet", depths=(6, 12, 24, 16), epsilon=1.001e-5),
 )
