@@ -20,8 +20,10 @@ def ceil_max_pool(x: jax.Array, *, window: int = 3, stride: int = 2) -> jax.Arra
     return nn.max_pool(x, (window, window), strides=(stride, stride), padding=padding)
 
 
-def local_response_norm(x: jax.Array, *, size: int = 5, alpha: float = 1e-4, beta: float = 0.75) -> jax.Array:
-    """Divides each channel by its neighbours' power: x / (1 + alpha/size * sum x^2)^beta.
+def local_response_norm(
+    x: jax.Array, *, size: int = 5, alpha: float = 1e-4, beta: float = 0.75, bias: float = 1.0
+) -> jax.Array:
+    """Divides each channel by its neighbours' power: x / (bias + alpha/size * sum x^2)^beta.
 
     The sum runs over `size` channels centred on the one normalized (Krizhevsky et al. 2012, with
     Caffe's division of alpha by size). Any shape; channels last.
@@ -30,4 +32,4 @@ def local_response_norm(x: jax.Array, *, size: int = 5, alpha: float = 1e-4, bet
     window = (1,) * (x.ndim - 1) + (size,)
     padding = [(0, 0)] * (x.ndim - 1) + [(half, half)]
     power = lax.reduce_window(jnp.square(x), 0.0, lax.add, window, (1,) * x.ndim, padding)
-    return x * (1.0 + (alpha / size) * power) ** -beta
+    return x * (bias + (alpha / size) * power) ** -beta

@@ -59,16 +59,16 @@ class MaxPool(nn.Module):
 
 
 class Norm(nn.Module):
-    """Local response normalization with the constants of lucent's port: x / sqrt(1 + 1e-4/9 * sum over 9 channels).
+    """Local response normalization as in Google's graph: x / sqrt(2 + 1e-4 * sum of x^2 over 11 channels).
 
-    Google's graph has others, x / sqrt(2 + 1e-4 * sum over 11 channels): its LRN nodes, `localresponsenorm0` and `1` of
-    lucid's InceptionV1.pb, say depth_radius 5, bias 2, alpha 1e-4, beta 0.5, and TensorFlow divides by no size. Where
-    power is small, lucent's values are sqrt(2) times the graph's. The weights here are as lucent loads them.
+    Source: the nodes `localresponsenorm0` and `1` of lucid's InceptionV1.pb, of depth_radius 5, bias 2, alpha 1e-4 and
+    beta 0.5, as printed in github.com/greentfrapp/lucent/pull/51. lucent's own port still has
+    x / sqrt(1 + 1e-4/9 * sum over 9 channels), up to sqrt(2) times as much as the weights were trained with.
     """
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
-        return local_response_norm(x, size=9, alpha=1e-4, beta=0.5)
+        return local_response_norm(x, size=11, alpha=11e-4, beta=0.5, bias=2.0)
 
 
 class InceptionV1(nn.Module):

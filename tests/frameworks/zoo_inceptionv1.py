@@ -1,4 +1,4 @@
-"""InceptionV1 in plain PyTorch, with the literature's names and lucent's paddings and constants."""
+"""InceptionV1 in plain PyTorch, with the literature's names, lucent's paddings and the graph's normalization."""
 
 import torch
 import torch.nn.functional as F
@@ -37,7 +37,7 @@ class InceptionV1(nn.Module):
             return F.max_pool2d(F.pad(x, (0, 1, 0, 1), value=float("-inf")), 3, 2)
 
         def norm(x):
-            return F.local_response_norm(x, size=9, alpha=1e-4, beta=0.5, k=1)
+            return F.local_response_norm(x, size=11, alpha=11e-4, beta=0.5, k=2)  # which divides alpha by the size
 
         x = norm(pool(self.conv("conv2d0", x, (2, 3))))
         x = pool(norm(self.conv("conv2d2", self.conv("conv2d1", x), 1)))
