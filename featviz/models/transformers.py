@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from featviz.model import InputSpec
-from featviz.models.convolutional import SYMMETRIC, TORCH
+from featviz.models.convolutional import IMAGENET, SYMMETRIC, TORCH
 from featviz.models.entry import Entry, Source, lazy
 
 # CLIP's images have a mean and a spread of their own; timm's transformers of Google's were trained on [-1,1].
@@ -30,6 +30,7 @@ def _deit(size: str, shape: dict[str, int], parameters: int, accuracy: float, di
         origin="github.com/facebookresearch/deit",
         sources=(Source(f"{META}deit/deit_{size}_patch16_224-{digits}.pth", digits),),
         aliases=(f"deit_{size}_patch16_224",),
+        classes=IMAGENET,
     )
 
 
@@ -47,6 +48,7 @@ def _vit(size: str, shape: dict[str, int], parameters: int, accuracy: float) -> 
         origin="timm",
         sources=(Source(f"{TIMM}{name}.augreg_in21k_ft_in1k/resolve/main/model.safetensors"),),
         aliases=(name,),
+        classes=IMAGENET,
     )
 
 
