@@ -104,7 +104,7 @@ class Layer:
         return self.shape[-1]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Model:
     """A trained network: `apply(weights, images)` gives its activations by name.
 
@@ -120,6 +120,11 @@ class Model:
     relus: int = 0
     classes: tuple[str, ...] = ()
     source: Mapping[str, str] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        count = len(self.layers)
+        size = " x ".join(str(side) for side in (*self.input.size, self.input.channels))
+        return f"<Model {self.name}, {count} layer{'s' * (count != 1)}, {size}>"
 
     def layer(self, name: str) -> Layer:
         """The layer of that name. Raises FeatvizError with the nearest name if there is none."""

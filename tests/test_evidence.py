@@ -81,6 +81,8 @@ def test_means_and_json(found):
     assert low <= mean <= high
     assert mean == pytest.approx(found.column("predicts").mean())
     assert json.loads(json.dumps(found.to_json()))["units"][0]["name"] == f"{LAYER}:0"
+    trusted = sum(row.trusted for row in found.rows)
+    assert repr(found) == f"<Evidence of {len(found.rows)} units, {trusted} trusted, compared by {found.other}>"
     with pytest.raises(FeatvizError, match="did you mean `predicts`"):
         found.column("predict")
 

@@ -20,12 +20,16 @@ from featviz.sheets import split_name
 NUMBERS = tuple(field.name for field in fields(Judgement) if field.type is float)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Evidence:
     """A table of judgements; `means()` averages each figure over units, with its bootstrap interval."""
 
     rows: tuple[Judgement, ...]
     other: str
+
+    def __repr__(self) -> str:
+        trusted = sum(row.trusted for row in self.rows)
+        return f"<Evidence of {len(self.rows)} units, {trusted} trusted, compared by {self.other}>"
 
     def column(self, figure: str) -> np.ndarray:
         """One figure of all units. Raises FeatvizError with the nearest name for an unknown one."""

@@ -34,7 +34,7 @@ class Term(Protocol):
 
 
 @jax.tree_util.register_dataclass
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Objective:
     """sum_i weights[i] * terms[i](activations), one number an image; everything is maximized.
 
@@ -42,12 +42,19 @@ class Objective:
     kinds and layers) they stack, and a stack compiles once: units, directions and weights are leaves.
 
     >>> from featviz.objectives import channel
-    >>> (channel("conv1", 3) - 0.5 * channel("conv1", 4)).label
-    'conv1:3 - 0.5 * conv1:4'
+    >>> channel("conv1", 3) - 0.5 * channel("conv1", 4)
+    <Objective conv1:3 - 0.5 * conv1:4>
     """
 
     terms: tuple[Term, ...]
     weights: tuple[Any, ...]
+
+    def __repr__(self) -> str:
+        try:
+            return f"<Objective {self.label}>"
+        except TypeError:
+            # Stacked or traced, its numbers are none, and JAX prints it in its errors all the same.
+            return f"<Objective of {', '.join(self.layers)}>"
 
     def __call__(self, activations: Activations) -> jax.Array:
         """(n,) float32: the objective of each image."""

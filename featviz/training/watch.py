@@ -109,6 +109,10 @@ class Watch:
         self.times: list[float] = []
         self.began = 0.0
 
+    def __repr__(self) -> str:
+        how = "warm" if self.warm else "fresh"
+        return f"<Watch of {self.model.name}, {len(self.targets)} targets every {self.every} steps, {how}>"
+
     def due(self, step: int) -> bool:
         """Whether a look is due at a step."""
         return step % self.every == 0
