@@ -44,7 +44,7 @@ def main() -> None:
         if not path.exists():
             began = time.perf_counter()
             steps = min(recipe.steps, given.most or recipe.steps)
-            size, start = given.size or recipe.size, None
+            size, start = given.size or recipe.size or model.input.size, None
             if given.start is not None and recipe.fidelity is not None:
                 start = read_start(given.start, model, size)
             options = {"size": size, "steps": steps, "start": start}

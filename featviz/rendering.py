@@ -30,7 +30,7 @@ from featviz.objectives import Objective
 from featviz.objectives.negatives import minimizable
 from featviz.picture import Picture
 from featviz.provenance import describe_picture, describe_run
-from featviz.recipes import Recipe, default, unfold
+from featviz.recipes import Recipe, suited, suited_size, unfold
 from featviz.regularizers import view_shape
 from featviz.staging import Octave, run_stages, show_attribution
 
@@ -78,7 +78,7 @@ def render_each(
     model: Model,
     objectives: Sequence[Objective],
     *,
-    recipe: Recipe = default,
+    recipe: Recipe | None = None,
     size: Size | None = None,
     steps: int | None = None,
     seed: int = 0,
@@ -93,8 +93,9 @@ def render_each(
     """Each picture as soon as it is finished, with its objective's number.
 
     Args:
-      recipe: what is optimized and how; `size`, `steps`, `convergence` and `transparency` override its own.
-      size: pixels a side, or (height, width).
+      recipe: what is optimized and how; `size`, `steps`, `convergence` and `transparency` override its own. None:
+        `default`, or for a network of tokens `transformer`.
+      size: pixels a side, or (height, width). None: the recipe's, or for a network of small images twice its own.
       seed: decides everything random; an objective's draws depend on the seed and on its own hash.
       start: an image in [0,1], (height, width, channels), or a Picture, in place of noise; or a list of one each.
       weights: another checkpoint of the same network, run by the same compiled program.
@@ -127,7 +128,7 @@ def render_groups(
     model: Model,
     objectives: Sequence[Objective],
     *,
-    recipe: Recipe = default,
+    recipe: Recipe | None = None,
     size: Size | None = None,
     steps: int | None = None,
     seed: int = 0,
@@ -147,11 +148,14 @@ def render_groups(
     `begin` is told the number of each objective as a lane takes it up. With `look` a group is shown every so many steps
     while it forms, its `history` as long as it has come.
     """
+    recipe = suited(model) if recipe is None else recipe
     steps = check_count("steps", recipe.steps if steps is None else steps, 1, 1_000_000)
     seed = check_count("seed", seed, 0, 2**32 - 1)
     check_count("count", count, 1, 1024)
     starts = check_starts(start, model, len(objectives))
-    height, width = check_size(recipe.size if size is None and not starts else size, starts[0] if starts else None)
+    if size is None and not starts:
+        size = suited_size(model, recipe, tuple({name for each in objectives for name in each.layers}))
+    height, width = check_size(size, starts[0] if starts else None)
     # No command line starts from an image or takes other weights than the model's own.
     repeatable = start is None and (weights is None or weights is model.weights) and count == 1 and lanes is None
     weights = check_weights(model, weights)

@@ -23,7 +23,7 @@ from featviz.model import Model, hash_architecture, hash_weights
 from featviz.natural.reduction import shapes_at, trunk
 from featviz.objectives import channel
 from featviz.provenance import describe_run, network_words, recipe_words
-from featviz.recipes import Recipe, unfold
+from featviz.recipes import Recipe, suited, suited_size, unfold
 
 # Of every layer that has them, or of each layer its own.
 Units = Iterable[int] | Mapping[str, Iterable[int]]
@@ -91,7 +91,7 @@ def make_plan(
     layers: Sequence[str] | None,
     units: Units | None,
     full: Sequence[str] | None,
-    recipe: Recipe,
+    recipe: Recipe | None,
     size: Size | None,
     steps: int | None,
     seed: int,
@@ -109,7 +109,8 @@ def make_plan(
     rich = set(chosen if full is None else choose(model, full, among=chosen, option="full") if full else ())
     wanted = choose_units(model, chosen, units)
     seed = check_count("seed", seed, 0, 2**32 - 1 - MORE_SEEDS)
-    height, width = check_size(recipe.size if size is None else size, None)
+    recipe = suited(model) if recipe is None else recipe
+    height, width = check_size(suited_size(model, recipe, tuple(chosen)) if size is None else size, None)
     steps = check_count("steps", recipe.steps if steps is None else steps, 1, 1_000_000)
     steps = sum(stage.steps for stage, _ in unfold(recipe, (height, width), steps))
     dtype = check_dtype(dtype)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 @input_option
 @classes_option
 @directions_option
-@click.option("--recipe", "recipe_name", default="default", show_default=True, help="A recipe by name.")
+@click.option("--recipe", "recipe_name", help="A recipe by name.  [default: default, or transformer for tokens]")
 @click.option("--size", metavar="PX", help="Pixels a side, or HEIGHTxWIDTH.  [default: the recipe's]")
 @click.option("--steps", type=int, help="Steps of each optimization.  [default: the recipe's]")
 @click.option("--seed", type=int, default=0, show_default=True)
@@ -81,7 +81,7 @@ def render(
     input_words: str | None,
     classes: Path | None,
     directions: str | None,
-    recipe_name: str,
+    recipe_name: str | None,
     size: str | None,
     steps: int | None,
     seed: int,
@@ -108,13 +108,14 @@ def render(
     from featviz import recipes
 
     with wrong_command():
-        recipe = add_penalties(recipes.by_name(recipe_name), penalties)
-        recipe = recipe if fidelity is None else hold(recipe, fidelity)
-        recipe = recipe if spectrum is None else with_spectrum(recipe, spectrum)
+        named = None if recipe_name is None else recipes.by_name(recipe_name)
         pixels = parse_size(size)
     keep_compiled()
     network = find_model(model, weights, input_words=input_words)
     with wrong_command():
+        recipe = add_penalties(named or recipes.suited(network), penalties)
+        recipe = recipe if fidelity is None else hold(recipe, fidelity)
+        recipe = recipe if spectrum is None else with_spectrum(recipe, spectrum)
         network = network if classes is None else name_classes(network, classes)
         objectives = [each for text in targets for each in read_target(text, network, directions)]
         if exemplars is not None:

@@ -1,6 +1,7 @@
 """Recipes: combinations of parameterization, step rules and transforms, under the names of those who published them."""
 
 from featviz.errors import FeatvizError, nearest
+from featviz.recipes.choosing import suited, suited_size
 from featviz.recipes.distill import default, distill_2017, lucid
 from featviz.recipes.early import (
     deepdream_2015,
@@ -16,11 +17,12 @@ from featviz.recipes.early import (
     yosinski_2015_b,
     yosinski_2015_d,
 )
-from featviz.recipes.modern import accentuation_2024, das_2025, maco_2023, maco_uniform, vit_2022
+from featviz.recipes.modern import accentuation_2024, das_2025, maco_2023, maco_uniform, transformer, vit_2022
 from featviz.recipes.recipe import Carry, Recipe, Stage, unfold
 
 RECIPES = {
     "default": default,
+    "transformer": transformer,
     "erhan_2009": erhan_2009,
     "simonyan_2013": simonyan_2013,
     "yosinski_2015": yosinski_2015,
@@ -42,7 +44,7 @@ RECIPES = {
     "das_2025": das_2025,
 }
 
-__all__ = ["RECIPES", "Carry", "Recipe", "Stage", "by_name", "unfold", *RECIPES]
+__all__ = ["RECIPES", "Carry", "Recipe", "Stage", "by_name", "suited", "suited_size", "unfold", *RECIPES]
 
 
 def by_name(name: str) -> Recipe:

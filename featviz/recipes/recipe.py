@@ -36,7 +36,8 @@ class Recipe:
 
     `samples` transformed views are averaged in each step. `penalty` is an objective that is added, so it is written
     with its minus sign. For the first `redirect_steps` steps an image that a ReLU silences gets a gradient all
-    the same. With `convergence`, `steps` is only a bound. `size` is used where render is given none.
+    the same. With `convergence`, `steps` is only a bound. `size` is used where render is given none; None is
+    the size of the network's training.
 
     With `stages` the picture grows from one to the next; they take their `steps`, in sum the recipe's own, and hand
     on what `carry` says. With `transparency` the picture's alpha shows where the objective's gradient was. `display` is
@@ -50,7 +51,7 @@ class Recipe:
     penalty: Objective | None = None
     samples: int = 1
     steps: int = 256
-    size: int = 128
+    size: int | None = 128
     redirect_steps: int = 16
     convergence: Convergence | None = None
     stages: tuple[Stage, ...] = ()

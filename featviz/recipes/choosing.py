@@ -1,0 +1,48 @@
+"""Which recipe a network gets where none is told, and how large its pictures are."""
+
+import jax
+import jax.numpy as jnp
+
+from featviz.errors import FeatvizError
+from featviz.model import Model
+from featviz.recipes.distill import default
+from featviz.recipes.modern import transformer
+from featviz.recipes.recipe import Recipe
+
+# Recipes' sizes are meant for networks of 224 px; those trained on less than this get twice their own at most.
+SMALL = 128
+
+
+def suited(model: Model) -> Recipe:
+    """What is drawn with where no recipe is told: `transformer` for a network of tokens, `default` for any other.
+
+    A network is one of tokens if most of its layers are (tokens, c).
+
+    >>> from featviz.models.registry import outline
+    >>> suited(outline("vgg16")) == default, suited(outline("clip_vit_b32")) == transformer
+    (True, True)
+    """
+    of_tokens = sum(len(layer.shape) == 2 for layer in model.layers)
+    return transformer if 2 * of_tokens > len(model.layers) else default
+
+
+def suited_size(model: Model, recipe: Recipe, layers: tuple[str, ...]) -> tuple[int, int]:
+    """The pictures' height and width where no size is told, so that `layers` can be had.
+
+    It is the recipe's own size; for a network of small images twice the network's own at most; and the network's own
+    where the recipe has none or the network takes no other.
+
+    >>> from featviz.models.registry import outline
+    >>> suited_size(outline("vgg16"), default, ("features",)), suited_size(outline("deit_tiny"), transformer, ("head",))
+    ((128, 128), (224, 224))
+    """
+    own = model.input.size
+    if recipe.size is None:
+        return own
+    side = recipe.size if min(own) >= SMALL else min(recipe.size, 2 * min(own))
+    image = jax.ShapeDtypeStruct((1, side, side, model.input.channels), jnp.float32)
+    try:
+        jax.eval_shape(lambda weights, images: model.apply(weights, images, layers=layers), model.weights, image)
+    except (FeatvizError, TypeError, ValueError):
+        return own
+    return side, side
