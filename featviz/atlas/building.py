@@ -1,11 +1,15 @@
 """Build an atlas: plan, run, site; or the site alone."""
 
 import os
+import sys
 from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
+from tqdm import tqdm
+
+from featviz.atlas.editions import check_network, told
 from featviz.atlas.engines import Engine, local
 from featviz.atlas.gathering import Gathering
 from featviz.atlas.on_ray import OnRay
@@ -50,7 +54,8 @@ def build_atlas(
       units: numbers of units, of every layer that has them, or a dict of layers with numbers; by default all.
       full: patterns of those layers whose units also get two more seeds, a group of unlike pictures, the negative
         and the neuron at the centre; None for all.
-      recipe, size, steps, seed, dtype: as of `render`. Another recipe's pictures stay beside the new ones.
+      recipe, size, steps, seed, dtype: as of `render`. Pictures of others stay beside the new ones, an edition of
+        their own (`open_atlas`).
       shard: (i, n): draw the i-th of n shares of the plan, from 1 on. They are disjoint and may run at once.
       engine: what draws; by default all devices of this machine. `fv.OnRay()` is for many machines.
       survey: of natural images, whose photographs, statistics and figures the pages then show.
@@ -68,8 +73,8 @@ def build_atlas(
     True
     (2, 32, 32, 3)
 
-    Raises: FeatvizError for a layer or unit that is not there, a folder that holds something else or cannot be written,
-    or another run that draws the same units.
+    Raises: FeatvizError for a layer or unit that is not there, a folder that holds something else, such as an atlas of
+    another network, or cannot be written, or another run that draws the same units.
     """
     with engine.session() if isinstance(engine, OnRay) else nullcontext():
         plan = make_plan(
@@ -87,6 +92,9 @@ def build_atlas(
         )
         tasks = share(plan.tasks, model, number=shard[0], count=shard[1])
         store = open_store(where(out), writable=True, create=True)
+        check_network(store, plan.tasks[0].series.run["network"])
+        if progress and (line := told(store, plan.shared)) is not None:
+            tqdm.write(line, file=sys.stderr)
         shown = None
         if site and store.folder is not None:
             gathering = Gathering(Atlas(store, shared=plan.shared), model, survey=survey, other=other)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from featviz.atlas.editions import Edition, choose_edition, editions
 from featviz.atlas.entries import Entries
 from featviz.atlas.records import Role
 from featviz.atlas.report import faults_of, summary
@@ -41,7 +42,7 @@ class Atlas:
     """An atlas as it is on the disk: the `picture` of a unit, the `pixels` and `scores` of a layer, a `table` of all.
 
     What is read is what was planned for one network, recipe, size, number of steps and seed, by one command or several:
-    those of the last one, or those that `shared` names. Series of others stay in the store (`series`).
+    an edition: that of the last command, or the one that `shared` names. Series of others stay in the store (`series`).
     """
 
     def __init__(self, store: Store, *, shared: str | None = None) -> None:
@@ -73,6 +74,11 @@ class Atlas:
     def series(self) -> list[str]:
         """All series that are in the store, also of other recipes than the last."""
         return self.store.paths()
+
+    @property
+    def editions(self) -> list[Edition]:
+        """What `open_atlas` can be asked for by name, the last command's last."""
+        return editions(self.store)
 
     def count(self) -> tuple[int, int]:
         """How many entries of the plan are there, and how many there will be."""
@@ -145,12 +151,16 @@ class Atlas:
         return summary((f"{r.layer}:{r.unit}", r.faults) for r in self.rows(roles=[Role.MAIN]))
 
 
-def open_atlas(place: str | os.PathLike[str]) -> Atlas:
+def open_atlas(place: str | os.PathLike[str], *, edition: str | None = None) -> Atlas:
     """The atlas of a folder, or of an address such as s3://bucket/atlas, finished or not.
+
+    `edition` names one of another recipe, size, number of steps, seed or weights than the last command's, by the first
+    digits of its hash (`Atlas.editions`).
 
     Raises: FeatvizError if there is none.
     """
-    return Atlas(open_store(where(place)))
+    store = open_store(where(place))
+    return Atlas(store, shared=None if edition is None else choose_edition(store, edition))
 
 
 def where(place: str | os.PathLike[str]) -> str | Path:

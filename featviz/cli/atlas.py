@@ -1,6 +1,5 @@
 """`featviz atlas MODEL -o FOLDER`: a picture and a page of every unit."""
 
-import contextlib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +15,7 @@ from featviz.errors import FeatvizError
 
 if TYPE_CHECKING:
     from featviz.atlas.plan import Task
+    from featviz.atlas.store import Store
 
 FILE = click.Path(path_type=Path)
 
@@ -120,6 +120,7 @@ def atlas(
     keep_compiled()
     network = find_model(model, weights, input_words=input_words)
     from featviz.atlas.building import build_atlas
+    from featviz.atlas.editions import check_network
     from featviz.atlas.engines import Engine, local
     from featviz.atlas.on_ray import OnRay
     from featviz.atlas.plan import make_plan, share
@@ -145,11 +146,15 @@ def atlas(
             raise FeatvizError("--ray-address, --ray-workers and --ray-gpus go with --engine ray")
         engine: Engine = local if engine_name == "local" else OnRay(ray_address, ray_workers, ray_gpus)
         place = engine.probe() if only_plan and isinstance(engine, OnRay) else None
-        tasks = share(make_plan(network, **options, place=place).tasks, network, number=number[0], count=number[1])
+        plan = make_plan(network, **options, place=place)
+        tasks = share(plan.tasks, network, number=number[0], count=number[1])
+        store = begun(out)
+        if store is not None:
+            check_network(store, plan.tasks[0].series.run["network"])
     if only_plan:
         from featviz.atlas.pilot import estimate, table
 
-        for line in table(estimate(network, undrawn(out, tasks)), out):
+        for line in table(estimate(network, tasks if store is None else undrawn(store, tasks)), out):
             click.echo(line)
         return
     seen = None if survey_folder is None else open_survey(survey_folder, network, photos=photos)
@@ -178,15 +183,21 @@ def atlas(
             click.echo(line)
 
 
-def undrawn(out: str, tasks: "Sequence[Task]") -> "list[Task]":
-    """The tasks less the entries that are there already."""
+def begun(out: str) -> "Store | None":
+    """The store of an atlas that there is already."""
     from featviz.atlas.reading import open_atlas
 
-    with contextlib.suppress(FeatvizError):  # there is no atlas yet
-        store = open_atlas(out).store
-        there = {task.path: store.entries(task.path).there() for task in tasks if task.path in store.group}
-        tasks = [replace(t, units=tuple(u for u in t.units if u not in there.get(t.path, ()))) for t in tasks]
-    return [task for task in tasks if task.units]
+    try:
+        return open_atlas(out).store
+    except FeatvizError:
+        return None
+
+
+def undrawn(store: "Store", tasks: "Sequence[Task]") -> "list[Task]":
+    """The tasks less the entries that are there already."""
+    there = {task.path: store.entries(task.path).there() for task in tasks if task.path in store.group}
+    left = [replace(t, units=tuple(u for u in t.units if u not in there.get(t.path, ()))) for t in tasks]
+    return [task for task in left if task.units]
 
 
 def kept(out: str) -> str:

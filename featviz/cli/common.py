@@ -38,6 +38,11 @@ classes_option = click.option(
 )
 
 
+edition_option = click.option(
+    "--edition", metavar="HASH", help="Of another recipe, size, steps or seed than the last.  [default: the last]"
+)
+
+
 def name_classes(model: "Model", path: Path) -> "Model":
     """The model with the names of its classes from a file: lines, a JSON list, or JSON's {"0": [id, name], ...}."""
     import dataclasses

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from featviz.cli.atlas import split
-from featviz.cli.common import wrong_command
+from featviz.cli.common import edition_option, wrong_command
 
 
 @click.command()
@@ -14,14 +14,17 @@ from featviz.cli.common import wrong_command
 @click.option("--format", "suffix", type=click.Choice(["png", "webp", "npy"]), default="png", show_default=True)
 @click.option("--table", type=click.Choice(["csv", "parquet"]), default="csv", show_default=True)
 @click.option("--layers", metavar="NAME,...", help="Only these layers.")
+@edition_option
 @click.option("--quiet", is_flag=True, help="No progress.")
-def export(atlas: str, out: Path, suffix: str, table: str, layers: str | None, quiet: bool) -> None:
+def export(
+    atlas: str, out: Path, suffix: str, table: str, layers: str | None, edition: str | None, quiet: bool
+) -> None:
     """The pictures of ATLAS, a folder that `featviz atlas` has written, as files, and a table of all units."""
     from featviz.atlas.export import export as write
     from featviz.atlas.reading import open_atlas
 
     with wrong_command():
-        found = open_atlas(atlas)
+        found = open_atlas(atlas, edition=edition)
         chosen = None if layers is None else split(layers)
         for layer in chosen or ():
             found.find(layer)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from featviz.cli.common import classes_option, keep_compiled, name_classes, wrong_command
+from featviz.cli.common import classes_option, edition_option, keep_compiled, name_classes, wrong_command
 from featviz.cli.inputs import input_option
 from featviz.cli.networks import find_model
 from featviz.errors import FeatvizError
@@ -23,6 +23,7 @@ FILE = click.Path(path_type=Path)
 @click.option("--other", metavar="MODEL", help="Another network, whose features judge the pictures.")
 @click.option("--other-weights", type=FILE, metavar="FILE", help="Its weights.")
 @click.option("--copy-photos", is_flag=True, help="Photographs become part of the site.  [default: links to them]")
+@edition_option
 @click.option("--quiet", is_flag=True, help="No address.")
 def site(
     atlas: Path,
@@ -35,6 +36,7 @@ def site(
     other: str | None,
     other_weights: Path | None,
     copy_photos: bool,
+    edition: str | None,
     quiet: bool,
 ) -> None:
     """The site of ATLAS, a folder that `featviz atlas` has written, anew: with a survey, say, made since."""
@@ -42,7 +44,7 @@ def site(
     from featviz.atlas.reading import open_atlas
 
     with wrong_command():
-        found = open_atlas(atlas)
+        found = open_atlas(atlas, edition=edition)
         if not found.plan:
             raise FeatvizError(f"`{atlas}` has no pictures planned; expected an atlas that was begun")
         name = model or found.entries(found.plan[0]["path"]).attributes["source"].get("model")
