@@ -1,5 +1,6 @@
 """The networks, photos and surveys that tests share; a test that needs one skips where it is not."""
 
+import gc
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +18,13 @@ from featviz.natural.survey import survey
 SHARED = Path(os.environ.get("FEATVIZ_TEST_DATA") or Path(__file__).parents[2] / "shared")
 
 NetworkFile = Callable[[str], Path]
+
+
+def pytest_collection_finish():
+    """What is there by now stays to the end: the garbage collector need not look at it again and again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)  # as the command line has it
 
 
 @pytest.fixture(scope="session")
