@@ -1,5 +1,7 @@
 """Parameterizations: the published formulas, written once more in numpy, give the same pictures."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -36,10 +38,20 @@ def published_fourier(params, shape, *, decay=1.0, decorrelate=True):
     return sigmoid(colored(t, decorrelate))
 
 
-def wide(parameterization, shape, seed=0):
+# As in production these are compiled whole: operation by operation, compiling them is most of the tests' time.
+@partial(jax.jit, static_argnums=(0, 1))
+def init(parameterization, shape, seed=0):
+    return parameterization.init(jax.random.key(seed), shape)
+
+
+@partial(jax.jit, static_argnums=(0, 1))
+def to_image(parameterization, shape, params):
+    return parameterization.to_image(params, shape)
+
+
+def wide(parameterization, shape):
     """Parameters a hundred times as large as at the start, so that the sigmoid is bent."""
-    params = parameterization.init(jax.random.key(seed), shape)
-    return 100.0 * params
+    return 100.0 * np.asarray(init(parameterization, shape))
 
 
 @pytest.mark.parametrize("decorrelate", [True, False])
@@ -47,7 +59,7 @@ def wide(parameterization, shape, seed=0):
 def test_fourier_is_the_published_formula(shape, decorrelate):
     fourier = Fourier(decorrelate=decorrelate)
     params = wide(fourier, shape)
-    image = fourier.to_image(params, shape)
+    image = to_image(fourier, shape, params)
     assert (image.shape, image.dtype) == (shape, jnp.float32)
     expected = published_fourier(np.asarray(params, np.float64), shape, decorrelate=decorrelate)
     assert np.ptp(expected) > 0.2
@@ -58,9 +70,9 @@ def test_fourier_is_the_published_formula(shape, decorrelate):
 def test_fourier_follows_its_decay(decay):
     shape = (1, 8, 10, 3)
     fourier = Fourier(decay=decay)
-    params = fourier.init(jax.random.key(1), shape)
+    params = init(fourier, shape, 1)
     expected = published_fourier(np.asarray(params, np.float64), shape, decay=decay)
-    np.testing.assert_allclose(fourier.to_image(params, shape), expected, atol=2e-5)
+    np.testing.assert_allclose(to_image(fourier, shape, params), expected, atol=2e-5)
 
 
 @pytest.mark.parametrize("decorrelate", [True, False])
@@ -70,13 +82,13 @@ def test_pixels_are_a_sigmoid_of_their_parameters(channels, decorrelate):
     pixels = Pixels(decorrelate=decorrelate)
     params = wide(pixels, shape)
     expected = sigmoid(colored(np.asarray(params, np.float64), decorrelate))
-    np.testing.assert_allclose(pixels.to_image(params, shape), expected, atol=1e-5)
+    np.testing.assert_allclose(to_image(pixels, shape, params), expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("sd", [0.01, 0.2])
 @pytest.mark.parametrize("kind", [Pixels, Fourier])
 def test_the_start_is_normal_noise_of_its_standard_deviation(kind, sd):
-    params = np.asarray(kind(sd=sd).init(jax.random.key(0), (1, 64, 64, 3)))
+    params = np.asarray(init(kind(sd=sd), (1, 64, 64, 3)))
     assert params.dtype == np.float32
     assert params.std() == pytest.approx(sd, rel=0.03)
     assert abs(params.mean()) < 0.05 * sd
@@ -91,7 +103,7 @@ def test_the_published_standard_deviation_is_the_default():
 @pytest.mark.parametrize("kind", [Pixels, Fourier])
 def test_keys_decide_the_start(kind):
     shape = (1, 8, 8, 3)
-    first, again, other = (kind().init(jax.random.key(seed), shape) for seed in (0, 0, 1))
+    first, again, other = (init(kind(), shape, seed) for seed in (0, 0, 1))
     assert np.array_equal(first, again)
     assert not np.any(np.asarray(first) == np.asarray(other))
 
@@ -99,7 +111,7 @@ def test_keys_decide_the_start(kind):
 @pytest.mark.parametrize("size", [32, 33, 96])
 def test_noise_is_a_grey_picture_at_every_size(size):
     shape = (1, size, size, 3)
-    image = np.asarray(Fourier().to_image(Fourier().init(jax.random.key(0), shape), shape))
+    image = np.asarray(to_image(Fourier(), shape, init(Fourier(), shape)))
     assert 0.0 < image.min() < 0.5 < image.max() < 1.0
     assert image.mean() == pytest.approx(0.5, abs=0.05)
 
@@ -110,20 +122,20 @@ def test_noise_is_a_grey_picture_at_every_size(size):
 def test_from_image_is_the_inverse_of_to_image(shape, decorrelate, kind):
     parameterization = kind(decorrelate=decorrelate)
     image = np.random.default_rng(0).uniform(0.02, 0.98, shape).astype(np.float32)
-    params = parameterization.from_image(jnp.asarray(image))
-    started = parameterization.init(jax.random.key(0), shape)
+    params = jax.jit(parameterization.from_image)(image)
+    started = init(parameterization, shape)
     assert (params.shape, params.dtype) == (started.shape, started.dtype)
-    np.testing.assert_allclose(parameterization.to_image(params, shape), image, atol=1e-4)
+    np.testing.assert_allclose(to_image(parameterization, shape, params), image, atol=1e-4)
 
 
 @pytest.mark.parametrize("kind", [Pixels, Fourier])
 def test_a_start_image_of_black_and_white_can_still_move(kind):
     shape = (1, 6, 6, 3)
     image = jnp.asarray(np.random.default_rng(0).integers(0, 2, shape), jnp.float32)
-    params = kind().from_image(image)
+    params = jax.jit(kind().from_image)(image)
     assert np.all(np.isfinite(params))
-    assert np.abs(np.asarray(kind().to_image(params, shape)) - np.asarray(image)).max() < 0.0101
-    gradient = jax.grad(lambda params: kind().to_image(params, shape).sum())(params)
+    assert np.abs(np.asarray(to_image(kind(), shape, params)) - np.asarray(image)).max() < 0.0101
+    gradient = jax.jit(jax.grad(lambda params: kind().to_image(params, shape).sum()))(params)
     assert np.abs(np.asarray(gradient)).max() > 1e-4
 
 
@@ -131,7 +143,7 @@ def test_a_start_image_of_black_and_white_can_still_move(kind):
 @pytest.mark.parametrize("channels", [1, 3, 5])
 def test_pictures_stay_between_black_and_white(kind, channels):
     shape = (1, 8, 9, channels)
-    image = np.asarray(kind().to_image(wide(kind(), shape), shape))
+    image = np.asarray(to_image(kind(), shape, wide(kind(), shape)))
     assert image.min() > 0.0
     assert image.max() < 1.0
 

@@ -1,6 +1,7 @@
 """The other parameterizations: formulas in numpy, inverses, groups, gradients that reach every parameter."""
 
 from dataclasses import replace
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -54,9 +55,21 @@ def color(t):
     return t @ COLOR_MATRIX.T if t.shape[-1] == 3 else t
 
 
-def draw(parameterization, shape, *, key=KEY):
+# As in production these are compiled whole: operation by operation, compiling them is most of the tests' time.
+@partial(jax.jit, static_argnums=(0, 1))
+def start(parameterization, shape, key):
     params = parameterization.init(key, shape)
-    return params, np.asarray(parameterization.to_image(params, shape))
+    return params, parameterization.to_image(params, shape)
+
+
+@partial(jax.jit, static_argnums=(0, 1))
+def to_image(parameterization, shape, params):
+    return parameterization.to_image(params, shape)
+
+
+def draw(parameterization, shape, *, key=KEY):
+    params, image = start(parameterization, shape, key)
+    return params, np.asarray(image)
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -78,7 +91,7 @@ def test_the_gradient_reaches_the_parameters(name, shape):
     parameterization = ALL[name]
     params, image = draw(parameterization, shape)
     target = np.random.default_rng(0).uniform(size=image.shape).astype(np.float32)
-    slopes = jax.grad(lambda p: jnp.mean(jnp.square(parameterization.to_image(p, shape) - target)))(params)
+    slopes = jax.jit(jax.grad(lambda p: jnp.mean(jnp.square(parameterization.to_image(p, shape) - target))))(params)
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(slopes))
     # A network whose last layer is 0 learns that layer first.
     reached = [bool(np.any(leaf)) for leaf in jax.tree.leaves(slopes)]
@@ -90,7 +103,7 @@ def test_the_gradient_reaches_the_parameters(name, shape):
 def test_an_image_comes_back(name, shape):
     parameterization = ALL[name]
     image = np.random.default_rng(1).uniform(0.05, 0.95, shape).astype(np.float32)
-    again = parameterization.to_image(parameterization.from_image(jnp.asarray(image)), shape)
+    again = jax.jit(lambda image: parameterization.to_image(parameterization.from_image(image), shape))(image)
     np.testing.assert_allclose(again, image, atol=2e-4)
 
 
@@ -98,12 +111,13 @@ def test_an_image_comes_back(name, shape):
 def test_images_of_a_group_have_their_own_parameters(name):
     shape = (3, 16, 16, 3)
     parameterization = ALL[name]
-    params = parameterization.init(KEY, shape)
 
-    def first(params):
+    @jax.jit
+    @jax.grad
+    def slopes_of_the_first(params):
         return jnp.sum(jnp.sin(3.0 * parameterization.to_image(params, shape)[0]))
 
-    slopes = jax.grad(first)(params)
+    slopes = slopes_of_the_first(draw(parameterization, shape)[0])
     # Only what is shared lets one image's gradient reach another.
     leaves = [leaf for leaf in jax.tree.leaves(slopes) if leaf.shape[0] == 3]
     assert leaves and all(not np.any(leaf[1:]) for leaf in leaves)
@@ -114,7 +128,7 @@ def test_lanes_do_not_interact(name):
     shape = (1, 8, 9, 3)
     parameterization = ALL[name]
     keys = jax.random.split(KEY, 3)
-    together = jax.vmap(lambda key: parameterization.to_image(parameterization.init(key, shape), shape))(keys)
+    _, together = jax.jit(jax.vmap(lambda key: start(parameterization, shape, key)))(keys)
     for number, key in enumerate(keys):
         np.testing.assert_allclose(together[number], draw(parameterization, shape, key=key)[1], atol=1e-5)
 
@@ -169,7 +183,7 @@ def test_a_pyramid_is_the_sum_of_its_levels():
     params, image = draw(LaplacianPyramid(), shape)
     assert [level.shape[1:3] for level in params] == [(16, 8), (8, 4), (4, 2), (2, 1)]
     flat = tuple(np.full_like(level, number) for number, level in enumerate(params))
-    assert LaplacianPyramid().to_image(flat, shape) == pytest.approx(sigmoid(6.0))
+    assert to_image(LaplacianPyramid(), shape, flat) == pytest.approx(sigmoid(6.0))
     assert np.isfinite(image).all()
 
 
@@ -182,7 +196,7 @@ def test_a_stack_is_the_sum_of_enlarged_images():
         size = (max(1, round(9 * side / 12)), side)
         part = params[:, number, : size[0], : size[1]]
         total = total + np.asarray(jax.image.resize(jnp.asarray(part), shape, "linear", antialias=False))
-    np.testing.assert_allclose(Stack().to_image(params, shape), (np.tanh(total) + 1) / 2, atol=1e-5)
+    np.testing.assert_allclose(to_image(Stack(), shape, params), (np.tanh(total) + 1) / 2, atol=1e-5)
 
 
 def test_a_cppn_is_the_published_network():

@@ -1,5 +1,7 @@
 """Transforms: static shapes, numpy's values, the documented ranges, and draws that follow the key."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -26,12 +28,22 @@ RANDOM = ("jitter", "roll", "affine", "uniform", "noise", "chain")
 
 
 def run(transform, *, image=IMAGE, key=KEY, progress=0.0):
-    return np.asarray(transform(key, jnp.asarray(image), jnp.float32(progress)))
+    return np.asarray(once(transform, key, image, np.float32(progress)))
 
 
 def many(transform, image, count=400):
-    keys = jax.random.split(jax.random.key(1), count)
-    return np.asarray(jax.jit(jax.vmap(lambda key: transform(key, jnp.asarray(image), jnp.float32(0))))(keys))
+    return np.asarray(each(transform, jax.random.split(jax.random.key(1), count), image))
+
+
+# As in production these are compiled whole: operation by operation, compiling them is most of the tests' time.
+@partial(jax.jit, static_argnums=0)
+def once(transform, key, image, progress):
+    return transform(key, image, progress)
+
+
+@partial(jax.jit, static_argnums=0)
+def each(transform, keys, image):
+    return jax.vmap(lambda key: transform(key, image, jnp.float32(0)))(keys)
 
 
 def bilinear(image, matrix, shift):
@@ -54,7 +66,7 @@ def test_shapes_are_static(kind):
     transform, shape = KINDS[kind]
     shaped = jax.eval_shape(transform, KEY, jnp.asarray(IMAGE), jnp.float32(0))
     assert (shaped.shape, shaped.dtype) == (shape, jnp.float32)
-    assert many(transform, IMAGE, 3).shape == (3, *shape)
+    assert many(transform, IMAGE, 20).shape == (20, *shape)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -74,9 +86,7 @@ def test_values_beyond_black_and_white_are_not_clipped(kind):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_gradients_are_finite_and_reach_the_picture(kind):
-    gradient = jax.grad(lambda image: jnp.square(KINDS[kind][0](KEY, image, jnp.float32(0.5))).sum())(
-        jnp.asarray(IMAGE)
-    )
+    gradient = jax.jit(jax.grad(lambda image: jnp.square(KINDS[kind][0](KEY, image, jnp.float32(0.5))).sum()))(IMAGE)
     assert np.all(np.isfinite(gradient))
     assert np.any(np.asarray(gradient) != 0)
 
@@ -129,7 +139,7 @@ def test_resampling_is_bilinear(seed):
     draw = np.random.default_rng(seed)
     matrix = draw.normal(size=(2, 2)).astype(np.float32) * 0.6
     shift = draw.uniform(-3, 3, 2).astype(np.float32)
-    found = affine(jnp.asarray(IMAGE), jnp.asarray(matrix), jnp.asarray(shift))
+    found = jax.jit(affine)(IMAGE, matrix, shift)
     np.testing.assert_allclose(found, bilinear(IMAGE, matrix, shift), atol=2e-4)
 
 
@@ -207,5 +217,7 @@ def test_scale_and_angle_fade_away_towards_the_end():
     turn = Affine(scales=(1.3,), degrees=(30.0,), end=0.0)
     half = Affine(scales=(1.15,), degrees=(15.0,))
     key = jax.random.key(1)
-    np.testing.assert_allclose(turn(key, image, jnp.float32(1.0)), image, atol=1e-6)
-    np.testing.assert_allclose(turn(key, image, jnp.float32(0.5)), half(key, image, jnp.float32(0.0)), atol=1e-5)
+    np.testing.assert_allclose(run(turn, image=image, key=key, progress=1.0), image, atol=1e-6)
+    np.testing.assert_allclose(
+        run(turn, image=image, key=key, progress=0.5), run(half, image=image, key=key), atol=1e-5
+    )

@@ -1,5 +1,7 @@
 """Step rules against numpy, scipy and the published formulas."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -31,8 +33,14 @@ from featviz.regularizers import (
     Decay,
     NormalizeLaplacian,
     NormBall,
+    filters,
 )
-from featviz.regularizers.filters import bilateral, gaussian_blur, laplacian_merge, laplacian_split
+
+# As in production these are compiled whole: operation by operation, compiling them is most of the tests' time.
+bilateral = jax.jit(filters.bilateral, static_argnames=("space", "value", "radius"))
+gaussian_blur = jax.jit(filters.gaussian_blur, static_argnames="radius")
+laplacian_merge = jax.jit(filters.laplacian_merge)
+laplacian_split = jax.jit(filters.laplacian_split, static_argnums=1)
 
 GENERATOR = np.random.default_rng(0)
 IMAGE = GENERATOR.uniform(size=(2, 13, 16, 3)).astype(np.float32)
@@ -41,15 +49,19 @@ GRADIENT = GENERATOR.normal(size=IMAGE.shape).astype(np.float32)
 
 def step(rule, *, image=IMAGE, gradient=GRADIENT, progress=0.0, steps=1):
     """The image after steps along `gradient`, which raises the objective."""
-    transformation = optax.with_extra_args_support(rule())
-    x, descent = jnp.asarray(image), jnp.asarray(-gradient)
-    state = transformation.init(x)
+    x, state = jnp.asarray(image), optax.with_extra_args_support(rule()).init(jnp.asarray(image))
     for _ in range(steps):
-        # optax's own rules mix dtypes.
-        with jax.numpy_dtype_promotion("standard"):
-            updates, state = transformation.update(descent, state, x, progress=jnp.float32(progress), gradient=descent)
-            x = optax.apply_updates(x, updates)
+        x, state = advance(rule, x, state, -gradient, np.float32(progress))
     return np.asarray(x)
+
+
+@partial(jax.jit, static_argnums=0)
+def advance(rule, x, state, descent, progress):
+    transformation = optax.with_extra_args_support(rule())
+    # optax's own rules mix dtypes.
+    with jax.numpy_dtype_promotion("standard"):
+        updates, state = transformation.update(descent, state, x, progress=progress, gradient=descent)
+        return optax.apply_updates(x, updates), state
 
 
 def test_a_step_goes_up_the_gradient():
@@ -213,11 +225,12 @@ def test_images_of_a_group_do_not_touch_one_another(rule):
     beside = step(rule, gradient=other, steps=3)
     if "ProgressSgd" not in repr(rule):
         np.testing.assert_allclose(beside[:1], alone, atol=1e-5)
-    together = jax.vmap(lambda x, g: jnp.asarray(rule_once(rule, x, g)))(IMAGE[:, None], GRADIENT[:, None])
+    together = jax.jit(jax.vmap(partial(rule_once, rule)))(IMAGE[:, None], GRADIENT[:, None])
     for i in range(2):
         np.testing.assert_allclose(together[i], rule_once(rule, IMAGE[i][None], GRADIENT[i][None]), atol=1e-5)
 
 
+@partial(jax.jit, static_argnums=0)
 def rule_once(rule, image, gradient):
     transformation = optax.with_extra_args_support(rule())
     image = jnp.asarray(image)

@@ -1,6 +1,7 @@
 """Objectives of directions, regions, other images, groups and latents: their values are numpy's, in every layout."""
 
 from dataclasses import replace
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -41,6 +42,18 @@ ENCODER, BIAS, CENTRE = (RANDOM.normal(size=shape).astype(np.float32) for shape 
 
 def draw(layout, seed=0):
     return np.random.default_rng(seed).normal(size=LAYOUTS[layout]).astype(np.float32)
+
+
+# As in production these are compiled whole: operation by operation, compiling them is most of the tests' time.
+@jax.jit
+def value(objective, h):
+    return objective({"layer": h})
+
+
+@jax.jit
+@partial(jax.grad, argnums=1)
+def slopes(objective, h):
+    return jnp.sum(objective({"layer": h}))
 
 
 def rows(h):
@@ -121,24 +134,24 @@ def test_values_are_those_of_numpy(kind, layout):
     h = draw(layout)
     objective = build(layout)
     objective.terms[0].check({"layer": h.shape[1:]})
-    found = objective({"layer": jnp.asarray(h)})
+    found = value(objective, h)
     assert (found.shape, found.dtype) == ((3,), jnp.float32)
     np.testing.assert_allclose(found, expected(h.astype(np.float64), layout), rtol=1e-4, atol=1e-5)
-    np.testing.assert_allclose((-objective)({"layer": jnp.asarray(h)}), -found)
+    np.testing.assert_allclose(value(-objective, h), -found)
 
 
 @pytest.mark.parametrize("kind", ANYWHERE)
 def test_gradient_raises_the_objective(kind):
     objective = ANYWHERE[kind][0]("space")
-    h = jnp.asarray(draw("space", seed=1))
-    slope = jax.grad(lambda h: objective({"layer": h}).mean())(h)
-    assert float(objective({"layer": h + 1e-2 * slope}).mean()) > float(objective({"layer": h}).mean())
+    h = draw("space", seed=1)
+    slope = np.asarray(slopes(objective, h)) / len(h)
+    assert value(objective, h + np.float32(1e-2) * slope).mean() > value(objective, h).mean()
 
 
 @pytest.mark.parametrize("kind", ANYWHERE)
 def test_a_silent_layer_has_a_finite_gradient(kind):
     objective = ANYWHERE[kind][0]("space")
-    slope = jax.grad(lambda h: objective({"layer": h}).sum())(jnp.zeros(LAYOUTS["space"]))
+    slope = slopes(objective, np.zeros(LAYOUTS["space"], np.float32))
     assert np.all(np.isfinite(slope))
 
 
@@ -147,7 +160,7 @@ def test_images_do_not_look_at_one_another(kind):
     objective = ANYWHERE[kind][0]("space")
     h = draw("space")
     other = np.concatenate([h[:1], draw("space", seed=9)[1:]])
-    first, second = (float(objective({"layer": jnp.asarray(each)})[0]) for each in (h, other))
+    first, second = (float(value(objective, each)[0]) for each in (h, other))
     assert first == pytest.approx(second, rel=1e-6)
 
 
@@ -155,8 +168,8 @@ def test_images_do_not_look_at_one_another(kind):
 def test_lanes_are_each_their_own(kind):
     h = draw("space")
     several = [weight * ANYWHERE[kind][0]("space") for weight in (1.0, -2.0)]
-    lanes = jax.vmap(lambda objective: objective({"layer": jnp.asarray(h)}))(stack(several))
-    np.testing.assert_allclose(lanes[1], several[1]({"layer": jnp.asarray(h)}), rtol=1e-5)
+    lanes = jax.jit(jax.vmap(value, in_axes=(0, None)))(stack(several), h)
+    np.testing.assert_allclose(lanes[1], value(several[1], h), rtol=1e-5)
     assert len({each.hash for each in several}) == 2
 
 
@@ -365,6 +378,6 @@ def test_unlike_pulls_a_group_apart_and_scores_the_unit_alone():
 
     objective = fv.unlike(fv.channel("layer", 2), weight=0.5)
     np.testing.assert_allclose(objective({"layer": h}), jnp.mean(h[..., 2], axis=1), rtol=1e-5, atol=1e-6)
-    found = jax.grad(lambda h: jnp.sum(objective({"layer": h})))(h)
-    np.testing.assert_allclose(found, jax.grad(total)(h), rtol=1e-4, atol=1e-6)
+    found = slopes(objective, h)
+    np.testing.assert_allclose(found, jax.jit(jax.grad(total))(h), rtol=1e-4, atol=1e-6)
     assert objective.label == "layer:2"
