@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from featviz.captions import MARKS, label_of, same_layer, title_of
 from featviz.errors import FeatvizError
 from featviz.files import check_writable, known_suffix, write_whole
 from featviz.picture import Picture
-from featviz.sheets import MARKS, checked, split_name
+from featviz.sheets import checked
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -41,7 +42,7 @@ def score_curves(pictures: Sequence[Picture]) -> "Figure":
     height = max(3.6, labelled * count * font * 1.5 / 72 + 0.8)
     figure = Figure(figsize=(6.5, height), dpi=150, layout="constrained")
     axes = figure.add_subplot()
-    same_layer = len({split_name(picture.name)[0] for picture in pictures}) == 1
+    title, full = title_of(pictures), not same_layer(pictures)
     ends: list[tuple[float, float, str, Any]] = []
     for index, picture in enumerate(pictures):
         color = colormaps["tab10"](index) if count <= 10 else colormaps["viridis"](0.92 * index / (count - 1))
@@ -51,8 +52,7 @@ def score_curves(pictures: Sequence[Picture]) -> "Figure":
         marker = "." if values.size == 1 else ""
         axes.plot(steps, values, color=color, linewidth=1.2 if count <= 10 else 0.8, marker=marker)
         finite = np.flatnonzero(np.isfinite(values))
-        text = split_name(picture.name)[1] if same_layer else _short(picture.name)
-        text = f"{text} {MARKS.get(picture.outcome, '')}".strip()
+        text = f"{_short(label_of(picture, full=full))} {MARKS.get(picture.outcome, '')}".strip()
         if finite.size:
             ends.append((float(steps[finite[-1]]), float(values[finite[-1]]), text, color))
     axes.set_xlabel("step")
@@ -61,8 +61,8 @@ def score_curves(pictures: Sequence[Picture]) -> "Figure":
     axes.margins(x=0.01)
     if labelled and ends:
         _label_ends(axes, ends, font)
-    if same_layer and split_name(pictures[0].name)[0]:
-        axes.set_title(_short(split_name(pictures[0].name)[0], 60), fontsize=9, loc="left")
+    if title:
+        axes.set_title(_short(title, 60), fontsize=9, loc="left")
     return figure
 
 

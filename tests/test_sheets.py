@@ -8,15 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFont
 
+from featviz.captions import Captions, captions_of
 from featviz.errors import FeatvizError
 from featviz.picture import Outcome, Picture
-from featviz.sheets import (
-    caption_of,
-    contact_sheet,
-    grid,
-    near_square,
-    save_sheet,
-)
+from featviz.sheets import contact_sheet, grid, near_square, save_sheet
 
 
 def make(
@@ -49,8 +44,11 @@ def test_the_size_of_a_sheet(captions: bool) -> None:
     pictures = [make(unit) for unit in range(7)]
     layout = grid(pictures, captions=captions)
     assert (layout["columns"], layout["rows"], layout["cell"], layout["gap"]) == (4, 2, (100, 96), 4)
-    assert layout["font"] == 10 and layout["caption"] == (15 if captions else 0)
-    assert contact_sheet(pictures, captions=captions).size == (4 * 104 + 4, 2 * (100 + 15 * captions) + 4)
+    assert layout["font"] == 10 and layout["caption"] == layout["title"] == (15 if captions else 0)
+    assert contact_sheet(pictures, captions=captions).size == (
+        4 * 104 + 4,
+        2 * (100 + 15 * captions) + 4 + 15 * captions,
+    )
     assert contact_sheet(pictures, columns=2, captions=False).size == (2 * 104 + 4, 4 * 100 + 4)
     assert contact_sheet(pictures[:1], columns=5, captions=False).size == (108, 104)
 
@@ -61,7 +59,7 @@ def test_pixels_are_unchanged() -> None:
     (width, height), gap = layout["cell"], layout["gap"]
     for index, picture in enumerate(pictures):
         row, column = divmod(index, 2)
-        top, left = gap + row * (height + layout["caption"] + gap), gap + column * (width + gap)
+        top, left = layout["title"] + gap + row * (height + layout["caption"] + gap), gap + column * (width + gap)
         np.testing.assert_array_equal(sheet[top : top + height, left : left + width], picture.to_uint8())
 
 
@@ -93,25 +91,68 @@ def test_bands_and_alpha() -> None:
     assert (bytes_of(contact_sheet([hidden], captions=False, background="red")) == [255, 0, 0]).all()
 
 
+FONT = ImageFont.load_default(size=10)
+
+
 def test_captions_say_unit_and_score_or_fate() -> None:
-    font = ImageFont.load_default(size=10)
-    assert caption_of(make(103), 100, font) == ("103", "12.3")
-    assert caption_of(make(103, score=np.nan), 100, font) == ("103", "")
-    assert caption_of(make(103, outcome=Outcome.DEAD), 100, font) == ("103", "dead")
-    assert caption_of(make(103, outcome=Outcome.NOT_FINITE), 100, font) == ("103", "not finite")
-    assert caption_of(make(103), 200, font, full=True) == ("inception_4c:103", "12.3")
-    assert caption_of(make("", provenance={}), 100, font) == ("picture", "12.3")
+    of = [make(7), make(103, score=np.nan), make(8, outcome=Outcome.DEAD), make(9, outcome=Outcome.NOT_FINITE)]
+    found = captions_of(of, 100, FONT)
+    assert found == Captions("inception_4c", 1, (("7", "12.3"), ("103", ""), ("8", "dead"), ("9", "not finite")))
+    two = captions_of([make(7), make(7, layer="conv1:")], 200, FONT)
+    assert two == Captions("", 1, (("inception_4c:7", "12.3"), ("conv1:7", "12.3")))
+    assert captions_of([make("", provenance={})], 100, FONT) == Captions("", 1, (("picture", "12.3"),))
+
+
+def test_a_class_is_called_by_its_name() -> None:
+    def of(name: str, number: int) -> Picture:
+        network = {"name": "googlenet"}
+        return make(provenance={"name": f"logit:{number}", "class": name, "network": network})
+
+    fish = of("goldfish, Carassius auratus", 1)
+    assert captions_of([fish], 100, FONT) == Captions("googlenet logit", 1, (("goldfish", "12.3"),))
+    # A long one has a line to itself, and loses its end where that is not enough.
+    found = captions_of([fish, of("black-and-tan coonhound", 165)], 128, FONT)
+    assert found.lines == 2 and found.of == (("goldfish", "12.3"), ("black-and-tan coonhound", "12.3"))
+    assert captions_of([of("black-and-tan coonhound", 165)], 60, FONT).of[0][0].startswith("black-")
+
+
+def test_names_too_long_lose_what_they_share_and_keep_what_they_do_not() -> None:
+    layers = [f"vit.encoder.layer.{number}.intermediate.dense:" for number in (2, 11)]
+    found = captions_of([make(number, layer=layer) for number, layer in enumerate(layers)], 128, FONT)
+    assert found.title == "vit.encoder.layer.…" and found.lines == 2
+    assert found.of == (("2.intermediate.dense:0", "12.3"), ("11.intermediate.dense:1", "12.3"))
+    cut = captions_of([make(number, layer=layer) for number, layer in enumerate(layers)], 96, FONT).of
+    assert [name[:3] for name, _ in cut] == ["2.…", "11."] and [name[-7:] for name, _ in cut] == ["dense:0", "dense:1"]
+    short = captions_of([make(3, layer="blocks/2/mlp/act:"), make(7, layer="blocks/6/mlp/act:")], 96, FONT)
+    assert short == Captions("", 2, (("blocks/2/mlp/act:3", "12.3"), ("blocks/6/mlp/act:7", "12.3")))
+
+
+def test_notes_stand_before_the_scores() -> None:
+    found = captions_of([make(3), make(7)], 100, FONT, notes=["start", ""])
+    assert found.of == (("3", "start  12.3"), ("7", "12.3")) and found.lines == 1
 
 
 @pytest.mark.parametrize("width", [10, 30, 60, 96, 128])
 @pytest.mark.parametrize("outcome", list(Outcome))
 def test_captions_fit_their_cell(width: int, outcome: Outcome) -> None:
-    font = ImageFont.load_default(size=10)
-    picture = make(103, layer="mixed_7/branch3x3_double/convolution_2:", outcome=outcome)
-    label, note = caption_of(picture, width, font, full=True)
-    assert font.getlength(f"{label}  {note}" if note else label) <= width
-    if width >= 96:
-        assert label.startswith("…") and label.endswith(":103") and note
+    layers = ("mixed_7/branch3x3_double/convolution_2:", "mixed_7/branch3x3_double/convolution_3:")
+    found = captions_of([make(103, layer=layer, outcome=outcome) for layer in layers], width, FONT)
+    assert found.lines == 2
+    for name, note in found.of:
+        assert FONT.getlength(name) <= width and FONT.getlength(note) <= width
+        if width >= 60:
+            assert name.endswith(":103") and note
+
+
+def test_a_title_stands_above_the_pictures() -> None:
+    blank = np.ones((96, 100, 3))
+    of = {"name": "conv1:3", "network": {"name": "patterns"}}
+    titled, bare = (
+        bytes_of(contact_sheet([make(pixels=blank, provenance=each)])) for each in (of, {"name": "3", "network": None})
+    )
+    assert titled.shape == (bare.shape[0] + 15, *bare.shape[1:])
+    np.testing.assert_array_equal(titled[15:][4:], bare[4:])
+    assert (titled[:4] == 255).all() and (titled[4:19] < 128).any()
 
 
 def test_no_ink_outside_the_cell() -> None:

@@ -10,13 +10,16 @@ import pytest
 from flax import nnx
 from flax.training.train_state import TrainState
 from optax import adam
+from PIL.ImageFont import load_default
 from safetensors.numpy import save_file
 from tiny import SMALL
 
 import featviz as fv
 from featviz import compilation
+from featviz.captions import captions_of
 from featviz.errors import FeatvizError
 from featviz.recipes import Recipe, Stage
+from featviz.training.comparison import barred
 from featviz.training.weights import read_checkpoint, steps_of, weights_in
 
 TARGETS = [fv.channel("conv1", 3), fv.channel("conv1", 7), fv.logit(2)]
@@ -191,6 +194,13 @@ def test_sheets_and_films_have_a_bar_for_each_score(tiny, other_weights, tmp_pat
     longs = [int(np.sum(frame[19, 2:18, 2] < 0.5)) for frame in frames]
     assert longs == [round(16 * low.score / high.score), 16]
     assert found.sheet().width > 2 * 96
+    # Each is named by its unit, which the pictures have kept, and by its checkpoint.
+    rows = zip(found.pictures, found.scales(), strict=True)
+    shown = [barred(picture, scale=scale) for row, scale in rows for picture in row]
+    assert captions_of(shown, 96, load_default(size=10)).title == "tiny conv1/relu"
+    named = fv.contact_sheet(shown, columns=2, notes=["early", "late"] * 2)
+    assert np.array_equal(np.asarray(found.sheet()), np.asarray(named))
+    assert not np.array_equal(np.asarray(named), np.asarray(fv.contact_sheet(shown, columns=2)))
     found.save_sheet(tmp_path / "sheet.png")
     found.save_film(tmp_path / "film.gif")
     assert (tmp_path / "sheet.png").stat().st_size > 1000 and (tmp_path / "film.gif").stat().st_size > 500

@@ -1,4 +1,4 @@
-"""The editions of an atlas: a store's pictures of other recipes, sizes, steps, seeds and weights, and how to find them."""
+"""The editions of an atlas: what a store has of other recipes, sizes, steps, seeds and weights, and how it is found."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

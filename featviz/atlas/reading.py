@@ -16,10 +16,10 @@ from featviz.atlas.report import faults_of, summary
 from featviz.atlas.series import objective_of
 from featviz.atlas.store import Store, open_store
 from featviz.canonical import describe, digest
+from featviz.captions import split_name
 from featviz.errors import FeatvizError, nearest
 from featviz.picture import Picture
 from featviz.provenance import command_line
-from featviz.sheets import split_name
 
 
 @dataclass(frozen=True)

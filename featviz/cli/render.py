@@ -219,10 +219,10 @@ def read_start(path: Path, network: "Model", size: int | tuple[int, int] | None)
 
 def unite(objectives: list["Objective"], folder: Path, network: "Model") -> list["Objective"]:
     """The objectives of channels, each united with the unit's best photographs."""
+    from featviz.captions import split_name
     from featviz.natural.exemplars import exemplars
     from featviz.natural.survey import open_survey
     from featviz.provenance import target
-    from featviz.sheets import split_name
 
     survey = open_survey(folder, network)
     units: dict[str, list[int]] = {}

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from featviz.captions import split_name
 from featviz.errors import FeatvizError, nearest
 from featviz.model import Model
 from featviz.natural import figures
@@ -15,7 +16,6 @@ from featviz.natural.judging import Judgement, judge
 from featviz.natural.survey import Survey
 from featviz.natural.witnesses import EACH, phi_of_photos, split_photos, witnesses
 from featviz.picture import Picture, plain_json
-from featviz.sheets import split_name
 
 NUMBERS = tuple(field.name for field in fields(Judgement) if field.type is float)
 

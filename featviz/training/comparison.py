@@ -39,12 +39,12 @@ class Comparison:
         return [max(0.0, *(picture.score for picture in row if np.isfinite(picture.score))) for row in self.pictures]
 
     def sheet(self) -> "Image":
-        """A row for each target, a column for each checkpoint, with label and score beneath."""
-        return contact_sheet(self._captioned(), columns=len(self.labels))
+        """A row for each target, a column for each checkpoint, with unit, label and score beneath."""
+        return contact_sheet(self._barred(), columns=len(self.labels), notes=self._notes())
 
     def save_sheet(self, path: str | os.PathLike[str]) -> Path:
         """Writes the sheet as .png or .webp."""
-        return save_sheet(self._captioned(), path, columns=len(self.labels))
+        return save_sheet(self._barred(), path, columns=len(self.labels), notes=self._notes())
 
     def frames(self) -> Iterator[np.ndarray]:
         """A frame for each checkpoint: all targets side by side, each with its bar."""
@@ -58,11 +58,14 @@ class Comparison:
         """Writes the film, a checkpoint after the other, as .gif, .webp or .mp4."""
         return save_film(self.frames(), path, rate=rate)
 
-    def _captioned(self) -> list[Picture]:
+    def _notes(self) -> list[str]:
+        return [*self.labels] * len(self.pictures)
+
+    def _barred(self) -> list[Picture]:
         return [
-            replace(barred(picture, scale=scale), provenance={"name": label})
+            barred(picture, scale=scale)
             for row, scale in zip(self.pictures, self.scales(), strict=True)
-            for label, picture in zip(self.labels, row, strict=True)
+            for picture in row
         ]
 
 

@@ -3,7 +3,7 @@
 import math
 
 from featviz.atlas.records import LayerShown, Unit
-from featviz.sheets import format_score
+from featviz.captions import format_score
 
 MINUS = "\N{MINUS SIGN}"
 TIMES = " \N{MULTIPLICATION SIGN} "
