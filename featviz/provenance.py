@@ -88,10 +88,15 @@ def describe_machine() -> dict[str, Any]:
 def describe_picture(
     run: Mapping[str, Any], model: Model, objective: Objective, recipe: Recipe, *, repeatable: bool = True
 ) -> dict[str, Any]:
-    """The provenance of one picture: its run, its objective, and the command that makes it again if `repeatable`."""
+    """The provenance of one picture: its run, its objective, and the command that makes it again if `repeatable`.
+
+    A picture of a class that has a name says it, with all its synonyms, as `class`.
+    """
+    named = class_name(model, objective)
     return {
         **run,
         "name": objective.label,
+        **({"class": named} if named else {}),
         "objective": describe(objective),
         "objective_sha256": objective.hash,
         "command": command(run, model, objective, recipe) if repeatable else None,
@@ -103,7 +108,7 @@ def command(run: Mapping[str, Any], model: Model, objective: Objective, recipe: 
 
     Files stand in it by their base names, never by a path.
     """
-    return command_line(model.source, recipe_words(recipe), run, objective)
+    return command_line(model.source, recipe_words(recipe), run, objective, named=class_name(model, objective))
 
 
 def command_line(
@@ -113,8 +118,9 @@ def command_line(
     objective: Objective,
     *,
     more: Sequence[str] = (),
+    named: str = "",
 ) -> str | None:
-    """The same from a model's source and the recipe's options; `more` come last."""
+    """The same from a model's source and the recipe's options; `more` come last, `named` is the class's name."""
     name = target(objective)
     network = network_words(source)
     if name is None or options is None or network is None:
@@ -124,7 +130,7 @@ def command_line(
     size = str(height) if height == width else f"{height}x{width}"
     words += [*options, "--size", size, "--steps", str(run["steps"]), "--seed", str(run["seed"])]
     words += ["--dtype", run["dtype"]] if run["dtype"] != "float32" else []
-    return shlex.join([*words, *more, "-o", file_stem(objective) + ("" if more else ".png")])
+    return shlex.join([*words, *more, "-o", file_stem(objective, named=named) + ("" if more else ".png")])
 
 
 def network_words(source: Mapping[str, str]) -> list[str] | None:
@@ -196,13 +202,33 @@ def target(objective: Objective) -> str | None:
     return None
 
 
-def file_stem(objective: Objective) -> str:
-    """A file name for an objective, without extension: its label with only safe characters.
+def class_name(model: Model, objective: Objective) -> str:
+    """The name, with its synonyms, of the class that an objective is of, where the model's classes have names; else "".
 
-    >>> from featviz.objectives import channel
+    >>> import featviz as fv
+    >>> class_name(fv.load("patterns"), fv.logit(23)), class_name(fv.load("patterns"), fv.channel("conv1", 3))
+    ('clockwise spiral', '')
+    """
+    term = objective.terms[0]
+    if len(objective.terms) != 1 or not isinstance(term, Logit) or not 0 <= int(term.unit) < len(model.classes):
+        return ""
+    return model.classes[int(term.unit)]
+
+
+def file_stem(objective: Objective, *, named: str = "") -> str:
+    """A file name for an objective, without extension: its label with only safe characters, then the class's `named`.
+
+    >>> from featviz.objectives import channel, logit
     >>> file_stem(channel("mixed/3x3", 7)), file_stem(-channel("mixed/3x3", 7))
     ('mixed-3x3-7', 'mixed-3x3-7-negative')
+    >>> file_stem(logit(1), named="goldfish, Carassius auratus"), file_stem(-logit(1), named="goldfish")
+    ('logit-1-goldfish', 'logit-1-goldfish-negative')
     """
-    safe = "".join(c if c.isascii() and (c.isalnum() or c in "._@^") else "-" for c in objective.label)
-    stem = (safe.strip("-.") or "picture") + ("-negative" if objective.label.startswith("-") else "")
+    stem = "-".join(part for part in (_safe(objective.label) or "picture", _safe(named.partition(",")[0])[:40]) if part)
+    stem += "-negative" if objective.label.startswith("-") else ""
     return stem if len(stem) <= 80 else f"{stem[:64]}-{objective.hash[:12]}"
+
+
+def _safe(text: str) -> str:
+    """The text with a - in place of what not every file system takes."""
+    return "".join(c if c.isascii() and (c.isalnum() or c in "._@^") else "-" for c in text).strip("-.")

@@ -39,6 +39,24 @@ def test_a_folder_gets_pictures_records_and_a_sheet(tmp_path):
     assert names == sorted([*stems, "sheet.png", "curves.png"])
 
 
+def test_pictures_of_classes_are_called_by_their_names(tmp_path, capsys):
+    words = ["render", "patterns", "logit:clockwise spiral", "logit:-1", "-o", str(tmp_path), *FAST[:-1]]
+    run(words)
+    first = load_picture(tmp_path / "logit-23-clockwise-spiral.png")
+    second = next(tmp_path.glob("logit-1-*-negative.png"))
+    assert first.name == "logit:23" and first.provenance["class"] == "clockwise spiral"
+    said = capsys.readouterr().out.splitlines()
+    assert said[0].startswith(f"{tmp_path / 'logit-23-clockwise-spiral.png'}  clockwise spiral  score ")
+    assert said[1].startswith(str(second)) and load_picture(second).name == "-logit:1"
+    # Names may hold anything: none leaves the folder, none is lost.
+    names = tmp_path / "names.txt"
+    names.write_text("\n".join(["../../a b:c", "\u91d1\u9b5a", "x" * 300, *map(str, range(55))]), "utf-8")
+    run(["render", "patterns", "logit:0-2", "--classes", str(names), "-o", str(tmp_path / "odd"), *FAST])
+    found = sorted(path.name for path in (tmp_path / "odd").glob("*.png"))
+    assert found == ["logit-0-a-b-c.png", "logit-1.png", f"logit-2-{'x' * 40}.png", "sheet.png"]
+    assert load_picture(tmp_path / "odd" / "logit-1.png").provenance["class"] == "\u91d1\u9b5a"
+
+
 def test_the_command_in_a_record_makes_the_picture_again(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     run(["render", "patterns", "mixed3a:5", "logit:3", "mixed3a:1@0x2", "conv2:whole", "-o", "first", *FAST])

@@ -9,14 +9,17 @@ import click
 from featviz.errors import FeatvizError
 
 if TYPE_CHECKING:
+    from featviz.model import Model
     from featviz.objectives import Objective
     from featviz.picture import Picture
 
 
-def plan_files(out: Path, objectives: Sequence["Objective"], suffix: str, *, facets: int = 1) -> list[list[Path]]:
-    """Where each objective's pictures go: one to the file OUT, several into the folder OUT, named by their units."""
+def plan_files(
+    out: Path, objectives: Sequence["Objective"], suffix: str, *, facets: int = 1, model: "Model"
+) -> list[list[Path]]:
+    """Where each objective's pictures go: one to the file OUT, several into the folder OUT, named by unit and class."""
     from featviz.picture import SUFFIXES
-    from featviz.provenance import file_stem
+    from featviz.provenance import class_name, file_stem
 
     names_file = out.suffix.lower() in SUFFIXES
     count = len(objectives) * facets
@@ -26,7 +29,7 @@ def plan_files(out: Path, objectives: Sequence["Objective"], suffix: str, *, fac
         return [[out]]
     if out.suffix and not out.is_dir() and count == 1:
         raise FeatvizError(f"-o is `{out.name}`, of unknown type; expected a folder or one of {', '.join(SUFFIXES)}")
-    stems = [file_stem(objective) for objective in objectives]
+    stems = [file_stem(objective, named=class_name(model, objective)) for objective in objectives]
     if len(set(stems)) < len(stems):
         twice = next(stem for stem in stems if stems.count(stem) > 1)
         raise FeatvizError(f"TARGET names {twice} twice; expected each unit once")
@@ -61,10 +64,12 @@ def write_extras(out: Path, pictures: list["Picture"], *, curves: bool) -> list[
 
 def report(pictures: list["Picture"], paths: list[Path], extra: list[Path]) -> None:
     """What was written, and how each picture ended."""
+    from featviz.captions import class_of
     from featviz.picture import Outcome
 
     for picture, path in zip(pictures, paths, strict=True):
+        named = f"  {class_of(picture)}" if class_of(picture) else ""
         fate = "" if picture.outcome is Outcome.OUT_OF_STEPS else f"  {picture.outcome.value}"
-        click.echo(f"{path}  score {picture.score:.4g}{fate}")
+        click.echo(f"{path}{named}  score {picture.score:.4g}{fate}")
     for path in extra:
         click.echo(str(path))

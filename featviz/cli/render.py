@@ -120,7 +120,7 @@ def render(
         objectives = [each for text in targets for each in read_target(text, network, directions)]
         if exemplars is not None:
             objectives = unite(objectives, exemplars, network)
-        paths = plan_files(out, objectives, suffix, facets=facets)
+        paths = plan_files(out, objectives, suffix, facets=facets, model=network)
         # Imported here, so that a wrong command is refused at once.
         from featviz.ascent import Convergence
         from featviz.objectives import unlike
