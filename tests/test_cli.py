@@ -9,11 +9,13 @@ import time
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from featviz.cli.main import run
 from featviz.cli.targets import parse_target
 from featviz.errors import FeatvizError
 from featviz.picture import load_picture
+from featviz.sheets import contact_sheet
 
 FAST = ["--size", "32", "--steps", "3", "--quiet"]
 
@@ -55,6 +57,28 @@ def test_pictures_of_classes_are_called_by_their_names(tmp_path, capsys):
     found = sorted(path.name for path in (tmp_path / "odd").glob("*.png"))
     assert found == ["logit-0-a-b-c.png", "logit-1.png", f"logit-2-{'x' * 40}.png", "sheet.png"]
     assert load_picture(tmp_path / "odd" / "logit-1.png").provenance["class"] == "\u91d1\u9b5a"
+
+
+def test_a_folder_that_grows_has_one_sheet_of_all(tmp_path, capsys):
+    def sheet(*stems):
+        return np.asarray(contact_sheet([load_picture(tmp_path / f"{stem}.png") for stem in stems]))
+
+    def shown(name="sheet.png"):
+        return np.asarray(Image.open(tmp_path / name))
+
+    draw = ["render", "patterns", "-o", str(tmp_path), *FAST]
+    run([*draw, "conv1:2"])
+    assert not (tmp_path / "sheet.png").exists()
+    (tmp_path / "notes.png").write_bytes((tmp_path / "conv1-2.png").read_bytes())  # no record beside it
+    run([*draw, "conv1:10,3", "--curves"])
+    assert np.array_equal(shown(), sheet("conv1-2", "conv1-3", "conv1-10"))
+    before, lines = shown(), (tmp_path / "curves.png").read_bytes()
+    run([*draw, "conv1:3"])
+    assert capsys.readouterr().err == "" and np.array_equal(shown(), before)
+    run([*draw, "conv1:3", "--seed", "7"])
+    assert capsys.readouterr().err == "replaced 1 picture of other settings: seed 0 (now 7)\n"
+    assert np.array_equal(shown(), sheet("conv1-2", "conv1-3", "conv1-10")) and not np.array_equal(shown(), before)
+    assert (tmp_path / "curves.png").read_bytes() != lines
 
 
 def test_the_command_in_a_record_makes_the_picture_again(tmp_path, monkeypatch):

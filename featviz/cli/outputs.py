@@ -1,6 +1,6 @@
 """Where a command's pictures go: their files, the sheet beside them, and what is said of them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -50,15 +50,22 @@ def check_places(out: Path, paths: list[Path]) -> None:
         check_picture_path(path)
 
 
-def write_extras(out: Path, pictures: list["Picture"], *, curves: bool) -> list[Path]:
-    """The contact sheet, and the curves where they are asked for."""
+def write_extras(out: Path, drawn: Mapping[Path, "Picture"], *, curves: bool) -> list[Path]:
+    """The contact sheet of all pictures of the folder, and the curves where they are asked for or there already.
+
+    One picture alone has none, unless an older sheet would not show it.
+    """
+    from featviz.cli.older import all_pictures
     from featviz.sheets import save_sheet
 
-    written = [save_sheet([p for p in pictures if p.pixels.shape[-1] in (1, 3)] or pictures, out / "sheet.png")]
-    if curves:
+    pictures = all_pictures(out, drawn)
+    sheet, lines, written = out / "sheet.png", out / "curves.png", []
+    if len(pictures) > 1 or sheet.exists():
+        written.append(save_sheet([p for p in pictures if p.pixels.shape[-1] in (1, 3)] or pictures, sheet))
+    if (curves and len(pictures) > 1) or lines.exists():
         from featviz.curves import save_curves
 
-        written.append(save_curves(pictures, out / "curves.png"))
+        written.append(save_curves(pictures, lines))
     return written
 
 

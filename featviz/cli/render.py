@@ -10,6 +10,7 @@ from featviz.cli.common import classes_option, keep_compiled, name_classes, weig
 from featviz.cli.directions import directions_option, read_directions
 from featviz.cli.inputs import input_option
 from featviz.cli.networks import find_model
+from featviz.cli.older import differences, older_record, replaced
 from featviz.cli.outputs import check_places, plan_files, report, write_extras
 from featviz.cli.targets import parse_target
 from featviz.errors import FeatvizError, nearest
@@ -24,7 +25,13 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("model")
 @click.argument("targets", metavar="TARGET...", nargs=-1, required=True)
-@click.option("-o", "--out", type=click.Path(path_type=Path), required=True, help="A picture's file, or a folder.")
+@click.option(
+    "-o",
+    "--out",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="A picture's file, or a folder, whose sheet.png shows all of it.",
+)
 @weights_option
 @input_option
 @classes_option
@@ -143,20 +150,28 @@ def render(
     places = [path for some in paths for path in some]
     check_places(out, places)
     finished: dict[int, list[Picture]] = {}
+    changes: list[list[str]] = []
+    stopped = False
     try:
         for number, pictures in drawn:
             for picture, path in zip(pictures, paths[number], strict=True):
+                old = older_record(path)
                 picture.save(path)
+                if old is not None and (changed := differences(old, picture.provenance)):
+                    changes.append(changed)
             finished[number] = pictures
     except KeyboardInterrupt:
+        stopped = True
+    finally:
+        if changes:
+            click.echo(replaced(changes), err=True)
+    done = {path: picture for at in sorted(finished) for path, picture in zip(paths[at], finished[at], strict=True)}
+    extra = write_extras(out, done, curves=curves) if done and places != [out] else []
+    if stopped:
         where = out if len(places) > 1 else out.parent
-        raise click.ClickException(
-            f"stopped; {len(finished) * facets} of {len(places)} pictures are finished and in {where}"
-        ) from None
-    made = [picture for number in sorted(finished) for picture in finished[number]]
-    extra = write_extras(out, made, curves=curves) if len(places) > 1 else []
+        raise click.ClickException(f"stopped; {len(done)} of {len(places)} pictures are finished and in {where}")
     if not quiet:
-        report(made, places, extra)
+        report(list(done.values()), places, extra)
 
 
 def read_target(text: str, network: "Model", directions: str | None) -> list["Objective"]:
