@@ -9,13 +9,15 @@ from scipy import ndimage
 
 import featviz as fv
 from featviz.ascent import Convergence
+from featviz.cli.main import run
 from featviz.errors import FeatvizError
 from featviz.images import Alpha, Fourier, Maco, Phase, Polar, RawPixels, Stack
 from featviz.models.registry import outline
 from featviz.optimizers import Adam, Linear, Nadam, ProgressSgd, Sgd
 from featviz.picture import Outcome
 from featviz.recipes import RECIPES, Carry, Recipe, Stage, by_name
-from featviz.recipes.citations import BIBTEX, bibtex, citation
+from featviz.recipes.citations import BIBTEX, author, citation, year
+from featviz.recipes.summaries import SUMMARIES
 from featviz.regularizers import (
     Affine,
     Background,
@@ -161,14 +163,26 @@ def test_accentuation():
 def test_each_is_cited_and_whole(name):
     recipe = by_name(name)
     assert recipe.sources and set(recipe.sources) <= set(BIBTEX)
-    assert all(f"{{{source}," in bibtex(recipe) for source in recipe.sources)
+    assert all(f"{{{source}," in citation(recipe) for source in recipe.sources)
     assert not recipe.stages or recipe.steps == sum(stage.steps for stage in recipe.stages)
     assert getattr(fv.recipes, name) is recipe
 
 
-def test_citations_are_printed(capsys):
-    citation(by_name("maco_2023"))
-    assert "Fel, Thomas" in capsys.readouterr().out
+def test_the_table_of_recipes(capsys):
+    assert list(SUMMARIES) == list(RECIPES)
+    run(["recipes"])
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 110
+    for name, recipe in RECIPES.items():
+        (line,) = [line for line in lines if line.split()[0] == name]
+        assert line.split()[1] == year(recipe.sources[0]) and str(recipe.steps) in line
+        assert line.endswith(author(recipe.sources[0]))
+    run(["recipes", "maco_2023"])
+    assert capsys.readouterr().out == citation(by_name("maco_2023")) + "\n"
+    assert "Fel, Thomas" in citation(by_name("maco_2023"))
+    with pytest.raises(SystemExit) as stop:
+        run(["recipes", "lucit"])
+    assert stop.value.code == 2 and "did you mean `lucid`" in capsys.readouterr().err
 
 
 def test_an_unknown_one_is_refused():

@@ -12,6 +12,7 @@ from featviz.cli.evidence import evidence
 from featviz.cli.export import export
 from featviz.cli.layers import layers
 from featviz.cli.models import models
+from featviz.cli.recipes import recipes
 from featviz.cli.render import render
 from featviz.cli.site import site
 from featviz.cli.spectrum import spectrum
@@ -36,7 +37,7 @@ def cli(debug: bool) -> None:
     """What does this unit of a neural network look for? featviz answers with pictures."""
 
 
-for command in (models, layers, check, render, atlas, site, export, dream, survey, evidence, spectrum):
+for command in (models, layers, check, recipes, render, atlas, site, export, dream, survey, evidence, spectrum):
     cli.add_command(command)
 
 

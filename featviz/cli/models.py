@@ -1,9 +1,10 @@
 """`featviz models`: the zoo as a table, and what of it is on this disk."""
 
-import textwrap
 from typing import TYPE_CHECKING
 
 import click
+
+from featviz.cli.tables import row_lines
 
 if TYPE_CHECKING:
     from featviz.models.entry import Entry
@@ -26,29 +27,15 @@ def models() -> None:
     families: dict[str, list[Entry]] = {}
     for entry in ENTRIES:
         families.setdefault(entry.family, []).append(entry)
-    for line in _lines(HEADS):
+    for line in row_lines(HEADS, WIDTHS, numbers=NUMBERS):
         click.echo(line)
     for family, entries in families.items():
         click.echo(family)
         for entry in entries:
-            for line in _lines(_cells(entry)):
+            for line in row_lines(_cells(entry), WIDTHS, numbers=NUMBERS):
                 click.echo(line)
             if entry.aliases:
                 click.echo(f"    or {', '.join(entry.aliases)}")
-
-
-def _lines(texts: tuple[str, ...]) -> list[str]:
-    """A row of the table: as many lines as its highest cell has."""
-    cells = [textwrap.wrap(text, width, break_on_hyphens=False) for text, width in zip(texts, WIDTHS, strict=True)]
-    lines = []
-    for at in range(max(map(len, cells))):
-        parts = [cell[at] if at < len(cell) else "" for cell in cells]
-        row = [
-            part.rjust(width) if column in NUMBERS else part.ljust(width)
-            for column, (part, width) in enumerate(zip(parts, WIDTHS, strict=True))
-        ]
-        lines.append(f"  {'  '.join(row)}".rstrip())
-    return lines
 
 
 def _cells(entry: "Entry") -> tuple[str, ...]:

@@ -36,7 +36,9 @@ if TYPE_CHECKING:
 @input_option
 @classes_option
 @directions_option
-@click.option("--recipe", "recipe_name", help="A recipe by name.  [default: default, or transformer for tokens]")
+@click.option(
+    "--recipe", "recipe_name", help="One of `featviz recipes`.  [default: default, or transformer for tokens]"
+)
 @click.option("--size", metavar="PX", help="Pixels a side, or HEIGHTxWIDTH.  [default: the recipe's]")
 @click.option("--steps", type=int, help="Steps of each optimization.  [default: the recipe's]")
 @click.option("--seed", type=int, default=0, show_default=True)

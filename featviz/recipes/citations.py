@@ -1,5 +1,7 @@
 """Whom to cite: BibTeX of the papers and projects that recipes come from."""
 
+import re
+
 from featviz.recipes.recipe import Recipe
 
 BIBTEX = {
@@ -93,24 +95,46 @@ BIBTEX = {
 }
 
 
-def bibtex(recipe: Recipe) -> str:
-    """BibTeX entries of a recipe's sources, a blank line between them.
+def citation(recipe: Recipe) -> str:
+    """Whom to cite for pictures of a recipe: BibTeX entries of its sources, a blank line between them.
 
-    >>> from featviz.recipes import distill_2017
-    >>> bibtex(distill_2017).splitlines()[0]
-    '@article{olah_2017,'
+    >>> from featviz.recipes import erhan_2009
+    >>> print(citation(erhan_2009))
+    @techreport{erhan_2009,
+      title = {Visualizing Higher-Layer Features of a Deep Network},
+      author = {Erhan, Dumitru and Bengio, Yoshua and Courville, Aaron and Vincent, Pascal},
+      institution = {Universit\\'e de Montr\\'eal},
+      number = {1341},
+      year = {2009}
+    }
     """
     return "\n\n".join(BIBTEX[source] for source in recipe.sources)
 
 
-def citation(recipe: Recipe) -> None:
-    """Prints whom to cite for pictures of a recipe, as BibTeX.
+def year(source: str) -> str:
+    """The year of a source.
 
-    >>> from featviz.recipes import distill_2017
-    >>> citation(distill_2017)
-    @article{olah_2017,
-      title = {Feature Visualization},
-      ...
-    }
+    >>> year("lucid")
+    '2018'
     """
-    print(bibtex(recipe))
+    return _field(source, "year")
+
+
+def author(source: str) -> str:
+    """Who a source is of, in short; a program without named authors by its title.
+
+    >>> author("hamblin_2024"), author("oygard_2015"), author("lucid"), author("featviz")
+    ('Hamblin et al.', 'Øygard', 'The Lucid Authors', 'featviz')
+    """
+    given = _field(source, "author").replace("{\\O}", "Ø")
+    if not given:
+        return _field(source, "title").partition(":")[0]
+    if given.startswith("{"):
+        return given.strip("{}")
+    people = given.split(" and ")
+    return people[0].partition(",")[0] + (" et al." if len(people) > 1 else "")
+
+
+def _field(source: str, name: str) -> str:
+    found = re.search(rf"^  {name} = {{(.*?)}},?$", BIBTEX[source], re.MULTILINE | re.DOTALL)
+    return " ".join(found[1].split()) if found else ""

@@ -1,0 +1,25 @@
+"""Each recipe in a line: what it optimizes, and what makes its look."""
+
+SUMMARIES = {
+    "default": "frequencies of decorrelated colours; moves that fade away",
+    "transformer": "the same, seen through noise and shifted colours",
+    "erhan_2009": "pixels of bounded norm, until the score stops rising",
+    "simonyan_2013": "pixels, less their squares",
+    "yosinski_2015": "pixels, blurred every few steps, slight decay",
+    "yosinski_2015_a": "pixels, blurred, small ones cut",
+    "yosinski_2015_b": "pixels, strong decay, small ones cut",
+    "yosinski_2015_d": "pixels, blurred, those that add little cut",
+    "oygard_2015": "pixels in four zooms, blurred less and less",
+    "deepdream_2015": "pixels in four octaves, normalized gradient",
+    "tf_tutorial_2015": "pixels, normalized gradient",
+    "tf_tutorial_2015_multiscale": "pixels in three octaves, normalized gradient",
+    "tf_tutorial_2015_laplacian": "pixels in three octaves, gradient normalized by bands",
+    "tf_tutorial_2020": "pixels in five octaves, normalized gradient",
+    "distill_2017": "frequencies of decorrelated colours; five moves",
+    "lucid": "frequencies of decorrelated colours; four moves",
+    "vit_2022": "pixels, less their variation, through noise and shifted colours",
+    "maco_2023": "phases, at natural magnitudes; 32 crops a step",
+    "maco_uniform": "the same, from phases of all angles",
+    "accentuation_2024": "a photograph's frequencies, held to it; 16 crops a step",
+    "das_2025": "a sum of images of all sizes; 16 views a step",
+}
