@@ -23,7 +23,7 @@ from featviz.errors import FeatvizError
 from featviz.model import Model, hash_weights
 from featviz.natural.features import Features
 from featviz.natural.survey import Survey
-from featviz.recipes import Recipe, default
+from featviz.recipes import Recipe
 
 
 def build_atlas(
@@ -33,7 +33,7 @@ def build_atlas(
     layers: Sequence[str] | None = None,
     units: Units | None = None,
     full: Sequence[str] | None = (),
-    recipe: Recipe = default,
+    recipe: Recipe | None = None,
     size: Size | None = None,
     steps: int | None = None,
     seed: int = 0,

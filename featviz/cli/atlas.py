@@ -45,7 +45,9 @@ FILE = click.Path(path_type=Path)
     help="A full page has more seeds, unlike pictures, the negative and the neuron at the centre: 9 pictures a unit.",
 )
 @click.option("--full", metavar="NAME,...", help="Only these layers have full pages.")
-@click.option("--recipe", "recipe_name", default="default", show_default=True, help="A recipe by name.")
+@click.option(
+    "--recipe", "recipe_name", help="One of `featviz recipes`.  [default: default, or transformer for tokens]"
+)
 @click.option("--penalty", "penalties", metavar="NAME=WEIGHT", multiple=True, help="As of `featviz render`.")
 @click.option("--size", metavar="PX", help="Pixels a side, or HEIGHTxWIDTH.  [default: the recipe's]")
 @click.option("--steps", type=int, help="Steps of each optimization.  [default: the recipe's]")
@@ -87,7 +89,7 @@ def atlas(
     units: tuple[str, ...],
     pages: str,
     full: str | None,
-    recipe_name: str,
+    recipe_name: str | None,
     penalties: tuple[str, ...],
     size: str | None,
     steps: int | None,
@@ -114,7 +116,7 @@ def atlas(
     from featviz import recipes
 
     with wrong_command():
-        recipe = add_penalties(recipes.by_name(recipe_name), penalties)
+        named = None if recipe_name is None else recipes.by_name(recipe_name)
         pixels, number = parse_size(size), parse_shard(shard)
         chosen = parse_units(units)
     keep_compiled()
@@ -131,7 +133,6 @@ def atlas(
         "layers": None if layers is None else split(layers),
         "units": chosen,
         "full": rich,
-        "recipe": recipe,
         "size": pixels,
         "steps": steps,
         "seed": seed,
@@ -144,6 +145,7 @@ def atlas(
                 raise FeatvizError(f"{name} goes with --survey FOLDER")
         if (ray_address, ray_workers, ray_gpus) != (None, None, None) and engine_name != "ray":
             raise FeatvizError("--ray-address, --ray-workers and --ray-gpus go with --engine ray")
+        options["recipe"] = add_penalties(named or recipes.suited(network), penalties)
         engine: Engine = local if engine_name == "local" else OnRay(ray_address, ray_workers, ray_gpus)
         place = engine.probe() if only_plan and isinstance(engine, OnRay) else None
         plan = make_plan(network, **options, place=place)
