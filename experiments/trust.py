@@ -30,7 +30,7 @@ from planted import Circuit, Lie, plant, shuffled, train_detector
 import featviz as fv
 from featviz.natural.features import Features
 from featviz.natural.reduction import maxima_of
-from featviz.natural.trust import doubts
+from featviz.natural.trust import doubts, untold
 
 FILES = {"googlenet": "googlenet", "squeezenet1_1": "squeezenet_v1_1", "patterns": None}
 HONEST, FOOLING, SILENT, SHUFFLED, DETECTOR = 24, 20, 8, 16, 12
@@ -123,7 +123,9 @@ def numbers(row: Row) -> Row:
     """A judgement from JSON, where what is not finite is text, its flag raised anew: the formula may have changed."""
     named = {name: float(row[name]) for name in (*FIGURES, "percentile", "foretold")}
     doubt, reasons = doubts(named, fires=np.isfinite(named["doubt"]))
-    return {**named, "kind": row["kind"], "doubt": doubt, "trusted": not reasons}
+    # Not blamed: trusted, or not to be told; a case has 800 photographs.
+    blamed = reasons and not untold(named, reasons, photos=800)
+    return {**named, "kind": row["kind"], "doubt": doubt, "trusted": not blamed}
 
 
 def evidence_for(row: Row, figure: str) -> float:

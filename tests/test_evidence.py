@@ -8,6 +8,7 @@ from PIL import Image
 
 import featviz as fv
 from featviz.errors import FeatvizError
+from featviz.natural.drawing import verdict
 from featviz.natural.features import Features, features_of, fit
 from featviz.natural.paths import layers_below, pooled_in
 from featviz.natural.witnesses import phi_of_photos
@@ -68,6 +69,19 @@ def test_the_picture_of_another_unit_is_less_active(found, survey, patterns):
     assert np.isnan(wrong.rows[0].others)  # there is no other unit's picture to compare with
 
 
+def test_on_few_photographs_nobody_is_blamed(survey, patterns):
+    """Pictures that are photographs of no special interest: on 60 photographs their likeness cannot be told."""
+    middling = np.argsort(survey.maxima(LAYER), axis=0)[-4]
+    pictures = [picture_of(survey.photo(middling[unit]), unit) for unit in range(12)]
+    made = fv.evidence(pictures, survey, other=Features(patterns, "mixed3a"), progress=False)
+    doubted = [row for row in made.rows if row.reasons and row.percentile > 90]
+    assert doubted and all(row.trusted is None and row.untold[0] == "60 photographs are few" for row in doubted)
+    assert all(verdict(row)[1].startswith("cannot be told: 60 photographs are few") for row in doubted)
+    assert all(row.trusted is False for row in made.rows if row.percentile < 90)
+    assert all(row.trusted is True and verdict(row)[0] for row in made.rows if not row.reasons)
+    assert made.to_json()["units"][0]["untold"] == list(made.rows[0].untold)
+
+
 def test_several_pictures_of_a_unit_are_one_row(survey, patterns):
     two = [picture_of(survey.photo(n), 3) for n in (0, 1)]
     both = fv.evidence(two, survey, other=Features(patterns, "mixed3a"), progress=False)
@@ -81,7 +95,7 @@ def test_means_and_json(found):
     assert low <= mean <= high
     assert mean == pytest.approx(found.column("predicts").mean())
     assert json.loads(json.dumps(found.to_json()))["units"][0]["name"] == f"{LAYER}:0"
-    trusted = sum(row.trusted for row in found.rows)
+    trusted = sum(row.trusted is True for row in found.rows)
     assert repr(found) == f"<Evidence of {len(found.rows)} units, {trusted} trusted, compared by {found.other}>"
     with pytest.raises(FeatvizError, match="did you mean `predicts`"):
         found.column("predict")
@@ -164,7 +178,10 @@ def test_the_command_prints_the_table(tmp_path, capsys):
     run(["render", "patterns", f"{LAYER}:0-1", "-o", out, "--steps", "4", "--size", "48", "--quiet"])
     run(["evidence", out, "--survey", survey, "-o", str(tmp_path / "e.png")])
     printed = capsys.readouterr().out
-    assert f"{LAYER}:1" in printed and "photographs: 44" in printed
+    assert f"{LAYER}:1" in printed and "photographs: 44; compared by patterns" in printed
+    assert "no --other was given" in printed and "do not trust: little" not in printed
+    run(["evidence", out, "--survey", survey, "--other", "patterns"])
+    assert "no --other" not in capsys.readouterr().out
     assert {row["name"] for row in json.loads((tmp_path / "e.json").read_text())["units"]} == {
         f"{LAYER}:0",
         f"{LAYER}:1",

@@ -101,8 +101,8 @@ class Photographs:
     """What a survey says of a unit: statistics over its photographs, examples, and whether to trust the picture.
 
     `edges` (bins + 1,) and `counts` (bins,) are the histogram of the unit's largest activation on each photograph,
-    `picture` the main picture's own activation on that scale. `trusted` is None where no evidence was computed;
-    `verdict` says it in words.
+    `picture` the main picture's own activation on that scale. `trusted` is None where no evidence was computed,
+    or it cannot be told; `verdict` says it in words.
     """
 
     count: int

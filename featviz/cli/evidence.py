@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from featviz.cli.common import keep_compiled, wrong_command
 from featviz.cli.inputs import input_option
@@ -39,7 +40,9 @@ FILE = click.Path(path_type=Path)
     "-o", "--out", type=FILE, metavar="FILE", help="A figure, .png, .pdf or .svg; beside it, all figures as JSON."
 )
 @click.option("--quiet", is_flag=True, help="No progress and no table.")
+@click.pass_context
 def evidence(
+    ctx: click.Context,
     pictures: tuple[Path, ...],
     folder: Path,
     weights: Path | None,
@@ -87,6 +90,8 @@ def evidence(
     if not quiet:
         click.echo(table(made))
         click.echo(f"photographs: {len(survey)}; compared by {made.other}")
+        if ctx.get_parameter_source("other") is ParameterSource.DEFAULT:
+            click.echo("no --other was given: on photographs the flag was tried with DeiT-tiny, blocks/6")
     if out is not None:
         save_evidence(draw_evidence(found, survey, made, shown=shown), out)
         write_whole(out.with_suffix(".json"), (json.dumps(made.to_json(), indent=1) + "\n").encode())

@@ -122,7 +122,8 @@ def _words(axes: Any, judgement: Judgement) -> None:
         axes.text(0.34, at, value, fontsize=7, color=INK, va="top", fontweight="bold")
         axes.text(0.53, at, note, fontsize=6, color=PALE, va="top")
     trusted, said = verdict(judgement)
-    axes.text(0.0, 0.12, said, fontsize=7, color=INK if trusted else PICTURE, va="top", fontweight="bold", wrap=True)
+    ink = {True: INK, None: PALE, False: PICTURE}[trusted]
+    axes.text(0.0, 0.12, said, fontsize=7, color=ink, va="top", fontweight="bold", wrap=True)
 
 
 def lines_of(judgement: Judgement) -> list[tuple[str, str, str]]:
@@ -142,10 +143,12 @@ def lines_of(judgement: Judgement) -> list[tuple[str, str, str]]:
     ]
 
 
-def verdict(judgement: Judgement) -> tuple[bool, str]:
-    """Whether the unit's picture is trusted, and that in words."""
+def verdict(judgement: Judgement) -> tuple[bool | None, str]:
+    """Whether the unit's picture is trusted, None where that cannot be told, and the same in words."""
     if judgement.trusted:
         return True, "nothing speaks against it"
+    if judgement.trusted is None:
+        return None, "cannot be told: " + ", ".join(judgement.untold)
     return False, "do not trust: " + ", ".join(judgement.reasons)
 
 

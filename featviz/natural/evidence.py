@@ -28,7 +28,7 @@ class Evidence:
     other: str
 
     def __repr__(self) -> str:
-        trusted = sum(row.trusted for row in self.rows)
+        trusted = sum(row.trusted is True for row in self.rows)
         return f"<Evidence of {len(self.rows)} units, {trusted} trusted, compared by {self.other}>"
 
     def column(self, figure: str) -> np.ndarray:

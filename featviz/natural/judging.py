@@ -12,7 +12,7 @@ from featviz.natural.features import Features
 from featviz.natural.paths import path_boxes, pooled_in
 from featviz.natural.positions import box_around
 from featviz.natural.reduction import grid_at, maxima_of
-from featviz.natural.trust import doubts
+from featviz.natural.trust import doubts, untold
 from featviz.natural.witnesses import Witness, Witnesses, left_of
 
 # What photos must keep of their activation for the quotient E3 to mean anything.
@@ -26,7 +26,8 @@ class Judgement:
     `deviations` and `percentile` are E0; `predicts` E1, `predicts_hard` its hard form, `photos` and `photos_hard` the
     same for the top nine photos of A, `others` for other units' pictures; `rank` is E2, `survives` E3, `path` and
     `company` E4, `foretold`, `foretold_percentile` and `foretold_deviations` E5. `doubt` is what the flag is raised
-    by, above 0, and `reasons` say why; without any, the unit is `trusted`.
+    by, above 0, and `reasons` say why; without any, the unit is `trusted`. Where these rest on too little, `untold`
+    says why, and `trusted` is None.
     """
 
     name: str
@@ -47,10 +48,11 @@ class Judgement:
     foretold_deviations: float
     doubt: float
     reasons: tuple[str, ...]
+    untold: tuple[str, ...] = ()
 
     @property
-    def trusted(self) -> bool:
-        return not self.reasons
+    def trusted(self) -> bool | None:
+        return None if self.untold else not self.reasons
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,8 @@ def _judge(model: Model, known: Witnesses, of: Witness, seen: Mapping[int, _Seen
         "foretold_deviations": foretold,
     }
     doubt, reasons = doubts(found, fires=bool(np.ptp(of.column[known.a]) > 0))
-    return Judgement(name=f"{known.layer}:{of.unit}", **found, doubt=doubt, reasons=reasons)
+    name, photos = f"{known.layer}:{of.unit}", len(known.a) + len(known.b)
+    return Judgement(name, **found, doubt=doubt, reasons=reasons, untold=untold(found, reasons, photos=photos))
 
 
 def _path(known: Witnesses, of: Witness, own: _Seen) -> float:

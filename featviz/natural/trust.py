@@ -1,7 +1,7 @@
 """The flag "do not trust this picture": raised by what speaks for a picture, where that is too little."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 # The least that company and what E5 expects must come to together. Chosen on fooling circuits, shuffled weights and
 # untouched units of GoogLeNet's inception_4c, for 5 % false alarms; what the flag does elsewhere is what
@@ -11,6 +11,13 @@ LEAST = 1.6
 # The percentile among photos that a picture must reach to be of its unit at all, and how many make up one of doubt.
 LEAST_PERCENTILE = 90.0
 PERCENTILES = 10.0
+# With fewer photographs the flag would blame without ground: GoogLeNet's inception_4c judged by DeiT-tiny, 5 of 24
+# honest units on 120 photographs and 7 on 60. A half must hold its decile of nine top photographs.
+FEW = 200
+LIKE = "little likeness to its photographs"
+COMPANY = "other units than on its photographs"
+MORE = "photographs excite it more"
+SILENT = "no photograph excites it"
 
 
 def doubts(found: Mapping[str, float], *, fires: bool) -> tuple[float, tuple[str, ...]]:
@@ -28,18 +35,40 @@ def doubts(found: Mapping[str, float], *, fires: bool) -> tuple[float, tuple[str
     (0.5, ('other units than on its photographs',))
     """
     if not fires:
-        return math.inf, ("no photograph excites it",)
+        return math.inf, (SILENT,)
     company, expected = _known(found["company"]), _known(found["foretold"] * found["foretold_deviations"])
     missing = LEAST - company - expected
     below = (LEAST_PERCENTILE - found["percentile"]) / PERCENTILES
     reasons = []
     if below > 0:
-        reasons.append("photographs excite it more")
+        reasons.append(MORE)
     if missing > 0 and company < LEAST / 2:
-        reasons.append("other units than on its photographs")
+        reasons.append(COMPANY)
     if missing > 0 and (expected < LEAST / 4 or not reasons):
-        reasons.append("little likeness to its photographs")
+        reasons.append(LIKE)
     return max(missing, below) if below > 0 else missing, tuple(reasons)
+
+
+def untold(found: Mapping[str, float], reasons: Sequence[str], *, photos: int) -> tuple[str, ...]:
+    """Why the reasons to doubt a picture rest on too little to be told; () where they do not, or there are none.
+
+    That photographs excite the unit more than its picture is plain on any number of them. The rest takes 200
+    photographs, and another network that foretells something of the unit: E5's r at least two standard errors of a
+    correlation of nothing on B above 0, 2 / sqrt(photos / 2), where its silence is all that there is.
+
+    >>> untold({"foretold": 0.5}, [COMPANY], photos=800), untold({"foretold": 0.5}, [COMPANY], photos=60)
+    ((), ('60 photographs are few',))
+    >>> untold({"foretold": 0.04}, [LIKE], photos=800)
+    ('the other network knows little of the unit (r .04)',)
+    """
+    if not reasons or MORE in reasons:
+        return ()
+    why = [f"{photos} photographs are few"] if photos < FEW else []
+    r = found["foretold"]
+    if LIKE in reasons and COMPANY not in reasons and not r >= 2 / math.sqrt(max(photos, 1) / 2):
+        known = f"r {r:.2f}".replace("0.", ".") if math.isfinite(r) else "no r"
+        why.append(f"the other network knows little of the unit ({known})")
+    return tuple(why)
 
 
 def _known(value: float) -> float:
