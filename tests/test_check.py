@@ -246,14 +246,14 @@ def test_the_built_in_network_on_what_it_was_trained_on(patterns):
 @pytest.mark.parametrize("name", ["googlenet", "squeezenet", "deit"])
 def test_real_networks_know_their_own_input_and_tell_each_wrong_one(name, request, photos):
     model = request.getfixturevalue(name)
-    trials = run_trials(model, read_photos(model, photos[::12]), candidates(model.input))
+    trials = run_trials(model, read_photos(model, photos[::25]), candidates(model.input))
     verdict = judge(trials)
     assert verdict.plausible == (trials[0],) and not verdict.wrong
     for number, trial in enumerate(trials[1:], start=1):
         verdict = judge([trial, *trials[:number], *trials[number + 1 :]])
         assert verdict.wrong, trial.candidate.label
         assert verdict.plausible == (trials[0],), trial.candidate.label
-    assert "too few" in judge(run_trials(model, read_photos(model, photos[:3]), candidates(model.input))).reason
+    assert "too few" in judge(run_trials(model, read_photos(model, photos[:3]), candidates(model.input)[:2])).reason
 
 
 def test_photographs_tell_nothing_of_a_network_of_patterns(patterns, photos):
