@@ -43,7 +43,7 @@ def by_hand(model, recipe, objective, *, steps):
     """Ascent without lanes, chunks or gradient rules, on flax's own network; (image, scores)."""
     key, parameterization = lane_key(0, objective), recipe.parameterization
     optimizer = recipe.optimizer()
-    params = parameterization.init(jax.random.fold_in(key, 0xFFFFFFFF), SHAPE)
+    params = jax.jit(lambda key: parameterization.init(jax.random.fold_in(key, 0xFFFFFFFF), SHAPE))(key)
     state = optimizer.init(params)
 
     def loss(params, step, progress):
@@ -61,14 +61,14 @@ def by_hand(model, recipe, objective, *, steps):
         return penalty - unit, unit
 
     scores = []
-    slope = jax.jit(jax.grad(loss, has_aux=True))
+    slope, update = jax.jit(jax.grad(loss, has_aux=True)), jax.jit(optimizer.update)
     for step in range(steps):
         gradient, score = slope(params, jnp.int32(step), jnp.float32(step / steps))
         with jax.numpy_dtype_promotion("standard"):
-            updates, state = optimizer.update(gradient, state, params)
+            updates, state = update(gradient, state, params)
             params = optax.apply_updates(params, updates)
         scores.append(float(score))
-    return np.asarray(parameterization.to_image(params, SHAPE))[0], scores
+    return np.asarray(jax.jit(lambda params: parameterization.to_image(params, SHAPE))(params))[0], scores
 
 
 @pytest.mark.parametrize(

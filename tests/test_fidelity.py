@@ -56,17 +56,20 @@ def by_hand(weight, *, steps=3, rate=2.0):
             noise = jax.random.fold_in(own[1], 1) if again else own[1]
             yield Noise(0.05)(noise, Roll(3)(own[0], image, 0.0), 0.0)
 
+    @jax.jit
     def unit(image, step):
         return jnp.mean(conv2(jnp.stack(list(views(image, step, again=False))))[..., 3])
 
+    @jax.jit
     def far(image, step):
         ours, theirs = (
             conv2(jnp.stack(list(views(each, step, again=again)))) for each, again in ((image, False), (PHOTO, True))
         )
         return jnp.mean(jnp.sqrt(jnp.sum((ours - theirs) ** 2, axis=-1) + 1e-12))
 
+    rises, leaves = jax.jit(jax.grad(unit)), jax.jit(jax.grad(far))
     for step in range(steps):
-        rise, leave = jax.grad(unit)(image, step), jax.grad(far)(image, step)
+        rise, leave = rises(image, step), leaves(image, step)
         ratio = jnp.abs(rise).sum() / jnp.abs(leave).sum() if ratio is None else ratio
         distances.append(float(far(image, step)))
         image = image + rate * (rise - weight * ratio * leave)

@@ -55,5 +55,5 @@ class Gauges(nn.Module):
 def build(module: nn.Module | None = None, *, size: int = 16, channels: int = 3, seed: int = 0) -> Model:
     """A Model of the module, Tiny by default, with random weights."""
     module = module or Tiny()
-    variables = module.init(jax.random.key(seed), jnp.zeros((1, size, size, channels)))
+    variables = jax.jit(module.init)(jax.random.key(seed), jnp.zeros((1, size, size, channels)))
     return from_linen(module, variables, input=InputSpec(size=(size, size), channels=channels), name="tiny")
