@@ -44,9 +44,9 @@ def test_few_photographs_tell_nothing_but_that_they_excite_more():
     assert untold({"foretold": 0.9}, (), photos=40) == untold({"foretold": 0.0}, (MORE, LIKE), photos=40) == ()
 
 
-@pytest.mark.parametrize("foretold", [0.04, -0.5, math.nan])
+@pytest.mark.parametrize("foretold", [0.04, -0.5])
 def test_a_network_that_knows_nothing_of_the_unit_blames_nobody(foretold):
     assert len(untold({"foretold": foretold}, (LIKE,), photos=800)) == 1
     # Two standard errors on 400 photographs are .1; what company says needs no other network.
-    assert untold({"foretold": 0.11}, (LIKE,), photos=800) == ()
+    assert untold({"foretold": 0.11}, (LIKE,), photos=800) == untold({"foretold": math.nan}, (LIKE,), photos=800) == ()
     assert untold({"foretold": foretold}, (COMPANY, LIKE), photos=800) == ()

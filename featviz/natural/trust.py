@@ -54,7 +54,8 @@ def untold(found: Mapping[str, float], reasons: Sequence[str], *, photos: int) -
 
     That photographs excite the unit more than its picture is plain on any number of them. The rest takes 200
     photographs, and another network that foretells something of the unit: E5's r at least two standard errors of a
-    correlation of nothing on B above 0, 2 / sqrt(photos / 2), where its silence is all that there is.
+    correlation of nothing on B above 0, 2 / sqrt(photos / 2), where its silence is all that there is. Where r is nan it
+    is the unit that does not vary.
 
     >>> untold({"foretold": 0.5}, [COMPANY], photos=800), untold({"foretold": 0.5}, [COMPANY], photos=60)
     ((), ('60 photographs are few',))
@@ -65,9 +66,9 @@ def untold(found: Mapping[str, float], reasons: Sequence[str], *, photos: int) -
         return ()
     why = [f"{photos} photographs are few"] if photos < FEW else []
     r = found["foretold"]
-    if LIKE in reasons and COMPANY not in reasons and not r >= 2 / math.sqrt(max(photos, 1) / 2):
-        known = f"r {r:.2f}".replace("0.", ".") if math.isfinite(r) else "no r"
-        why.append(f"the other network knows little of the unit ({known})")
+    if LIKE in reasons and COMPANY not in reasons and r < 2 / math.sqrt(max(photos, 1) / 2):
+        known = f"{r:.2f}".replace("0.", ".")
+        why.append(f"the other network knows little of the unit (r {known})")
     return tuple(why)
 
 
