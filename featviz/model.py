@@ -12,6 +12,7 @@ import numpy as np
 from jax.extend import core
 
 from featviz.errors import FeatvizError, nearest
+from featviz.input_spec import InputSpec as InputSpec
 
 # Names that no layer can have: the adapters' names hold no angle brackets.
 IMAGE = "<image>"
@@ -31,59 +32,6 @@ class Apply(Protocol):
     ) -> dict[str, jax.Array]: ...
 
     def __hash__(self) -> int: ...
-
-
-@dataclass(frozen=True)
-class InputSpec:
-    """How a network expects its images: (image * scale - mean) / std, channels possibly reversed.
-
-    `size` is (height, width) at training; `mean` and `std` are in the network's own range and
-    channel order. With `channels_first` the network takes (n, c, h, w), as PyTorch's do. A network of patches takes
-    only sides that are multiples of one number, `multiple`: other images are resized to the nearest, bilinear. The one
-    place where a network's range lives.
-
-    >>> spec = InputSpec(size=(224, 224), scale=255.0, mean=(104.0, 117.0, 123.0), bgr=True)
-    >>> spec.encode(jnp.ones((1, 2, 2, 3)))[0, 0, 0].tolist()
-    [151.0, 138.0, 132.0]
-    >>> InputSpec(size=(224, 224), multiple=16).encode(jnp.ones((1, 100, 7, 3))).shape
-    (1, 96, 16, 3)
-    >>> InputSpec(size=(28, 28), channels=1, channels_first=True).encode(jnp.ones((1, 28, 28, 1))).shape
-    (1, 1, 28, 28)
-    """
-
-    size: tuple[int, int]
-    channels: int = 3
-    scale: float = 1.0
-    mean: tuple[float, ...] = (0.0,)
-    std: tuple[float, ...] = (1.0,)
-    bgr: bool = False
-    multiple: int = 1
-    channels_first: bool = False
-
-    def __post_init__(self) -> None:
-        for name in ("mean", "std"):
-            count = len(getattr(self, name))
-            if count not in (1, self.channels):
-                raise FeatvizError(f"`{name}` has {count} values; expected 1 or {self.channels}, one a channel")
-        if self.multiple < 1 or any(side % self.multiple for side in self.size):
-            raise FeatvizError(f"`multiple` is {self.multiple}; expected a divisor of the sides {self.size}")
-
-    def encode(self, images: jax.Array) -> jax.Array:
-        """Images in [0,1], (n, h, w, c) -> what the network expects, of the same size or the nearest that it takes."""
-        if images.shape[-1] != self.channels:
-            raise FeatvizError(f"`images` have {images.shape[-1]} channels; expected {self.channels}")
-        sides = [max(1, round(side / self.multiple)) * self.multiple for side in images.shape[1:3]]
-        if sides != list(images.shape[1:3]):
-            shape = (images.shape[0], *sides, images.shape[3])
-            images = jax.image.resize(images, shape, "bilinear").astype(images.dtype)
-        if self.bgr:
-            images = images[..., ::-1]
-        encoded = (images * self.scale - self._row(self.mean, images)) / self._row(self.std, images)
-        return jnp.moveaxis(encoded, -1, 1) if self.channels_first else encoded
-
-    def _row(self, values: tuple[float, ...], like: jax.Array) -> jax.Array:
-        row = jnp.broadcast_to(jnp.asarray(values, like.dtype), (self.channels,))
-        return row.reshape((1,) * (like.ndim - 1) + (self.channels,))
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import jax
 from jax.custom_batching import custom_vmap
 
 from featviz.adapters.capture import build_model
+from featviz.adapters.inputs import require_input
 from featviz.adapters.marks import mark, within
 from featviz.errors import FeatvizError
 from featviz.model import InputSpec, Model, Weights
@@ -17,7 +18,7 @@ from featviz.model import InputSpec, Model, Weights
 def from_equinox(
     module: Any,
     *,
-    input: InputSpec,
+    input: InputSpec | None = None,
     state: Any = None,
     name: str | None = None,
     classes: tuple[str, ...] = (),
@@ -36,6 +37,7 @@ def from_equinox(
     eqx = _import()
     if not isinstance(module, eqx.Module) or not callable(module):
         raise FeatvizError(f"`module` is a {type(module).__name__}; expected an equinox.Module that can be called")
+    input = require_input(input, type(module).__name__, channels_first=False)
     whole = (module, state)
     weights, rest = eqx.partition(whole, eqx.is_array)
 

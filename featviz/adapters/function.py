@@ -6,6 +6,7 @@ from typing import Any
 import jax
 
 from featviz.adapters.capture import build_model
+from featviz.adapters.inputs import require_input
 from featviz.adapters.marks import mark
 from featviz.errors import FeatvizError, nearest
 from featviz.model import InputSpec, Model, Weights
@@ -15,7 +16,7 @@ def from_function(
     function: Callable[[Weights, jax.Array], Any],
     weights: Weights,
     *,
-    input: InputSpec,
+    input: InputSpec | None = None,
     output: str | None = None,
     name: str | None = None,
     classes: tuple[str, ...] = (),
@@ -40,6 +41,10 @@ def from_function(
 
     Raises: FeatvizError if the function fails on images of the size of `input`, or returns no array.
     """
+    if not callable(function):
+        raise FeatvizError(f"`function` is a {type(function).__name__}; expected one of (weights, images)")
+    called = str(getattr(function, "__name__", type(function).__name__))
+    input = require_input(input, f"`{called}`", channels_first=False)
 
     def forward(weights: Weights, encoded: jax.Array) -> tuple[jax.Array, dict[str, jax.Array]]:
         result = function(weights, encoded)
@@ -63,7 +68,7 @@ def from_function(
         forward,
         weights,
         input,
-        name=name or str(getattr(function, "__name__", type(function).__name__)),
+        name=name or called,
         by_scope=True,
         classes=classes,
         source=source,

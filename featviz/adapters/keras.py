@@ -14,6 +14,7 @@ import numpy as np
 
 from featviz.adapters.capture import build_model
 from featviz.adapters.failures import failing_in
+from featviz.adapters.inputs import require_input
 from featviz.adapters.marks import mark, within
 from featviz.errors import FeatvizError, in_one_line
 from featviz.model import InputSpec, Model, Weights
@@ -66,7 +67,7 @@ def from_keras(
         forward,
         # Copied, since training may reuse the memory of the model's own.
         {each: jax.numpy.array(variable.value) for each, variable in zip(names, variables, strict=True)},
-        _declared(model) if input is None else input,
+        _declared(model) if input is None else require_input(input, str(model.name), channels_first=False),
         name=name or str(model.name),
         classes=classes,
         source=source,

@@ -8,7 +8,9 @@ import jax
 from flax.traverse_util import flatten_dict
 
 from featviz.adapters.capture import build_model
+from featviz.adapters.inputs import require_input
 from featviz.adapters.marks import clean, mark
+from featviz.errors import FeatvizError
 from featviz.model import InputSpec, Model, Weights
 
 
@@ -16,7 +18,7 @@ def from_linen(
     module: nn.Module,
     variables: Mapping[str, Any],
     *,
-    input: InputSpec,
+    input: InputSpec | None = None,
     name: str | None = None,
     classes: tuple[str, ...] = (),
     source: Mapping[str, str] | None = None,
@@ -34,8 +36,12 @@ def from_linen(
     >>> variables = module.init(jax.random.key(0), jax.numpy.zeros((1, 8, 8, 3)))
     >>> [(layer.name, layer.shape) for layer in from_linen(module, variables, input=spec).layers]
     [('layers_0', (8, 8, 4)), ('layers_0/relu', (8, 8, 4))]
-    """
 
+    Raises: FeatvizError if `module` is no linen module, or fails on images of the size of `input`.
+    """
+    if not isinstance(module, nn.Module):
+        raise FeatvizError(f"`module` is a {type(module).__name__}; expected an instance of a flax.linen.Module")
+    input = require_input(input, type(module).__name__, channels_first=False)
     # Batch statistics are only written in training; whatever else a network keeps for itself is thrown away.
     collections = [each for each in variables if each not in ("params", "batch_stats")]
 

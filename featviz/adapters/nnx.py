@@ -10,6 +10,7 @@ import numpy as np
 from flax import nnx
 
 from featviz.adapters.capture import build_model
+from featviz.adapters.inputs import require_input
 from featviz.adapters.marks import mark, within
 from featviz.errors import FeatvizError
 from featviz.model import InputSpec, Model, Weights
@@ -18,7 +19,7 @@ from featviz.model import InputSpec, Model, Weights
 def from_nnx(
     module: nnx.Module,
     *,
-    input: InputSpec,
+    input: InputSpec | None = None,
     name: str | None = None,
     classes: tuple[str, ...] = (),
     source: Mapping[str, str] | None = None,
@@ -41,6 +42,7 @@ def from_nnx(
     """
     if not isinstance(module, nnx.Module):
         raise FeatvizError(f"`module` is a {type(module).__name__}; expected an instance of a flax.nnx.Module")
+    input = require_input(input, type(module).__name__, channels_first=False)
     parts: Any = nnx.split(module, nnx.RngState, ...)
     graph, random, state = parts
     # Only the shapes are kept of what is given anew each time: training may well throw the arrays away.

@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from featviz.adapters.capture import build_model
+from featviz.adapters.inputs import require_input
 from featviz.adapters.onnx_file import File, read
 from featviz.adapters.onnx_running import run
 from featviz.errors import FeatvizError
@@ -50,7 +51,8 @@ def from_onnx(
     path = Path(model) if isinstance(model, str | os.PathLike) else None
     what = f"`{path.name}`" if path is not None else "`model`"
     file = read(model, what)
-    spec, single = _specify(file, input, what)
+    given = None if input is None else require_input(input, what, channels_first=True)
+    spec, single = _specify(file, given, what)
 
     def forward(weights: Weights, encoded: jax.Array) -> tuple[jax.Array, dict[str, jax.Array]]:
         first, *_ = run(file.graph, {**weights, file.image: encoded})

@@ -12,6 +12,7 @@ import numpy as np
 
 from featviz.adapters.capture import build_model
 from featviz.adapters.failures import failing_in
+from featviz.adapters.inputs import require_input
 from featviz.adapters.marks import key_name, mark, within
 from featviz.adapters.torch_operators import correct
 from featviz.errors import FeatvizError, in_one_line
@@ -27,7 +28,7 @@ CLIENT_OPTIONS = "jax_pjrt_client_create_options"
 def from_torch(
     module: "torch.nn.Module",
     *,
-    input: InputSpec,
+    input: InputSpec | None = None,
     name: str | None = None,
     classes: tuple[str, ...] = (),
     source: Mapping[str, str] | None = None,
@@ -48,8 +49,7 @@ def from_torch(
         raise FeatvizError(
             f"`module` is of type {type(module).__name__}; expected a torch.nn.Module, not a compiled one"
         )
-    if not isinstance(input, InputSpec):
-        raise FeatvizError(f"`input` is {input!r}; expected an InputSpec: its size, range and channels_first=True")
+    input = require_input(input, type(module).__name__, channels_first=True)
     module = getattr(module, "_orig_mod", module)  # from within torch.compile
     tensors = _tensors(module)
     lazy = next((path for path, each in tensors.items() if torch.nn.parameter.is_lazy(each)), None)

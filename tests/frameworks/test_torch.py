@@ -295,8 +295,14 @@ def test_what_fails_is_told_in_one_line_with_its_module():
     assert "\n" not in str(error.value)
     with pytest.raises(fv.FeatvizError, match="`module` is of type OrderedDict; expected a torch.nn.Module"):
         fv.from_torch(make(Residual).state_dict(), input=SPEC)
-    with pytest.raises(fv.FeatvizError, match="`input` is None; expected an InputSpec"):
-        fv.from_torch(make(Residual), input=None)
+    with pytest.raises(fv.FeatvizError, match="`input` is None; expected how Residual takes its images, ") as error:
+        fv.from_torch(make(Residual))
+    pasted = str(error.value).split("`")[3].removeprefix("input=")
+    assert eval(pasted) == fv.InputSpec(
+        size=(224, 224), channels_first=True, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225)
+    )
+    with pytest.raises(fv.FeatvizError, match="`input` is 224; expected how Residual"):
+        fv.from_torch(make(Residual), input=224)
     with pytest.raises(fv.FeatvizError, match=r"`0.weight` has no values yet"):
         fv.from_torch(nn.Sequential(nn.LazyConv2d(4, 3)), input=SPEC)
     with pytest.raises(fv.FeatvizError, match=r"in `1`, a FractionalMaxPool2d: .*fractional_max_pool2d"):
