@@ -82,6 +82,10 @@ class Picture:
         size = " x ".join(str(side) for side in self.pixels.shape)
         return f"<Picture {self.name}, {size}, score {self.score:.4g}, {self.outcome.value}>"
 
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        """The pixels, (height, width, channels), for numpy and for what draws arrays: `plt.imshow(picture)`."""
+        return np.array(self.pixels, dtype, copy=copy)
+
     @property
     def name(self) -> str:
         """The provenance's `name`, as `inception_4c:103`, else `picture`."""

@@ -367,5 +367,19 @@ def test_notebook_and_window(monkeypatch: pytest.MonkeyPatch) -> None:
     pyplot.close("all")
 
 
+def test_a_picture_is_an_array_of_its_pixels() -> None:
+    picture = make(alpha=True)
+    assert np.shares_memory(np.asarray(picture), picture.pixels)
+    np.testing.assert_array_equal(np.asarray(picture), picture.pixels)
+    assert np.asarray(picture, np.float64).dtype == np.float64
+    copied = np.array(picture)
+    assert not np.shares_memory(copied, picture.pixels) and copied.dtype == np.float32
+    assert np.stack([picture, picture]).shape == (2, *picture.pixels.shape)
+    from matplotlib.figure import Figure
+
+    shown = Figure().add_subplot().imshow(picture)
+    np.testing.assert_allclose(shown.get_array(), picture.pixels)
+
+
 def test_the_repr_is_short() -> None:
     assert repr(make()) == "<Picture inception_4c:103, 6 x 5 x 3, score 12.5, converged>"
