@@ -1,6 +1,7 @@
 """What render refuses before any work starts, each in one line."""
 
-from collections.abc import Sequence
+import inspect
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import jax
@@ -8,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from featviz.errors import FeatvizError, nearest
-from featviz.model import BEFORE_RELU, IMAGE, OUTPUT, Model
+from featviz.model import BEFORE_RELU, IMAGE, OUTPUT, Model, require_model
 from featviz.objectives import Objective
 from featviz.picture import Picture
 from featviz.recipes import Recipe
@@ -39,6 +40,7 @@ def check_dtype(dtype: Any) -> str:
 
 def check_image(name: str, image: np.ndarray | Picture, model: Model) -> np.ndarray:
     """An image for a network as float32, (height, width, channels), in [0,1]."""
+    require_model(model)
     image = np.asarray(image.pixels if isinstance(image, Picture) else image)
     if image.ndim != 3 or image.shape[-1] != model.input.channels:
         raise FeatvizError(
@@ -47,6 +49,25 @@ def check_image(name: str, image: np.ndarray | Picture, model: Model) -> np.ndar
     if not np.issubdtype(image.dtype, np.floating) or not (image.min() >= 0 and image.max() <= 1):
         raise FeatvizError(f"`{name}` is {image.dtype} from {image.min()} to {image.max()}; expected floats in [0,1]")
     return image.astype(np.float32)
+
+
+def require_objective(name: str, given: Any) -> Objective:
+    """The objective that was given."""
+    if isinstance(given, Objective):
+        return given
+    layer, _, unit = given.rpartition(":") if isinstance(given, str) else ("", "", "")
+    example = f"fv.channel({layer!r}, {unit})" if layer and unit.isdecimal() else "fv.channel('conv1', 3)"
+    if inspect.isroutine(given):
+        example = "fv.function(f, 'conv1', name='mine')"
+    found = repr(given) if isinstance(given, str | int | float | None) else f"a {type(given).__name__}"
+    raise FeatvizError(f"`{name}` is {found}; expected an Objective, such as {example}")
+
+
+def as_objectives(name: str, given: Any) -> list[Objective]:
+    """One objective or several, as a list."""
+    if isinstance(given, Objective | str) or not isinstance(given, Iterable):
+        return [require_objective(name, given)]
+    return [require_objective(f"{name}[{number}]", each) for number, each in enumerate(given)]
 
 
 def check_starts(start: Any, model: Model, count: int) -> list[np.ndarray]:

@@ -102,6 +102,34 @@ class Model:
         raise FeatvizError(f"{self.name} has no class `{name}`; {nearest(name, every)}")
 
 
+# The adapter that takes a framework's networks, by the beginning of the module that their classes are of.
+ADAPTERS = {
+    "torch.": "from_torch",
+    "keras.": "from_keras",
+    "flax.nnx.": "from_nnx",
+    "flax.linen.": "from_linen",
+    "equinox.": "from_equinox",
+    "onnx.": "from_onnx",
+}
+
+
+def require_model(given: Any, *, name: str = "model") -> Model:
+    """The Model that was given. Raises FeatvizError if it is none, with the adapter that makes one of it.
+
+    >>> require_model("googlenet")
+    Traceback (most recent call last):
+    featviz.errors.FeatvizError: `model` is 'googlenet'; expected a Model, such as fv.load('googlenet') gives
+    """
+    if isinstance(given, Model):
+        return given
+    if isinstance(given, str):
+        raise FeatvizError(f"`{name}` is {given!r}; expected a Model, such as fv.load({given!r}) gives")
+    modules = [f"{base.__module__}." for base in type(given).__mro__]
+    adapter = next((ADAPTERS[first] for first in ADAPTERS if any(each.startswith(first) for each in modules)), None)
+    hint = f"fv.{adapter}(...) gives" if adapter else "fv.load(...) or an adapter such as fv.from_torch(...) gives"
+    raise FeatvizError(f"`{name}` is a {type(given).__name__}; expected a Model, as {hint}")
+
+
 def before_relu(layer: str) -> str:
     """The name of what goes into the ReLUs whose outputs a rectified layer gathers: its pre-activation.
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any, overload
+from typing import Any, Unpack, overload
 
 import jax
 import numpy as np
@@ -14,6 +14,7 @@ from featviz.ascent import Convergence, Routine
 from featviz.batching import choose_lanes, default_chunk, device_mesh
 from featviz.checks import (
     Size,
+    as_objectives,
     check_count,
     check_dtype,
     check_fidelity,
@@ -21,25 +22,31 @@ from featviz.checks import (
     check_size,
     check_starts,
     check_weights,
+    require_objective,
 )
 from featviz.errors import FeatvizError
 from featviz.images import Shape, extra_channels
 from featviz.lanes import Ended
-from featviz.model import Model, hash_weights
+from featviz.model import Model, hash_weights, require_model
 from featviz.objectives import Objective
 from featviz.objectives.negatives import minimizable
+from featviz.options import RenderOptions
 from featviz.picture import Picture
 from featviz.provenance import describe_picture, describe_run
-from featviz.recipes import Recipe, suited, suited_size, unfold
+from featviz.recipes import Recipe, resolve, suited_size, unfold
 from featviz.regularizers import view_shape
+from featviz.signatures import spelled_out
 from featviz.staging import Octave, run_stages, show_attribution
 
 
 @overload
-def render(model: Model, objectives: Objective, **options: Any) -> Picture: ...
+def render(model: Model, objectives: Objective, **options: Unpack[RenderOptions]) -> Picture: ...
 @overload
-def render(model: Model, objectives: Sequence[Objective], **options: Any) -> list[Picture]: ...
-def render(model: Model, objectives: Objective | Sequence[Objective], **options: Any) -> Picture | list[Picture]:
+def render(model: Model, objectives: Sequence[Objective], **options: Unpack[RenderOptions]) -> list[Picture]: ...
+@spelled_out(RenderOptions, seed=0, progress=True)
+def render(
+    model: Model, objectives: Objective | Sequence[Objective], **options: Unpack[RenderOptions]
+) -> Picture | list[Picture]:
     """Pictures that maximize objectives of a network; one objective gives one Picture, a list gives a list.
 
     A picture depends on its objective, recipe, size, steps and seed alone: not on which others are
@@ -52,13 +59,14 @@ def render(model: Model, objectives: Objective | Sequence[Objective], **options:
 
     Raises: FeatvizError for an unknown layer, a unit out of range, a size or a number of steps without sense.
     """
-    if isinstance(objectives, Objective):
-        return next(picture for _, picture in render_each(model, [objectives], **options))
-    pictures = dict(render_each(model, list(objectives), **options))
-    return [pictures[number] for number in range(len(pictures))]
+    pictures = dict(render_each(model, as_objectives("objectives", objectives), **options))
+    return pictures[0] if isinstance(objectives, Objective) else [pictures[number] for number in range(len(pictures))]
 
 
-def render_group(model: Model, objective: Objective, *, count: int = 4, **options: Any) -> list[Picture]:
+@spelled_out(RenderOptions, seed=0, progress=True)
+def render_group(
+    model: Model, objective: Objective, *, count: int = 4, **options: Unpack[RenderOptions]
+) -> list[Picture]:
     """`count` pictures that are optimized together, as one group whose objectives may look at all of them.
 
     What `diversity` needs, to show the facets of a unit, and `alignment` and `interpolate`. The options are those of
@@ -71,30 +79,19 @@ def render_group(model: Model, objective: Objective, *, count: int = 4, **option
 
     Raises: FeatvizError as `render` does.
     """
-    return next(pictures for _, pictures in render_groups(model, [objective], count=count, **options))
+    objectives = [require_objective("objective", objective)]
+    return next(pictures for _, pictures in render_groups(model, objectives, count=count, **options))
 
 
+@spelled_out(RenderOptions, seed=0, progress=True)
 def render_each(
-    model: Model,
-    objectives: Sequence[Objective],
-    *,
-    recipe: Recipe | None = None,
-    size: Size | None = None,
-    steps: int | None = None,
-    seed: int = 0,
-    start: np.ndarray | Picture | Sequence[np.ndarray | Picture] | None = None,
-    weights: Any = None,
-    lanes: int | None = None,
-    dtype: Any = None,
-    convergence: Convergence | None = None,
-    transparency: bool | None = None,
-    progress: bool = True,
+    model: Model, objectives: Sequence[Objective], **options: Unpack[RenderOptions]
 ) -> Iterator[tuple[int, Picture]]:
     """Each picture as soon as it is finished, with its objective's number.
 
     Args:
-      recipe: what is optimized and how; `size`, `steps`, `convergence` and `transparency` override its own. None:
-        `default`, or for a network of tokens `transformer`.
+      recipe: what is optimized and how, or the name of that; `size`, `steps`, `convergence` and `transparency` override
+        its own. None: `default`, or for a network of tokens `transformer`.
       size: pixels a side, or (height, width). None: the recipe's, or for a network of small images twice its own.
       seed: decides everything random; an objective's draws depend on the seed and on its own hash.
       start: an image in [0,1], (height, width, channels), or a Picture, in place of noise; or a list of one each.
@@ -106,21 +103,7 @@ def render_each(
       transparency: whether the pictures get an alpha that shows where the objective's gradient was.
       progress: a bar on standard error, when that is a terminal.
     """
-    drawn = render_groups(
-        model,
-        objectives,
-        recipe=recipe,
-        size=size,
-        steps=steps,
-        seed=seed,
-        start=start,
-        weights=weights,
-        lanes=lanes,
-        dtype=dtype,
-        convergence=convergence,
-        transparency=transparency,
-        progress=progress,
-    )
+    drawn = render_groups(model, objectives, **options)
     return ((number, pictures[0]) for number, pictures in drawn)
 
 
@@ -128,7 +111,7 @@ def render_groups(
     model: Model,
     objectives: Sequence[Objective],
     *,
-    recipe: Recipe | None = None,
+    recipe: Recipe | str | None = None,
     size: Size | None = None,
     steps: int | None = None,
     seed: int = 0,
@@ -148,7 +131,8 @@ def render_groups(
     `begin` is told the number of each objective as a lane takes it up. With `look` a group is shown every so many steps
     while it forms, its `history` as long as it has come.
     """
-    recipe = suited(model) if recipe is None else recipe
+    recipe = resolve(recipe, require_model(model))
+    objectives = as_objectives("objectives", objectives)
     steps = check_count("steps", recipe.steps if steps is None else steps, 1, 1_000_000)
     seed = check_count("seed", seed, 0, 2**32 - 1)
     check_count("count", count, 1, 1024)

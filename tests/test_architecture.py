@@ -42,7 +42,9 @@ ALLOWED = {
     "regularizers": NETWORK | {"objectives", "optimizers", "images"},
     "ascent": ASCENT,
     "recipes": {"ascent", "model", "optimizers", "objectives", "images", "regularizers"} | BASE,
-    "rendering": RENDERING | {"lanes", "staging", "batching", "checks", "provenance"},
+    "rendering": RENDERING | {"lanes", "staging", "batching", "checks", "provenance", "options", "signatures"},
+    "signatures": set(),
+    "options": RENDERING | {"checks"},
     "compilation": set(),
     "batching": RENDERING | {"compilation"},
     "lanes": RENDERING | {"compilation"},
@@ -59,8 +61,10 @@ ALLOWED = {
     "ranges": set(),
     "compilation_cache": set(),
     "observation": RENDERING | {"checks"},
-    "dreaming": RENDERING | {"staging", "checks", "compilation", "rendering", "provenance", "photographs"},
-    "training": RENDERING | {"checks", "provenance", "rendering", "sheets", "dreaming", "adapters"},
+    "dreaming": RENDERING
+    | {"signatures", "staging", "checks", "compilation", "rendering", "provenance", "photographs"},
+    "training": RENDERING
+    | {"options", "signatures", "checks", "provenance", "rendering", "sheets", "dreaming", "adapters"},
     "cli": None,  # anything
     "__main__": {"cli"},
 }

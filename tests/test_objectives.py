@@ -139,7 +139,7 @@ def test_several_units_are_a_list():
     assert [objective.label for objective in channel("a", range(2))] == ["a:0", "a:1"]
     assert [objective.label for objective in neuron("a", [4], position=(0,))] == ["a:4@0"]
     assert [objective.hash for objective in logit(np.arange(3))] == [logit(unit).hash for unit in range(3)]
-    with pytest.raises(TypeError):
+    with pytest.raises(FeatvizError, match="`unit` is 1.5"):
         channel("a", 1.5)
 
 

@@ -7,8 +7,10 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from flax import nnx
 from tiny import SMALL, Fixed, Valid, build
 
+import featviz as fv
 from featviz.errors import FeatvizError
 from featviz.objectives import channel, direction, logit, neuron
 from featviz.recipes import RECIPES, Recipe
@@ -70,6 +72,95 @@ def test_nonsense_is_refused_before_any_work(tiny, objective, options, pattern):
 )
 def test_a_size_that_the_network_cannot_take_is_refused(module, layer, says):
     assert refusal(build(module), channel(layer, 0), size=8).startswith(says)
+
+
+class Foreign:
+    """Of no framework."""
+
+
+@pytest.mark.parametrize(
+    ("model", "says"),
+    [
+        ("googlenet", "`model` is 'googlenet'; expected a Model, such as fv.load('googlenet') gives"),
+        (nnx.Linear(3, 4, rngs=nnx.Rngs(0)), "`model` is a Linear; expected a Model, as fv.from_nnx(...) gives"),
+        (Fixed(), "`model` is a Fixed; expected a Model, as fv.from_linen(...) gives"),
+        (Foreign(), "`model` is a Foreign; expected a Model, as fv.load(...) or an adapter such as fv.from_torch(...)"),
+    ],
+)
+def test_what_is_no_model_is_refused_with_what_makes_one_of_it(model, says, tmp_path):
+    image = np.zeros((16, 16, 3), np.float32)
+    for call in (
+        lambda: fv.render(model, logit(0)),
+        lambda: fv.observe(model, image, "fc"),
+        lambda: fv.dream(model, image, logit(0)),
+        lambda: fv.Watch(model, logit(0), every=1),
+        lambda: fv.compare(model, [{}], logit(0)),
+        lambda: fv.survey(model, tmp_path, out=tmp_path / "survey"),
+        lambda: fv.build_atlas(model, out=tmp_path / "atlas"),
+        lambda: fv.check_input(model, None),
+    ):
+        with pytest.raises(FeatvizError) as caught:
+            call()
+        assert str(caught.value).startswith(says)
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ("layer2.0:3", "{} is 'layer2.0:3'; expected an Objective, such as fv.channel('layer2.0', 3)"),
+        ("conv1", "{} is 'conv1'; expected an Objective, such as fv.channel('conv1', 3)"),
+        (lambda h: h, "{} is a function; expected an Objective, such as fv.function(f, 'conv1', name='mine')"),
+        (None, "{} is None; expected an Objective, such as fv.channel('conv1', 3)"),
+        (Foreign(), "{} is a Foreign; expected an Objective, such as fv.channel('conv1', 3)"),
+    ],
+)
+def test_what_is_no_objective_is_refused(tiny, given, says):
+    image = np.zeros((16, 16, 3), np.float32)
+    for name, call in {
+        "`objectives`": lambda: fv.render(tiny, given),
+        "`objectives[1]`": lambda: fv.render(tiny, [logit(0), given]),
+        "`objective`": lambda: fv.render_group(tiny, given),
+        "`target`": lambda: fv.stream(tiny, given),
+        "`target[0]`": lambda: fv.compare(tiny, [tiny.weights], [given]),
+        "`targets`": lambda: fv.Watch(tiny, given, every=1),
+        "`objective` ": lambda: fv.dream(tiny, image, given),
+    }.items():
+        with pytest.raises(FeatvizError) as caught:
+            call()
+        assert str(caught.value) == says.format(name.strip())
+
+
+def test_a_recipe_is_told_by_its_name(tiny):
+    named, itself = (fv.render(tiny, logit(0), recipe=each, **SMALL) for each in ("lucid", RECIPES["lucid"]))
+    np.testing.assert_array_equal(named.pixels, itself.pixels)
+    assert named.provenance == itself.provenance
+    assert fv.citation("lucid") == fv.citation(RECIPES["lucid"])
+    assert refusal(tiny, logit(0), recipe="lucd") == "there is no recipe `lucd`; did you mean `lucid`?"
+    assert refusal(tiny, logit(0), recipe=3).startswith("`recipe` is a int; expected a Recipe, or the name of one")
+    with pytest.raises(FeatvizError, match="`weights` is what compare takes from each of `checkpoints`"):
+        fv.compare(tiny, [tiny.weights], logit(0), weights=tiny.weights)
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (lambda: channel(Foreign(), 3), "`layer` is a Foreign; expected a layer's name, as in Model.layers"),
+        (lambda: fv.deepdream(Foreign()), "`layer` is a Foreign; expected a layer's name, as in Model.layers"),
+        (lambda: channel("conv1", "3"), "`unit` is '3'; expected a whole number, such as 3"),
+        (lambda: channel("conv1", 2.0), "`unit` is 2.0; expected a whole number, such as 3"),
+        (lambda: channel("conv1", [0, 2**40]), "`unit` is 1099511627776; expected a whole number, such as 3"),
+        (lambda: neuron("conv1", 0, position=("a", 0)), "`position` is 'a'; expected a whole number, such as 3"),
+        (lambda: fv.patches("conv1", 0, class_tokens=0.5), "`class_tokens` is 0.5; expected a whole number, such as 3"),
+        (
+            lambda: logit("goldfish"),
+            "`unit` is 'goldfish'; expected a whole number, such as 1, or model.class_number('goldfish')",
+        ),
+    ],
+)
+def test_what_objectives_are_not_made_of_is_refused(make, says):
+    with pytest.raises(FeatvizError) as caught:
+        make()
+    assert str(caught.value) == says
 
 
 def test_transforms_that_leave_a_size_that_the_network_cannot_take_are_refused():

@@ -33,7 +33,7 @@ def build_atlas(
     layers: Sequence[str] | None = None,
     units: Units | None = None,
     full: Sequence[str] | None = (),
-    recipe: Recipe | None = None,
+    recipe: Recipe | str | None = None,
     size: Size | None = None,
     steps: int | None = None,
     seed: int = 0,

@@ -19,11 +19,11 @@ from featviz.batching import lane_bytes
 from featviz.canonical import digest
 from featviz.checks import Size, check_count, check_dtype, check_objectives, check_size
 from featviz.errors import FeatvizError, nearest
-from featviz.model import Model, hash_architecture, hash_weights
+from featviz.model import Model, hash_architecture, hash_weights, require_model
 from featviz.natural.reduction import shapes_at, trunk
 from featviz.objectives import channel
 from featviz.provenance import describe_run, network_words, recipe_words
-from featviz.recipes import Recipe, suited, suited_size, unfold
+from featviz.recipes import Recipe, resolve, suited_size, unfold
 
 # Of every layer that has them, or of each layer its own.
 Units = Iterable[int] | Mapping[str, Iterable[int]]
@@ -91,7 +91,7 @@ def make_plan(
     layers: Sequence[str] | None,
     units: Units | None,
     full: Sequence[str] | None,
-    recipe: Recipe | None,
+    recipe: Recipe | str | None,
     size: Size | None,
     steps: int | None,
     seed: int,
@@ -105,11 +105,11 @@ def make_plan(
 
     Raises: FeatvizError for a pattern that fits no layer, a unit that no layer has, a size without sense.
     """
-    chosen = choose(model, layers)
+    chosen = choose(require_model(model), layers)
     rich = set(chosen if full is None else choose(model, full, among=chosen, option="full") if full else ())
     wanted = choose_units(model, chosen, units)
     seed = check_count("seed", seed, 0, 2**32 - 1 - MORE_SEEDS)
-    recipe = suited(model) if recipe is None else recipe
+    recipe = resolve(recipe, model)
     height, width = check_size(suited_size(model, recipe, tuple(chosen)) if size is None else size, None)
     steps = check_count("steps", recipe.steps if steps is None else steps, 1, 1_000_000)
     steps = sum(stage.steps for stage, _ in unfold(recipe, (height, width), steps))

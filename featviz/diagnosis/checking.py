@@ -16,7 +16,7 @@ from featviz.diagnosis.specifications import candidates, write
 from featviz.diagnosis.trials import BATCH, Trial, run_trials
 from featviz.diagnosis.verdict import Verdict, judge
 from featviz.errors import FeatvizError
-from featviz.model import IMAGE, OUTPUT, Model, Weights
+from featviz.model import IMAGE, OUTPUT, Model, Weights, require_model
 from featviz.natural.photos import Folder, Source, Stream, find_photos, read_ahead
 
 # Photographs that are looked at: of a larger folder every so many.
@@ -58,7 +58,7 @@ def check_input(model: Model, photos: str | PathLike[str] | Iterable[Any] | None
 
     Raises: FeatvizError if there are no photos to be read.
     """
-    units = sum(layer.units for layer in model.layers)
+    units = sum(layer.units for layer in require_model(model).layers)
     lines = [f"{model.name}: {len(model.layers)} layers, {units:,} units, {model.relus} ReLUs found"]
     faults: list[str] = []
     grey = np.full((1, *model.input.size, model.input.channels), GREY, np.float32)

@@ -4,16 +4,17 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import jax
 import numpy as np
 from tqdm import tqdm
 
 from featviz.canonical import describe, digest
-from featviz.checks import SMALLEST_SIZE, check_count, check_image, check_objectives, check_weights
+from featviz.checks import SMALLEST_SIZE, check_count, check_image, check_objectives, check_weights, require_objective
 from featviz.dreaming.ascent import Dreaming, Moment, ascend
 from featviz.dreaming.octaves import MOST, count_octaves, octave_sizes, shrink
+from featviz.dreaming.options import DreamOptions, with_dream_options
 from featviz.dreaming.reach import plan_tiling
 from featviz.dreaming.saving import read_moment, watcher
 from featviz.dreaming.slopes import Slopes
@@ -73,6 +74,7 @@ def prepare(
     weights: Any = None,
 ) -> Dreamer:
     """A Dreamer for photos of (height, width); the options are those of `dream`."""
+    objective = require_objective("objective", objective)
     check_count("steps", steps, 1, 100_000)
     check_count("jitter", jitter, 0, 4096)
     check_count("laplacian", laplacian, 0, 12)
@@ -109,6 +111,7 @@ def prepare(
     return Dreamer(model, objective, how, size, Slopes(model.apply, own, computed, tiling), mask, record)
 
 
+@with_dream_options
 def dream(
     model: Model,
     photo: np.ndarray | Picture,
@@ -118,7 +121,7 @@ def dream(
     preview: str | os.PathLike[str] | None = None,
     state: str | os.PathLike[str] | None = None,
     progress: bool = True,
-    **options: Any,
+    **options: Unpack[DreamOptions],
 ) -> Picture:
     """A photo changed so that an objective rises: DeepDream, by the algorithm of 2015 and with any objective.
 

@@ -4,7 +4,7 @@ import os
 from collections import deque
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Unpack
 
 import numpy as np
 from scipy import ndimage
@@ -13,6 +13,7 @@ from tqdm import tqdm
 from featviz.canonical import describe, digest
 from featviz.checks import check_count, check_image
 from featviz.dreaming.dream import Dreamer, prepare
+from featviz.dreaming.options import DreamOptions, with_dream_options
 from featviz.dreaming.saving import encode_moment, read_moment
 from featviz.errors import FeatvizError
 from featviz.files import write_whole
@@ -41,6 +42,7 @@ def zoom_into(image: np.ndarray, *, zoom: float, rotate: float = 0.0) -> np.ndar
     return np.asarray(ndimage.affine_transform(image, matrix, offset, order=1, mode=mode), np.float32)
 
 
+@with_dream_options
 def dream_film(
     model: Model,
     photo: np.ndarray | Picture,
@@ -52,7 +54,7 @@ def dream_film(
     seed: int = 0,
     state: str | os.PathLike[str] | None = None,
     progress: bool = True,
-    **options: Any,
+    **options: Unpack[DreamOptions],
 ) -> Iterator[Picture]:
     """Frames of a dream that goes deeper and deeper: each is a dream of the one before, zoomed and turned.
 
@@ -83,6 +85,7 @@ def dream_film(
     return each()
 
 
+@with_dream_options
 def dream_frames(
     model: Model,
     frames: Iterable[np.ndarray],
@@ -92,7 +95,7 @@ def dream_frames(
     seed: int = 0,
     state: str | os.PathLike[str] | None = None,
     progress: bool = True,
-    **options: Any,
+    **options: Unpack[DreamOptions],
 ) -> Iterator[Picture]:
     """Dreams of frames that follow one another, each begun with a share of what was dreamed into the one before.
 

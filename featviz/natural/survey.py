@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from featviz.checks import check_count, check_size
 from featviz.errors import FeatvizError, nearest
-from featviz.model import Layer, Model, hash_weights
+from featviz.model import Layer, Model, hash_weights, require_model
 from featviz.natural.photos import MOST_WINDOWS, Folder, Photo, Source, find_photos, prepare, quiet, read_ahead
 from featviz.natural.positions import Grid, receptive_fields
 from featviz.natural.reduction import BATCH, Maxima, grid_at, maxima_of, shapes_at, trunk
@@ -151,7 +151,7 @@ def survey(
 
     Raises: FeatvizError for an unknown layer, a folder without images, or an `out` that holds something else.
     """
-    chosen = choose_layers(model, layers)
+    chosen = choose_layers(require_model(model), layers)
     height, width = check_size(model.input.size if size is None else size, None)
     source = find_photos(photos, windows=check_count("windows", windows, 1, MOST_WINDOWS))
     attributes = {

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from functools import partial
-from operator import index
 from typing import Any
 
 import jax
@@ -11,6 +10,7 @@ import numpy as np
 
 from featviz.errors import FeatvizError
 from featviz.model import Activations
+from featviz.objectives.arguments import whole
 from featviz.objectives.objective import Objective, Shapes, single
 from featviz.objectives.positions import at_position, check_position, check_tokens, write_patches, write_position
 
@@ -247,16 +247,17 @@ def direction(
     Raises: FeatvizError for `class_tokens` below 0 or beside a `position`.
     """
     vector = np.asarray(vector, np.float32)
+    class_tokens = int(whole("class_tokens", class_tokens))
     if class_tokens < 0 or (class_tokens and position is not None):
         raise FeatvizError(f"`class_tokens` is {class_tokens}; expected 0 or more, and no `position` beside it")
     term: Direction | DirectionOverPatches | DirectionAt
     if position is not None:
-        term = DirectionAt(layer, vector, tuple(np.int32(index(at)) for at in position), float(power))
+        term = DirectionAt(layer, vector, tuple(whole("position", at) for at in position), float(power))
     elif class_tokens:
-        term = DirectionOverPatches(layer, vector, index(class_tokens), float(power))
+        term = DirectionOverPatches(layer, vector, class_tokens, float(power))
     else:
         term = Direction(layer, vector, float(power))
-    return single(term if number is None else Numbered(term, np.int32(index(number))))
+    return single(term if number is None else Numbered(term, whole("number", number)))
 
 
 def cosine(layer: str, vector: Any, *, position: tuple[int, ...] | None = None) -> Objective:
@@ -267,7 +268,7 @@ def cosine(layer: str, vector: Any, *, position: tuple[int, ...] | None = None) 
     >>> round(float(cosine("fc", np.array([2.0, 0.0]))({"fc": jnp.array([[3.0, 4.0]])})[0]), 4)
     0.6
     """
-    where = None if position is None else tuple(np.int32(index(at)) for at in position)
+    where = None if position is None else tuple(whole("position", at) for at in position)
     return single(Cosine(layer, np.asarray(vector, np.float32), where))
 
 

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from functools import partial
-from operator import index
 from typing import Any
 
 import jax
@@ -10,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from featviz.model import Activations
+from featviz.objectives.arguments import whole
 from featviz.objectives.objective import Objective, Shapes, single
 from featviz.objectives.positions import check_unit
 
@@ -169,7 +169,7 @@ def interpolate(layer: str, first: int, last: int) -> Objective:
     >>> interpolate("fc", 0, 1)({"fc": h}).tolist()
     [1.0, 3.0, 5.0]
     """
-    return single(Interpolation(layer, np.int32(index(first)), np.int32(index(last))))
+    return single(Interpolation(layer, whole("first", first), whole("last", last)))
 
 
 def unlike(objective: Objective, *, weight: float = 1.0) -> Objective:

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from functools import partial
-from operator import index
 from typing import Any
 
 import jax
@@ -11,6 +10,7 @@ import numpy as np
 
 from featviz.errors import FeatvizError
 from featviz.model import Activations
+from featviz.objectives.arguments import whole
 from featviz.objectives.objective import Objective, Shapes, single
 
 
@@ -61,7 +61,7 @@ def latent(layer: str, encoder: Any, number: int, *, bias: Any = None, centre: A
     Raises: FeatvizError if the shapes do not go together, or `number` is out of range.
     """
     encoder, bias, centre = _autoencoder(encoder, bias, centre)
-    number = index(number)
+    number = int(whole("number", number))
     if not 0 <= number < encoder.shape[1]:
         raise FeatvizError(f"`number` is {number}; `encoder` has {encoder.shape[1]} latents")
     return single(Latent(layer, encoder[:, number].copy(), bias[number], centre, np.int32(number)))

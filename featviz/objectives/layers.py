@@ -2,15 +2,14 @@
 
 from dataclasses import dataclass
 from functools import partial
-from operator import index
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from featviz.errors import FeatvizError
 from featviz.model import Activations
+from featviz.objectives.arguments import whole
 from featviz.objectives.objective import Objective, Shapes, single
 
 
@@ -77,9 +76,10 @@ def head(layer: str, number: int, *, heads: int) -> Objective:
 
     Raises: FeatvizError for a number that is none of the heads', and by render where `heads` does not divide the units.
     """
-    if heads < 1 or not 0 <= index(number) < heads:
+    heads = int(whole("heads", heads))
+    if heads < 1 or not 0 <= whole("number", number) < heads:
         raise FeatvizError(f"`number` is {number} of {heads} heads; expected 0 to {max(heads, 1) - 1}")
-    return single(Head(layer, np.int32(index(number)), index(heads)))
+    return single(Head(layer, whole("number", number), heads))
 
 
 def deepdream(layer: str) -> Objective:

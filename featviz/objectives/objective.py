@@ -107,7 +107,10 @@ class Objective:
 
 
 def single(term: Term) -> Objective:
-    """The objective of one term, weight 1."""
+    """The objective of one term, weight 1. Raises FeatvizError if its layer is no name."""
+    for layer in term.layers:
+        if not isinstance(layer, str):
+            raise FeatvizError(f"`layer` is a {type(layer).__name__}; expected a layer's name, as in Model.layers")
     return Objective((term,), (np.float32(1.0),))
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from operator import index
 from typing import Any
 
 import jax
@@ -12,6 +11,7 @@ import numpy as np
 
 from featviz.errors import FeatvizError
 from featviz.model import Activations
+from featviz.objectives.arguments import whole
 from featviz.objectives.objective import Objective, Shapes, single
 
 
@@ -141,9 +141,10 @@ def patches(layer: str, unit: int, *, class_tokens: int = 1) -> Objective:
 
     Raises: FeatvizError for a negative `class_tokens`, and by render for a layer without tokens.
     """
+    class_tokens = int(whole("class_tokens", class_tokens))
     if class_tokens < 0:
         raise FeatvizError(f"`class_tokens` is {class_tokens}; expected 0 or more, such as 1")
-    return single(Patches(layer, np.int32(index(unit)), index(class_tokens)))
+    return single(Patches(layer, whole("unit", unit), class_tokens))
 
 
 def within(layer: str, mask: Any, *, unit: int | None = None) -> Objective:
@@ -161,4 +162,4 @@ def within(layer: str, mask: Any, *, unit: int | None = None) -> Objective:
     mask = np.asarray(mask, np.float32)
     if mask.size == 0 or not (mask.min() >= 0 and mask.max() <= 1 and mask.max() > 0):
         raise FeatvizError("`mask` is empty or outside [0,1]; expected numbers from 0 to 1, one at least above 0")
-    return single(Within(layer, None if unit is None else np.int32(index(unit)), mask))
+    return single(Within(layer, None if unit is None else whole("unit", unit), mask))

@@ -3,15 +3,14 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
-from operator import index
 from typing import Any, overload
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from featviz.errors import FeatvizError
 from featviz.model import OUTPUT, Activations
+from featviz.objectives.arguments import several, whole
 from featviz.objectives.objective import Objective, Shapes, single
 from featviz.objectives.positions import at_position, check_position, check_unit, write_position
 
@@ -114,9 +113,9 @@ def channel(layer: str, unit: int | Iterable[int]) -> Objective | list[Objective
     >>> float(channel("conv1", 1)({"conv1": jnp.arange(8.0).reshape(1, 2, 2, 2)})[0])
     4.0
     """
-    if isinstance(unit, Iterable):
+    if several(unit):
         return [channel(layer, each) for each in unit]
-    return single(Channel(layer, np.int32(index(unit))))
+    return single(Channel(layer, whole("unit", unit)))
 
 
 @overload
@@ -132,10 +131,10 @@ def neuron(
     >>> float(neuron("conv1", 1)(activations)[0]), float(neuron("conv1", 0, position=(0, 2))(activations)[0])
     (9.0, 4.0)
     """
-    if isinstance(unit, Iterable):
+    if several(unit):
         return [neuron(layer, each, position=position) for each in unit]
-    where = None if position is None else tuple(np.int32(index(at)) for at in position)
-    return single(Neuron(layer, np.int32(index(unit)), where))
+    where = None if position is None else tuple(whole("position", at) for at in position)
+    return single(Neuron(layer, whole("unit", unit), where))
 
 
 @overload
@@ -148,6 +147,6 @@ def logit(unit: int | Iterable[int]) -> Objective | list[Objective]:
     >>> float(logit(1)({OUTPUT: jnp.array([[0.5, 2.0]])})[0])
     2.0
     """
-    if isinstance(unit, Iterable):
+    if several(unit):
         return [logit(each) for each in unit]
-    return single(Logit(np.int32(index(unit))))
+    return single(Logit(whole("unit", unit, example="1, or model.class_number('goldfish')")))

@@ -1,6 +1,7 @@
 """Recipes: combinations of parameterization, step rules and transforms, under the names of those who published them."""
 
 from featviz.errors import FeatvizError, nearest
+from featviz.model import Model
 from featviz.recipes.choosing import suited, suited_size
 from featviz.recipes.distill import default, distill_2017, lucid
 from featviz.recipes.early import (
@@ -44,7 +45,7 @@ RECIPES = {
     "das_2025": das_2025,
 }
 
-__all__ = ["RECIPES", "Carry", "Recipe", "Stage", "by_name", "suited", "suited_size", "unfold", *RECIPES]
+__all__ = ["RECIPES", "Carry", "Recipe", "Stage", "by_name", "resolve", "suited", "suited_size", "unfold", *RECIPES]
 
 
 def by_name(name: str) -> Recipe:
@@ -56,3 +57,21 @@ def by_name(name: str) -> Recipe:
     if name not in RECIPES:
         raise FeatvizError(f"there is no recipe `{name}`; {nearest(name, RECIPES)}")
     return RECIPES[name]
+
+
+def resolve(recipe: Recipe | str | None, model: Model) -> Recipe:
+    """The recipe that was given, itself or by its name, else the one that suits the model.
+
+    >>> from featviz.models.registry import outline
+    >>> resolve("lucid", outline("vgg16")) == lucid, resolve(None, outline("vgg16")) == default
+    (True, True)
+
+    Raises: FeatvizError with the nearest name if there is none of that name, or if it is no recipe.
+    """
+    if recipe is None:
+        return suited(model)
+    if isinstance(recipe, str):
+        return by_name(recipe)
+    if not isinstance(recipe, Recipe):
+        raise FeatvizError(f"`recipe` is a {type(recipe).__name__}; expected a Recipe, or the name of one, as 'lucid'")
+    return recipe

@@ -95,11 +95,10 @@ BIBTEX = {
 }
 
 
-def citation(recipe: Recipe) -> str:
+def citation(recipe: Recipe | str) -> str:
     """Whom to cite for pictures of a recipe: BibTeX entries of its sources, a blank line between them.
 
-    >>> from featviz.recipes import erhan_2009
-    >>> print(citation(erhan_2009))
+    >>> print(citation("erhan_2009"))
     @techreport{erhan_2009,
       title = {Visualizing Higher-Layer Features of a Deep Network},
       author = {Erhan, Dumitru and Bengio, Yoshua and Courville, Aaron and Vincent, Pascal},
@@ -108,7 +107,11 @@ def citation(recipe: Recipe) -> str:
       year = {2009}
     }
     """
-    return "\n\n".join(BIBTEX[source] for source in recipe.sources)
+    # Imported here: what gathers all recipes imports their parts.
+    from featviz.recipes import by_name
+
+    of = by_name(recipe) if isinstance(recipe, str) else recipe
+    return "\n\n".join(BIBTEX[source] for source in of.sources)
 
 
 def year(source: str) -> str:

@@ -4,17 +4,20 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 
+from featviz.checks import as_objectives
 from featviz.dreaming.video import save_film
 from featviz.errors import FeatvizError
-from featviz.model import Model
+from featviz.model import Model, require_model
 from featviz.objectives import Objective
+from featviz.options import RenderOptions
 from featviz.picture import Picture
 from featviz.rendering import render
 from featviz.sheets import contact_sheet, near_square, save_sheet
+from featviz.signatures import spelled_out
 from featviz.training.weights import read_checkpoint, steps_of, weights_in
 
 if TYPE_CHECKING:
@@ -69,13 +72,14 @@ class Comparison:
         ]
 
 
+@spelled_out(RenderOptions, seed=0, progress=True)
 def compare(
     model: Model,
     checkpoints: Sequence[Any] | Mapping[str, Any] | str | os.PathLike[str],
     target: Objective | Sequence[Objective],
     *,
     labels: Sequence[str] | None = None,
-    **options: Any,
+    **options: Unpack[RenderOptions],
 ) -> Comparison:
     """Pictures of a target, or of several, at several checkpoints of one network, from the same noise.
 
@@ -93,12 +97,15 @@ def compare(
 
     Raises: FeatvizError if there is no checkpoint, or one does not fit the model; else as `render` does.
     """
+    if "weights" in options:
+        raise FeatvizError("`weights` is what compare takes from each of `checkpoints`; expected other options")
     named = _named(checkpoints, labels)
-    targets = [target] if isinstance(target, Objective) else list(target)
-    columns = []
+    targets = as_objectives("target", target)
+    columns: list[list[Picture]] = []
     for label, given in named:
         tree = read_checkpoint(given) if isinstance(given, str | os.PathLike) else given
-        columns.append(render(model, targets, weights=weights_in(model, tree, name=label), **options))
+        options["weights"] = weights_in(require_model(model), tree, name=label)
+        columns.append(render(model, targets, **options))
     return Comparison(tuple(label for label, _ in named), tuple(zip(*columns, strict=True)))
 
 

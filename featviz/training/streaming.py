@@ -1,16 +1,19 @@
 """A picture as it forms."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Unpack
 
-from featviz.checks import check_count
+from featviz.checks import check_count, require_objective
 from featviz.model import Model
 from featviz.objectives import Objective
+from featviz.options import RenderOptions
 from featviz.picture import Picture
 from featviz.rendering import render_groups
+from featviz.signatures import spelled_out
 
 
-def stream(model: Model, target: Objective, *, every: int = 16, **options: Any) -> Iterator[Picture]:
+@spelled_out(RenderOptions, seed=0, progress=False)
+def stream(model: Model, target: Objective, *, every: int = 16, **options: Unpack[RenderOptions]) -> Iterator[Picture]:
     """The picture of a target every `every` steps as it forms, for a notebook; the last is the one that `render` gives.
 
     An accelerator makes 16 steps at a time, so that it shows every 16, 32, 48, .... The options are those of
@@ -25,4 +28,5 @@ def stream(model: Model, target: Objective, *, every: int = 16, **options: Any) 
     """
     check_count("every", every, 1, 1_000_000)
     options = {"progress": False, **options}
-    return (pictures[0] for _, pictures in render_groups(model, [target], look=every, **options))
+    drawn = render_groups(model, [require_objective("target", target)], look=every, **options)
+    return (pictures[0] for _, pictures in drawn)

@@ -6,18 +6,20 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, Unpack
 
 import jax
 import numpy as np
 
-from featviz.checks import check_count
+from featviz.checks import as_objectives, check_count
 from featviz.errors import FeatvizError
-from featviz.model import Model
+from featviz.model import Model, require_model
 from featviz.objectives import Objective
+from featviz.options import LookOptions, RenderOptions
 from featviz.picture import Picture
 from featviz.provenance import file_stem
 from featviz.rendering import render_each
+from featviz.signatures import spelled_out
 from featviz.training.weights import weights_in
 
 
@@ -64,6 +66,7 @@ class Watch:
     2
     """
 
+    @spelled_out(LookOptions, seed=0, progress=False)
     def __init__(
         self,
         model: Model,
@@ -75,7 +78,7 @@ class Watch:
         out: str | os.PathLike[str] | None = None,
         writer: Writer | None = None,
         callback: Callable[[int, list[Picture]], Any] | None = None,
-        **options: Any,
+        **options: Unpack[LookOptions],
     ) -> None:
         """Watches `targets` every `every` steps.
 
@@ -89,8 +92,8 @@ class Watch:
 
         Raises: FeatvizError for options without sense; a layer or unit that is not there is told at the first look.
         """
-        self.model = model
-        self.targets = [targets] if isinstance(targets, Objective) else list(targets)
+        self.model = require_model(model)
+        self.targets = as_objectives("targets", targets)
         self.every = check_count("every", every, 1, 1_000_000_000)
         if not self.targets:
             raise FeatvizError("`targets` is empty; expected one objective at least")
@@ -104,7 +107,7 @@ class Watch:
             check_count("warm_steps", warm_steps, 1, 1_000_000)
         self.warm_steps = warm_steps
         self.out, self.writer, self.callback = out, writer, callback
-        self.options = {"progress": False, **options}
+        self.options: LookOptions = {"progress": False, **options}
         self.last: list[Picture] = []
         self.times: list[float] = []
         self.began = 0.0
@@ -143,14 +146,14 @@ class Watch:
         pictures: dict[int, Picture] = {}
         for numbers in _alike(self.targets):
             some = [self.targets[number] for number in numbers]
-            options = dict(self.options)
+            options: RenderOptions = {**self.options, "weights": weights}
             if self.last:
                 # An accelerator has another share of its memory free: the lanes, and so the program, stay.
                 options["lanes"] = self.last[numbers[0]].provenance["lanes"]
             if self.last and self.warm:
                 options["start"] = [np.clip(self.last[number].pixels, 0, 1) for number in numbers]
                 options |= {} if self.warm_steps is None else {"steps": self.warm_steps}
-            for at, picture in render_each(self.model, some, weights=weights, **options):
+            for at, picture in render_each(self.model, some, **options):
                 pictures[numbers[at]] = picture
         return [pictures[number] for number in range(len(pictures))]
 
