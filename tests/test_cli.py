@@ -176,7 +176,7 @@ def test_an_interrupt_keeps_what_is_finished(tmp_path):
     process.send_signal(signal.SIGINT)
     _, text = process.communicate(timeout=60)
     made = list(tmp_path.glob("out/conv1-*.png"))
-    assert process.returncode == 1 and text.count("\n") == 1 and "stopped; " in text
+    assert process.returncode == 130 and text.count("\n") == 1 and "stopped; " in text
     assert 0 < len(made) < 20 and all(load_picture(path).history.size == 400 for path in made)
 
 

@@ -73,7 +73,7 @@ def test_ctrl_c_keeps_what_is_done_and_the_same_command_continues(folder, tmp_pa
     with monkeypatch.context() as patch:
         patch.setattr(room, "maxima_of", interrupted)
         code, line = failed(capsys, words(folder, tmp_path / "s", "--quiet"))
-    assert code == 1 and f"stopped; 32 photos are in {tmp_path / 's'}; the same command continues" in line
+    assert code == 130 and f"stopped; 32 photos are in {tmp_path / 's'}; the same command continues" in line
     run(words(folder, tmp_path / "s"))
     assert "40 photos" in capsys.readouterr().out
     made, whole = (open_survey(tmp_path / name, patterns) for name in ("s", "whole"))

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from featviz.cli.common import classes_option, keep_compiled, name_classes, weights_option, wrong_command
+from featviz.cli.common import (
+    Stopped,
+    classes_option,
+    keep_compiled,
+    name_classes,
+    stoppable,
+    weights_option,
+    wrong_command,
+)
 from featviz.cli.inputs import input_option
 from featviz.cli.networks import find_model
 from featviz.cli.render import add_penalties, parse_size
@@ -162,20 +170,21 @@ def atlas(
     seen = None if survey_folder is None else open_survey(survey_folder, network, photos=photos)
     judge = None if other is None else find_model(other, other_weights)
     try:
-        made = build_atlas(
-            network,
-            out=out,
-            shard=number,
-            engine=engine,
-            survey=seen,
-            other=judge,
-            copy_photos=copy_photos,
-            site=site,
-            progress=not quiet,
-            **options,
-        )
+        with stoppable():
+            made = build_atlas(
+                network,
+                out=out,
+                shard=number,
+                engine=engine,
+                survey=seen,
+                other=judge,
+                copy_photos=copy_photos,
+                site=site,
+                progress=not quiet,
+                **options,
+            )
     except KeyboardInterrupt:
-        raise click.ClickException(f"stopped; {kept(out)}, and the same command continues") from None
+        raise Stopped(f"stopped; {kept(out)}, and the same command continues") from None
     if not quiet:
         done, planned = made.count()
         click.echo(f"{out}  {done} of {planned} entries")

@@ -21,6 +21,40 @@ weights_option = click.option(
 )
 
 
+class Stopped(click.ClickException):
+    """The work was stopped by Ctrl-C, and what is said of that. The status is a shell's for a program that was."""
+
+    exit_code = 130
+
+
+def was_interrupted(error: BaseException) -> bool:
+    """Whether a Ctrl-C is among an error's causes.
+
+    JAX makes a ValueError of one that comes while it compares a program's metadata, and a framework may make anything.
+    """
+    at: list[BaseException | None] = [error]
+    seen: set[int] = set()
+    while at:
+        each = at.pop()
+        if isinstance(each, KeyboardInterrupt):
+            return True
+        if each is not None and id(each) not in seen:
+            seen.add(id(each))
+            at += [each.__cause__, each.__context__]
+    return False
+
+
+@contextlib.contextmanager
+def stoppable() -> Iterator[None]:
+    """A Ctrl-C within comes out as a KeyboardInterrupt, whatever it was made into on the way."""
+    try:
+        yield
+    except Exception as error:
+        if was_interrupted(error):
+            raise KeyboardInterrupt from error
+        raise
+
+
 @contextlib.contextmanager
 def wrong_command() -> Iterator[None]:
     """Errors within are the command's fault: exit status 2."""

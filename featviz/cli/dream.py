@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from featviz.cli.common import classes_option, keep_compiled, name_classes, weights_option, wrong_command
+from featviz.cli.common import (
+    Stopped,
+    classes_option,
+    keep_compiled,
+    name_classes,
+    stoppable,
+    weights_option,
+    wrong_command,
+)
 from featviz.cli.inputs import input_option
 from featviz.cli.networks import find_model
 from featviz.cli.targets import parse_target
@@ -155,9 +163,12 @@ def still(
 
     state = out.with_name(f".{out.name}.state.npz")
     try:
-        picture = run(network, image, objective, preview=preview, state=state, seed=seed, progress=not quiet, **options)
+        with stoppable():
+            picture = run(
+                network, image, objective, preview=preview, state=state, seed=seed, progress=not quiet, **options
+            )
     except KeyboardInterrupt:
-        raise click.ClickException("stopped; the same command goes on from here") from None
+        raise Stopped("stopped; the same command goes on from here") from None
     return picture.save(out)
 
 
@@ -168,9 +179,10 @@ def moving_picture(film: Any, out: Path, state: Path, *, rate: float) -> Path:
     from featviz.dreaming.video import save_film
 
     try:
-        written = save_film(film, out, rate=rate)
+        with stoppable():
+            written = save_film(film, out, rate=rate)
     except KeyboardInterrupt:
-        raise click.ClickException("stopped; the same command goes on from the last finished frame") from None
+        raise Stopped("stopped; the same command goes on from the last finished frame") from None
     shutil.rmtree(state, ignore_errors=True)
     return written
 

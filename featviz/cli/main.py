@@ -7,6 +7,7 @@ import click
 
 from featviz.cli.atlas import atlas
 from featviz.cli.check import check
+from featviz.cli.common import Stopped, was_interrupted
 from featviz.cli.dream import dream
 from featviz.cli.evidence import evidence
 from featviz.cli.export import export
@@ -42,7 +43,7 @@ for command in (models, layers, check, recipes, render, atlas, site, export, dre
 
 
 def run(arguments: list[str] | None = None) -> None:
-    """Runs the command line: exit status 0, 1 when the work failed, 2 when the command was wrong."""
+    """Runs the command line: exit status 0, 1 when the work failed, 2 when the command was wrong, 130 after Ctrl-C."""
     arguments = sys.argv[1:] if arguments is None else arguments
     if "--debug" in arguments:
         # Wherever it stands, it is the group's: people add it at the end of the line that failed.
@@ -52,15 +53,17 @@ def run(arguments: list[str] | None = None) -> None:
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message())
         sys.exit(0)
-    except click.ClickException as error:
+    except Stopped as error:
         _fail(error.format_message(), error.exit_code)
-    except FeatvizError as error:
-        if "--debug" in arguments:
-            raise
-        _fail(str(error), 1)
     except (KeyboardInterrupt, click.Abort):
-        _fail("stopped", 130)
+        _fail("stopped", Stopped.exit_code)
     except Exception as error:
+        if was_interrupted(error):
+            _fail("stopped", Stopped.exit_code)
+        if isinstance(error, click.ClickException):
+            _fail(error.format_message(), error.exit_code)
+        if isinstance(error, FeatvizError) and "--debug" not in arguments:
+            _fail(str(error), 1)
         if "--debug" in arguments:
             raise
         _fail(f"{type(error).__name__}: {error} (this is a fault of featviz; --debug shows where)", 1)

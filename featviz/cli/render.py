@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from featviz.cli.common import classes_option, keep_compiled, name_classes, weights_option, wrong_command
+from featviz.cli.common import (
+    Stopped,
+    classes_option,
+    keep_compiled,
+    name_classes,
+    stoppable,
+    weights_option,
+    wrong_command,
+)
 from featviz.cli.directions import directions_option, read_directions
 from featviz.cli.inputs import input_option
 from featviz.cli.networks import find_model
@@ -155,13 +163,14 @@ def render(
     changes: list[list[str]] = []
     stopped = False
     try:
-        for number, pictures in drawn:
-            for picture, path in zip(pictures, paths[number], strict=True):
-                old = older_record(path)
-                picture.save(path)
-                if old is not None and (changed := differences(old, picture.provenance)):
-                    changes.append(changed)
-            finished[number] = pictures
+        with stoppable():
+            for number, pictures in drawn:
+                for picture, path in zip(pictures, paths[number], strict=True):
+                    old = older_record(path)
+                    picture.save(path)
+                    if old is not None and (changed := differences(old, picture.provenance)):
+                        changes.append(changed)
+                finished[number] = pictures
     except KeyboardInterrupt:
         stopped = True
     finally:
@@ -171,7 +180,7 @@ def render(
     extra = write_extras(out, done, curves=curves) if done and places != [out] else []
     if stopped:
         where = out if len(places) > 1 else out.parent
-        raise click.ClickException(f"stopped; {len(done)} of {len(places)} pictures are finished and in {where}")
+        raise Stopped(f"stopped; {len(done)} of {len(places)} pictures are finished and in {where}")
     if not quiet:
         report(list(done.values()), places, extra)
 

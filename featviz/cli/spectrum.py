@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from featviz.cli.common import wrong_command
+from featviz.cli.common import Stopped, stoppable, wrong_command
 
 
 @click.command()
@@ -28,9 +28,10 @@ def spectrum(photos: Path, out: Path, size: int, grey: bool, quiet: bool) -> Non
         check_writable(out)
         find_photos(photos)
     try:
-        measured, faults = measure_spectrum(photos, size=size, channels=1 if grey else 3, progress=not quiet)
+        with stoppable():
+            measured, faults = measure_spectrum(photos, size=size, channels=1 if grey else 3, progress=not quiet)
     except KeyboardInterrupt:
-        raise click.ClickException("stopped; nothing is written") from None
+        raise Stopped("stopped; nothing is written") from None
     write_whole(out, save_spectrum(measured))
     if not quiet:
         click.echo(f"{out}  {measured.values.shape[0]} channels, {size} px")

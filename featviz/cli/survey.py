@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from featviz.cli.common import keep_compiled, weights_option, wrong_command
+from featviz.cli.common import Stopped, keep_compiled, stoppable, weights_option, wrong_command
 from featviz.cli.inputs import input_option
 from featviz.cli.networks import find_model
 from featviz.cli.render import parse_size
@@ -58,12 +58,13 @@ def survey(
         check_size(network.input.size if pixels is None else pixels, None)
         find_photos(photos, windows=check_count("windows", windows, 1, MOST_WINDOWS))
     try:
-        made = run(
-            network, photos, out=out, layers=list(layers) or None, size=pixels, windows=windows, progress=not quiet
-        )
+        with stoppable():
+            made = run(
+                network, photos, out=out, layers=list(layers) or None, size=pixels, windows=windows, progress=not quiet
+            )
     except KeyboardInterrupt:
         done = len(open_survey(out, network)) if (out / "zarr.json").exists() else 0
-        raise click.ClickException(f"stopped; {done} photos are in {out}; the same command continues") from None
+        raise Stopped(f"stopped; {done} photos are in {out}; the same command continues") from None
     if quiet:
         return
     units = sum(network.layer(name).units for name in made.layers)
