@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.extend import core
 
-from featviz.errors import FeatvizError, nearest
+from featviz.errors import FeatvizError, enumerated, likely, nearest
 from featviz.input_spec import InputSpec as InputSpec
 
 # Names that no layer can have: the adapters' names hold no angle brackets.
@@ -98,8 +98,19 @@ class Model:
             return found[0]
         if found:
             raise FeatvizError(f"`{name}` is the name of classes {', '.join(map(str, found))}; expected one's number")
-        every = [each.strip() for names in self.classes for each in names.split(",")]
-        raise FeatvizError(f"{self.name} has no class `{name}`; {nearest(name, every)}")
+        raise FeatvizError(f"{self.name} has no class `{name}`; {self._likely_class(name)}")
+
+    def _likely_class(self, name: str) -> str:
+        # By any of their names, but told by their numbers: a whole name may have commas, a synonym may be of several.
+        synonyms: dict[str, list[int]] = {}
+        for at, names in enumerate(self.classes):
+            for each in (names, *names.split(",")):
+                synonyms.setdefault(each.strip(), []).append(at)
+        meant = dict.fromkeys(at for each in likely(name, synonyms) for at in synonyms[each])
+        if meant:
+            return f"did you mean {enumerated([f'{at} (`{self.classes[at]}`)' for at in meant])}?"
+        last = len(self.classes) - 1
+        return f"expected a name such as `{self.classes[0]}`, or a number, 0 to {last}"
 
 
 # The adapter that takes a framework's networks, by the beginning of the module that their classes are of.
