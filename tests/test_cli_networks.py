@@ -35,6 +35,12 @@ def module():
 def nothing():
     return 5
 
+def broken():
+    raise RuntimeError("no\\nluck")
+
+def of_one(path):
+    return nothing()
+
 def model():
     weights = {"stem": {"kernel": jnp.ones((3, 4))}, "head": jnp.ones((4, 2))}
     return fv.from_function(network, weights, input=fv.InputSpec(size=(16, 16)))
@@ -45,6 +51,9 @@ def model():
 def folder(tmp_path, monkeypatch):
     """A folder with a network of one's own, `own.py`, and its weights."""
     (tmp_path / "own.py").write_text(OWN)
+    (tmp_path / "faulty.py").write_text("def make(:\n")
+    (tmp_path / "lacking.py").write_text("import of_nobody\n")
+    (tmp_path / "notes.txt").write_text("none")
     normal = np.random.default_rng(0).normal
     tree = {"stem": {"kernel": np.float32(normal(size=(3, 4)))}, "head": np.float32(normal(size=(4, 2)))}
     write_weights(tmp_path / "own.safetensors", tree)
@@ -102,6 +111,36 @@ def test_a_function_that_returns_a_network_or_a_model(folder, capsys):
         (["layers", "own:module"], 2, "expected --input, such as 224,imagenet,nchw"),
         (["layers", "own:network"], 2, "expected --weights FILE and --input"),
         (["layers", "own:nothing"], 2, "returned a int; expected a featviz Model"),
+        (["layers", "own:broken"], 1, "featviz: `own:broken` failed: RuntimeError: no luck (--debug shows where)\n"),
+        (["render", "own:broken", "a:0", "-o", "x"], 1, "`own:broken` failed: RuntimeError: no luck"),
+        (["layers", "faulty:make"], 1, "`faulty` failed: SyntaxError: "),
+        (["layers", "lacking:make"], 2, "`lacking:make` cannot be imported: No module named 'of_nobody'"),
+        (["layers", "own:modul"], 2, "`own` has no function `modul`; did you mean `module`?"),
+        (["layers", "own:of_one"], 2, "`own:of_one` takes path; expected a function without arguments, or of"),
+        (
+            ["render", "json:dumps", "a:0", "-o", "x"],
+            2,
+            "`json:dumps` takes obj; expected a function without",
+        ),
+        (["layers", ":make"], 2, "MODEL is `:make`; expected package.module:function"),
+        (
+            ["layers", "net.pt"],
+            2,
+            "`net.pt`, which holds weights; expected their network, and --weights net.pt",
+        ),
+        (["render", "own.safetensors", "a:0", "-o", "x"], 2, "`own.safetensors`, which holds weights; expected their"),
+        (["layers", "own.py"], 2, "a file of Python; expected a function that returns the network, as own:make"),
+        (["layers", "own"], 2, "a file of Python; expected a function that returns the network, as own:make"),
+        (["layers", "notes.txt"], 2, "MODEL is `notes.txt`, a file of another kind; expected a network of `featviz"),
+        (["layers", "."], 2, "MODEL is `.`, a folder; expected a network of `featviz models`, a file (.onnx, .keras)"),
+        (
+            ["layers", "qqq"],
+            2,
+            "there is no network `qqq`; expected a network of `featviz models`, a file",
+        ),
+        (["layers", "googlnet"], 2, "there is no network `googlnet` in the zoo; did you mean `googlenet`?"),
+        (["render", "patterns", "mixed4a", "-o", "x"], 2, "expected LAYER:UNITS, such as `mixed4a:0-15`"),
+        (["render", "patterns", "mixed4", "-o", "x"], 2, "expected LAYER:UNITS, such as `mixed4a:0-15`"),
         (
             ["layers", "own:network", "--weights", "own.safetensors", "--input", "16,symetric"],
             2,

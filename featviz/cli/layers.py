@@ -26,11 +26,12 @@ FEW = 4
 @click.option("--all", "everything", is_flag=True, help="Also what stands inside the blocks.")
 def layers(model: str, weights: Path | None, input_words: str | None, depth: int | None, everything: bool) -> None:
     """The layers of MODEL as a tree: names to pass on, units, shapes at the training size, and parameters."""
-    from featviz.models.registry import find, outline
+    from featviz.cli.model_words import find_entry
+    from featviz.models.registry import outline
 
     if weights is None and input_words is None and not (":" in model or Path(model).suffix):
         with wrong_command():
-            network = outline(find(model).name)
+            network = outline(find_entry(model).name)
     else:
         network = find_model(model, weights, input_words=input_words)
     levels = {layer.name: level(layer.name) for layer in network.layers}

@@ -1,10 +1,11 @@
 """MODEL: a network of the zoo, of a file, or of the user's own code."""
 
+import contextlib
 import importlib
 import inspect
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ import click
 
 from featviz.cli.common import wrong_command
 from featviz.cli.inputs import parse_input
-from featviz.errors import FeatvizError
+from featviz.errors import FeatvizError, in_one_line, nearest
 
 if TYPE_CHECKING:
     from featviz.model import InputSpec, Model
@@ -42,10 +43,11 @@ def find_model(name: str, weights: Path | None, *, input_words: str | None = Non
         return _adapt(FILES[Path(name).suffix.lower()], name, Path(name).name, words)
     if ":" in name:
         return _call(name, weights, words)
-    from featviz.models.registry import find, load
+    from featviz.cli.model_words import find_entry
+    from featviz.models.registry import load
 
     with wrong_command():
-        entry = find(name)
+        entry = find_entry(name)
         if words:
             raise FeatvizError(f"--input goes with a network of a file or of your own; {name} brings its own")
         if weights is None and entry.bundled is None and not entry.sources:
@@ -77,11 +79,17 @@ def _call(name: str, weights: Path | None, words: dict[str, str]) -> "Model":
     from featviz.model import Model
 
     function = _import(name)
-    if _takes_weights(function):
+    needed = _needed(function)
+    if len(needed) == 2:
         return _plain(function, name, weights, words)
     if weights is not None:
         raise click.UsageError(f"--weights goes with a network of the zoo; {name} brings its own")
-    made = function()
+    if needed:
+        raise click.UsageError(
+            f"`{name}` takes {', '.join(needed)}; expected a function without arguments, or of (weights, images)"
+        )
+    with _theirs(name):
+        made = function()
     if isinstance(made, Model):
         if words:
             raise click.UsageError(f"--input goes with a network that is no Model yet; {name} returned one")
@@ -107,24 +115,45 @@ def _inherits(bases: set[tuple[str, str]], base: tuple[str, str]) -> bool:
 
 def _import(name: str) -> Callable[..., Any]:
     module, _, function = name.partition(":")
+    if not module or not function:
+        raise click.UsageError(f"MODEL is `{name}`; expected package.module:function")
     sys.path.insert(0, os.getcwd())
     try:
-        found = getattr(importlib.import_module(module), function)
-    except (ImportError, AttributeError, ValueError) as error:
+        with _theirs(module):
+            imported = importlib.import_module(module)
+    except ImportError as error:
         raise click.UsageError(f"`{name}` cannot be imported: {error}; expected package.module:function") from error
+    try:
+        found = getattr(imported, function)
+    except AttributeError:
+        known = [each for each, value in vars(imported).items() if callable(value) and not each.startswith("_")]
+        hint = nearest(function, known) if known else "it has no function"
+        raise click.UsageError(f"`{module}` has no function `{function}`; {hint}") from None
     if not callable(found):
         raise click.UsageError(f"`{name}` is a {type(found).__name__}; expected a function")
     return found
 
 
-def _takes_weights(function: Callable[..., Any]) -> bool:
-    """Whether it is a network, `(weights, images)`, and not a function that returns one."""
+@contextlib.contextmanager
+def _theirs(name: str) -> Iterator[None]:
+    """What the user's own code fails with within is told as its fault; what is imported in vain, and ours, as it is."""
+    try:
+        yield
+    except (FeatvizError, ImportError):
+        raise
+    except Exception as error:
+        said = f"{type(error).__name__}: {in_one_line(error)}"
+        raise FeatvizError(f"`{name}` failed: {said} (--debug shows where)") from error
+
+
+def _needed(function: Callable[..., Any]) -> list[str]:
+    """The arguments that it cannot be called without: two of a network, `(weights, images)`, none if it returns one."""
     kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     try:
         parameters = inspect.signature(function).parameters.values()
     except (TypeError, ValueError):
-        return False
-    return sum(each.kind in kinds and each.default is inspect.Parameter.empty for each in parameters) == 2
+        return []
+    return [each.name for each in parameters if each.kind in kinds and each.default is inspect.Parameter.empty]
 
 
 def _plain(function: Callable[..., Any], name: str, weights: Path | None, words: dict[str, str]) -> "Model":

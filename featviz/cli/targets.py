@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from featviz.errors import FeatvizError
+from featviz.errors import FeatvizError, likely
 
 if TYPE_CHECKING:
     import numpy as np
@@ -36,7 +36,10 @@ def parse_target(text: str, model: "Model", *, directions: "np.ndarray | None" =
 
     layer, colon, units = text.rpartition(":")
     if not colon or not layer or not units:
-        raise FeatvizError(f"TARGET is `{text}`; expected LAYER:UNITS, such as `{model.layers[-1].name}:0-15`")
+        known = [each.name for each in model.layers]
+        meant = model.layer((likely(text.strip(":"), known) or known[-1:])[0])
+        example = f"{meant.name}:0-{min(meant.units, 16) - 1}"
+        raise FeatvizError(f"TARGET is `{text}`; expected LAYER:UNITS, such as `{example}`")
     if directions is not None:
         units_there = model.layer(layer).units
         if directions.shape[1] != units_there:
