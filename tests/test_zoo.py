@@ -12,9 +12,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import safetensors.numpy
 
 from featviz.errors import FeatvizError
 from featviz.model import OUTPUT, Model
+from featviz.models.convert import torch_name
 from featviz.models.imagenet import class_names
 from featviz.models.registry import ZOO, find, load, outline
 from featviz.models.weights import flatten, write_weights
@@ -166,8 +168,35 @@ def test_weights_of_another_kind_of_value():
 
 
 def test_weights_of_another_network(network_file):
-    with pytest.raises(FeatvizError, match="`squeezenet_v1_1.safetensors` holds another network: of its 52 tensors 0"):
+    with pytest.raises(FeatvizError, match="holds another network: of its 52 tensors 0 .*; it fits squeezenet1_1$"):
         load("googlenet", weights=network_file("squeezenet_v1_1.safetensors"))
+
+
+@pytest.mark.parametrize(
+    ("of", "names"),
+    [
+        ("squeezenet1_0", str),
+        # As the published file calls them.
+        ("mobilenet_v2", ZOO["mobilenet_v2"].sources[0].names or torch_name),
+    ],
+)
+def test_the_network_that_the_weights_are_of_is_named(tmp_path: Path, of, names):
+    shapes = flatten(template(of)[1]["params"])
+    tensors = {names(path): np.ones(leaf.shape, np.float32) for path, leaf in shapes.items()}
+    safetensors.numpy.save_file(tensors, tmp_path / "net.safetensors")
+    with pytest.raises(FeatvizError, match=f"^`weights`: `net.safetensors` .*; it fits {of}$"):
+        load("squeezenet1_1", weights=tmp_path / "net.safetensors")
+
+
+def test_weights_of_no_network_and_damaged_ones_of_the_right_are_of_no_other(tmp_path: Path):
+    write_weights(tmp_path / "none.safetensors", {"a": np.zeros(1_300_000, np.float32)})
+    shapes = flatten(template("squeezenet1_1")[1]["params"])
+    nan = {path: np.full(leaf.shape, np.nan, np.float32) for path, leaf in shapes.items()}
+    write_weights(tmp_path / "nan.safetensors", nan)
+    for name, says in (("none", "holds another network"), ("nan", "not finite")):
+        with pytest.raises(FeatvizError, match=says) as error:
+            load("squeezenet1_1", weights=tmp_path / f"{name}.safetensors")
+        assert "it fits" not in str(error.value)
 
 
 def test_own_weights_load_into_a_network_of_the_zoo(tmp_path: Path):

@@ -43,6 +43,14 @@ def caffe_name(path: str) -> str:
     return "/".join(modules) + "." + LEAVES.get(leaf, leaf)
 
 
+def ways_of(sources: Sequence[Source]) -> list[Way]:
+    """How a network's files may call its tensors: as its sources do, as PyTorch does, as Caffe does."""
+    ways = [Way(source.names or torch_name, source.ignored, source) for source in sources]
+    # What one of the sources has beside the weights may be in any other file as well.
+    ways.append(Way(torch_name, tuple(pattern for source in sources for pattern in source.ignored)))
+    return [*ways, Way(caffe_name, CAFFE_IGNORED)]
+
+
 def read_network(
     path: str | os.PathLike[str], template: Mapping[str, Any], *, sources: Sequence[Source] = ()
 ) -> tuple[dict[str, Any], Source | None]:
@@ -56,10 +64,7 @@ def read_network(
     file = Path(path)
     check_file(file, expected=EXPECTED)
     paths = list(flatten_dict(template, sep="/"))
-    ways = [Way(source.names or torch_name, source.ignored, source) for source in sources]
-    # What one of the sources has beside the weights may be in any other file as well.
-    ways.append(Way(torch_name, tuple(pattern for source in sources for pattern in source.ignored)))
-    ways.append(Way(caffe_name, CAFFE_IGNORED))
+    ways = ways_of(sources)
     own = tensor_names(file)
     # Of another network's safetensors, in which no names are found, it is our names that are told.
     if own is not None and len(set(paths) & set(own)) >= max(way.found(paths, own) for way in ways):

@@ -8,8 +8,9 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
-from featviz.errors import FeatvizError, nearest
+from featviz.errors import FeatvizError, enumerated, nearest
 from featviz.model import InputSpec, Model
 from featviz.models.convolutional import CONVOLUTIONAL, IMAGENET
 from featviz.models.entry import Entry, Source, lazy
@@ -103,11 +104,18 @@ def load(name: str, *, weights: str | os.PathLike[str] | None = None) -> Model:
 
     import jax
 
+    from featviz.models.belonging import belongs_to
     from featviz.models.finding import find_weights, read_found
 
     file = find_weights(entry) if weights is None else Path(weights)
     plan = _outline(entry)
-    tree, told = read_found(entry, file, plan.weights["params"])
+    try:
+        tree, told = read_found(entry, file, plan.weights["params"])
+    except FeatvizError as error:
+        fits = [] if weights is None else belongs_to(file, ENTRIES, template=_template)
+        if not fits or entry.name in fits:
+            raise
+        raise FeatvizError(f"{error}; it fits {enumerated(fits)}") from None
     adapted = entry.told_by(told)
     plan = plan if adapted == entry else _outline(adapted)
     # One transfer for the whole tree, not one a tensor.
@@ -125,14 +133,18 @@ def outline(name: str) -> Model:
     return _outline(find(name))
 
 
-def _outline(entry: Entry) -> Model:
+def _template(entry: Entry) -> Mapping[str, Any]:
+    """The network's tree of shapes."""
     import jax
     import jax.numpy as jnp
 
+    image = jax.ShapeDtypeStruct((1, *entry.input.size, entry.input.channels), jnp.float32)
+    template: Mapping[str, Any] = jax.eval_shape(entry.build().init, jax.random.key(0), image)["params"]
+    return template
+
+
+def _outline(entry: Entry) -> Model:
     from featviz.adapters.linen import from_linen
 
-    module = entry.build()
-    image = jax.ShapeDtypeStruct((1, *entry.input.size, entry.input.channels), jnp.float32)
-    template = jax.eval_shape(module.init, jax.random.key(0), image)["params"]
-    variables = {"params": template}
-    return from_linen(module, variables, input=entry.input, name=entry.name, classes=entry.classes())
+    variables = {"params": _template(entry)}
+    return from_linen(entry.build(), variables, input=entry.input, name=entry.name, classes=entry.classes())
