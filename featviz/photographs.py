@@ -25,6 +25,8 @@ def read_photograph(path: str | os.PathLike[str], channels: int, *, option: str 
     try:
         with Image.open(path) as file:
             return flatten(upright(file), channels)
+    except FileNotFoundError:
+        raise FeatvizError(f"{named} is not there; expected an image's file") from None
     # Decoders raise whatever they like on bytes that are not theirs.
     except Exception as error:
         raise FeatvizError(f"{named} cannot be read as an image: {in_one_line(error)}") from None

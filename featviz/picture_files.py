@@ -104,6 +104,9 @@ def read_picture(path: str | os.PathLike[str]) -> tuple[np.ndarray, np.ndarray |
     Raises: FeatvizError if there is no such file, or it holds no picture.
     """
     source = Path(path)
+    # A name without an extension is most often that of a file that is not there.
+    if not source.suffix and not source.exists():
+        raise FeatvizError(f"there is no file `{source}`; expected a picture")
     suffix = known_suffix(source, SUFFIXES)
     try:
         if not stat.S_ISREG(source.stat().st_mode):

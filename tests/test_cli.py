@@ -120,6 +120,8 @@ def test_an_array_file_holds_the_floats_themselves(tmp_path):
         (["render", "googlenet", "conv1:0", "-o", "x"], 2, "--weights FILE"),
         (["render", "googlenet", "conv1:0", "-o", "x", "--weights", "none.safetensors"], 1, "none.safetensors"),
         (["render", "no.such:thing", "conv1:0", "-o", "x"], 2, "cannot be imported"),
+        (["render", "patterns", "conv1:0", "-o", "x", "--start", "no.jpg"], 2, ": --start: `no.jpg` is not there; "),
+        (["evidence", "nofolder", "--survey", "s"], 2, "featviz: there is no file `nofolder`; expected a picture"),
         (["rendr"], 2, "did you mean `render`?"),
         (["layers", "nothing"], 2, "there is no network `nothing`"),
     ],
@@ -145,6 +147,12 @@ def test_models_and_layers_are_listed(capsys):
     text = capsys.readouterr()
     assert "patterns" in text.out and "built in" in text.out
     assert "inception_4c" in text.out and "57 ReLUs found" in text.err
+
+
+def test_a_file_is_no_folder_for_several_pictures(capsys, tmp_path):
+    (tmp_path / "plain").write_bytes(b"")
+    code, text = refused(capsys, "render", "patterns", "conv1:0,1", "-o", str(tmp_path / "plain"), *FAST)
+    assert code == 1 and f"-o is the file `{tmp_path / 'plain'}`; expected a folder for 2 pictures" in text
 
 
 def test_targets(patterns):

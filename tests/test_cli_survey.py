@@ -117,4 +117,8 @@ def test_photos_of_which_none_can_be_read_fail(tmp_path, capsys):
 def test_a_survey_of_other_layers_is_not_continued(folder, tmp_path, capsys):
     run(words(folder, tmp_path / "s", "--quiet", "--size", "16"))
     code, line = failed(capsys, words(folder, tmp_path / "s", "--size", "16", "-l", "conv2"))
-    assert code == 1 and "is a survey of other layers; expected a new folder" in line
+    assert (
+        code == 1
+        and "is a survey of other layers, conv1, mixed3a in place of conv1, mixed3a, conv2; expected a new folder"
+        in line
+    )

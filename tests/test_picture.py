@@ -221,10 +221,17 @@ def test_checking_leaves_nothing(tmp_path: Path) -> None:
     ],
 )
 def test_unknown_extensions(tmp_path: Path, name: str, message: str) -> None:
-    for attempt in (make().save, load_picture, check_picture_path):
+    for attempt in (make().save, check_picture_path, load_picture):
+        if attempt is load_picture:
+            (tmp_path / name).write_bytes(b"")
         with pytest.raises(FeatvizError) as error:
             attempt(tmp_path / name)
         assert one_line(error).endswith(message)
+
+
+def test_a_name_without_extension_of_nothing_is_told_to_be_missing(tmp_path: Path) -> None:
+    with pytest.raises(FeatvizError, match="there is no file `.*nofolder`; expected a picture"):
+        load_picture(tmp_path / "nofolder")
 
 
 @pytest.mark.parametrize("channels", [2, 4, 5])

@@ -156,12 +156,14 @@ def test_what_is_not_the_same_survey_is_refused(tiny, other_weights, broken_surv
     out, before = made.store.path, arrays_of(made)
     other = Model("tiny", tiny.apply, other_weights, tiny.layers, tiny.input)
     options = {"out": out, "layers": LAYERS}
-    refused("is a survey of other network; expected a new folder", survey, other, photos, **options)
+    told = "is a survey of other {}; expected a new folder".format
+    sha256 = [f"tiny ({hash_weights(each.weights)[:8]})" for each in (tiny, other)]
+    refused(told(f"network, {sha256[0]} in place of {sha256[1]}"), survey, other, photos, **options)
     refused("with other weights", open_survey, out, other)
-    refused("is a survey of other layers", survey, tiny, photos, out=out, layers=["conv1"])
-    refused("is a survey of other size", survey, tiny, photos, **options, size=24)
-    refused("is a survey of other windows", survey, tiny, photos, **options, windows=2)
-    refused("is a survey of other photos", survey, tiny, IMAGES, **options)
+    refused(told("layers, conv1, conv2, fc in place of conv1"), survey, tiny, photos, out=out, layers=["conv1"])
+    refused(told("size, 16x16 in place of 24x24"), survey, tiny, photos, **options, size=24)
+    refused(told("windows, 1 in place of 2"), survey, tiny, photos, **options, windows=2)
+    refused(told(f"photos, `{photos.resolve()}` in place of images out of Python"), survey, tiny, IMAGES, **options)
     shutil.copytree(photos, tmp_path / "copy")
     refused("is a survey of other photos", survey, tiny, tmp_path / "copy", **options)
     (photos / "one_more.png").write_bytes(b"")

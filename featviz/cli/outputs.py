@@ -42,6 +42,8 @@ def check_places(out: Path, paths: list[Path]) -> None:
     from featviz.picture import check_picture_path
 
     folder = paths[0].parent
+    if folder.is_file():
+        raise FeatvizError(f"-o is the file `{folder}`; expected a folder for {len(paths)} pictures")
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -153,3 +153,23 @@ def open_store(path: str | os.PathLike[str], *, writable: bool = False) -> Store
         return Store(folder, zarr.open_group(folder, mode="r+" if writable else "r"))
     except Exception as error:
         raise FeatvizError(f"`{folder}` is a damaged survey: {in_one_line(error)}") from None
+
+
+def told(name: str, value: Any, *, most: int = 6) -> str:
+    """What a survey is of, in a few words: the value of one of its attributes.
+
+    >>> told("layers", ["conv1", "conv2"]), told("size", [64, 96]), told("windows", 2), told("photos", None)
+    ('conv1, conv2', '64x96', '2', 'images out of Python')
+    """
+    match name:
+        case "layers":
+            more = f" and {len(value) - most} more" if len(value) > most else ""
+            return ", ".join(value[:most]) + more
+        case "network":
+            return f"{value['name']} ({value['weights_sha256'][:8]})"
+        case "size":
+            return "x".join(map(str, value))
+        case "photos":
+            return "images out of Python" if value is None else f"`{value}`"
+        case _:
+            return str(value)

@@ -16,7 +16,7 @@ from featviz.model import Layer, Model, hash_weights, require_model
 from featviz.natural.photos import MOST_WINDOWS, Folder, Photo, Source, find_photos, prepare, quiet, read_ahead
 from featviz.natural.positions import Grid, receptive_fields
 from featviz.natural.reduction import BATCH, Maxima, grid_at, maxima_of, shapes_at, trunk
-from featviz.natural.store import BLOCK, Store, create, is_survey, open_store
+from featviz.natural.store import BLOCK, Store, create, is_survey, open_store, told
 from featviz.version import __version__
 
 # Images on which receptive fields are seen.
@@ -286,7 +286,10 @@ def _check_same(store: Store, attributes: dict[str, Any], source: Source) -> Non
     known = store.attributes
     for name in ("network", "layers", "size", "photos", "windows"):
         if known[name] != attributes[name]:
-            raise FeatvizError(f"`out`: `{store.path}` is a survey of other {name}; expected a new folder")
+            found, asked = told(name, known[name]), told(name, attributes[name])
+            raise FeatvizError(
+                f"`out`: `{store.path}` is a survey of other {name}, {found} in place of {asked}; expected a new folder"
+            )
     if isinstance(source, Folder) and store.done and store.noted("photos", []) != list(source.files):
         raise FeatvizError(
             f"`out`: `{store.path}` is a survey of other photos in the same folder; expected a new folder"
