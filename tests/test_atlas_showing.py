@@ -166,7 +166,10 @@ def test_the_commands(capsys, tmp_path):
     run(["atlas", "patterns", "-o", out, *options])
     said = capsys.readouterr().out
     assert "2 of 2 entries" in said and (tmp_path / "a" / "site" / "index.html").as_uri() in said
-    run(["export", out, "-o", str(tmp_path / "e"), "--format", "npy"])
+    run(["export", out, "-o", str(tmp_path / "e"), "--format", "npy", "--layers", "conv*"])
+    with pytest.raises(SystemExit):
+        run(["export", out, "-o", str(tmp_path / "e"), "--layers", "conv1,conv2"])
+    assert "the atlas has no layer `conv2`; did you mean `conv1`?" in capsys.readouterr().err
     assert (tmp_path / "e" / "conv1" / "1.npy").is_file()
     command = fv.open_atlas(out).picture("conv1:1").provenance["command"]
     assert command == "featviz render patterns conv1:1 --recipe erhan_2009 --size 16 --steps 4 --seed 0 -o conv1-1.png"

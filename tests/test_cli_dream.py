@@ -40,7 +40,7 @@ QUICK = ("--octaves", "1", "--steps", "1")
     "words",
     [
         ("--layer", "conv2"),
-        ("--layer", "conv2", "--layer", "conv1", "--target", "conv2:3", "--laplacian", "3"),
+        ("--layers", "conv2,conv1", "--target", "conv2:3", "--laplacian", "3"),
         ("--layer", "conv2", "--guide", "guide.png", "--mask", "mask.png"),
         ("--target", "conv2:-3", "--size", "40", "--jitter", "4", "--preview", "now.png"),
     ],
@@ -90,7 +90,7 @@ def test_a_video_becomes_a_video(here):
     [
         (("photo.png", "-o", "out.png"), "nothing to dream of; expected --layer"),
         (("photo.png", "-o", "out.png", "--layer", "conv9"), "did you mean `conv"),
-        (("photo.png", "-o", "out.png", "--guide", "guide.png", "--target", "conv2:1"), "--guide needs a --layer"),
+        (("photo.png", "-o", "out.png", "--guide", "guide.png", "--target", "conv2:1"), "--guide needs --layers"),
         (("photo.png", "-o", "out.gif", "--layer", "conv2"), "expected --zoom FRAMES"),
         (("photo.png", "-o", "out.xyz", "--layer", "conv2"), "out.xyz"),
         (("photo.png", "-o", "out.png", "--layer", "conv2", "--octaves", "many"), "expected a whole number or auto"),
@@ -100,7 +100,7 @@ def test_a_video_becomes_a_video(here):
         (("photo.png", "-o", "out.png", "--layer", "conv2", "--rotate", "2"), "expected --zoom FRAMES as well"),
         (("photo.png", "-o", "out.png", "--layer", "conv2", "--size", "0"), "`--size` is 0; expected a whole number"),
         (("photo.png", "-o", "out.png", "--layer", "conv2", "--step-size", "0"), "of 255, such as 1.5"),
-        (("none.png", "-o", "out.png", "--layer", "conv2"), "`none.png` cannot be read as an image"),
+        (("none.png", "-o", "out.png", "--layer", "conv2"), "`none.png` is not there"),
         (("photo.png", "-o", "out.png", "--layer", "conv2", "--mask", "none.png"), "--mask: `none.png`"),
     ],
 )

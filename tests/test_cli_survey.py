@@ -26,7 +26,7 @@ def folder(tmp_path):
 
 
 def words(folder, out, *more):
-    return ["survey", "patterns", str(folder), "-o", str(out), "-l", "conv1", "-l", "mixed3a", *more]
+    return ["survey", "patterns", str(folder), "-o", str(out), "--layers", "conv1,mixed3a", *more]
 
 
 def failed(capsys, command):
@@ -116,7 +116,7 @@ def test_photos_of_which_none_can_be_read_fail(tmp_path, capsys):
 
 def test_a_survey_of_other_layers_is_not_continued(folder, tmp_path, capsys):
     run(words(folder, tmp_path / "s", "--quiet", "--size", "16"))
-    code, line = failed(capsys, words(folder, tmp_path / "s", "--size", "16", "-l", "conv2"))
+    code, line = failed(capsys, words(folder, tmp_path / "s", "--size", "16", "--layer", "conv2"))
     assert (
         code == 1
         and "is a survey of other layers, conv1, mixed3a in place of conv1, mixed3a, conv2; expected a new folder"

@@ -233,9 +233,18 @@ def choose(
         raise FeatvizError(f"`{option}` is {patterns!r}; expected a list of names or patterns")
     names = [layer.name for layer in model.layers if len(layer.shape) <= 3] if among is None else list(among)
     for pattern in patterns:
-        if not any(_fits(name, pattern) for name in names):
+        if not fitting(names, [pattern]):
             raise FeatvizError(f"`{option}`: no layer of {model.name} fits `{pattern}`; {nearest(pattern, names)}")
-    return tuple(name for name in names if any(_fits(name, pattern) for pattern in patterns))
+    return tuple(fitting(names, patterns))
+
+
+def fitting(names: Sequence[str], patterns: Sequence[str]) -> list[str]:
+    """The names that one of the patterns fits, in their own order.
+
+    >>> fitting(["conv1", "conv1/3x3", "conv2"], ["conv*"]), fitting(["blocks[3]/mlp"], ["blocks[3]/*"])
+    (['conv1', 'conv2'], ['blocks[3]/mlp'])
+    """
+    return [name for name in names if any(_fits(name, pattern) for pattern in patterns)]
 
 
 def _fits(name: str, pattern: str) -> bool:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from featviz.cli.chosen_layers import layers_option, split, split_all
 from featviz.cli.common import (
     Stopped,
     classes_option,
@@ -17,6 +18,7 @@ from featviz.cli.common import (
     wrong_command,
 )
 from featviz.cli.inputs import input_option
+from featviz.cli.judges import find_judge, other_layer_option, other_option, other_weights_option
 from featviz.cli.networks import find_model
 from featviz.cli.render import add_penalties, parse_size
 from featviz.errors import FeatvizError
@@ -36,9 +38,7 @@ FILE = click.Path(path_type=Path)
 @weights_option
 @input_option
 @classes_option
-@click.option(
-    "--layers", metavar="NAME,...", help="Layers, by name or pattern, as inception_4*.  [default: the network's blocks]"
-)
+@layers_option("Layers, by name or pattern, as inception_4*.  [default: the network's blocks]")
 @click.option(
     "--units",
     metavar="UNITS",
@@ -81,8 +81,9 @@ FILE = click.Path(path_type=Path)
 @click.option("--ray-gpus", type=int, metavar="N", help="GPUs of each worker.  [default: one, where there are any]")
 @click.option("--survey", "survey_folder", type=FILE, metavar="FOLDER", help="For the pages: of `featviz survey`.")
 @click.option("--photos", type=FILE, metavar="FOLDER", help="Where its photographs are now, if they have moved.")
-@click.option("--other", metavar="MODEL", help="Another network, whose features judge the pictures.")
-@click.option("--other-weights", type=FILE, metavar="FILE", help="Its weights.")
+@other_option
+@other_weights_option
+@other_layer_option
 @click.option("--copy-photos", is_flag=True, help="Photographs become part of the site.  [default: links to them]")
 @click.option("--site/--no-site", default=True, help="Whether FOLDER/site is made.  [default: it is]")
 @click.option("--plan", "only_plan", is_flag=True, help="Say what there is to do, and how long it takes; do nothing.")
@@ -93,7 +94,7 @@ def atlas(
     weights: Path | None,
     input_words: str | None,
     classes: Path | None,
-    layers: str | None,
+    layers: tuple[str, ...],
     units: tuple[str, ...],
     pages: str,
     full: str | None,
@@ -112,6 +113,7 @@ def atlas(
     photos: Path | None,
     other: str | None,
     other_weights: Path | None,
+    other_layer: str | None,
     copy_photos: bool,
     site: bool,
     only_plan: bool,
@@ -138,7 +140,7 @@ def atlas(
 
     rich = split(full) if full is not None else None if pages == "full" else []
     options: dict[str, Any] = {
-        "layers": None if layers is None else split(layers),
+        "layers": split_all(layers),
         "units": chosen,
         "full": rich,
         "size": pixels,
@@ -168,7 +170,7 @@ def atlas(
             click.echo(line)
         return
     seen = None if survey_folder is None else open_survey(survey_folder, network, photos=photos)
-    judge = None if other is None else find_model(other, other_weights)
+    judge = find_judge(other, other_weights, other_layer)
     try:
         with stoppable():
             made = build_atlas(
@@ -220,11 +222,6 @@ def kept(out: str) -> str:
     except FeatvizError:  # stopped as it began
         return "nothing is drawn yet"
     return f"{done} of {planned} pictures are in {out}"
-
-
-def split(text: str) -> list[str]:
-    """Names or patterns, split at commas."""
-    return [part.strip() for part in text.split(",") if part.strip()]
 
 
 def parse_units(texts: tuple[str, ...]) -> "list[int] | dict[str, list[int]] | None":

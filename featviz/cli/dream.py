@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from featviz.cli.chosen_layers import find_layers, layers_option
 from featviz.cli.common import (
     Stopped,
     classes_option,
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 @click.argument("model")
 @click.argument("photo", type=click.Path(path_type=Path))
 @click.option("-o", "--out", type=click.Path(path_type=Path), required=True, help="A picture's file, or a film's.")
-@click.option("--layer", "layers", multiple=True, help="A layer as a whole; may be repeated.")
+@layers_option("Layers as a whole, by name or pattern, as inception_4*.")
 @click.option("--target", "targets", multiple=True, help="Units as `featviz render` takes them; may be repeated.")
 @click.option("--guide", type=click.Path(path_type=Path), help="A photo whose features the layers are led to.")
 @weights_option
@@ -227,16 +228,15 @@ def choose_objective(
     from featviz.observation import observe
 
     if guide is not None and not layers:
-        raise FeatvizError("--guide needs a --layer whose features it gives")
+        raise FeatvizError("--guide needs --layers whose features it gives")
     terms = []
     image = None if guide is None else read_photo(guide, network, None)
-    for name in layers:
-        network.layer(name)
+    for name in find_layers(network, layers) or ():
         terms.append(deepdream(name) if image is None else guided_dream(name, observe(network, image, name)))
     terms += [objective for text in targets for objective in parse_target(text, network)]
     if not terms:
         known = network.layers[len(network.layers) // 2].name
-        raise FeatvizError(f"nothing to dream of; expected --layer, such as {known}, or --target")
+        raise FeatvizError(f"nothing to dream of; expected --layers, such as {known}, or --target")
     total = terms[0]
     for term in terms[1:]:
         total = total + term

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import click
 from click.core import ParameterSource
 
-from featviz.cli.common import keep_compiled, wrong_command
+from featviz.cli.common import keep_compiled, weights_option, wrong_command
 from featviz.cli.inputs import input_option
+from featviz.cli.judges import find_judge, other_layer_option, other_weights_option
 from featviz.cli.networks import find_model
 from featviz.errors import FeatvizError
 
@@ -22,7 +23,7 @@ FILE = click.Path(path_type=Path)
 @click.command()
 @click.argument("pictures", type=FILE, nargs=-1, required=True)
 @click.option("--survey", "folder", type=FILE, required=True, help="A folder that `featviz survey` has written.")
-@click.option("--weights", type=FILE, metavar="FILE", help="Weights of the network surveyed, a safetensors file.")
+@weights_option
 @input_option
 @click.option(
     "--model", metavar="MODEL", help="The network surveyed, if it is not of the zoo: package.module:function."
@@ -33,8 +34,8 @@ FILE = click.Path(path_type=Path)
 @click.option(
     "--other", default="patterns", show_default=True, metavar="MODEL", help="Another network, whose features compare."
 )
-@click.option("--other-weights", type=FILE, metavar="FILE", help="Its weights.")
-@click.option("--other-layer", metavar="NAME", help="Its layer.  [default: half way through it]")
+@other_weights_option
+@other_layer_option
 @click.option("--show", type=FILE, metavar="FOLDER", help="Another survey, from which the photographs shown are taken.")
 @click.option(
     "-o", "--out", type=FILE, metavar="FILE", help="A figure, .png, .pdf or .svg; beside it, all figures as JSON."
@@ -64,7 +65,6 @@ def evidence(
     from featviz.files import check_writable, known_suffix, write_whole
     from featviz.natural.drawing import SUFFIXES, draw_evidence, save_evidence, table
     from featviz.natural.evidence import evidence as judge
-    from featviz.natural.features import Features, features_of
     from featviz.natural.store import open_store
     from featviz.natural.survey import open_survey
 
@@ -80,11 +80,11 @@ def evidence(
             )
     keep_compiled()
     surveyed = find_model(network, weights, input_words=input_words)
-    compared = find_model(other, other_weights)
+    phi = find_judge(other, other_weights, other_layer)
+    assert phi is not None
     with wrong_command():
         survey = open_survey(folder, surveyed, photos=photos)
         shown = open_survey(show, surveyed) if show else None
-        phi = Features(compared, other_layer) if other_layer else features_of(compared)
         warn_of(found, surveyed)
     made = judge(found, survey, other=phi, progress=not quiet)
     if not quiet:

@@ -4,8 +4,16 @@ from pathlib import Path
 
 import click
 
-from featviz.cli.common import classes_option, edition_option, keep_compiled, name_classes, wrong_command
+from featviz.cli.common import (
+    classes_option,
+    edition_option,
+    keep_compiled,
+    name_classes,
+    weights_option,
+    wrong_command,
+)
 from featviz.cli.inputs import input_option
+from featviz.cli.judges import find_judge, other_layer_option, other_option, other_weights_option
 from featviz.cli.networks import find_model
 from featviz.errors import FeatvizError
 
@@ -14,14 +22,15 @@ FILE = click.Path(path_type=Path)
 
 @click.command()
 @click.argument("atlas", type=FILE)
-@click.option("--weights", type=FILE, metavar="FILE", help="The network's weights, a safetensors file.")
+@weights_option
 @input_option
 @click.option("--model", metavar="MODEL", help="The network, if it is not of the zoo: package.module:function.")
 @classes_option
 @click.option("--survey", "survey_folder", type=FILE, metavar="FOLDER", help="Of `featviz survey`: photographs.")
 @click.option("--photos", type=FILE, metavar="FOLDER", help="Where its photographs are now, if they have moved.")
-@click.option("--other", metavar="MODEL", help="Another network, whose features judge the pictures.")
-@click.option("--other-weights", type=FILE, metavar="FILE", help="Its weights.")
+@other_option
+@other_weights_option
+@other_layer_option
 @click.option("--copy-photos", is_flag=True, help="Photographs become part of the site.  [default: links to them]")
 @edition_option
 @click.option("--quiet", is_flag=True, help="No address.")
@@ -35,6 +44,7 @@ def site(
     photos: Path | None,
     other: str | None,
     other_weights: Path | None,
+    other_layer: str | None,
     copy_photos: bool,
     edition: str | None,
     quiet: bool,
@@ -57,7 +67,7 @@ def site(
     from featviz.natural.survey import open_survey
 
     seen = None if survey_folder is None else open_survey(survey_folder, network, photos=photos)
-    judge = None if other is None else find_model(other, other_weights)
+    judge = find_judge(other, other_weights, other_layer)
     front = build_site(found, network, survey=seen, other=judge, copy_photos=copy_photos)
     if not quiet:
         click.echo(front.resolve().as_uri())

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from featviz.cli.chosen_layers import find_layers, layers_option
 from featviz.cli.common import Stopped, keep_compiled, stoppable, weights_option, wrong_command
 from featviz.cli.inputs import input_option
 from featviz.cli.networks import find_model
@@ -18,14 +19,7 @@ from featviz.cli.render import parse_size
 )
 @weights_option
 @input_option
-@click.option(
-    "--layer",
-    "-l",
-    "layers",
-    multiple=True,
-    metavar="NAME",
-    help="A layer; several times for several.  [default: the network's blocks]",
-)
+@layers_option("Layers, by name or pattern, as inception_4*.  [default: the network's blocks]")
 @click.option("--size", metavar="PX", help="Pixels a side of what the network sees.  [default: as it was trained]")
 @click.option("--windows", type=int, default=1, show_default=True, help="K x K overlapping windows of each image.")
 @click.option("--quiet", is_flag=True, help="No progress and no summary.")
@@ -54,14 +48,13 @@ def survey(
     from featviz.natural.survey import survey as run
 
     with wrong_command():
-        choose_layers(network, list(layers) or None)
+        chosen = find_layers(network, layers)
+        choose_layers(network, chosen)
         check_size(network.input.size if pixels is None else pixels, None)
         find_photos(photos, windows=check_count("windows", windows, 1, MOST_WINDOWS))
     try:
         with stoppable():
-            made = run(
-                network, photos, out=out, layers=list(layers) or None, size=pixels, windows=windows, progress=not quiet
-            )
+            made = run(network, photos, out=out, layers=chosen, size=pixels, windows=windows, progress=not quiet)
     except KeyboardInterrupt:
         done = len(open_survey(out, network)) if (out / "zarr.json").exists() else 0
         raise Stopped(f"stopped; {done} photos are in {out}; the same command continues") from None
