@@ -155,7 +155,7 @@ def atlas(
                 raise FeatvizError(f"{name} goes with --survey FOLDER")
         if (ray_address, ray_workers, ray_gpus) != (None, None, None) and engine_name != "ray":
             raise FeatvizError("--ray-address, --ray-workers and --ray-gpus go with --engine ray")
-        options["recipe"] = add_penalties(named or recipes.suited(network), penalties)
+        options["recipe"] = add_penalties(recipes.resolve(named, network), penalties)
         engine: Engine = local if engine_name == "local" else OnRay(ray_address, ray_workers, ray_gpus)
         place = engine.probe() if only_plan and isinstance(engine, OnRay) else None
         plan = make_plan(network, **options, place=place)

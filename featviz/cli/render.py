@@ -130,7 +130,7 @@ def render(
     keep_compiled()
     network = find_model(model, weights, input_words=input_words)
     with wrong_command():
-        recipe = add_penalties(named or recipes.suited(network), penalties)
+        recipe = add_penalties(recipes.resolve(named, network), penalties)
         recipe = recipe if fidelity is None else hold(recipe, fidelity)
         recipe = recipe if spectrum is None else with_spectrum(recipe, spectrum)
         network = network if classes is None else name_classes(network, classes)

@@ -2,12 +2,13 @@
 
 import math
 from collections.abc import Sequence
+from functools import partial
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from featviz.models.layers import BatchNorm
+from featviz.models.layers import ConvNormAct, LastDense
 
 # Of each stage of B0: how much wider its blocks are inside, the side of their kernels, the first one's stride, their
 # width, their number (Table 1 of the paper).
@@ -37,31 +38,7 @@ def scaled_width(width: int, factor: float) -> int:
     return nearest if nearest >= 0.9 * wanted else nearest + DIVISOR
 
 
-class ConvNorm(nn.Module):
-    """Convolution, norm, and SiLU unless not `active`: (n, h, w, c) -> (n, h', w', width).
-
-    With `each`, every channel has its own kernel.
-    """
-
-    width: int
-    size: int
-    stride: int = 1
-    each: bool = False
-    active: bool = True
-
-    @nn.compact
-    def __call__(self, x: jax.Array) -> jax.Array:
-        x = nn.Conv(
-            self.width,
-            (self.size, self.size),
-            strides=(self.stride, self.stride),
-            padding=[(self.size // 2, self.size // 2)] * 2,
-            feature_group_count=self.width if self.each else 1,
-            use_bias=False,
-            name="0",
-        )(x)
-        x = BatchNorm(name="1")(x)
-        return nn.silu(x) if self.active else x
+ConvNorm = partial(ConvNormAct, activation=nn.silu)
 
 
 class SqueezeExcitation(nn.Module):
@@ -96,7 +73,7 @@ class Steps(nn.Module):
             place = 1
         x = ConvNorm(hidden, self.size, self.stride, each=True, name=str(place))(x)
         x = SqueezeExcitation(max(1, inside // SQUEEZE), name=str(place + 1))(x)
-        return ConvNorm(self.width, 1, active=False, name=str(place + 2))(x)
+        return ConvNormAct(self.width, 1, name=str(place + 2))(x)
 
 
 class MBConv(nn.Module):
@@ -146,16 +123,6 @@ class Features(nn.Module):
         return ConvNorm(4 * x.shape[-1], 1, name=str(len(self.stages) + 1))(x)
 
 
-class Classifier(nn.Module):
-    """(n, c) -> (n, classes)."""
-
-    classes: int
-
-    @nn.compact
-    def __call__(self, x: jax.Array) -> jax.Array:
-        return nn.Dense(self.classes, name="1")(x)
-
-
 class EfficientNet(nn.Module):
     """Logits of images of any size: (n, h, w, 3) -> (n, classes). `width` and `depth` scale B0's stages."""
 
@@ -168,4 +135,4 @@ class EfficientNet(nn.Module):
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         x = Features(self.stages, self.first, self.width, self.depth, name="features")(x)
-        return Classifier(self.classes, name="classifier")(jnp.mean(x, axis=(1, 2)))
+        return LastDense(self.classes, name="classifier")(jnp.mean(x, axis=(1, 2)))

@@ -1,5 +1,7 @@
 """What the zoo's networks share: normalizations with stored statistics, pooling as PyTorch pads it."""
 
+from collections.abc import Callable
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -101,3 +103,40 @@ class ConvNorm(nn.Module):
         x = nn.Conv(self.width, self.size, strides=strides, padding=pads, use_bias=False, name="conv")(x)
         # Both networks came from TensorFlow, where epsilon was this.
         return nn.relu(BatchNorm(1e-3, name="bn")(x))
+
+
+class ConvNormAct(nn.Module):
+    """Convolution `0` without bias, batch norm `1`, `activation`: torchvision's MobileNet and EfficientNet have these.
+
+    (n, h, w, c) -> (n, h', w', width). With `each`, every channel has its own kernel.
+    """
+
+    width: int
+    size: int
+    stride: int = 1
+    each: bool = False
+    activation: Callable[[jax.Array], jax.Array] | None = None
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        x = nn.Conv(
+            self.width,
+            (self.size, self.size),
+            strides=(self.stride, self.stride),
+            padding=[(self.size // 2, self.size // 2)] * 2,
+            feature_group_count=self.width if self.each else 1,
+            use_bias=False,
+            name="0",
+        )(x)
+        x = BatchNorm(name="1")(x)
+        return x if self.activation is None else self.activation(x)
+
+
+class LastDense(nn.Module):
+    """A dense layer `1`, behind what was dropout `0` in training: (n, c) -> (n, classes)."""
+
+    classes: int
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        return nn.Dense(self.classes, name="1")(x)

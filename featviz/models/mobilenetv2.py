@@ -1,12 +1,13 @@
 """MobileNet v2 (Sandler et al. 2018) as torchvision has it: layers and weights are named as there."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from featviz.models.layers import BatchNorm
+from featviz.models.layers import BatchNorm, ConvNormAct, LastDense
 
 # Of each group of blocks: how much wider they are inside, their width, their number, the first one's stride
 # (Table 2 of the paper).
@@ -21,26 +22,7 @@ GROUPS = (
 )
 
 
-class ConvNorm6(nn.Module):
-    """Convolution, norm, ReLU6: (n, h, w, c) -> (n, h', w', width). With `each`, every channel has its own kernel."""
-
-    width: int
-    size: int
-    stride: int = 1
-    each: bool = False
-
-    @nn.compact
-    def __call__(self, x: jax.Array) -> jax.Array:
-        x = nn.Conv(
-            self.width,
-            (self.size, self.size),
-            strides=(self.stride, self.stride),
-            padding=[(self.size // 2, self.size // 2)] * 2,
-            feature_group_count=self.width if self.each else 1,
-            use_bias=False,
-            name="0",
-        )(x)
-        return nn.relu6(BatchNorm(name="1")(x))
+ConvNorm6 = partial(ConvNormAct, activation=nn.relu6)
 
 
 class Steps(nn.Module):
@@ -92,16 +74,6 @@ class Features(nn.Module):
         return ConvNorm6(self.last, 1, name=str(place))(x)
 
 
-class Classifier(nn.Module):
-    """(n, c) -> (n, classes)."""
-
-    classes: int
-
-    @nn.compact
-    def __call__(self, x: jax.Array) -> jax.Array:
-        return nn.Dense(self.classes, name="1")(x)
-
-
 class MobileNetV2(nn.Module):
     """Logits of images of any size: (n, h, w, 3) -> (n, classes)."""
 
@@ -113,4 +85,4 @@ class MobileNetV2(nn.Module):
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         x = Features(self.groups, self.first, self.last, name="features")(x)
-        return Classifier(self.classes, name="classifier")(jnp.mean(x, axis=(1, 2)))
+        return LastDense(self.classes, name="classifier")(jnp.mean(x, axis=(1, 2)))

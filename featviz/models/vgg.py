@@ -1,6 +1,6 @@
 """VGG (Simonyan and Zisserman 2014) as torchvision has it: layers and weights are named as there."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import flax.linen as nn
 import jax
@@ -68,9 +68,7 @@ def caffe_name(path: str, *, depths: Sequence[int]) -> str:
     >>> caffe_name("features/7/kernel", depths=(2, 2, 3, 3, 3)), caffe_name("classifier/0/bias", depths=(2, 2))
     ('conv2_2.weight', 'fc6.bias')
     """
-    part, place, leaf = path.split("/")
-    dense = {name: caffe for name, caffe, _ in DENSE}
-    layer = dense[place] if part == "classifier" else "conv{}_{}".format(*_group(int(place), depths))
+    layer, leaf = _layer(path, depths, convolution="conv{}_{}", dense={own: caffe for own, caffe, _ in DENSE})
     return f"{layer}.{LEAVES.get(leaf, leaf)}"
 
 
@@ -80,9 +78,7 @@ def keras_name(path: str, *, depths: Sequence[int]) -> str:
     >>> keras_name("features/7/kernel", depths=(2, 2, 3, 3, 3)), keras_name("classifier/6/bias", depths=(2, 2))
     ('block2_conv2_W_1:0', 'predictions_b_1:0')
     """
-    part, place, leaf = path.split("/")
-    dense = {name: keras for name, _, keras in DENSE}
-    layer = dense[place] if part == "classifier" else "block{}_conv{}".format(*_group(int(place), depths))
+    layer, leaf = _layer(path, depths, convolution="block{}_conv{}", dense={own: keras for own, _, keras in DENSE})
     return f"{layer}_{'W' if leaf == 'kernel' else 'b'}_1:0"
 
 
@@ -96,6 +92,12 @@ def keras_rows(path: str, array: np.ndarray, shape: tuple[int, ...]) -> np.ndarr
     if path != "classifier/0/kernel" or array.shape != shape:
         return keras_axes(path, array, shape)
     return array.reshape(GRID, GRID, -1, shape[1]).transpose(2, 0, 1, 3).reshape(shape)
+
+
+def _layer(path: str, depths: Sequence[int], *, convolution: str, dense: Mapping[str, str]) -> tuple[str, str]:
+    """What others call a tensor's layer, convolutions by group and number within it; and its name within the layer."""
+    part, place, leaf = path.split("/")
+    return (dense[place] if part == "classifier" else convolution.format(*_group(int(place), depths))), leaf
 
 
 def _group(place: int, depths: Sequence[int]) -> tuple[int, int]:

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from featviz.images import Fourier, Maco, Phase, Polar, RawPixels, Stack
+from featviz.images import Maco, Phase, Polar, RawPixels, Stack
 from featviz.optimizers import Adam, Chain, Cosine, Nadam, Scale
 from featviz.recipes.distill import default
 from featviz.recipes.recipe import Recipe
@@ -68,12 +68,10 @@ vit_2022 = Recipe(
 )
 
 # Our own: what a transformer sees through noise and shifted colours is a thing; without them its pictures drown in
-# patterns of patches (experiments/transformers.py).
-transformer = Recipe(
-    parameterization=Fourier(decay=1.25),
-    optimizer=Adam(0.05, b1=0.5),
+# patterns of patches (experiments/class_visualization.py).
+transformer = replace(
+    default,
     transforms=(*default.transforms, ColorShift(), Noise(0.3, 0.05)),
-    steps=128,
     size=None,
     sources=("featviz", "ghiasi_2022"),
 )
