@@ -13,6 +13,7 @@ from featviz.model import BEFORE_RELU, IMAGE, OUTPUT, Model, require_model
 from featviz.objectives import Objective
 from featviz.picture import Picture
 from featviz.recipes import Recipe
+from featviz.shapes import shapes_for
 
 SMALLEST_SIZE, LARGEST_SIZE = 8, 4096
 
@@ -135,9 +136,8 @@ def check_objectives(model: Model, objectives: Sequence[Objective], shape: tuple
     for name in names:
         if name.removesuffix(BEFORE_RELU) not in known and name not in (IMAGE, OUTPUT):
             raise FeatvizError(f"{model.name} has no layer `{name}`; {nearest(name, known)}")
-    image = jax.ShapeDtypeStruct(shape, jnp.float32)
     try:
-        shapes = jax.eval_shape(lambda w, x: model.apply(w, x, layers=tuple(names)), model.weights, image)
+        sizes = shapes_for(model, tuple(names), shape)
     except FeatvizError:
         raise
     except Exception as error:
@@ -145,10 +145,9 @@ def check_objectives(model: Model, objectives: Sequence[Objective], shape: tuple
         size = "x".join(map(str, shape[1:3]))
         raise FeatvizError(f"{model.name} cannot run on pictures of `size` {size}: {line}") from error
     for name in names:
-        if 0 in shapes[name].shape:
+        if 0 in sizes[name]:
             size = "x".join(map(str, shape[1:3]))
             raise FeatvizError(f"{model.name} cannot run on pictures of `size` {size}: nothing is left of {name}")
-    sizes = {name: shapes[name].shape[1:] for name in names}
     for objective in objectives:
         for term in objective.terms:
             term.check(sizes)

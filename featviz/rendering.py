@@ -138,7 +138,7 @@ def render_groups(
     check_count("count", count, 1, 1024)
     starts = check_starts(start, model, len(objectives))
     if size is None and not starts:
-        size = suited_size(model, recipe, tuple({name for each in objectives for name in each.layers}))
+        size = suited_size(model, recipe, tuple(dict.fromkeys(name for each in objectives for name in each.layers)))
     height, width = check_size(size, starts[0] if starts else None)
     # No command line starts from an image or takes other weights than the model's own.
     repeatable = start is None and (weights is None or weights is model.weights) and count == 1 and lanes is None

@@ -17,7 +17,7 @@ BASE = {"errors", "canonical"}
 NETWORK = BASE | {"model", "trace", "relu", "pointwise"}
 ASCENT = NETWORK | {"objectives", "images", "gradients", "regularizers", "optimizers"}
 PICTURE = BASE | {"model", "files", "picture_files", "picture"}
-RENDERING = ASCENT | PICTURE | {"ascent", "recipes", "version"}
+RENDERING = ASCENT | PICTURE | {"ascent", "recipes", "shapes", "version"}
 ALLOWED = {
     "__init__": {"version"},  # the face imports everything else when it is used
     "errors": set(),
@@ -25,6 +25,7 @@ ALLOWED = {
     "canonical": {"errors"},
     "input_spec": {"errors"},
     "model": BASE | {"input_spec"},
+    "shapes": {"model"},
     "trace": set(),
     "relu": {"trace"},
     "pointwise": {"trace"},
@@ -41,7 +42,7 @@ ALLOWED = {
     "optimizers": set(),
     "regularizers": NETWORK | {"objectives", "optimizers", "images"},
     "ascent": ASCENT,
-    "recipes": {"ascent", "model", "optimizers", "objectives", "images", "regularizers"} | BASE,
+    "recipes": {"ascent", "model", "shapes", "optimizers", "objectives", "images", "regularizers"} | BASE,
     "rendering": RENDERING | {"lanes", "staging", "batching", "checks", "provenance", "options", "signatures"},
     "signatures": set(),
     "options": RENDERING | {"checks"},

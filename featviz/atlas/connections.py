@@ -20,7 +20,7 @@ from featviz.atlas.spreads import spread_of
 from featviz.compilation import compiled
 from featviz.errors import FeatvizError
 from featviz.model import Model, Weights
-from featviz.natural.reduction import shapes_at
+from featviz.shapes import shapes_at
 
 __all__ = ["connections", "neighbours_below", "similar", "spread_of", "strongest"]
 

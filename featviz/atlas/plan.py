@@ -20,10 +20,11 @@ from featviz.canonical import digest
 from featviz.checks import Size, check_count, check_dtype, check_objectives, check_size
 from featviz.errors import FeatvizError, nearest
 from featviz.model import Model, hash_architecture, hash_weights, require_model
-from featviz.natural.reduction import shapes_at, trunk
+from featviz.natural.reduction import trunk
 from featviz.objectives import channel
 from featviz.provenance import describe_run, network_words, recipe_words
 from featviz.recipes import Recipe, resolve, suited_size, unfold
+from featviz.shapes import shapes_at
 
 # Of every layer that has them, or of each layer its own.
 Units = Iterable[int] | Mapping[str, Iterable[int]]

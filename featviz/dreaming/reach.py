@@ -16,6 +16,7 @@ from featviz.objectives.latents import Latent
 from featviz.objectives.layers import MeanSquare
 from featviz.objectives.references import GuidedDream
 from featviz.objectives.units import Channel
+from featviz.shapes import shapes_at
 
 # Means over positions: of a tile's positions as of the image's.
 MEANS = Channel | MeanSquare | Direction | GuidedDream | Latent | Cosine
@@ -59,15 +60,14 @@ def reach(model: Model, weights: Weights, layer: str) -> int:
     """
     image = np.random.default_rng(0).normal(0.5, 0.2, (1, PROBE, PROBE, model.input.channels))
     image = np.clip(image, 0, 1).astype(np.float32)
-    shape = jax.ShapeDtypeStruct(image.shape, jnp.float32)
     try:
-        found = jax.eval_shape(lambda w, x: model.apply(w, x, layers=(layer,))[layer], weights, shape).shape
+        found = shapes_at(model, (layer,), (PROBE, PROBE))[layer]
     except Exception as error:
         line = str(error).strip().splitlines()[0]
         raise FeatvizError(f"{model.name} runs on one size of image only, no tiles are possible: {line}") from error
-    if len(found) != 4 or min(found[1:3]) < 2:
+    if len(found) != 3 or min(found[:2]) < 2:
         raise FeatvizError(
-            f"{layer} is {found[1:]} at {PROBE} pixels and pools over the whole image, so it cannot be dreamed in "
+            f"{layer} is {found} at {PROBE} pixels and pools over the whole image, so it cannot be dreamed in "
             "tiles; expected a layer with rows and columns, or a smaller photo and `tile` 0"
         )
 

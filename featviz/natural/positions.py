@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from featviz.model import Model, Weights
+from featviz.shapes import shapes_at
 
 # Of the gradient's energy that the receptive field's square must hold: influence falls off like a Gaussian, so what
 # counts is well inside the field in theory (Luo et al. 2016, Effective Receptive Fields).
@@ -136,8 +137,8 @@ def receptive_fields(model: Model, images: np.ndarray, layers: tuple[str, ...]) 
 
     found = np.asarray(energies(model.weights, images), np.float64)
     # At the size of these images, which need not be that of the training.
-    made = jax.eval_shape(lambda weights, images: model.apply(weights, images, layers=layers), model.weights, images)
-    grids = [grid_of(made[layer].shape[1:]) for layer in layers]
+    made = shapes_at(model, tuple(layers), images.shape[1:3])
+    grids = [grid_of(made[layer]) for layer in layers]
     return {layer: _side(energy, grid) for layer, energy, grid in zip(layers, found, grids, strict=True)}
 
 

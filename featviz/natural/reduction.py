@@ -1,4 +1,4 @@
-"""What is computed of a batch of images: each layer's largest activations; and what shapes that has."""
+"""What is computed of a batch of images: each layer's largest activations."""
 
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
@@ -10,8 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from featviz.compilation import compiled
-from featviz.model import IMAGE, Layer, Model, Weights
+from featviz.model import Layer, Model, Weights
 from featviz.natural.positions import Grid, grid_of, largest
+from featviz.shapes import shapes_at
 
 # Images a call of the compiled program: enough for both cores of a laptop, little enough for its memory.
 BATCH = 16
@@ -50,25 +51,6 @@ def trunk(model: Model) -> list[Layer]:
         if len(blocks) >= 5:
             return blocks
     return layers
-
-
-@lru_cache(maxsize=64)
-def _shapes_of(apply: Any, abstract: Any, structure: Any, layers: tuple[str, ...], shape: tuple[int, ...]) -> Any:
-    weights = jax.tree.unflatten(structure, abstract)
-    made = jax.eval_shape(
-        lambda weights, images: apply(weights, images, layers=layers), weights, jax.ShapeDtypeStruct(shape, jnp.float32)
-    )
-    return {name: tuple(value.shape[1:]) for name, value in made.items() if name != IMAGE}
-
-
-def shapes_at(model: Model, layers: tuple[str, ...], size: tuple[int, int]) -> dict[str, tuple[int, ...]]:
-    """The shapes of layers for images of `size`, without the batch; nothing is computed."""
-    leaves, structure = jax.tree.flatten(model.weights)
-    abstract = tuple(jax.ShapeDtypeStruct(np.shape(leaf), leaf.dtype) for leaf in leaves)
-    found: dict[str, tuple[int, ...]] = _shapes_of(
-        model.apply, abstract, structure, layers, (1, *size, model.input.channels)
-    )
-    return found
 
 
 def grid_at(model: Model, layer: str, size: tuple[int, int]) -> Grid:

@@ -15,8 +15,9 @@ from featviz.errors import FeatvizError, nearest
 from featviz.model import Layer, Model, hash_weights, require_model
 from featviz.natural.photos import MOST_WINDOWS, Folder, Photo, Source, find_photos, prepare, quiet, read_ahead
 from featviz.natural.positions import Grid, receptive_fields
-from featviz.natural.reduction import BATCH, Maxima, grid_at, maxima_of, shapes_at, trunk
+from featviz.natural.reduction import BATCH, Maxima, grid_at, maxima_of, trunk
 from featviz.natural.store import BLOCK, Store, create, is_survey, open_store, told
+from featviz.shapes import shapes_at
 from featviz.version import __version__
 
 # Images on which receptive fields are seen.

@@ -1,13 +1,11 @@
 """Which recipe a network gets where none is told, and how large its pictures are."""
 
-import jax
-import jax.numpy as jnp
-
 from featviz.errors import FeatvizError
 from featviz.model import Model
 from featviz.recipes.distill import default
 from featviz.recipes.modern import transformer
 from featviz.recipes.recipe import Recipe
+from featviz.shapes import shapes_at
 
 # Recipes' sizes are meant for networks of 224 px; those trained on less than this get twice their own at most.
 SMALL = 128
@@ -40,9 +38,8 @@ def suited_size(model: Model, recipe: Recipe, layers: tuple[str, ...]) -> tuple[
     if recipe.size is None:
         return own
     side = recipe.size if min(own) >= SMALL else min(recipe.size, 2 * min(own))
-    image = jax.ShapeDtypeStruct((1, side, side, model.input.channels), jnp.float32)
     try:
-        jax.eval_shape(lambda weights, images: model.apply(weights, images, layers=layers), model.weights, image)
+        shapes_at(model, layers, (side, side))
     except (FeatvizError, TypeError, ValueError):
         return own
     return side, side
