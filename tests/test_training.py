@@ -55,8 +55,8 @@ def test_a_training_is_watched_by_what_its_first_look_compiled(tiny, other_weigh
         compiled.append((len(traced) - before[0], compilation._compile.cache_info().misses - before[1]))
     # Two structures, a channel and a logit: for each its shapes, its steps and its final score.
     assert compiled[0] == (6, 4)
-    # Afterwards each look asks for the shapes and compiles nothing.
-    assert compiled[1:] == [(2, 0)] * 3
+    # Afterwards a look traces nothing, not even for the shapes, and compiles nothing.
+    assert compiled[1:] == [(0, 0)] * 3
 
 
 def test_each_look_is_what_render_draws_with_those_weights(tiny, other_weights):
