@@ -157,8 +157,8 @@ def test_one_program_serves_all_units(model):
     first = fv.render(counted, fv.channel("block/conv1", [0, 1]), **options)
     traced = len(calls)
     more = fv.render(counted, fv.channel("block/conv1", [2, 5]), **options)
-    # Once more for the layers' shapes, which compiles nothing.
-    assert len(calls) == traced + 1
+    # Not even for the layers' shapes once more.
+    assert len(calls) == traced
     assert all(np.isfinite(picture.score) and picture.pixels.std() > 0.01 for picture in (*first, *more))
     assert np.abs(first[0].pixels - first[1].pixels).max() > 0.05
 
