@@ -30,9 +30,9 @@ from data import network
 
 import featviz as fv
 from featviz import ascent, recipes
-from featviz.batching import default_chunk, device_mesh
-from featviz.compilation import compiler_options
-from featviz.lanes import lane_key
+from featviz.ascent.batching import default_chunk, device_mesh
+from featviz.ascent.lanes import lane_key
+from featviz.common.compilation import compiler_options
 from featviz.objectives import stack
 
 FILES = {"googlenet": "googlenet", "squeezenet1_1": "squeezenet_v1_1"}

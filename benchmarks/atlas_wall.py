@@ -2,7 +2,7 @@
 
     python benchmarks/atlas_wall.py [--units 20000] [--repeats 5]
 
-Synthetic pictures of 96 px are hung as `featviz.atlas.site` hangs those of an atlas, in a temporary folder. Printed are
+Synthetic pictures of 96 px are hung as `featviz.pages` hangs those of an atlas, in a temporary folder. Printed are
 the seconds that writing takes, and medians of the browser's: until the wall answers and is painted, until all pictures
 in sight are decoded, and the same after sorting by score, searching, and a jump into the middle. Chromium 1280 x 900
 without a window (Debian's `chromium`, driven by Playwright), a fresh one each time, on two cores of an Intel Xeon that
@@ -24,10 +24,10 @@ from statistics import median
 import numpy as np
 from playwright.sync_api import Page, sync_playwright
 
-from featviz.atlas.records import Brief, LayerShown, NetworkShown
-from featviz.atlas.site.addresses import layer_page
-from featviz.atlas.site.writer import write_assets, write_layer
-from featviz.picture import Outcome
+from featviz.ascent.outcome import Outcome
+from featviz.atlas.site.site_writer import write_assets, write_layer
+from featviz.pages.addresses import layer_page
+from featviz.pages.records import Brief, LayerShown, NetworkShown
 
 CHROMIUM = "/usr/bin/chromium"
 SIDE = 96

@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 
 import featviz as fv
-from featviz.atlas.store import open_store
-from featviz.picture import Picture
+from featviz.atlas.atlas_store import open_store
+from featviz.pictures.picture import Picture
 
 
 def pictures(count: int, size: int, steps: int) -> list[Picture]:

@@ -33,11 +33,11 @@ from data import FOLDER, network
 from evidence_arms import Arm, choices, draw_featviz, draw_peers, featviz_arms, measure_paces, peers_arms
 
 import featviz as fv
-from featviz.natural import figures
-from featviz.natural.features import Features
-from featviz.natural.judging import Judgement, judge
-from featviz.natural.survey import Survey
-from featviz.natural.witnesses import phi_of_photos, split_photos, witnesses
+from featviz.evaluation import figures
+from featviz.evaluation.evaluate import Judgement, judge
+from featviz.evaluation.features import Features
+from featviz.evaluation.reference_statistics import phi_of_photos, split_photos, witnesses
+from featviz.surveys.survey import Survey
 
 # Network -> its weights, the units of each of its layers, and the network and the layer that judge.
 PLANS: dict[str, tuple[str, dict[str, int], tuple[str, str, str]]] = {

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 import featviz as fv
-from featviz.natural.survey import Survey
+from featviz.surveys.survey import Survey
 
 HERE = Path(__file__).resolve().parent
 # Of lucent's 512 steps, and featviz's default's 128, also the pictures after fewer and more.

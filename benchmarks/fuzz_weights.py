@@ -20,10 +20,10 @@ import warnings
 from pathlib import Path
 
 from featviz.errors import FeatvizError
-from featviz.models.reading.files import read_tensors
+from featviz.zoo.readers.weight_file import read_tensors
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-from mutations import kinds, mutations
+from support.mutations import kinds, mutations
 
 MOST_MEMORY = 64
 MEGABYTE = 2**20

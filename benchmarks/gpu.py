@@ -22,7 +22,7 @@ from ascent import load
 from timing import gradient_flops, seconds
 
 import featviz as fv
-from featviz.models.googlenet import BLOCKS
+from featviz.zoo.architectures.googlenet import BLOCKS
 
 SIZE, LAYER, DTYPES = 128, "inception_4c", ("float32", "bfloat16")
 SIDE = 8192

@@ -39,7 +39,7 @@ def watch_bar() -> tuple[list[float], list[tuple[float, int]]]:
 
 def main() -> None:
     made, told = watch_bar()
-    import featviz.rendering
+    import featviz.rendering.render
     from featviz.cli.main import run
 
     imported = time.perf_counter()

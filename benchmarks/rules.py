@@ -17,11 +17,11 @@ import jax
 from timing import compiled, in_turns
 
 from featviz.gradients.convolution import phased_convolution
-from featviz.gradients.pooling import indexed_max_pool
+from featviz.gradients.max_pooling import indexed_max_pool
 from featviz.gradients.power import constant_power
 from featviz.gradients.rules import rules_for
-from featviz.models.caffe import local_response_norm
-from featviz.trace import Rule, rewrite
+from featviz.tracing.program import Rule, rewrite
+from featviz.zoo.architectures.caffe_layers import local_response_norm
 
 # (x, kernel) -> y; what has no kernel gets an empty one.
 Operation = Callable[[jax.Array, jax.Array], jax.Array]

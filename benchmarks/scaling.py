@@ -27,8 +27,9 @@ from ascent import load
 from timing import gradient_flops, in_turns
 
 import featviz as fv
-from featviz import ascent, batching, recipes
-from featviz.lanes import lane_key
+from featviz import ascent, recipes
+from featviz.ascent import batching
+from featviz.ascent.lanes import lane_key
 from featviz.objectives import stack
 
 LANES = (2, 4, 8, 16, 32)

@@ -26,8 +26,8 @@ import numpy as np
 from data import FOLDER, network
 
 import featviz as fv
-from featviz.compilation import compiled
-from featviz.natural.reduction import BATCH, maxima_of
+from featviz.common.compilation import compiled
+from featviz.surveys.reduction import BATCH, maxima_of
 
 LAYERS = tuple(f"inception_{name}" for name in ("3a", "3b", "4a", "4b", "4c", "4d", "4e", "5a", "5b"))
 

@@ -10,8 +10,8 @@ import jax
 import jax.numpy as jnp
 
 import featviz as fv
-from featviz.compilation import compiler_options
-from featviz.trace import Rule, evaluate, trace
+from featviz.common.compilation import compiler_options
+from featviz.tracing.program import Rule, evaluate, trace
 
 Call = Callable[[], Any]
 

@@ -26,8 +26,8 @@ from flax import linen, nnx
 from jax import lax
 
 import featviz as fv
-from featviz.models.patterns import BRANCHES, STRIDES
-from featviz.sheets import save_sheet
+from featviz.pictures.sheets import save_sheet
+from featviz.zoo.architectures.patterns import BRANCHES, STRIDES
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
 UNITS = (0, 9, 18, 27, 36, 45, 54, 63)

@@ -25,9 +25,9 @@ import numpy as np
 from data import network, photo_crops
 
 import featviz as fv
-from featviz.images import Fourier
 from featviz.optimizers import Adam
-from featviz.sheets import save_sheet
+from featviz.parameterizations import Fourier
+from featviz.pictures.sheets import save_sheet
 
 GOOGLENET = [f"inception_{name}" for name in ("3a", "3b", "4a", "4b", "4c", "4d", "4e", "5a", "5b")]
 SQUEEZENET = ["fire2", "fire4", "fire5", "fire6", "fire8", "fire9"]

@@ -20,10 +20,10 @@ import numpy as np
 from data import FOLDER, network
 
 import featviz as fv
-from featviz.atlas.connections import connections, strongest
-from featviz.atlas.spreads import spread_of, surveyed_spread
-from featviz.cli.common import keep_compiled, name_classes
-from featviz.sheets import save_sheet
+from featviz.circuits.connections import connections, strongest
+from featviz.circuits.spreads import spread_of, surveyed_spread
+from featviz.cli.session import keep_compiled, name_classes
+from featviz.pictures.sheets import save_sheet
 
 BLOCKS = [f"inception_{name}" for name in ("3a", "3b", "4a", "4b", "4c", "4d", "4e", "5a", "5b")]
 EACH = 16

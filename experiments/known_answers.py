@@ -18,7 +18,7 @@ from pattern_images import FREQUENCY_BANDS
 
 import featviz as fv
 from featviz.model import OUTPUT
-from featviz.sheets import save_sheet
+from featviz.pictures.sheets import save_sheet
 
 # Cycles a 64-pixel image below which lighting, not pattern, has its power.
 LOWEST = 2.0

@@ -1,7 +1,7 @@
 """The pattern network as it is trained: batch norm, and convolutions that a CPU runs fast.
 
 The parameters are {layer: {"6x6": kernel, ..., "scale", "bias"}, "logits": {"kernel", "bias"}}.
-`fold` turns them into those of `featviz.models.patterns.Patterns`, which has no batch norm. The
+`fold` turns them into those of `featviz.zoo.architectures.patterns.Patterns`, which has no batch norm. The
 strided convolutions are computed on images folded to half the side and four times the channels
 (XLA's gradient of a strided convolution with few channels takes several times as long on a CPU),
 which gives the same numbers.
@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from featviz.models.patterns import BRANCHES, CLASSES, STRIDES
+from featviz.zoo.architectures.patterns import BRANCHES, CLASSES, STRIDES
 
 Params = dict[str, Any]
 EPSILON = 1e-3  # added to the variance by batch norm

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 import featviz as fv
-from featviz.natural.features import fit
+from featviz.evaluation.features import fit
 
 
 class Lie(Enum):

@@ -16,8 +16,8 @@ import matplotlib.pyplot as plt
 
 import featviz as fv
 from featviz.cli.targets import parse_target
-from featviz.images import Fourier, LaplacianPyramid, RawPixels, Stack
 from featviz.optimizers import Adam, Chain, Constant, Linear, Normalize, Sgd
+from featviz.parameterizations import Fourier, LaplacianPyramid, RawPixels, Stack
 from featviz.recipes import Recipe
 from featviz.regularizers import (
     Affine,

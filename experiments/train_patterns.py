@@ -1,6 +1,6 @@
 """Trains the built-in network `patterns`, from nothing, on images made by rule.
 
-    python experiments/train_patterns.py --seed 0 --out featviz/models/patterns.safetensors
+    python experiments/train_patterns.py --seed 0 --out featviz/zoo/patterns.safetensors
     python experiments/train_patterns.py --seed 1 --out tests/data/patterns_seed1.safetensors \\
         --images 240000 --pool 60000
 
@@ -31,7 +31,7 @@ from pattern_images import CLASS_NAMES, generate
 from pattern_training import fold, forward, init
 from safetensors.numpy import save_file
 
-from featviz.models.patterns import CLASSES, Patterns
+from featviz.zoo.architectures.patterns import CLASSES, Patterns
 
 # Keeping big buffers instead of returning them to the system makes XLA a fifth faster.
 ALLOCATOR = {
@@ -206,7 +206,7 @@ def main() -> None:
     if "MALLOC_TOP_PAD_" not in os.environ:  # the allocator reads these when a process starts
         os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, **ALLOCATOR})
     if CLASSES != CLASS_NAMES:
-        raise SystemExit("featviz.models.patterns.CLASSES differs from the generator's classes")
+        raise SystemExit("featviz.zoo.architectures.patterns.CLASSES differs from the generator's classes")
     began = time.time()
     jobs = [((args.seed, POOL_STREAM, k), args.pool // 8) for k in range(8)]
     jobs.append(((args.seed, TEST_STREAM), args.test))

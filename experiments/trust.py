@@ -28,9 +28,9 @@ from pattern_images import CLASS_NAMES, generate
 from planted import Circuit, Lie, plant, shuffled, train_detector
 
 import featviz as fv
-from featviz.natural.features import Features
-from featviz.natural.reduction import maxima_of
-from featviz.natural.trust import doubts, untold
+from featviz.evaluation.features import Features
+from featviz.evaluation.flag import doubts, untold
+from featviz.surveys.reduction import maxima_of
 
 FILES = {"googlenet": "googlenet", "squeezenet1_1": "squeezenet_v1_1", "patterns": None}
 HONEST, FOOLING, SILENT, SHUFFLED, DETECTOR = 24, 20, 8, 16, 12

@@ -17,36 +17,29 @@ if TYPE_CHECKING:
     from featviz.adapters.keras import from_keras as from_keras
     from featviz.adapters.linen import from_linen as from_linen
     from featviz.adapters.nnx import from_nnx as from_nnx
-    from featviz.adapters.onnx import from_onnx as from_onnx
-    from featviz.adapters.torch import from_torch as from_torch
+    from featviz.adapters.onnx.from_file import from_onnx as from_onnx
+    from featviz.adapters.torch.from_module import from_torch as from_torch
     from featviz.ascent import Convergence as Convergence
-    from featviz.atlas.building import build_atlas as build_atlas
-    from featviz.atlas.building import build_site as build_site
-    from featviz.atlas.on_ray import OnRay as OnRay
+    from featviz.ascent.outcome import Outcome as Outcome
+    from featviz.atlas.build import build_atlas as build_atlas
+    from featviz.atlas.build import build_site as build_site
+    from featviz.atlas.ray.engine import OnRay as OnRay
     from featviz.atlas.reading import Atlas as Atlas
     from featviz.atlas.reading import open_atlas as open_atlas
-    from featviz.curves import score_curves as score_curves
-    from featviz.diagnosis.checking import InputCheck as InputCheck
-    from featviz.diagnosis.checking import check_input as check_input
+    from featviz.diagnosis.check_input import InputCheck as InputCheck
+    from featviz.diagnosis.check_input import check_input as check_input
     from featviz.dreaming.dream import dream as dream
     from featviz.dreaming.film import dream_film as dream_film
     from featviz.dreaming.film import dream_frames as dream_frames
     from featviz.dreaming.video import save_film as save_film
     from featviz.errors import FeatvizError as FeatvizError
-    from featviz.images.spectrum import load_spectrum as load_spectrum
+    from featviz.evaluation.evidence import Evidence as Evidence
+    from featviz.evaluation.evidence import Judgement as Judgement
+    from featviz.evaluation.evidence import evidence as evidence
+    from featviz.evaluation.features import Features as Features
     from featviz.model import InputSpec as InputSpec
     from featviz.model import Model as Model
     from featviz.model import before_relu as before_relu
-    from featviz.models.registry import load as load
-    from featviz.natural.evidence import Evidence as Evidence
-    from featviz.natural.evidence import Judgement as Judgement
-    from featviz.natural.evidence import evidence as evidence
-    from featviz.natural.exemplars import exemplars as exemplars
-    from featviz.natural.features import Features as Features
-    from featviz.natural.magnitudes import measure_spectrum as measure_spectrum
-    from featviz.natural.survey import Survey as Survey
-    from featviz.natural.survey import open_survey as open_survey
-    from featviz.natural.survey import survey as survey
     from featviz.objectives import Objective as Objective
     from featviz.objectives import alignment as alignment
     from featviz.objectives import caricature as caricature
@@ -69,50 +62,57 @@ if TYPE_CHECKING:
     from featviz.objectives import tensor_direction as tensor_direction
     from featviz.objectives import unlike as unlike
     from featviz.objectives import within as within
-    from featviz.observation import observe as observe
-    from featviz.picture import Outcome as Outcome
-    from featviz.picture import Picture as Picture
-    from featviz.picture import load_picture as load_picture
+    from featviz.parameterizations.fourier import load_spectrum as load_spectrum
+    from featviz.pictures.curves import score_curves as score_curves
+    from featviz.pictures.picture import Picture as Picture
+    from featviz.pictures.picture import load_picture as load_picture
+    from featviz.pictures.sheets import contact_sheet as contact_sheet
     from featviz.recipes import Recipe as Recipe
     from featviz.recipes.citations import citation as citation
-    from featviz.rendering import render as render
-    from featviz.rendering import render_each as render_each
-    from featviz.rendering import render_group as render_group
-    from featviz.sheets import contact_sheet as contact_sheet
+    from featviz.rendering.observe import observe as observe
+    from featviz.rendering.render import render as render
+    from featviz.rendering.render import render_each as render_each
+    from featviz.rendering.render import render_group as render_group
+    from featviz.surveys.exemplars import exemplars as exemplars
+    from featviz.surveys.spectra import measure_spectrum as measure_spectrum
+    from featviz.surveys.survey import Survey as Survey
+    from featviz.surveys.survey import open_survey as open_survey
+    from featviz.surveys.survey import survey as survey
     from featviz.training.comparison import Comparison as Comparison
     from featviz.training.comparison import compare as compare
     from featviz.training.streaming import stream as stream
     from featviz.training.watch import Watch as Watch
+    from featviz.zoo.registry import load as load
 
 # Where each name of the face lives; imported when first used, so that `import featviz` is quick.
 _FACE = {
     "Atlas": "atlas.reading",
     "Comparison": "training.comparison",
     "Convergence": "ascent",
-    "Evidence": "natural.evidence",
-    "Features": "natural.features",
+    "Evidence": "evaluation.evidence",
+    "Features": "evaluation.features",
     "FeatvizError": "errors",
-    "InputCheck": "diagnosis.checking",
+    "InputCheck": "diagnosis.check_input",
     "InputSpec": "model",
-    "Judgement": "natural.evidence",
+    "Judgement": "evaluation.evidence",
     "Model": "model",
     "Objective": "objectives",
-    "OnRay": "atlas.on_ray",
-    "Outcome": "picture",
-    "Picture": "picture",
+    "OnRay": "atlas.ray.engine",
+    "Outcome": "ascent.outcome",
+    "Picture": "pictures.picture",
     "Recipe": "recipes",
-    "Survey": "natural.survey",
+    "Survey": "surveys.survey",
     "Watch": "training.watch",
     "alignment": "objectives",
     "before_relu": "model",
-    "build_atlas": "atlas.building",
-    "build_site": "atlas.building",
+    "build_atlas": "atlas.build",
+    "build_site": "atlas.build",
     "caricature": "objectives",
     "channel": "objectives",
-    "check_input": "diagnosis.checking",
+    "check_input": "diagnosis.check_input",
     "citation": "recipes.citations",
     "compare": "training.comparison",
-    "contact_sheet": "sheets",
+    "contact_sheet": "pictures.sheets",
     "cosine": "objectives",
     "deepdream": "objectives",
     "direction": "objectives",
@@ -120,15 +120,15 @@ _FACE = {
     "dream": "dreaming.dream",
     "dream_film": "dreaming.film",
     "dream_frames": "dreaming.film",
-    "evidence": "natural.evidence",
-    "exemplars": "natural.exemplars",
+    "evidence": "evaluation.evidence",
+    "exemplars": "surveys.exemplars",
     "from_equinox": "adapters.equinox",
     "from_function": "adapters.function",
     "from_keras": "adapters.keras",
     "from_linen": "adapters.linen",
     "from_nnx": "adapters.nnx",
-    "from_onnx": "adapters.onnx",
-    "from_torch": "adapters.torch",
+    "from_onnx": "adapters.onnx.from_file",
+    "from_torch": "adapters.torch.from_module",
     "function": "objectives",
     "guided_dream": "objectives",
     "head": "objectives",
@@ -136,24 +136,24 @@ _FACE = {
     "inversion": "objectives",
     "latent": "objectives",
     "latent_survives": "objectives",
-    "load": "models.registry",
-    "load_picture": "picture",
-    "load_spectrum": "images.spectrum",
+    "load": "zoo.registry",
+    "load_picture": "pictures.picture",
+    "load_spectrum": "parameterizations.fourier",
     "logit": "objectives",
-    "measure_spectrum": "natural.magnitudes",
+    "measure_spectrum": "surveys.spectra",
     "neuron": "objectives",
-    "observe": "observation",
+    "observe": "rendering.observe",
     "open_atlas": "atlas.reading",
-    "open_survey": "natural.survey",
+    "open_survey": "surveys.survey",
     "patches": "objectives",
-    "render": "rendering",
-    "render_each": "rendering",
-    "render_group": "rendering",
+    "render": "rendering.render",
+    "render_each": "rendering.render",
+    "render_group": "rendering.render",
     "save_film": "dreaming.video",
-    "score_curves": "curves",
+    "score_curves": "pictures.curves",
     "stream": "training.streaming",
     "style": "objectives",
-    "survey": "natural.survey",
+    "survey": "surveys.survey",
     "tensor_direction": "objectives",
     "unlike": "objectives",
     "within": "objectives",

@@ -8,12 +8,17 @@ from pathlib import Path
 import jax
 import jax.numpy as jnp
 import pytest
-from surveys import IMAGES, LAYERS, make_folder
-from tiny import Tiny, build
+from support.surveys import IMAGES, LAYERS, make_folder
+from support.tiny import Tiny, build
 
 from featviz.model import Model
-from featviz.models.registry import load
-from featviz.natural.survey import survey
+from featviz.surveys.survey import survey
+from featviz.zoo.registry import load
+
+# Before any test imports Keras.
+os.environ.setdefault("KERAS_BACKEND", "jax")
+# What tests import; networks there need frameworks that may be absent.
+collect_ignore = ["support"]
 
 SHARED = Path(os.environ.get("FEATVIZ_TEST_DATA") or Path(__file__).parents[2] / "shared")
 

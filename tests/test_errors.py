@@ -3,8 +3,8 @@
 import pytest
 
 from featviz.errors import FeatvizError, nearest
-from featviz.models.registry import outline
 from featviz.recipes import RECIPES
+from featviz.zoo.registry import outline
 
 LAYERS = ["conv1/3x3", "conv1", "block_3a/3x3", "block_3a", "block_4c/3x3", "block_4c", "fc"]
 

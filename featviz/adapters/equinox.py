@@ -8,11 +8,11 @@ from typing import Any
 import jax
 from jax.custom_batching import custom_vmap
 
-from featviz.adapters.capture import build_model
-from featviz.adapters.inputs import require_input
-from featviz.adapters.marks import mark, within
+from featviz.adapters.input_hint import require_input
+from featviz.adapters.traced import build_model
 from featviz.errors import FeatvizError
 from featviz.model import InputSpec, Model, Weights
+from featviz.tracing.marks import mark, within
 
 
 def from_equinox(

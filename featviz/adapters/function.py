@@ -5,11 +5,11 @@ from typing import Any
 
 import jax
 
-from featviz.adapters.capture import build_model
-from featviz.adapters.inputs import require_input
-from featviz.adapters.marks import mark
+from featviz.adapters.input_hint import require_input
+from featviz.adapters.traced import build_model
 from featviz.errors import FeatvizError, nearest
 from featviz.model import InputSpec, Model, Weights
+from featviz.tracing.marks import mark
 
 
 def from_function(

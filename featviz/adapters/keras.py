@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 import jax
 import numpy as np
 
-from featviz.adapters.capture import build_model
-from featviz.adapters.failures import failing_in
-from featviz.adapters.inputs import require_input
-from featviz.adapters.marks import mark, within
+from featviz.adapters.input_hint import require_input
+from featviz.adapters.module_failures import failing_in
+from featviz.adapters.traced import build_model
 from featviz.errors import FeatvizError, in_one_line
 from featviz.model import InputSpec, Model, Weights
+from featviz.tracing.marks import mark, within
 
 if TYPE_CHECKING:
     import keras

@@ -7,11 +7,11 @@ import flax.linen as nn
 import jax
 from flax.traverse_util import flatten_dict
 
-from featviz.adapters.capture import build_model
-from featviz.adapters.inputs import require_input
-from featviz.adapters.marks import clean, mark
+from featviz.adapters.input_hint import require_input
+from featviz.adapters.traced import build_model
 from featviz.errors import FeatvizError
 from featviz.model import InputSpec, Model, Weights
+from featviz.tracing.marks import clean, mark
 
 
 def from_linen(

@@ -9,11 +9,11 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from featviz.adapters.capture import build_model
-from featviz.adapters.inputs import require_input
-from featviz.adapters.marks import mark, within
+from featviz.adapters.input_hint import require_input
+from featviz.adapters.traced import build_model
 from featviz.errors import FeatvizError
 from featviz.model import InputSpec, Model, Weights
+from featviz.tracing.marks import mark, within
 
 
 def from_nnx(

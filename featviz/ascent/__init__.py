@@ -1,6 +1,5 @@
 """Gradient ascent: lanes of one compiled step, started, advanced, finished and refilled."""
 
-from featviz.ascent.loop import advance, finish, refill, start
 from featviz.ascent.routine import (
     CONVERGED,
     LANES,
@@ -12,6 +11,7 @@ from featviz.ascent.routine import (
     Lane,
     Routine,
 )
+from featviz.ascent.step import advance, finish, refill, start
 
 __all__ = [
     "CONVERGED",

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import jax
 import optax
 
-from featviz.images import Parameterization, Shape
 from featviz.model import Apply
+from featviz.parameterizations import Parameterization, Shape
 from featviz.regularizers import Fidelity, Transform
 
 # The version of what is computed: raised whenever a change here, or in what this stands on, changes pictures' bits.

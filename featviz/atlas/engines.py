@@ -6,8 +6,8 @@ from typing import NamedTuple, Protocol
 
 from featviz.atlas.plan import Task
 from featviz.model import Model
-from featviz.picture import Picture
-from featviz.rendering import render_groups
+from featviz.pictures.picture import Picture
+from featviz.rendering.render import render_groups
 
 
 class Drawn(NamedTuple):

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from featviz.ascent.outcome import Outcome
 from featviz.errors import in_one_line
-from featviz.picture import Outcome, Picture
+from featviz.pictures.picture import Picture
 
 ARRAYS = ("pixels", "score", "history", "outcome")
 OUTCOMES = (None, Outcome.CONVERGED, Outcome.OUT_OF_STEPS, Outcome.DEAD, Outcome.NOT_FINITE)

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from featviz.atlas.atlas_store import safe_part
 from featviz.atlas.reading import Atlas, read_pictures
-from featviz.atlas.records import Role
-from featviz.atlas.store import safe_part
+from featviz.common.files import write_whole
 from featviz.errors import FeatvizError, nearest
-from featviz.files import write_whole
+from featviz.pages.records import Role
 
 PICTURES, TABLES = ("png", "webp", "npy"), ("csv", "parquet")
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import jax
 import numpy as np
 
+from featviz.ascent.batching import MOST, lane_bytes
 from featviz.atlas.engines import draw
 from featviz.atlas.plan import Task, cost_of
-from featviz.atlas.records import Role
-from featviz.batching import MOST, lane_bytes
 from featviz.model import Model
+from featviz.pages.records import Role
 
 # Steps of a pilot, and how many tasks it measures: the cheapest, the dearest, and one between.
 STEPS, MEASURED = 16, 3

@@ -11,20 +11,20 @@ from typing import Any
 import jax
 
 from featviz.ascent import VERSION
+from featviz.ascent.batching import lane_bytes
+from featviz.atlas.atlas_store import safe_part
 from featviz.atlas.locks import runs
-from featviz.atlas.records import Role
 from featviz.atlas.series import FACETS, Series
-from featviz.atlas.store import safe_part
-from featviz.batching import lane_bytes
-from featviz.canonical import digest
-from featviz.checks import Size, check_count, check_dtype, check_objectives, check_size
+from featviz.common.canonical import digest
 from featviz.errors import FeatvizError, nearest
 from featviz.model import Model, hash_architecture, hash_weights, require_model
-from featviz.natural.reduction import trunk
+from featviz.model.shapes import shapes_at
 from featviz.objectives import channel
-from featviz.provenance import describe_run, network_words, recipe_words
+from featviz.pages.records import Role
+from featviz.pictures.provenance import describe_run, network_words, recipe_words
 from featviz.recipes import Recipe, resolve, suited_size, unfold
-from featviz.shapes import shapes_at
+from featviz.rendering.checks import Size, check_count, check_dtype, check_objectives, check_size
+from featviz.surveys.reduction import trunk
 
 # Of every layer that has them, or of each layer its own.
 Units = Iterable[int] | Mapping[str, Iterable[int]]

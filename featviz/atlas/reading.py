@@ -9,17 +9,17 @@ from typing import Any
 
 import numpy as np
 
-from featviz.atlas.editions import Edition, choose_edition, editions
+from featviz.atlas.atlas_store import Store, open_store
 from featviz.atlas.entries import Entries
-from featviz.atlas.records import Role
 from featviz.atlas.report import faults_of, summary
+from featviz.atlas.revisions import Edition, choose_edition, editions
 from featviz.atlas.series import objective_of
-from featviz.atlas.store import Store, open_store
-from featviz.canonical import describe, digest
-from featviz.captions import split_name
+from featviz.common.canonical import describe, digest
 from featviz.errors import FeatvizError, nearest
-from featviz.picture import Picture
-from featviz.provenance import command_line
+from featviz.pages.records import Role
+from featviz.pictures.captions import split_name
+from featviz.pictures.picture import Picture
+from featviz.pictures.provenance import command_line
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from featviz.picture import Outcome
+from featviz.ascent.outcome import Outcome
 
 # Below this standard deviation, of values up to 255, a picture is one grey; drawn units have some 50.
 GREY = 5.0

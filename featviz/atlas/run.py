@@ -10,18 +10,18 @@ from typing import Protocol
 
 from tqdm import tqdm
 
+from featviz.atlas.atlas_store import Store
 from featviz.atlas.engines import Drawn, Engine
 from featviz.atlas.entries import Entries
-from featviz.atlas.interrupts import uninterrupted
 from featviz.atlas.journal import Journal
 from featviz.atlas.locks import hold
 from featviz.atlas.plan import Plan, Task
-from featviz.atlas.store import Store
-from featviz.canonical import digest
+from featviz.common.canonical import digest
+from featviz.common.interrupts import uninterrupted
 from featviz.errors import FeatvizError, in_one_line
-from featviz.images import extra_channels
 from featviz.model import Model
-from featviz.picture import Picture
+from featviz.parameterizations import extra_channels
+from featviz.pictures.picture import Picture
 
 
 class Watcher(Protocol):

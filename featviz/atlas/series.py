@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from featviz.atlas.records import Role
-from featviz.canonical import describe, digest
+from featviz.common.canonical import describe, digest
 from featviz.objectives import Objective, channel, neuron, unlike
+from featviz.pages.records import Role
 from featviz.recipes import Recipe
 
 # Pictures of a group that shows a unit's facets.

@@ -5,19 +5,19 @@ from typing import Any
 
 import click
 
-from featviz.cli.atlas import atlas
-from featviz.cli.check import check
-from featviz.cli.common import Stopped, was_interrupted
-from featviz.cli.dream import dream
-from featviz.cli.evidence import evidence
-from featviz.cli.export import export
-from featviz.cli.layers import layers
-from featviz.cli.models import models
-from featviz.cli.recipes import recipes
-from featviz.cli.render import render
-from featviz.cli.site import site
-from featviz.cli.spectrum import spectrum
-from featviz.cli.survey import survey
+from featviz.cli.commands.atlas import atlas
+from featviz.cli.commands.check import check
+from featviz.cli.commands.dream import dream
+from featviz.cli.commands.evidence import evidence
+from featviz.cli.commands.export import export
+from featviz.cli.commands.layers import layers
+from featviz.cli.commands.models import models
+from featviz.cli.commands.recipes import recipes
+from featviz.cli.commands.render import render
+from featviz.cli.commands.site import site
+from featviz.cli.commands.spectrum import spectrum
+from featviz.cli.commands.survey import survey
+from featviz.cli.session import Stopped, was_interrupted
 from featviz.errors import FeatvizError, nearest
 from featviz.version import __version__
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from featviz.cli.common import wrong_command
-from featviz.cli.inputs import parse_input
+from featviz.cli.options.input_option import parse_input
+from featviz.cli.session import wrong_command
 from featviz.errors import FeatvizError, in_one_line, nearest
 
 if TYPE_CHECKING:
@@ -43,8 +43,8 @@ def find_model(name: str, weights: Path | None, *, input_words: str | None = Non
         return _adapt(FILES[Path(name).suffix.lower()], name, Path(name).name, words)
     if ":" in name:
         return _call(name, weights, words)
-    from featviz.cli.model_words import find_entry
-    from featviz.models.registry import load
+    from featviz.cli.model_help import find_entry
+    from featviz.zoo.registry import load
 
     with wrong_command():
         entry = find_entry(name)
@@ -160,7 +160,7 @@ def _plain(function: Callable[..., Any], name: str, weights: Path | None, words:
     import jax
 
     from featviz.adapters.function import from_function
-    from featviz.models.weights import read_tree
+    from featviz.zoo.weights.load import read_tree
 
     if weights is None or not words:
         raise click.UsageError(

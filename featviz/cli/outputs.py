@@ -11,15 +11,15 @@ from featviz.errors import FeatvizError
 if TYPE_CHECKING:
     from featviz.model import Model
     from featviz.objectives import Objective
-    from featviz.picture import Picture
+    from featviz.pictures.picture import Picture
 
 
 def plan_files(
     out: Path, objectives: Sequence["Objective"], suffix: str, *, facets: int = 1, model: "Model"
 ) -> list[list[Path]]:
     """Where each objective's pictures go: one to the file OUT, several into the folder OUT, named by unit and class."""
-    from featviz.picture import SUFFIXES
-    from featviz.provenance import class_name, file_stem
+    from featviz.pictures.picture import SUFFIXES
+    from featviz.pictures.provenance import class_name, file_stem
 
     names_file = out.suffix.lower() in SUFFIXES
     count = len(objectives) * facets
@@ -39,7 +39,7 @@ def plan_files(
 
 def check_places(out: Path, paths: list[Path]) -> None:
     """Makes the folder, and says before the work starts if a file cannot be written."""
-    from featviz.picture import check_picture_path
+    from featviz.pictures.picture import check_picture_path
 
     folder = paths[0].parent
     if folder.is_file():
@@ -57,15 +57,15 @@ def write_extras(out: Path, drawn: Mapping[Path, "Picture"], *, curves: bool) ->
 
     One picture alone has none, unless an older sheet would not show it.
     """
-    from featviz.cli.older import all_pictures
-    from featviz.sheets import save_sheet
+    from featviz.cli.previous_outputs import all_pictures
+    from featviz.pictures.sheets import save_sheet
 
     pictures = all_pictures(out, drawn)
     sheet, lines, written = out / "sheet.png", out / "curves.png", []
     if len(pictures) > 1 or sheet.exists():
         written.append(save_sheet([p for p in pictures if p.pixels.shape[-1] in (1, 3)] or pictures, sheet))
     if (curves and len(pictures) > 1) or lines.exists():
-        from featviz.curves import save_curves
+        from featviz.pictures.curves import save_curves
 
         written.append(save_curves(pictures, lines))
     return written
@@ -73,8 +73,8 @@ def write_extras(out: Path, drawn: Mapping[Path, "Picture"], *, curves: bool) ->
 
 def report(pictures: list["Picture"], paths: list[Path], extra: list[Path]) -> None:
     """What was written, and how each picture ended."""
-    from featviz.captions import class_of
-    from featviz.picture import Outcome
+    from featviz.pictures.captions import class_of
+    from featviz.pictures.picture import Outcome
 
     for picture, path in zip(pictures, paths, strict=True):
         named = f"  {class_of(picture)}" if class_of(picture) else ""

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from featviz.trace import Program, Step, Value
+from featviz.tracing.program import Program, Step, Value
 
 # What moves a vector of channels and leaves its numbers.
 SHAPING = {
@@ -36,7 +36,7 @@ def find_batch_norms(program: Program, images: Value) -> list[BatchNorm]:
 
     >>> import jax.numpy as jnp, numpy as np
     >>> from jax import lax
-    >>> from featviz.trace import trace
+    >>> from featviz.tracing.program import trace
     >>> def norm(weights, x):
     ...     return (x - weights["mean"][None]) * lax.rsqrt(weights["var"] + 1e-5)[None] * weights["scale"][None]
     >>> weights = {name: np.ones(4, np.float32) for name in ("mean", "scale", "var")}

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from featviz.model import InputSpec
-from featviz.ranges import RANGES
+from featviz.model.value_ranges import RANGES
 
 # By the words for people.
 COLOURED = {

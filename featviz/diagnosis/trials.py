@@ -8,11 +8,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from featviz.compilation import compiled
+from featviz.common.compilation import compiled
 from featviz.diagnosis.batch_norms import find_batch_norms
 from featviz.diagnosis.specifications import Candidate, translate
 from featviz.model import OUTPUT, Model, Weights
-from featviz.trace import evaluate, trace
+from featviz.tracing.program import evaluate, trace
 
 # Photographs at a time.
 BATCH = 16

@@ -10,20 +10,28 @@ import jax
 import numpy as np
 from tqdm import tqdm
 
-from featviz.canonical import describe, digest
-from featviz.checks import SMALLEST_SIZE, check_count, check_image, check_objectives, check_weights, require_objective
-from featviz.dreaming.ascent import Dreaming, Moment, ascend
+from featviz.ascent.outcome import Outcome
+from featviz.common.canonical import describe, digest
+from featviz.dreaming.dream_files import read_moment, watcher
+from featviz.dreaming.dream_options import DreamOptions, with_dream_options
+from featviz.dreaming.dream_steps import Dreaming, Moment, ascend
 from featviz.dreaming.octaves import MOST, count_octaves, octave_sizes, shrink
-from featviz.dreaming.options import DreamOptions, with_dream_options
-from featviz.dreaming.reach import plan_tiling
-from featviz.dreaming.saving import read_moment, watcher
-from featviz.dreaming.slopes import Slopes
+from featviz.dreaming.tile_gradients import Slopes
+from featviz.dreaming.tile_margin import plan_tiling
 from featviz.errors import FeatvizError
 from featviz.model import Model, hash_weights
 from featviz.objectives import Objective
-from featviz.objectives.negatives import minimizable
-from featviz.picture import Outcome, Picture
-from featviz.provenance import describe_dream
+from featviz.objectives.minimization import minimizable
+from featviz.pictures.picture import Picture
+from featviz.pictures.provenance import describe_dream
+from featviz.rendering.checks import (
+    SMALLEST_SIZE,
+    check_count,
+    check_image,
+    check_objectives,
+    check_weights,
+    require_objective,
+)
 
 # Pixels of the largest image that is looked at in one piece; above, tiles of TILE a side.
 LARGEST_WHOLE = 2_000_000

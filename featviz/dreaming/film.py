@@ -10,16 +10,16 @@ import numpy as np
 from scipy import ndimage
 from tqdm import tqdm
 
-from featviz.canonical import describe, digest
-from featviz.checks import check_count, check_image
+from featviz.common.canonical import describe, digest
+from featviz.common.files import write_whole
 from featviz.dreaming.dream import Dreamer, prepare
-from featviz.dreaming.options import DreamOptions, with_dream_options
-from featviz.dreaming.saving import encode_moment, read_moment
+from featviz.dreaming.dream_files import encode_moment, read_moment
+from featviz.dreaming.dream_options import DreamOptions, with_dream_options
 from featviz.errors import FeatvizError
-from featviz.files import write_whole
 from featviz.model import Model
 from featviz.objectives import Objective
-from featviz.picture import Picture
+from featviz.pictures.picture import Picture
+from featviz.rendering.checks import check_count, check_image
 
 
 def zoom_into(image: np.ndarray, *, zoom: float, rotate: float = 0.0) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from featviz.staging import resize
+from featviz.rendering.stages import resize
 
 Size = tuple[int, int]
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from featviz.common.files import check_place, known_suffix
+from featviz.common.photograph import read_photograph, to_floats
 from featviz.errors import FeatvizError, in_one_line
-from featviz.files import check_place, known_suffix
-from featviz.photographs import read_photograph, to_floats
-from featviz.picture import Picture
+from featviz.pictures.picture import Picture
 
 FILMS = (".gif", ".webp", ".mp4")
 VIDEOS = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v")

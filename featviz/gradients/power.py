@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from featviz.trace import Program, Replacement, Step
+from featviz.tracing.program import Program, Replacement, Step
 
 
 def constant_power(program: Program, step: Step) -> Replacement | None:

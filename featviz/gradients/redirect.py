@@ -5,9 +5,9 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
-from featviz.pointwise import Activation, find_activations
-from featviz.relu import find_relu
-from featviz.trace import Program, Replacement, Rule, Step, Value, cut, evaluate
+from featviz.tracing.activation_functions import Activation, find_activations
+from featviz.tracing.program import Program, Replacement, Rule, Step, Value, cut, evaluate
+from featviz.tracing.relu import find_relu
 
 # Where these functions are smallest: further down they rise again, towards zero, and lead an ascent astray.
 LOWEST = {"gelu": -0.7518, "silu": -1.2785, "mish": -1.1924}
@@ -22,7 +22,7 @@ def redirected_relu(active: jax.Array) -> Rule:
     the first axis: each image of a group and each transformed view by itself.
 
     >>> import numpy as np
-    >>> from featviz.trace import rewrite
+    >>> from featviz.tracing.program import rewrite
     >>> closed = jax.make_jaxpr(jax.nn.relu)(np.zeros((1, 2), np.float32))
     >>> relu = rewrite(closed, [redirected_relu(jnp.array(True))])
     >>> jax.grad(lambda x: jnp.sum(relu(x)[0]))(jnp.array([[-1.0, -2.0]])).tolist()
@@ -69,7 +69,7 @@ def redirected_gelu() -> Rule:
     goes to such units it passes as through a closed ReLU that is redirected; at all steps, since it is of no use there.
 
     >>> import numpy as np
-    >>> from featviz.trace import rewrite
+    >>> from featviz.tracing.program import rewrite
     >>> traced = jax.make_jaxpr(jax.nn.gelu)(np.zeros((1, 1), np.float32))
     >>> gelu = rewrite(traced, [redirected_gelu()])
     >>> jax.grad(lambda x: jnp.sum(gelu(x)[0]))(jnp.array([[-3.0]])).tolist()

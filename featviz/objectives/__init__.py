@@ -1,11 +1,11 @@
 """What to maximize."""
 
+from featviz.objectives.base import Objective, stack
 from featviz.objectives.custom import function
 from featviz.objectives.directions import cosine, direction, tensor_direction
 from featviz.objectives.groups import alignment, diversity, interpolate, unlike
 from featviz.objectives.latents import latent, latent_survives
 from featviz.objectives.layers import deepdream, head
-from featviz.objectives.objective import Objective, stack
 from featviz.objectives.positions import patches, within
 from featviz.objectives.references import caricature, guided_dream, inversion, style
 from featviz.objectives.units import channel, logit, neuron

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 
 from featviz.errors import FeatvizError
 from featviz.model import Activations
-from featviz.objectives.objective import Objective, Shapes, single
+from featviz.objectives.base import Objective, Shapes, single
 
 
 @partial(jax.tree_util.register_dataclass, data_fields=[], meta_fields=["name", "layers", "function"])

@@ -8,10 +8,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from featviz.common.arguments import whole
 from featviz.errors import FeatvizError
 from featviz.model import Activations
-from featviz.objectives.arguments import whole
-from featviz.objectives.objective import Objective, Shapes, single
+from featviz.objectives.base import Objective, Shapes, single
 from featviz.objectives.positions import at_position, check_position, check_tokens, write_patches, write_position
 
 # The least cosine, so that a picture that starts out opposed to its direction still moves (lucid, Olah et al. 2018).

@@ -8,9 +8,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from featviz.common.arguments import whole
 from featviz.model import Activations
-from featviz.objectives.arguments import whole
-from featviz.objectives.objective import Objective, Shapes, single
+from featviz.objectives.base import Objective, Shapes, single
 from featviz.objectives.positions import check_unit
 
 # How far apart in the group images still pull at one another (lucid, optvis/objectives.py, alignment).

@@ -7,10 +7,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from featviz.common.arguments import whole
 from featviz.errors import FeatvizError
 from featviz.model import Activations
-from featviz.objectives.arguments import whole
-from featviz.objectives.objective import Objective, Shapes, single
+from featviz.objectives.base import Objective, Shapes, single
 
 
 @partial(jax.tree_util.register_dataclass, data_fields=[], meta_fields=["layer"])

@@ -9,10 +9,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from featviz.common.arguments import whole
 from featviz.errors import FeatvizError
 from featviz.model import Activations
-from featviz.objectives.arguments import whole
-from featviz.objectives.objective import Objective, Shapes, single
+from featviz.objectives.base import Objective, Shapes, single
 
 
 def check_unit(layer: str, unit: Any, shape: tuple[int, ...]) -> None:

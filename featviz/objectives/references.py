@@ -10,8 +10,8 @@ import numpy as np
 
 from featviz.errors import FeatvizError
 from featviz.model import Activations
+from featviz.objectives.base import Objective, Shapes, single
 from featviz.objectives.directions import TensorDirection
-from featviz.objectives.objective import Objective, Shapes, single
 
 
 def _check_like(layer: str, features: Any, shape: tuple[int, ...], *, same_size: bool) -> None:

@@ -8,10 +8,10 @@ from typing import Any, overload
 import jax
 import jax.numpy as jnp
 
+from featviz.common.arguments import several, whole
 from featviz.errors import FeatvizError
 from featviz.model import OUTPUT, Activations
-from featviz.objectives.arguments import several, whole
-from featviz.objectives.objective import Objective, Shapes, single
+from featviz.objectives.base import Objective, Shapes, single
 from featviz.objectives.positions import at_position, check_position, check_unit, write_position
 
 register = partial(jax.tree_util.register_dataclass)

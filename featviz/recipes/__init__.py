@@ -2,6 +2,7 @@
 
 from featviz.errors import FeatvizError, nearest
 from featviz.model import Model
+from featviz.recipes.base import Carry, Recipe, Stage, unfold
 from featviz.recipes.choosing import suited, suited_size
 from featviz.recipes.distill import default, distill_2017, lucid
 from featviz.recipes.early import (
@@ -19,7 +20,6 @@ from featviz.recipes.early import (
     yosinski_2015_d,
 )
 from featviz.recipes.modern import accentuation_2024, das_2025, maco_2023, maco_uniform, transformer, vit_2022
-from featviz.recipes.recipe import Carry, Recipe, Stage, unfold
 
 RECIPES = {
     "default": default,
@@ -62,7 +62,7 @@ def by_name(name: str) -> Recipe:
 def resolve(recipe: Recipe | str | None, model: Model) -> Recipe:
     """The recipe that was given, itself or by its name, else the one that suits the model.
 
-    >>> from featviz.models.registry import outline
+    >>> from featviz.zoo.registry import outline
     >>> resolve("lucid", outline("vgg16")) == lucid, resolve(None, outline("vgg16")) == default
     (True, True)
 

@@ -2,10 +2,10 @@
 
 from featviz.errors import FeatvizError
 from featviz.model import Model
+from featviz.model.shapes import shapes_at
+from featviz.recipes.base import Recipe
 from featviz.recipes.distill import default
 from featviz.recipes.modern import transformer
-from featviz.recipes.recipe import Recipe
-from featviz.shapes import shapes_at
 
 # Recipes' sizes are meant for networks of 224 px; those trained on less than this get twice their own at most.
 SMALL = 128
@@ -16,7 +16,7 @@ def suited(model: Model) -> Recipe:
 
     A network is one of tokens if most of its layers are (tokens, c).
 
-    >>> from featviz.models.registry import outline
+    >>> from featviz.zoo.registry import outline
     >>> suited(outline("vgg16")) == default, suited(outline("clip_vit_b32")) == transformer
     (True, True)
     """
@@ -30,7 +30,7 @@ def suited_size(model: Model, recipe: Recipe, layers: tuple[str, ...]) -> tuple[
     It is the recipe's own size; for a network of small images twice the network's own at most; and the network's own
     where the recipe has none or the network takes no other.
 
-    >>> from featviz.models.registry import outline
+    >>> from featviz.zoo.registry import outline
     >>> suited_size(outline("vgg16"), default, ("features",)), suited_size(outline("deit_tiny"), transformer, ("head",))
     ((128, 128), (224, 224))
     """

@@ -2,7 +2,7 @@
 
 import re
 
-from featviz.recipes.recipe import Recipe
+from featviz.recipes.base import Recipe
 
 BIBTEX = {
     "featviz": """@software{featviz,

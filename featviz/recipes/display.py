@@ -5,7 +5,7 @@ from typing import Protocol
 
 import numpy as np
 
-from featviz.images.color import for_channels
+from featviz.parameterizations.color import for_channels
 
 
 class Display(Protocol):

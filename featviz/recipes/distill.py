@@ -1,8 +1,8 @@
 """From 2017 on: images in frequency space, and pictures that must survive transforms."""
 
-from featviz.images import Fourier
 from featviz.optimizers import Adam
-from featviz.recipes.recipe import Recipe
+from featviz.parameterizations import Fourier
+from featviz.recipes.base import Recipe
 from featviz.regularizers import Affine, Crop, Jitter, Pad
 
 # Fourier decay above the published 1 lets colours and large shapes saturate within few steps; transforms that

@@ -8,10 +8,10 @@ for a gradient that is normalized first, and a learning rate r is r / 255^2 for 
 from dataclasses import replace
 
 from featviz.ascent import Convergence
-from featviz.images import RawPixels
 from featviz.optimizers import Chain, Constant, Linear, Normalize, NormalizeStd, ProgressSgd, Scale, Sgd
+from featviz.parameterizations import RawPixels
+from featviz.recipes.base import Carry, Recipe, Stage
 from featviz.recipes.display import StandardContrast, Stretched
-from featviz.recipes.recipe import Carry, Recipe, Stage
 from featviz.regularizers import (
     IMAGENET_MEAN,
     BlurImage,

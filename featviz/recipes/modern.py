@@ -2,10 +2,10 @@
 
 from dataclasses import replace
 
-from featviz.images import Maco, Phase, Polar, RawPixels, Stack
 from featviz.optimizers import Adam, Chain, Cosine, Nadam, Scale
+from featviz.parameterizations import Maco, Phase, Polar, RawPixels, Stack
+from featviz.recipes.base import Recipe
 from featviz.recipes.distill import default
-from featviz.recipes.recipe import Recipe
 from featviz.regularizers import (
     ChannelNoise,
     ClipRange,

@@ -1,6 +1,15 @@
 """What keeps a picture natural: transforms that it must survive, step rules, penalties on it."""
 
-from featviz.regularizers.decay import (
+from featviz.regularizers.fidelity import Fidelity
+from featviz.regularizers.penalties.image_penalties import (
+    blur_difference,
+    frequency_power,
+    l1,
+    l2,
+    total_variation,
+    variation_norm,
+)
+from featviz.regularizers.steps.decay import (
     IMAGENET_MEAN,
     ClipRange,
     ClipSmallContributions,
@@ -8,11 +17,8 @@ from featviz.regularizers.decay import (
     Decay,
     NormBall,
 )
-from featviz.regularizers.fidelity import Fidelity
-from featviz.regularizers.frequency import Bilateral, BlurGradient, BlurImage, NormalizeLaplacian
-from featviz.regularizers.penalties import blur_difference, frequency_power, l1, l2, total_variation, variation_norm
-from featviz.regularizers.robustness import Affine, Crop, Jitter, Noise, Pad, Roll, Transform, compose, view_shape
-from featviz.regularizers.views import (
+from featviz.regularizers.steps.frequency import Bilateral, BlurGradient, BlurImage, NormalizeLaplacian
+from featviz.regularizers.transforms.crops import (
     Background,
     ChannelNoise,
     ColorShift,
@@ -21,7 +27,18 @@ from featviz.regularizers.views import (
     UniformNoise,
     over_grey,
 )
-from featviz.regularizers.windows import Window
+from featviz.regularizers.transforms.geometric import (
+    Affine,
+    Crop,
+    Jitter,
+    Noise,
+    Pad,
+    Roll,
+    Transform,
+    compose,
+    view_shape,
+)
+from featviz.regularizers.transforms.window import Window
 
 __all__ = [
     "IMAGENET_MEAN",

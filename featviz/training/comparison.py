@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 
-from featviz.checks import as_objectives
+from featviz.common.signatures import spelled_out
 from featviz.dreaming.video import save_film
 from featviz.errors import FeatvizError
 from featviz.model import Model, require_model
 from featviz.objectives import Objective
-from featviz.options import RenderOptions
-from featviz.picture import Picture
-from featviz.rendering import render
-from featviz.sheets import contact_sheet, near_square, save_sheet
-from featviz.signatures import spelled_out
-from featviz.training.weights import read_checkpoint, steps_of, weights_in
+from featviz.pictures.picture import Picture
+from featviz.pictures.sheets import contact_sheet, near_square, save_sheet
+from featviz.rendering.checks import as_objectives
+from featviz.rendering.render import render
+from featviz.rendering.render_options import RenderOptions
+from featviz.training.training_weights import read_checkpoint, steps_of, weights_in
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 from typing import Unpack
 
-from featviz.checks import check_count, require_objective
+from featviz.common.signatures import spelled_out
 from featviz.model import Model
 from featviz.objectives import Objective
-from featviz.options import RenderOptions
-from featviz.picture import Picture
-from featviz.rendering import render_groups
-from featviz.signatures import spelled_out
+from featviz.pictures.picture import Picture
+from featviz.rendering.checks import check_count, require_objective
+from featviz.rendering.render import render_groups
+from featviz.rendering.render_options import RenderOptions
 
 
 @spelled_out(RenderOptions, seed=0, progress=False)

@@ -11,16 +11,16 @@ from typing import Any, Protocol, Unpack
 import jax
 import numpy as np
 
-from featviz.checks import as_objectives, check_count
+from featviz.common.signatures import spelled_out
 from featviz.errors import FeatvizError
 from featviz.model import Model, require_model
 from featviz.objectives import Objective
-from featviz.options import LookOptions, RenderOptions
-from featviz.picture import Picture
-from featviz.provenance import file_stem
-from featviz.rendering import render_each
-from featviz.signatures import spelled_out
-from featviz.training.weights import weights_in
+from featviz.pictures.picture import Picture
+from featviz.pictures.provenance import file_stem
+from featviz.rendering.checks import as_objectives, check_count
+from featviz.rendering.render import render_each
+from featviz.rendering.render_options import LookOptions, RenderOptions
+from featviz.training.training_weights import weights_in
 
 
 class Writer(Protocol):

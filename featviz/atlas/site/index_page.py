@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 
-from featviz.atlas.records import LayerShown, NetworkShown
-from featviz.atlas.site import text
-from featviz.atlas.site.addresses import INDEX, layer_page, link, main_picture
-from featviz.atlas.site.frames import There, linked
-from featviz.atlas.site.graph import Row, rows
-from featviz.atlas.site.markup import Html, tag
-from featviz.atlas.site.page import foot, page
+from featviz.pages import text
+from featviz.pages.addresses import INDEX, layer_page, link, main_picture
+from featviz.pages.frames import There, linked
+from featviz.pages.layer_graph import Row, rows
+from featviz.pages.markup import Html, tag
+from featviz.pages.page import foot, page
+from featviz.pages.records import LayerShown, NetworkShown
 
 # The map's gutter, in pixels: lanes come closer where there are many.
 STEP, WIDEST = 16, 160

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from featviz.atlas.records import Crop, Link, NetworkShown, Photographs, Shown, Unit
-from featviz.atlas.site.addresses import crop_name, picture_name
-from featviz.atlas.site.unit_photographs import crop_href
-from featviz.picture import plain_json
+from featviz.atlas.site.unit_photos import crop_href
+from featviz.pages.addresses import crop_name, picture_name
+from featviz.pages.records import Crop, Link, NetworkShown, Photographs, Shown, Unit
+from featviz.pictures.picture import plain_json
 
 # Raised when a field changes its meaning or goes; new ones may come at any time.
 SCHEMA = 1

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from featviz.atlas.records import ClassScore, Link, Unit
-from featviz.atlas.site import text
-from featviz.atlas.site.frames import There, linked
-from featviz.atlas.site.markup import Child, Html, tag
+from featviz.pages import text
+from featviz.pages.frames import There, linked
+from featviz.pages.markup import Child, Html, tag
+from featviz.pages.records import ClassScore, Link, Unit
 
 
 def ties(unit: Unit, start: str, there: There) -> list[tuple[str, Child, Child]]:

@@ -2,15 +2,15 @@
 
 import json
 
-from featviz.atlas.records import NetworkShown, Unit
-from featviz.atlas.site.addresses import INDEX, layer_page, link, unit_page
-from featviz.atlas.site.frames import There
-from featviz.atlas.site.markup import Child, Html, tag
-from featviz.atlas.site.page import foot, keys, page, top
 from featviz.atlas.site.unit_links import classes, ties
-from featviz.atlas.site.unit_photographs import photographs
+from featviz.atlas.site.unit_photos import photographs
 from featviz.atlas.site.unit_pictures import hero, others
-from featviz.picture import plain_json
+from featviz.pages.addresses import INDEX, layer_page, link, unit_page
+from featviz.pages.frames import There
+from featviz.pages.markup import Child, Html, tag
+from featviz.pages.page import foot, keys, page, top
+from featviz.pages.records import NetworkShown, Unit
+from featviz.pictures.picture import plain_json
 
 
 def render_unit(

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
-from featviz.atlas.records import NetworkShown, Role, Shown, Unit
-from featviz.atlas.site import text
-from featviz.atlas.site.charts import curve
-from featviz.atlas.site.frames import own
-from featviz.atlas.site.markup import Child, Html, tag
-from featviz.picture import Outcome
+from featviz.ascent.outcome import Outcome
+from featviz.pages import text
+from featviz.pages.charts import curve
+from featviz.pages.frames import own
+from featviz.pages.markup import Child, Html, tag
+from featviz.pages.records import NetworkShown, Role, Shown, Unit
 
 FAULTS = {
     "dead": "Nothing in the image excites this unit: the picture is what the search began with.",

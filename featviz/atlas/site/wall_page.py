@@ -5,11 +5,11 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from featviz.atlas.records import Brief, LayerShown, NetworkShown
-from featviz.atlas.site import text
-from featviz.atlas.site.addresses import INDEX, layer_name, layer_page, link, wall_folder
-from featviz.atlas.site.markup import Child, Html, tag
-from featviz.atlas.site.page import foot, keys, page, top
+from featviz.pages import text
+from featviz.pages.addresses import INDEX, layer_name, layer_page, link, wall_folder
+from featviz.pages.markup import Child, Html, tag
+from featviz.pages.page import foot, keys, page, top
+from featviz.pages.records import Brief, LayerShown, NetworkShown
 
 DATA = "units.js"
 SCRIPTS = ("wall-order", "wall-view", "wall-keys", "wall")

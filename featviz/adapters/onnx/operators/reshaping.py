@@ -1,0 +1,148 @@
+"""ONNX operators that move numbers and compute none."""
+
+import math
+
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from featviz.adapters.onnx.operators.call import Array, Call, Operator
+
+# `numpy.pad` of ONNX's modes.
+MODES = {"reflect": "reflect", "edge": "edge", "wrap": "wrap"}
+
+
+def _reshape(call: Call) -> Array:
+    x, shape = call.inputs[0], list(call.whole_numbers(1, attribute="shape") or ())
+    if not call.get("allowzero", 0):
+        shape = [x.shape[number] if size == 0 else size for number, size in enumerate(shape)]
+    return jnp.reshape(x, shape)
+
+
+def _flatten(call: Call) -> Array:
+    x, axis = call.inputs[0], call.get("axis", 1)
+    axis = axis + x.ndim if axis < 0 else axis
+    return x.reshape(math.prod(x.shape[:axis]), math.prod(x.shape[axis:]))
+
+
+def _squeeze(call: Call) -> Array:
+    return jnp.squeeze(call.inputs[0], call.whole_numbers(1, attribute="axes"))
+
+
+def _unsqueeze(call: Call) -> Array:
+    return jnp.expand_dims(call.inputs[0], call.whole_numbers(1, attribute="axes") or ())
+
+
+def _expand(call: Call) -> Array:
+    x, shape = call.inputs[0], call.whole_numbers(1) or ()
+    return jnp.broadcast_to(x, np.broadcast_shapes(x.shape, shape))
+
+
+def _concatenate(call: Call) -> Array:
+    return jnp.concatenate([jnp.asarray(each) for each in call.inputs], call.get("axis", 1))
+
+
+def _split(call: Call) -> tuple[Array, ...]:
+    x, axis = call.inputs[0], call.get("axis", 0)
+    sizes = call.whole_numbers(1, attribute="split")
+    if sizes is None:
+        each = -(-x.shape[axis] // call.outputs)
+        return tuple(jnp.split(x, list(range(each, x.shape[axis], each)), axis))
+    return tuple(jnp.split(x, np.cumsum(sizes)[:-1].tolist(), axis))
+
+
+def _slice(call: Call) -> Array:
+    x = call.inputs[0]
+    starts, ends = call.whole_numbers(1, attribute="starts") or (), call.whole_numbers(2, attribute="ends") or ()
+    axes = call.whole_numbers(3, attribute="axes") or tuple(range(len(starts)))
+    steps = call.whole_numbers(4) or (1,) * len(starts)
+    at = [slice(None)] * x.ndim
+    for start, end, axis, step in zip(starts, ends, axes, steps, strict=True):
+        # Going back, an end before the first is told by a number that is negative even from behind.
+        last = None if step < 0 and end < -x.shape[axis] else end
+        at[axis] = slice(start, last, step)
+    return jnp.asarray(x)[tuple(at)]
+
+
+def _gather(call: Call) -> Array:
+    x, index, axis = jnp.asarray(call.inputs[0]), call.inputs[1], call.get("axis", 0)
+    if isinstance(index, np.ndarray) and index.ndim == 0:
+        return lax.index_in_dim(x, int(index), axis, keepdims=False)
+    size = x.shape[axis]
+    return jnp.take(x, jnp.where(index < 0, index + size, index), axis)
+
+
+def _gather_elements(call: Call) -> Array:
+    x, index, axis = jnp.asarray(call.inputs[0]), call.inputs[1], call.get("axis", 0)
+    own = jnp.indices(index.shape, sparse=True)
+    at = [own[each] for each in range(x.ndim)]
+    at[axis] = index
+    # Rows beyond the index's own are left out.
+    return x[tuple(at)]
+
+
+def _gather_nd(call: Call) -> Array:
+    x, index, batch = jnp.asarray(call.inputs[0]), jnp.asarray(call.inputs[1]), call.get("batch_dims", 0)
+    own = jnp.indices(index.shape[:batch], sparse=True)
+    widened = [each.reshape(each.shape + (1,) * (index.ndim - 1 - batch)) for each in own]
+    return x[(*widened, *jnp.moveaxis(index, -1, 0))]
+
+
+def _pad(call: Call) -> Array:
+    x, mode = call.inputs[0], call.get("mode", "constant")
+    numbers = call.whole_numbers(1, attribute="pads" if call.opset >= 2 else "paddings") or ()
+    axes = call.whole_numbers(3) or tuple(range(x.ndim))
+    widths = [(0, 0)] * x.ndim
+    for axis, low, high in zip(axes, numbers, numbers[len(axes) :], strict=False):
+        widths[axis] = (low, high)
+    # Negative ones cut.
+    x = x[tuple(slice(max(0, -low), size - max(0, -high)) for (low, high), size in zip(widths, x.shape, strict=True))]
+    widths = [(max(0, low), max(0, high)) for low, high in widths]
+    if mode != "constant":
+        return jnp.pad(x, widths, mode=MODES[mode])
+    value = call.static(2) if call.opset >= 11 else np.asarray(call.get("value", 0.0))
+    return jnp.pad(x, widths, constant_values=0.0 if value is None else value.item())
+
+
+def _depth_to_space(call: Call) -> Array:
+    x, block = call.inputs[0], call.attributes["blocksize"]
+    n, c, h, w = x.shape
+    if call.get("mode", "DCR") == "DCR":
+        parts = x.reshape(n, block, block, c // block**2, h, w).transpose(0, 3, 4, 1, 5, 2)
+    else:
+        parts = x.reshape(n, c // block**2, block, block, h, w).transpose(0, 1, 4, 2, 5, 3)
+    return parts.reshape(n, c // block**2, h * block, w * block)
+
+
+def _space_to_depth(call: Call) -> Array:
+    x, block = call.inputs[0], call.attributes["blocksize"]
+    n, c, h, w = x.shape
+    parts = x.reshape(n, c, h // block, block, w // block, block)
+    parts = parts.transpose(0, 3, 5, 1, 2, 4) if call.get("mode", "DCR") == "DCR" else parts.transpose(0, 1, 3, 5, 2, 4)
+    return parts.reshape(n, c * block**2, h // block, w // block)
+
+
+def _triangle(call: Call) -> Array:
+    offset = (call.whole_numbers(1) or (0,))[0]
+    return (jnp.triu if call.get("upper", 1) else jnp.tril)(call.inputs[0], offset)
+
+
+def _dropped(call: Call) -> tuple[Array, ...]:
+    # As in inference: nothing is dropped.
+    return (call.inputs[0], jnp.ones(call.inputs[0].shape, bool))[: call.outputs]
+
+
+def _transpose(call: Call) -> Array:
+    return jnp.transpose(call.inputs[0], call.get("perm", None))
+
+
+def _tile(call: Call) -> Array:
+    return jnp.tile(call.inputs[0], call.whole_numbers(1) or ())
+
+
+SHAPING: dict[str, Operator] = {
+    "Reshape": _reshape, "Flatten": _flatten, "Squeeze": _squeeze, "Unsqueeze": _unsqueeze, "Expand": _expand,
+    "Concat": _concatenate, "Split": _split, "Slice": _slice, "Gather": _gather, "GatherElements": _gather_elements,
+    "GatherND": _gather_nd, "Pad": _pad, "DepthToSpace": _depth_to_space, "SpaceToDepth": _space_to_depth,
+    "Trilu": _triangle, "Dropout": _dropped, "Transpose": _transpose, "Tile": _tile,
+}  # fmt: skip

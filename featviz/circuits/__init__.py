@@ -1,0 +1,1 @@
+"""Which units a unit is wired to."""

@@ -1,0 +1,58 @@
+"""`featviz models`: the zoo as a table, and what of it is on this disk."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from featviz.cli.tables import row_lines
+
+if TYPE_CHECKING:
+    from featviz.zoo.entry import Entry
+
+HEADS = ("network", "input", "params", "top-1", "licence", "weights from", "here")
+# The widest a column may be: with the spaces between them, and two before, a line has at most 100 characters.
+WIDTHS = (21, 5, 7, 9, 12, 23, 9)
+NUMBERS = (1, 2)
+
+
+@click.command()
+def models() -> None:
+    """The networks known by name, by family: image, parameters, accuracy as published, licence, weights.
+
+    Weights that are here `on use` are fetched when their network is first loaded, and then kept, `cached`. --weights
+    brings those of a file.
+    """
+    from featviz.zoo.registry import ENTRIES
+
+    families: dict[str, list[Entry]] = {}
+    for entry in ENTRIES:
+        families.setdefault(entry.family, []).append(entry)
+    for line in row_lines(HEADS, WIDTHS, numbers=NUMBERS):
+        click.echo(line)
+    for family, entries in families.items():
+        click.echo(family)
+        for entry in entries:
+            for line in row_lines(_cells(entry), WIDTHS, numbers=NUMBERS):
+                click.echo(line)
+            if entry.aliases:
+                click.echo(f"    or {', '.join(entry.aliases)}")
+
+
+def _cells(entry: "Entry") -> tuple[str, ...]:
+    """The entry's texts by column."""
+    height, width = entry.input.size
+    size = str(height) if height == width else f"{height}x{width}"
+    count = f"{entry.parameters / 1e6:.1f} M" if entry.parameters >= 1e6 else f"{entry.parameters / 1e3:.0f} k"
+    accuracy = entry.accuracy.replace(" top-1", "")
+    origin = entry.origin.removeprefix("github.com/")
+    return entry.name, size, count, accuracy, entry.licence, origin, _here(entry)
+
+
+def _here(entry: "Entry") -> str:
+    from featviz.zoo.weights.locate import on_disk
+
+    if entry.bundled_path is not None:
+        return "built in"
+    if on_disk(entry) is not None:
+        return "cached"
+    return "on use" if entry.sources else "--weights FILE"

@@ -1,0 +1,1 @@
+"""Command-line options, each defined once."""

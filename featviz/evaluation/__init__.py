@@ -1,0 +1,1 @@
+"""What natural images and other networks say of a picture."""

@@ -1,1 +1,0 @@
-"""Natural images: the survey of what they do to every unit, and the evidence that they give about pictures."""

@@ -1,0 +1,1 @@
+"""A picture with its provenance, its files, captions, contact sheets and curves."""

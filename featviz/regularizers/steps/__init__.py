@@ -1,0 +1,1 @@
+"""Step rules: optax transformations that keep an image smooth or sparse."""

@@ -1,0 +1,1 @@
+"""Transforms that a picture must survive."""

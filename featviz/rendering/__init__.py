@@ -1,0 +1,1 @@
+"""render: a request is checked, its stages run, pictures come out."""

@@ -1,0 +1,1 @@
+"""Natural images: the survey of what they do to every unit, its statistics and exemplars."""

@@ -1,0 +1,56 @@
+"""The mean spectrum of a folder of photographs, for MACO."""
+
+import os
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from featviz.errors import FeatvizError
+from featviz.parameterizations.color import COLOR_MATRIX
+from featviz.parameterizations.fourier import Spectrum
+from featviz.surveys.photos import find_photos, read_ahead
+
+BATCH = 16
+
+
+def measure_spectrum(
+    photos: str | os.PathLike[str] | Iterable[Any], *, size: int = 256, channels: int = 3, progress: bool = True
+) -> tuple[Spectrum, dict[str, str]]:
+    """mean over photographs of |rfft2(window * (t - mean(t)))|, t the image in decorrelated colours, of `size` pixels.
+
+    A Hann window keeps the picture's edges, which do not meet, from adding frequencies of their own. Each photograph
+    is scaled and cut to the square. Memory does not grow with their number. The second result says why some were
+    skipped, by name.
+
+    >>> grey = [np.random.default_rng(0).random((16, 16)).astype(np.float32)]
+    >>> measure_spectrum(grey, size=16, channels=1, progress=False)[0].values.shape
+    (1, 16, 9)
+
+    Raises: FeatvizError if there is no such folder, or no image that can be read.
+    """
+    if size < 8 or size > 4096:
+        raise FeatvizError(f"`size` is {size}; expected pixels from 8 to 4096")
+    line = np.hanning(size + 1)[:size]
+    window = (line[:, None] * line[None, :]).astype(np.float32)[:, :, None]
+    unmix = np.linalg.inv(COLOR_MATRIX).T.astype(np.float32)
+    total = np.zeros((size, size // 2 + 1, channels))
+    count, faults = 0, {}
+    batches = read_ahead(find_photos(photos), (size, size), channels=channels, batch=BATCH)
+    with tqdm(unit="photo", desc="spectrum", disable=None if progress else True) as bar:
+        for batch in batches:
+            for photo in batch:
+                if photo.pixels is None:
+                    faults[photo.name] = photo.fault
+                    continue
+                t = photo.pixels.astype(np.float32) / 255
+                t = t @ unmix if channels == 3 else t
+                t = (t - t.mean((0, 1))) * window
+                total += np.abs(np.fft.rfft2(t, axes=(0, 1)))
+                count += 1
+            bar.update(len(batch))
+    if not count:
+        name, fault = next(iter(faults.items()), ("none", "no image"))
+        raise FeatvizError(f"`photos`: no image can be read; {name}: {fault}")
+    return Spectrum.of((total / count).transpose(2, 0, 1)), faults

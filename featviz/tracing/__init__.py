@@ -1,0 +1,1 @@
+"""The traced program of a network: one walker, and what is found in it."""

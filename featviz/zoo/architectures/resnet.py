@@ -1,0 +1,86 @@
+"""ResNet (He et al. 2015) as torchvision has it: layers and weights are named as there.
+
+The stride is in a bottleneck's 3x3 convolution, not in its first ("ResNet v1.5").
+"""
+
+from collections.abc import Sequence
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from featviz.zoo.architectures.common_layers import BatchNorm, conv, max_pool
+
+# How many times wider a bottleneck's output is than its middle.
+EXPANSION = 4
+
+
+class Downsample(nn.Module):
+    """The shortcut where shapes differ, a strided 1x1 convolution and its norm: (n, h, w, c) -> (n, h', w', width)."""
+
+    width: int
+    stride: int
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        return BatchNorm(name="1")(conv(self.width, 1, stride=self.stride, bias=False, name="0")(x))
+
+
+class Block(nn.Module):
+    """Convolutions of the given (width, side, stride), added to what came in: (n, h, w, c) -> (n, h', w', c').
+
+    A norm follows each convolution, and a ReLU each norm and the sum.
+    """
+
+    convolutions: Sequence[tuple[int, int, int]]
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        y = x
+        for number, (width, size, stride) in enumerate(self.convolutions, 1):
+            y = nn.relu(y) if number > 1 else y
+            y = conv(width, size, stride=stride, padding=size // 2, bias=False, name=f"conv{number}")(y)
+            y = BatchNorm(name=f"bn{number}")(y)
+        if x.shape != y.shape:
+            stride = max(stride for _, _, stride in self.convolutions)
+            x = Downsample(y.shape[-1], stride, name="downsample")(x)
+        return nn.relu(x + y)
+
+
+class Layer(nn.Module):
+    """`depth` blocks one after the other, named by their numbers; the first has the stride."""
+
+    depth: int
+    width: int
+    stride: int
+    bottleneck: bool
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        for number in range(self.depth):
+            stride = self.stride if number == 0 else 1
+            middle = (self.width, 3, stride)
+            narrowed = ((self.width, 1, 1), middle, (EXPANSION * self.width, 1, 1))
+            x = Block(narrowed if self.bottleneck else (middle, (self.width, 3, 1)), name=str(number))(x)
+        return x
+
+
+class ResNet(nn.Module):
+    """Logits of images of any size: (n, h, w, 3) -> (n, classes).
+
+    `depths` counts the blocks of the four layers, of two 3x3 convolutions each or bottlenecks of three.
+    """
+
+    depths: Sequence[int]
+    bottleneck: bool
+    classes: int = 1000
+    width: int = 64
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        x = conv(self.width, 7, stride=2, padding=3, bias=False, name="conv1")(x)
+        x = max_pool(nn.relu(BatchNorm(name="bn1")(x)), window=3, stride=2, padding=1)
+        for number, depth in enumerate(self.depths):
+            stride, width = (2 if number else 1), self.width * 2**number
+            x = Layer(depth, width, stride, self.bottleneck, name=f"layer{number + 1}")(x)
+        return nn.Dense(self.classes, name="fc")(jnp.mean(x, axis=(1, 2)))

@@ -1,0 +1,150 @@
+"""The zoo: the networks that featviz knows by name, and how one becomes a Model.
+
+Listing the zoo builds nothing: an architecture is imported when its network is loaded.
+"""
+
+import dataclasses
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from featviz.errors import FeatvizError, enumerated, nearest
+from featviz.model import InputSpec, Model
+from featviz.model.value_ranges import RANGES
+from featviz.zoo.convolutional_entries import CONVOLUTIONAL, IMAGENET
+from featviz.zoo.entry import Entry, Source, lazy
+from featviz.zoo.transformer_entries import TRANSFORMERS
+
+# What Caffe's ImageNet networks were trained on: BGR in 0..255 less the mean colour, and no division.
+CAFFE = InputSpec(size=(224, 224), **RANGES["caffe"])
+# At the commit of which the size and the SHA-256 are known, from OpenVINO's Open Model Zoo (squeezenet1.1/model.yml).
+DEEPSCALE = (
+    "https://github.com/forresti/SqueezeNet/raw/a47b6f13d30985279789d08053d37013d67d131b/"
+    "SqueezeNet_v1.1/squeezenet_v1.1.caffemodel"
+)
+DEEPSCALE_SHA256 = "72b912ace512e8621f8ff168a7d72af55910d3c7c9445af8dfbff4c2ee960142"
+
+ENTRIES = (
+    Entry(
+        name="patterns",
+        family="patterns",
+        description="a small network trained on drawn patterns, built in",
+        build=lazy("architectures.patterns", "Patterns"),
+        input=InputSpec(size=(64, 64), mean=(0.5,), std=(0.25,)),
+        parameters=162_646,
+        licence="Apache-2.0",
+        origin="trained by featviz on patterns it draws",
+        classes=lazy("architectures.patterns", "class_names"),
+        bundled="patterns.safetensors",
+    ),
+    Entry(
+        name="googlenet",
+        family="GoogLeNet",
+        description="GoogLeNet (InceptionV1) of BVLC, on ImageNet; the network of the original DeepDream",
+        build=lazy("architectures.googlenet", "GoogLeNet"),
+        input=CAFFE,
+        parameters=6_998_552,
+        licence="released for unrestricted use",
+        accuracy="68.7 % top-1",
+        origin="bvlc_googlenet of Caffe's model zoo",
+        classes=IMAGENET,
+    ),
+    Entry(
+        name="squeezenet1_1",
+        family="SqueezeNet",
+        description="SqueezeNet 1.1 of DeepScale, on ImageNet",
+        build=lazy("architectures.squeezenet", "SqueezeNet"),
+        input=CAFFE,
+        parameters=1_235_496,
+        licence="BSD-2-Clause",
+        origin="github.com/forresti/SqueezeNet",
+        sources=(Source(DEEPSCALE, DEEPSCALE_SHA256, 4_950_080, names=lazy("weights.match", "caffe_name")),),
+        aliases=("squeezenet",),
+        classes=IMAGENET,
+    ),
+    *CONVOLUTIONAL,
+    *TRANSFORMERS,
+)
+
+ZOO: Mapping[str, Entry] = MappingProxyType({entry.name: entry for entry in ENTRIES})
+
+
+def find(name: str) -> Entry:
+    """The entry of that name or alias.
+
+    >>> find("googlenet").parameters, find("squeezenet").name
+    (6998552, 'squeezenet1_1')
+
+    Raises: FeatvizError with the nearest name if there is none.
+    """
+    names = {alias: entry for entry in ENTRIES for alias in (entry.name, *entry.aliases)}
+    if not isinstance(name, str):
+        raise FeatvizError(f"`name` is of type {type(name).__name__}; expected a name of the zoo, a string")
+    if name not in names:
+        raise FeatvizError(f"there is no network `{name}` in the zoo; {nearest(name, names)}")
+    return names[name]
+
+
+def load(name: str, *, weights: str | os.PathLike[str] | None = None) -> Model:
+    """A network of the zoo as a Model, with the weights of a file, or else those that are shipped or fetched.
+
+    The file may be any that `read_tensors` takes: our own safetensors, or what the network's authors published. Weights
+    that are fetched are kept in the user's cache. A file that was trained on images of another range, as its source
+    says, gives a Model with that input. The Model's `source` tells how to load it again: its name under `model` and,
+    where a file was given, its base name under `weights`.
+
+    Raises: FeatvizError if there is no such network, if it has no weights here and none are given, if they cannot be
+    fetched, or if the file is not for it.
+    """
+    entry = find(name)
+    if weights is not None and not isinstance(weights, (str, os.PathLike)):
+        raise FeatvizError(f"`weights` is of type {type(weights).__name__}; expected the path of a file")
+
+    import jax
+
+    from featviz.zoo.weights.identify import belongs_to
+    from featviz.zoo.weights.locate import find_weights, read_found
+
+    file = find_weights(entry) if weights is None else Path(weights)
+    plan = _outline(entry)
+    try:
+        tree, told = read_found(entry, file, plan.weights["params"])
+    except FeatvizError as error:
+        fits = [] if weights is None else belongs_to(file, ENTRIES, template=_template)
+        if not fits or entry.name in fits:
+            raise
+        raise FeatvizError(f"{error}; it fits {enumerated(fits)}") from None
+    adapted = entry.told_by(told)
+    plan = plan if adapted == entry else _outline(adapted)
+    # One transfer for the whole tree, not one a tensor.
+    variables = jax.device_put({"params": tree})
+    source = {"model": entry.name} if weights is None else {"model": entry.name, "weights": file.name}
+    return dataclasses.replace(plan, weights=variables, source=source)
+
+
+def outline(name: str) -> Model:
+    """A network of the zoo without weights, for its layers and their shapes: in the weights' place stand shapes.
+
+    >>> outline("googlenet").layer("inception_4c").units
+    512
+    """
+    return _outline(find(name))
+
+
+def _template(entry: Entry) -> Mapping[str, Any]:
+    """The network's tree of shapes."""
+    import jax
+    import jax.numpy as jnp
+
+    image = jax.ShapeDtypeStruct((1, *entry.input.size, entry.input.channels), jnp.float32)
+    template: Mapping[str, Any] = jax.eval_shape(entry.build().init, jax.random.key(0), image)["params"]
+    return template
+
+
+def _outline(entry: Entry) -> Model:
+    from featviz.adapters.linen import from_linen
+
+    variables = {"params": _template(entry)}
+    return from_linen(entry.build(), variables, input=entry.input, name=entry.name, classes=entry.classes())

@@ -1,0 +1,1 @@
+"""Official weight files: located, downloaded, checked, matched to a network."""

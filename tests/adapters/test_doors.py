@@ -1,0 +1,56 @@
+"""The same small trained network through every door, and the lines of the README for each."""
+
+import sys
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+
+import featviz as fv
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "experiments"))
+import doors
+
+pytestmark = pytest.mark.frameworks
+
+NEEDS = {"keras": ["keras"], "torch": ["torch", "torchax"], "onnx": ["onnx", "torch"]}
+IMAGE = jax.random.uniform(jax.random.key(0), (1, 64, 64, 3))
+
+
+@pytest.fixture(scope="module")
+def reference():
+    model, layer = doors.open_door("linen")
+    return *doors.look(model, layer, IMAGE), fv.render(model, fv.channel(layer, doors.UNITS), size=32, steps=24)
+
+
+@pytest.fixture(scope="module", params=["nnx", "function", "keras", "torch", "onnx"])
+def door(request):
+    for framework in NEEDS.get(request.param, []):
+        pytest.importorskip(framework, reason=f"needs {framework}: make test-frameworks")
+    return doors.open_door(request.param)
+
+
+def test_the_same_activations_gradients_and_scores_through_every_door(door, reference):
+    activations, gradient, pictures = reference
+    ours = doors.look(*door, IMAGE)
+    np.testing.assert_allclose(ours[0], activations, rtol=1e-5, atol=1e-5 * np.abs(activations).max())
+    np.testing.assert_allclose(ours[1], gradient, rtol=1e-5, atol=1e-5 * np.abs(gradient).max())
+    model, layer = door
+    drawn = fv.render(model, fv.channel(layer, doors.UNITS), size=32, steps=24)
+    ratios = [a.score / b.score for a, b in zip(drawn, pictures, strict=True)]
+    assert abs(np.median(ratios) - 1) < 0.02
+    assert all(picture.provenance["network"]["name"] for picture in drawn)
+
+
+def test_an_early_layer_costs_what_it_costs_in_the_network_cut_off_there(door):
+    model, layer = door
+    linen, _ = doors.open_door("linen")
+    early = layer.replace("mixed4a", "mixed3a")
+
+    def cost(model, name):
+        run = jax.jit(lambda weights, image: model.apply(weights, image, layers=[name])[name])
+        return run.lower(model.weights, IMAGE).compile().cost_analysis()["flops"]
+
+    assert cost(model, early) == pytest.approx(cost(linen, "mixed3a"), rel=0.01)
+    assert cost(model, early) < 0.8 * cost(model, layer)

@@ -1,0 +1,85 @@
+"""Ctrl-C, also where a library has made another error of it: stopped, status 130, in one line."""
+
+import itertools
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import jax
+import pytest
+
+from featviz.cli.main import run
+from featviz.rendering import render as rendering
+
+FAST = ["--size", "32", "--steps", "3", "--quiet"]
+
+
+class Interrupted:
+    """Metadata during whose comparison Ctrl-C is pressed."""
+
+    def __eq__(self, other):
+        raise KeyboardInterrupt
+
+    def __hash__(self):
+        return 0
+
+
+@partial(jax.tree_util.register_dataclass, data_fields=["leaf"], meta_fields=["mark"])
+@dataclass(frozen=True)
+class Marked:
+    leaf: Any
+    mark: Any
+
+
+def compare():
+    return jax.tree.structure(Marked(1.0, Interrupted())) == jax.tree.structure(Marked(1.0, Interrupted()))
+
+
+def status(capsys, *words):
+    with pytest.raises(SystemExit) as stop:
+        run([str(word) for word in words])
+    text = capsys.readouterr().err
+    assert text.count("\n") == 1 and "Traceback" not in text
+    return stop.value.code, text
+
+
+def test_jax_makes_a_fault_of_a_ctrl_c_that_comes_while_it_compares():
+    with pytest.raises(ValueError, match="checking equality of metadata") as error:
+        compare()
+    assert isinstance(error.value.__cause__, KeyboardInterrupt)
+
+
+@pytest.mark.parametrize("drawn", [0, 1])
+def test_it_is_a_ctrl_c_while_pictures_are_drawn(tmp_path, monkeypatch, capsys, drawn):
+    real = rendering.render_groups
+
+    def interrupted(*args, **options):
+        yield from itertools.islice(real(*args, **options), drawn)
+        compare()
+
+    monkeypatch.setattr(rendering, "render_groups", interrupted)
+    code, line = status(capsys, "render", "patterns", "conv1:0-1", "-o", tmp_path / "out", *FAST)
+    assert code == 130 and f"stopped; {drawn} of 2 pictures are finished and in {tmp_path / 'out'}" in line
+    assert len(list(tmp_path.glob("out/conv1-*.png"))) == drawn
+
+
+@pytest.mark.parametrize("debug", [[], ["--debug"]])
+def test_it_is_a_ctrl_c_wherever_it_comes(tmp_path, monkeypatch, capsys, debug):
+    def interrupted(*args, **options):
+        compare()
+
+    monkeypatch.setattr(rendering, "render_groups", interrupted)
+    code, line = status(capsys, "render", "patterns", "conv1:0", "-o", tmp_path / "out.png", *FAST, *debug)
+    assert (code, line) == (130, "featviz: stopped\n")
+
+
+def test_a_fault_without_one_stays_a_fault(tmp_path, monkeypatch, capsys):
+    def broken(*args, **options):
+        try:
+            raise KeyError("inner")
+        except KeyError as error:
+            raise RuntimeError("outer") from error
+
+    monkeypatch.setattr(rendering, "render_groups", broken)
+    code, line = status(capsys, "render", "patterns", "conv1:0", "-o", tmp_path / "out.png", *FAST)
+    assert code == 1 and line.startswith("featviz: RuntimeError: outer (this is a fault of featviz")

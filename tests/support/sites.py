@@ -1,0 +1,138 @@
+"""A small atlas's site for tests, made of synthetic pictures and of names that mean harm."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from featviz.ascent.outcome import Outcome
+from featviz.atlas.site.site_writer import write_assets, write_index, write_layer, write_unit
+from featviz.pages.records import (
+    Brief,
+    ClassScore,
+    Crop,
+    Figure,
+    LayerShown,
+    Link,
+    NetworkShown,
+    Photographs,
+    Role,
+    Shown,
+    Unit,
+)
+
+HOSTILE = (
+    "<script>alert(1)</script>",
+    "</script><img src=x onerror=alert(1)>",
+    "\"' onmouseover=alert(1) x='",
+    "100%2F%",
+    "a/b\\c",
+    "..",
+    ".",
+    "&amp;&lt;",
+    "ünï 層 \u2028 😀 \u202e",
+    "javascript:alert(1)",
+    "a?b#c",
+    "x" * 300,
+    "層" * 90,
+    "",
+)
+
+
+def pixels(seed: int, *, side: int = 24, channels: int = 3) -> np.ndarray:
+    generator = np.random.default_rng(seed)
+    coarse = generator.integers(0, 256, (4, 4, channels), dtype=np.uint8)
+    return coarse.repeat(side // 4, 0).repeat(side // 4, 1)
+
+
+def shown(role: Role = Role.MAIN, number: int = 0, *, seed: int = 0, **changes: Any) -> Shown:
+    history = np.linspace(0, 12.5, 32, dtype=np.float32)
+    made = Shown(
+        role, number, pixels(seed), 12.5, Outcome.CONVERGED, history, seed, "0f" * 32, "featviz render net --x 'a b'"
+    )
+    return replace(made, **changes)
+
+
+def brief(unit: Unit) -> Brief:
+    main = unit.pictures[0]
+    trusted = unit.photographs.trusted if unit.photographs else None
+    return Brief(unit.unit, unit.label, main.score, main.outcome, unit.faults, trusted)
+
+
+def network(layers: Sequence[LayerShown], **changes: Any) -> NetworkShown:
+    facts = {"Recipe": "featviz_2026, 24 px", "Weights": "0123abcd"}
+    return replace(NetworkShown("net", tuple(layers), facts, "featviz atlas net -o atlas", True, False), **changes)
+
+
+def layer(name: str, units: int, **changes: Any) -> LayerShown:
+    return replace(LayerShown(name, (8, 8, units), units, units, units), **changes)
+
+
+def photographs(folder: Path, *, text: str = "photo", **changes: Any) -> Photographs:
+    """Statistics with crops of a photograph that is written into the folder."""
+    path = folder / "one photo.jpg"
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels(7, side=64)).save(path)
+    box, whole = (-2.5, 4.0, 29.5, 36.0), (64, 64)
+    crops = [
+        Crop(percentile, percentile / 10, text, pixels(percentile), path.as_uri(), whole, box)
+        for percentile in (100, 100, 50, 0)
+    ]
+    edges, counts = np.linspace(0, 10, 11), np.array([100, 50, 20, 10, 5, 3, 2, 1, 0, 1])
+    figures = (Figure("E1 predicts", "0.71", text, f"What it means: {text}."), Figure("E2", "0.4", "", "Likeness."))
+    made = Photographs(192, 1.5, 0.9, 0.43, edges, counts, 12.5, tuple(crops), figures, True, f"It is {text}.")
+    return replace(made, **changes)
+
+
+def unit(layer: str, number: int, *, label: str = "", **changes: Any) -> Unit:
+    return replace(
+        Unit(layer, number, label, (shown(seed=number),), provenance={"name": f"{layer}:{number}"}), **changes
+    )
+
+
+def full_unit(layer: str, folder: Path, *, text: str = "tabby") -> Unit:
+    """Unit 1 of a layer with all that a page may show; some of the units that it is tied to are not there."""
+    pictures = (
+        shown(seed=1),
+        *(shown(Role.SEED, at, seed=at) for at in (1, 2)),
+        *(shown(Role.FACET, at, seed=10 + at) for at in range(3)),
+        shown(Role.NEGATIVE, 0, seed=20),
+        shown(Role.CENTRE, 0, seed=21),
+    )
+    links = (Link(layer, 0, 1.0), Link(layer, 2, -0.5), Link("elsewhere", 9, 0.25))
+    classes = (ClassScore(3, text, 9.5, 0.75), ClassScore(4, "", -1.0, 0.001))
+    return unit(
+        layer,
+        1,
+        label=text,
+        pictures=pictures,
+        inputs=links,
+        outputs=links[::-1],
+        similar=(Link(layer, 2, 0.9),),
+        classes=classes,
+        photographs=photographs(folder, text=text),
+    )
+
+
+def write_site(folder: Path, shown: NetworkShown, units: Sequence[Unit], **options: Any) -> Path:
+    """The whole site of these units, twice over, so that all links are there."""
+    write_assets(folder)
+    for _ in range(2):
+        for at, one in enumerate(units):
+            beside = [
+                units[other].unit if 0 <= other < len(units) and units[other].layer == one.layer else None
+                for other in (at - 1, at + 1)
+            ]
+            write_unit(folder, shown, one, neighbours=(beside[0], beside[1]), **options)
+    for one in shown.layers:
+        own = {unit.unit: unit for unit in units if unit.layer == one.name}
+        briefs = [brief(unit) for unit in own.values()]
+        write_layer(folder, shown, one, briefs, lambda number, own=own: own[number].pictures[0].pixels)
+    write_index(
+        folder, shown, {one.name: [unit.unit for unit in units if unit.layer == one.name] for one in shown.layers}
+    )
+    return folder
