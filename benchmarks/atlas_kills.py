@@ -27,7 +27,7 @@ LAYERS = ["conv1", "conv2", "mixed3a", "mixed3b", "mixed4a"]
 IN_FLIGHT = 4
 
 
-def begin(folder: Path, options: argparse.Namespace) -> "subprocess.Popen[bytes]":
+def on_start(folder: Path, options: argparse.Namespace) -> "subprocess.Popen[bytes]":
     """`featviz atlas` in a process of its own."""
     code = "from featviz.cli.main import run; run()"
     command = [sys.executable, "-c", code, "atlas", "patterns", "-o", str(folder), "--layers", ",".join(LAYERS)]
@@ -67,16 +67,16 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         still, shaken = Path(name) / "still", Path(name) / "shaken"
-        begin(Path(name) / "warm", options).wait()  # programs are compiled for both alike
+        on_start(Path(name) / "warm", options).wait()  # programs are compiled for both alike
         started, clock = time.time(), time.perf_counter()
-        assert begin(still, options).wait() == 0
+        assert on_start(still, options).wait() == 0
         whole = time.perf_counter() - clock
         first = next(line.at for line in read_journal(still / "journal")[0] if line.event == "done")
         wait = first - started
         intervals = schedule(options.kills, whole / 5, wait, whole - wait)
         killed = 0
         for interval in intervals:
-            process = begin(shaken, options)
+            process = on_start(shaken, options)
             try:
                 process.wait(interval)
                 break
@@ -84,7 +84,7 @@ def main() -> None:
                 process.kill()
                 process.wait()
                 killed += 1
-        assert begin(shaken, options).wait() == 0
+        assert on_start(shaken, options).wait() == 0
         runs = read_journal(shaken / "journal")
         written: set[tuple[str, int]] = set()
         again = lost = 0

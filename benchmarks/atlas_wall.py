@@ -27,7 +27,7 @@ from playwright.sync_api import Page, sync_playwright
 from featviz.ascent.outcome import Outcome
 from featviz.atlas.site.site_writer import write_assets, write_layer
 from featviz.pages.addresses import layer_page
-from featviz.pages.records import Brief, LayerShown, NetworkShown
+from featviz.pages.records import LayerRecord, NetworkRecord, UnitSummary
 
 CHROMIUM = "/usr/bin/chromium"
 SIDE = 96
@@ -44,7 +44,7 @@ SHEETS = """async () => {
 
 
 def picture(unit: int) -> np.ndarray:
-    """Coloured waves, another for each unit."""
+    """Colored waves, another for each unit."""
     generator = np.random.default_rng(unit)
     y, x = np.mgrid[:SIDE, :SIDE] / SIDE * 2 * np.pi
     across, along, phase = generator.uniform(-9, 9, (3, 3, 1, 1))
@@ -54,9 +54,11 @@ def picture(unit: int) -> np.ndarray:
 def write(folder: Path, units: int) -> float:
     """Seconds that it takes to write the wall."""
     scores = np.random.default_rng(0).gamma(2, 3, units)
-    briefs = [Brief(unit, f"class {unit % 1000}", float(scores[unit]), Outcome.CONVERGED, ()) for unit in range(units)]
-    layer = LayerShown("wall", (units,), units, units, units)
-    network = NetworkShown("synthetic", (layer,), {}, None, True, False)
+    briefs = [
+        UnitSummary(unit, f"class {unit % 1000}", float(scores[unit]), Outcome.CONVERGED, ()) for unit in range(units)
+    ]
+    layer = LayerRecord("wall", (units,), units, units, units)
+    network = NetworkRecord("synthetic", (layer,), {}, None, True, False)
     write_assets(folder)
     started = time.perf_counter()
     write_layer(folder, network, layer, briefs, picture)

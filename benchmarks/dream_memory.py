@@ -4,8 +4,8 @@
 
 A process of its own dreams a photo enlarged to SIDE x SIDE of GoogLeNet's inception_4c, with two octaves of a few
 steps (more of them take more time and no more memory), and its peak resident memory is read from the kernel. The step
-of the gradient across tile borders is compared with that inside tiles: mean |g(p) - g(p')| of neighbours p, p' on two
-sides of a border, over that of neighbours 9 to 40 pixels
+of the gradient across tile borders is compared with that inside tiles: mean |g(p) - g(p')| of neighbors p, p' on two
+sides of a border, over that of neighbors 9 to 40 pixels
 away. 1 means that no seam shows.
 
 On 2 shared cores with jax 0.10: 4096 x 4096 in 134 s, peak 2.46 GiB, .953 across borders.

@@ -34,7 +34,7 @@ from evidence_arms import Arm, choices, draw_featviz, draw_peers, featviz_arms, 
 
 import featviz as fv
 from featviz.evaluation import figures
-from featviz.evaluation.evaluate import Judgement, judge
+from featviz.evaluation.evaluate import UnitEvidence, judge
 from featviz.evaluation.features import Features
 from featviz.evaluation.reference_statistics import phi_of_photos, split_photos, witnesses
 from featviz.surveys.survey import Survey
@@ -56,7 +56,7 @@ PLANS: dict[str, tuple[str, dict[str, int], tuple[str, str, str]]] = {
 FIRING = 0.1
 SHOWN = ("predicts", "predicts_hard", "deviations", "rank", "survives", "path", "company", "foretold_percentile")
 HEADS = ("E1", "E1 hard", "E0 sd", "E2", "E3", "E4", "company", "E5 %")
-Rows = dict[str, Judgement]
+Rows = dict[str, UnitEvidence]
 
 
 def draw_units(survey: Survey, counts: dict[str, int], *, skip: int = 0) -> dict[str, list[int]]:
@@ -76,7 +76,7 @@ def judge_arms(
     kept = out / "figures.json"
     before = json.loads(kept.read_text())["arms"] if kept.exists() else {}
     found = {
-        arm: {unit: Judgement(**{**row, "reasons": tuple(row["reasons"])}) for unit, row in rows.items()}
+        arm: {unit: UnitEvidence(**{**row, "reasons": tuple(row["reasons"])}) for unit, row in rows.items()}
         for arm, rows in before.items()
     }
     arms = [arm for arm in arms if arm.name not in found]

@@ -49,7 +49,7 @@ def one_kind(name: str, count: int, seed: int) -> dict[str, object]:
         resource.setrlimit(resource.RLIMIT_AS, (used + 1024 * MEGABYTE,) * 2)
         for number, data in enumerate(mutations(kind, count, seed=seed)):
             path.write_bytes(data)
-            begin = time.process_time()
+            on_start = time.process_time()
             try:
                 read_tensors(path)
                 found["loaded"] += 1
@@ -59,7 +59,7 @@ def one_kind(name: str, count: int, seed: int) -> dict[str, object]:
                     found["escaped"].append(f"{number}: {error}"[:300])
             except BaseException as error:
                 found["escaped"].append(f"{number}: {error!r}"[:300])
-            slowest = max(slowest, time.process_time() - begin)
+            slowest = max(slowest, time.process_time() - on_start)
     return found | {"slowest": slowest, "grown": peak() - before}
 
 

@@ -120,7 +120,7 @@ def load(
 
 
 def preprocess(rgb01: torch.Tensor) -> torch.Tensor:
-    """RGB in [0,1] -> what the network expects, BGR in 0..255 less the mean colour; (n, 3, h, w) both."""
+    """RGB in [0,1] -> what the network expects, BGR in 0..255 less the mean color; (n, 3, h, w) both."""
     mean = torch.tensor(MEAN_BGR, dtype=rgb01.dtype, device=rgb01.device)[:, None, None]
     return rgb01.flip(1) * 255 - mean
 

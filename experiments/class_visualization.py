@@ -49,7 +49,7 @@ def main() -> None:
     model = fv.load(given.network, weights=network(file))
     judge = fv.load(judging, weights=network(judging_file))
     chosen = CLASSES[: given.only]
-    recipe = fv.recipes.by_name(given.recipe) if given.recipe else fv.recipes.suited(model)
+    recipe = fv.recipes.by_name(given.recipe) if given.recipe else fv.recipes.default_recipe(model)
     pictures = fv.render(model, fv.logit(chosen), recipe=recipe, size=given.size, steps=given.steps)
     judged = []
     for picture, number in zip(pictures, chosen, strict=True):

@@ -20,7 +20,7 @@ def network(name: str) -> Path:
 
 
 def photo_crops(size: int, *, batch: int = 25) -> Iterator[np.ndarray]:
-    """The centres of all photographs, in batches of (batch, size, size, 3), float32 in [0,1]."""
+    """The centers of all photographs, in batches of (batch, size, size, 3), float32 in [0,1]."""
     paths = sorted((FOLDER / "photos").glob("*.jpg"))
     for first in range(0, len(paths), batch):
         crops = []

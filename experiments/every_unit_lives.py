@@ -4,13 +4,13 @@
 
 Draws 90 units of GoogLeNet (ten of each block) and 30 of SqueezeNet 1.1 at random, renders each with the default
 recipe at 128 px, and compares the unit's mean activation on its picture, in a clean forward pass, with the largest on
-800 photographs (centre crops of the same size). Prints a table, names every unit below the bar, and leaves the pictures
+800 photographs (center crops of the same size). Prints a table, names every unit below the bar, and leaves the pictures
 and contact sheets in the folder.
 
 Hardware: two CPU cores. Time: about 4 minutes. Expected, of the units that fire on any photograph (all 120 do): lowest
-1.9 times the best photograph, 94 % at least 3 times, 90 % at least 4 times, median 8.6; no grey picture.
+1.9 times the best photograph, 94 % at least 3 times, 90 % at least 4 times, median 8.6; no gray picture.
 
-The aim was 3 times for all and 4 times for 97 %. The twelve units below 4 detect fine texture or colour, ten in the
+The aim was 3 times for all and 4 times for 97 %. The twelve units below 4 detect fine texture or color, ten in the
 two lowest layers drawn. `--ceiling` shows how much room there is: without any transform, where a picture need please
 nothing but the unit, inception_3a:44 reaches 2.3 times, fire2:34 3.0, inception_3a:19 3.1 and inception_3a:4 3.6.
 """
@@ -31,8 +31,8 @@ from featviz.pictures.sheets import save_sheet
 
 GOOGLENET = [f"inception_{name}" for name in ("3a", "3b", "4a", "4b", "4c", "4d", "4e", "5a", "5b")]
 SQUEEZENET = ["fire2", "fire4", "fire5", "fire6", "fire8", "fire9"]
-# Pixel standard deviation below which a picture counts as grey.
-GREY = 0.05
+# Pixel standard deviation below which a picture counts as gray.
+GRAY = 0.05
 
 
 def draw_units(model: fv.Model, layers: list[str], each: int, *, seed: int = 0) -> dict[str, list[int]]:
@@ -96,13 +96,13 @@ def report(rows: list[tuple[str, float, float, float]]) -> None:
     print(f"\n{'unit':34} {'picture':>9} {'photo':>9} {'ratio':>7} {'sd':>5}")
     for name, score, photo, sd in rows:
         ratio = score / photo if photo > 0 else float("nan")
-        print(f"{name:34} {score:9.2f} {photo:9.2f} {ratio:7.1f} {sd:5.2f}{'  grey' if sd < GREY else ''}")
+        print(f"{name:34} {score:9.2f} {photo:9.2f} {ratio:7.1f} {sd:5.2f}{'  gray' if sd < GRAY else ''}")
     firing = [(name, score / photo) for name, score, photo, _ in rows if photo > 0]
     ratios = np.array([ratio for _, ratio in firing])
     print(f"\n{len(rows)} units, {len(firing)} fire on a photograph")
     print(f"ratio to the best photograph: lowest {ratios.min():.2f}, median {np.median(ratios):.1f}")
     print(f"at least 3 times: {np.mean(ratios >= 3):.1%}; at least 4 times: {np.mean(ratios >= 4):.1%}")
-    print(f"grey pictures: {sum(sd < GREY for *_, sd in rows)}")
+    print(f"gray pictures: {sum(sd < GRAY for *_, sd in rows)}")
     for name, ratio in firing:
         if ratio < 4:
             print(f"below 4 times: {name} at {ratio:.2f}")

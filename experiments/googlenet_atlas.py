@@ -8,7 +8,7 @@ photos/ the network is surveyed first, and DeiT judges the pictures. Whatever st
 `--all` draws all 5,488 units, with basic pages, which is for a GPU.
 
 Hardware: two CPU cores. Time: 2.6 hours beside other work, in two runs (the first was killed); two thirds of it are the
-groups of unlike pictures. Expected: 1,296 pictures of 144 units, none dead, grey or falling; the site at
+groups of unlike pictures. Expected: 1,296 pictures of 144 units, none dead, gray or falling; the site at
 googlenet_atlas/atlas/site/index.html, and a contact sheet of each block beside it.
 """
 

@@ -41,10 +41,10 @@ def spectral_peak(picture: fv.Picture) -> tuple[float, float]:
 
     A vertical grating's wave runs along x: 0 degrees. Below 2 cycles there is light and shade, in every class.
     """
-    grey = picture.pixels.mean(-1)
-    window = np.outer(np.hanning(grey.shape[0]), np.hanning(grey.shape[1]))
-    power = np.abs(np.fft.fft2((grey - grey.mean()) * window)) ** 2
-    fy, fx = np.meshgrid(np.fft.fftfreq(grey.shape[0]), np.fft.fftfreq(grey.shape[1]), indexing="ij")
+    gray = picture.pixels.mean(-1)
+    window = np.outer(np.hanning(gray.shape[0]), np.hanning(gray.shape[1]))
+    power = np.abs(np.fft.fft2((gray - gray.mean()) * window)) ** 2
+    fy, fx = np.meshgrid(np.fft.fftfreq(gray.shape[0]), np.fft.fftfreq(gray.shape[1]), indexing="ij")
     cycles = 64 * np.hypot(fx, fy)
     at = np.unravel_index(np.where(cycles >= LOWEST, power, 0).argmax(), power.shape)
     return float(cycles[at]), float(np.degrees(np.arctan2(fy[at], fx[at])) % 180)

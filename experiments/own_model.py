@@ -1,4 +1,4 @@
-"""A network of one's own, from its training to its atlas: 32 px grey images, Flax nnx, a minute on two cores.
+"""A network of one's own, from its training to its atlas: 32 px gray images, Flax nnx, a minute on two cores.
 
     python experiments/own_model.py -o own_model/
 
@@ -52,14 +52,14 @@ class Network(nnx.Module):
         self.head = nnx.Linear(widths[-1], len(CLASSES), rngs=rngs)
 
     def __call__(self, x: jax.Array) -> jax.Array:
-        """Logits (n, classes) from images (n, 32, 32, 1), (grey in [0,1] - .5) / .25."""
+        """Logits (n, classes) from images (n, 32, 32, 1), (gray in [0,1] - .5) / .25."""
         for convolution, norm in zip(self.convolutions, self.norms, strict=True):
             x = nnx.relu(norm(convolution(x)))
         return self.head(x.mean(axis=(1, 2)))
 
 
 def draw(seed: int, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Grey images (count, 32, 32, 1) in [0,1] and their classes."""
+    """Gray images (count, 32, 32, 1) in [0,1] and their classes."""
     rng = np.random.default_rng(seed)
     labels = rng.permutation(np.arange(count) % len(CLASSES))
     numbers = np.array([CLASS_NAMES.index(name) for name in CLASSES])
@@ -105,7 +105,7 @@ def main() -> None:
     accuracy = train(network, images=options.images, epochs=options.epochs)
     print(f"trained in {time.perf_counter() - start:.0f} s, held-out accuracy {accuracy:.3f}")
 
-    # The one line. What it takes is written down: grey, 32 px, this mean and this spread.
+    # The one line. What it takes is written down: gray, 32 px, this mean and this spread.
     spec = fv.InputSpec(size=(SIDE, SIDE), channels=1, mean=(MEAN,), std=(STD,))
     model = fv.from_nnx(network, input=spec, name="own model", classes=CLASSES)
     images = jnp.asarray(draw(3, 8)[0])

@@ -2,10 +2,10 @@
 
     python experiments/probe_patterns.py
 
-Multinomial logistic regression on colour statistics (mean, sd, skewness and kurtosis of each
+Multinomial logistic regression on color statistics (mean, sd, skewness and kurtosis of each
 channel, covariances, an 8-bin histogram of each channel) together with the power spectrum (log
-power of the grey image in radial x angular bins), all standardised. The strength of the weight
-decay is the best of four on the held-out images, which favours the probe. The images are too easy
+power of the gray image in radial x angular bins), all standardised. The strength of the weight
+decay is the best of four on the held-out images, which favors the probe. The images are too easy
 to be worth a network if the probe gets past 60 %.
 
 Hardware: 2 CPU cores. Takes: about 1.5 minutes. Expected: 0.581 held-out accuracy.
@@ -25,8 +25,8 @@ RADIAL_EDGES = np.array([0.5, 1.5, 2.5, 3.5, 4.5, 5.5, 7, 9, 11, 13.5, 17, 22, 2
 ANGULAR_BINS = 12
 
 
-def colour_features(images: np.ndarray) -> np.ndarray:
-    """Colour statistics (n, 39) of images (n, 64, 64, 3) in [0, 1]."""
+def color_features(images: np.ndarray) -> np.ndarray:
+    """Color statistics (n, 39) of images (n, 64, 64, 3) in [0, 1]."""
     flat = images.reshape(len(images), -1, 3)
     mean, sd = flat.mean(axis=1), flat.std(axis=1)
     z = (flat - mean[:, None]) / (sd[:, None] + 1e-6)
@@ -37,15 +37,15 @@ def colour_features(images: np.ndarray) -> np.ndarray:
 
 
 def spectrum_features(images: np.ndarray) -> np.ndarray:
-    """Log power (n, radial * angular bins) of the grey images."""
-    grey = images.mean(axis=-1)
-    grey = grey - grey.mean(axis=(1, 2), keepdims=True)
-    size = grey.shape[1]
+    """Log power (n, radial * angular bins) of the gray images."""
+    gray = images.mean(axis=-1)
+    gray = gray - gray.mean(axis=(1, 2), keepdims=True)
+    size = gray.shape[1]
     window = np.hanning(size)[:, None] * np.hanning(size)
-    power = np.abs(np.fft.fft2(grey * window)) ** 2
+    power = np.abs(np.fft.fft2(gray * window)) ** 2
     fy, fx = np.meshgrid(*[np.fft.fftfreq(size) * size] * 2, indexing="ij")
     radial = np.digitize(np.hypot(fx, fy), RADIAL_EDGES) - 1
-    # Bins are centred on the axes and the diagonals, where the classes lie.
+    # Bins are centered on the axes and the diagonals, where the classes lie.
     angular = np.round(np.mod(np.arctan2(fy, fx), np.pi) / np.pi * ANGULAR_BINS).astype(int)
     bins = radial * ANGULAR_BINS + angular % ANGULAR_BINS
     count = (len(RADIAL_EDGES) - 1) * ANGULAR_BINS
@@ -62,7 +62,7 @@ def features(images: np.ndarray) -> np.ndarray:
     parts = []
     for start in range(0, len(images), 500):
         batch = images[start : start + 500].astype(np.float32) / 255
-        parts.append(np.concatenate([colour_features(batch), spectrum_features(batch)], axis=1))
+        parts.append(np.concatenate([color_features(batch), spectrum_features(batch)], axis=1))
     return np.concatenate(parts).astype(np.float32)
 
 

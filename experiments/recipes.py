@@ -4,7 +4,7 @@
 
 Without --weights it is a unit of the built-in network. Each picture is drawn at the recipe's own size, or at that of
 --size, and shown at one. `accentuation_2024` begins at the middle of the photograph of --start, or at noise. The looks
-that are expected: noise and grey for the oldest, colours once they are decorrelated, whole things once
+that are expected: noise and gray for the oldest, colors once they are decorrelated, whole things once
 transforms hold the high frequencies down.
 """
 

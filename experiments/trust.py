@@ -78,7 +78,7 @@ def natural_images(case: Case) -> Any:
 
 
 def run(case: Case, phi: Features, out: Path) -> list[Row]:
-    """The judgements of all units of a case, each with its `kind`."""
+    """The judgments of all units of a case, each with its `kind`."""
     rng, layer, images = np.random.default_rng(2), case.layer, natural_images(case)
     model = load(case.network)
     survey = fv.survey(model, images, out=out / "survey", layers=[layer], progress=False)
@@ -90,8 +90,8 @@ def run(case: Case, phi: Features, out: Path) -> list[Row]:
     circuits = {}
     for lie, units in ((Lie.FOOLING, fooling), (Lie.SILENT, silent)):
         for unit in units:
-            unlike = [v for v in (*others, *spare) if likeness[unit, v] < np.nanmedian(likeness[unit])]
-            circuits[unit] = Circuit(lie, int(rng.choice(unlike)))
+            diverse = [v for v in (*others, *spare) if likeness[unit, v] < np.nanmedian(likeness[unit])]
+            circuits[unit] = Circuit(lie, int(rng.choice(diverse)))
     photos = [survey.photo(number) for number in range(0, len(survey), 2)]
     detector, *wrong = train_detector(model, case.early, photos, fv.channel(layer, spare), size=case.size)
     print(f"{case.name}: the detector errs on {wrong[0]:.1%} of photographs, {wrong[1]:.1%} of pictures", flush=True)
@@ -120,7 +120,7 @@ def judged(model: fv.Model, images: Any, layer: str, units: list[int], phi: Feat
 
 
 def numbers(row: Row) -> Row:
-    """A judgement from JSON, where what is not finite is text, its flag raised anew: the formula may have changed."""
+    """A judgment from JSON, where what is not finite is text, its flag raised anew: the formula may have changed."""
     named = {name: float(row[name]) for name in (*FIGURES, "percentile", "foretold")}
     doubt, reasons = doubts(named, fires=np.isfinite(named["doubt"]))
     # Not blamed: trusted, or not to be told; a case has 800 photographs.
@@ -159,17 +159,15 @@ def draw(found: dict[str, list[Row]], path: Path) -> None:
     """What speaks for each unit, a strip a case and kind, with the flag's bar."""
     from matplotlib.figure import Figure
 
-    colours = {"honest": "#2b6cb0", "fooling": "#c23b22", "silent": "#808080", "shuffled": "#d69e2e"}
+    colors = {"honest": "#2b6cb0", "fooling": "#c23b22", "silent": "#808080", "shuffled": "#d69e2e"}
     figure = Figure(figsize=(9, 1.0 + 0.62 * len(found)), layout="constrained")
     axes = figure.add_subplot()
     rng = np.random.default_rng(0)
     for line, rows in enumerate(found.values()):
-        for offset, (kind, colour) in enumerate(colours.items()):
+        for offset, (kind, color) in enumerate(colors.items()):
             values = [float(np.clip(-row["doubt"], -5, 5)) for row in rows if row["kind"] == kind]
             heights = -line - 0.17 * (offset - 1.5) + rng.uniform(-0.05, 0.05, len(values))
-            axes.scatter(
-                values, heights, s=12, color=colour, alpha=0.75, linewidths=0, label=kind if not line else None
-            )
+            axes.scatter(values, heights, s=12, color=color, alpha=0.75, linewidths=0, label=kind if not line else None)
     axes.axvline(0, color="#202020", linewidth=0.8)
     axes.set_yticks([-line for line in range(len(found))], [name.replace(":", "\n") for name in found], fontsize=8)
     axes.set_xlabel(
@@ -195,7 +193,7 @@ def main() -> None:
         if options.case and case.name not in options.case:
             continue
         folder = options.out / case.name.replace(":", "-")
-        kept = folder / "judgements.json"
+        kept = folder / "judgments.json"
         if not kept.exists():
             folder.mkdir(parents=True, exist_ok=True)
             kept.write_text(json.dumps(run(case, phi, folder), indent=1) + "\n")

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from featviz.dreaming.video import save_film as save_film
     from featviz.errors import FeatvizError as FeatvizError
     from featviz.evaluation.evidence import Evidence as Evidence
-    from featviz.evaluation.evidence import Judgement as Judgement
+    from featviz.evaluation.evidence import UnitEvidence as UnitEvidence
     from featviz.evaluation.evidence import evidence as evidence
     from featviz.evaluation.features import Features as Features
     from featviz.model import InputSpec as InputSpec
@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from featviz.objectives import cosine as cosine
     from featviz.objectives import deepdream as deepdream
     from featviz.objectives import direction as direction
+    from featviz.objectives import diverse as diverse
     from featviz.objectives import diversity as diversity
     from featviz.objectives import function as function
     from featviz.objectives import guided_dream as guided_dream
@@ -60,7 +61,6 @@ if TYPE_CHECKING:
     from featviz.objectives import patches as patches
     from featviz.objectives import style as style
     from featviz.objectives import tensor_direction as tensor_direction
-    from featviz.objectives import unlike as unlike
     from featviz.objectives import within as within
     from featviz.parameterizations.fourier import load_spectrum as load_spectrum
     from featviz.pictures.curves import score_curves as score_curves
@@ -94,7 +94,7 @@ _FACE = {
     "FeatvizError": "errors",
     "InputCheck": "diagnosis.check_input",
     "InputSpec": "model",
-    "Judgement": "evaluation.evidence",
+    "UnitEvidence": "evaluation.evidence",
     "Model": "model",
     "Objective": "objectives",
     "OnRay": "atlas.ray.engine",
@@ -155,7 +155,7 @@ _FACE = {
     "style": "objectives",
     "survey": "surveys.survey",
     "tensor_direction": "objectives",
-    "unlike": "objectives",
+    "diverse": "objectives",
     "within": "objectives",
 }
 

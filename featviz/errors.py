@@ -65,15 +65,15 @@ def nearest(name: str, choices: Iterable[str]) -> str:
     """
     known = sorted(dict.fromkeys(choices), key=_depth)
     if found := likely(name, known):
-        return f"did you mean {enumerated([f'`{each}`' for each in found])}?"
+        return f"did you mean {join_or([f'`{each}`' for each in found])}?"
     shown = ", ".join(f"`{choice}`" for choice in known[:8])
     return f"expected one of {shown}" + (f" or {len(known) - 8} more" if len(known) > 8 else "")
 
 
-def enumerated(texts: Sequence[str], *, most: int = 5) -> str:
+def join_or(texts: Sequence[str], *, most: int = 5) -> str:
     """Texts with an `or` before the last, or before how many more there are.
 
-    >>> enumerated(["a"]), enumerated(["a", "b", "c"]), enumerated(["a", "b", "c"], most=2)
+    >>> join_or(["a"]), join_or(["a", "b", "c"]), join_or(["a", "b", "c"], most=2)
     ('a', 'a, b or c', 'a, b or 1 more')
     """
     shown = [*texts[:most], *([f"{len(texts) - most} more"] if len(texts) > most else [])]

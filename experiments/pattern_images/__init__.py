@@ -3,7 +3,7 @@
     images, factors = generate(np.random.default_rng(0), labels)
 
 `CLASS_NAMES[label]` names a class; `FREQUENCY_BANDS` gives the gratings' spatial frequency in
-cycles per 64-px image. Colours, light, clutter, blur and noise are drawn independently of the
+cycles per 64-px image. Colors, light, clutter, blur and noise are drawn independently of the
 class, so only the pattern tells it.
 """
 
@@ -25,7 +25,7 @@ FACTORS = np.dtype(
         ("frequency", np.float32),  # cycles per 64-px image (arms, for spirals and rays)
         ("scale", np.float32),
         ("x", np.float32),
-        ("y", np.float32),  # px; x, y from the centre
+        ("y", np.float32),  # px; x, y from the center
         ("foreground", np.float32, 3),
         ("ground", np.float32, 3),
         ("accent", np.float32, 3),

@@ -23,13 +23,13 @@ _FREQUENCY_X = (np.fft.rfftfreq(SIZE) * SIZE).astype(np.float32)[None, :]
 class Drawing:
     """One batch of a class: coverages (n, 64, 64) in [0, 1] and the factors behind them, (n,)."""
 
-    ink: Array  # share of the foreground colour
-    accent: Array | None = None  # share of the ink that takes the third colour instead
+    ink: Array  # share of the foreground color
+    accent: Array | None = None  # share of the ink that takes the third color instead
     orientation: Array | None = None  # degrees
     frequency: Array | None = None  # cycles per 64-px image
     scale: Array | None = None  # px: a shape's radius, a cell's side
-    x: Array | None = None  # px from the image's centre, to the right
-    y: Array | None = None  # px from the image's centre, downwards
+    x: Array | None = None  # px from the image's center, to the right
+    y: Array | None = None  # px from the image's center, downwards
 
 
 def uniform(rng: np.random.Generator, low: float, high: float, n: int) -> Array:

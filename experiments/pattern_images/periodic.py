@@ -119,7 +119,7 @@ def honeycomb(rng: np.random.Generator, n: int) -> Drawing:
     u, v = frame(theta)
     u, v = u / col(side) + col(rng.random(n)), v / col(side) + col(rng.random(n))
     tall = np.float32(np.sqrt(3))
-    # Hexagon centres form two rectangular lattices; a pixel belongs to the nearer centre.
+    # Hexagon centers form two rectangular lattices; a pixel belongs to the nearer center.
     au, av = fraction(u) - 0.5, (fraction(v / tall) - 0.5) * tall
     bu, bv = fraction(u - 0.5) - 0.5, (fraction(v / tall - 0.5) - 0.5) * tall
     near = au * au + av * av < bu * bu + bv * bv

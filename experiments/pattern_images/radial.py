@@ -1,4 +1,4 @@
-"""Patterns about a centre (rings, rays, spirals) and fields of dots."""
+"""Patterns about a center (rings, rays, spirals) and fields of dots."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from .fields import SIZE, Drawing, bars, cell_values, col, cover, fraction, fram
 TURN = np.float32(2 * np.pi)
 
 
-def _centre(rng: np.random.Generator, n: int, reach: float):
-    """A centre within `reach` px of the image's, (n,) each."""
+def _center(rng: np.random.Generator, n: int, reach: float):
+    """A center within `reach` px of the image's, (n,) each."""
     return uniform(rng, -reach, reach, n), uniform(rng, -reach, reach, n)
 
 
 def rings(rng: np.random.Generator, n: int) -> Drawing:
     """Concentric rings, 4.5 to 9 per 64 px."""
-    x, y = _centre(rng, n, 14)
+    x, y = _center(rng, n, 14)
     freq = uniform(rng, 4.5, 9.0, n)
     period = col(SIZE / freq)
     radius, _ = polar(x, y)
@@ -26,8 +26,8 @@ def rings(rng: np.random.Generator, n: int) -> Drawing:
 
 
 def rays(rng: np.random.Generator, n: int) -> Drawing:
-    """Straight rays from a centre."""
-    x, y = _centre(rng, n, 14)
+    """Straight rays from a center."""
+    x, y = _center(rng, n, 14)
     radius, angle = polar(x, y)
     count = rng.integers(6, 13, n).astype(np.float32)
     phase = angle / TURN * col(count) + col(rng.random(n))
@@ -37,7 +37,7 @@ def rays(rng: np.random.Generator, n: int) -> Drawing:
 
 def spiral(rng: np.random.Generator, n: int, *, hand: int) -> Drawing:
     """Logarithmic spiral arms at about 45 degrees; `hand` 1 turns clockwise on the way out."""
-    x, y = _centre(rng, n, 12)
+    x, y = _center(rng, n, 12)
     radius, angle = polar(x, y)
     arms = rng.integers(3, 7, n).astype(np.float32)
     pitch = uniform(rng, 0.8, 1.5, n)
@@ -64,7 +64,7 @@ def dots(
 
 def dot_rings(rng: np.random.Generator, n: int) -> Drawing:
     """Dots that sit on concentric rings, six more on each ring."""
-    x, y = _centre(rng, n, 10)
+    x, y = _center(rng, n, 10)
     radius, angle = polar(x, y)
     step = uniform(rng, 9.0, 12.5, n)
     ring = np.maximum(np.round(radius / col(step)), 1)

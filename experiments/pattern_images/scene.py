@@ -1,4 +1,4 @@
-"""From ink to picture: colours, clutter, light, blur and noise. None depends on the class.
+"""From ink to picture: colors, clutter, light, blur and noise. None depends on the class.
 
 Clutter is of four kinds: a faint texture on the ground of a shape, small distractor shapes, one
 patch of another texture, and thin bars that occlude. On a texture class they lie on top and cover
@@ -26,8 +26,8 @@ LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)
 MIN_DISTANCE, MIN_LUMINANCE = 0.5, 0.22  # between foreground and ground, RGB in [0, 1]
 
 
-def colours(rng: np.random.Generator, n: int) -> tuple[Array, Array, Array]:
-    """Foreground, ground and accent colours, (n, 3) each, well apart from each other."""
+def colors(rng: np.random.Generator, n: int) -> tuple[Array, Array, Array]:
+    """Foreground, ground and accent colors, (n, 3) each, well apart from each other."""
     tries = 24
     pairs = rng.random((n, tries, 2, 3), dtype=np.float32)
     gap = pairs[:, :, 0] - pairs[:, :, 1]
@@ -50,11 +50,11 @@ def _quick_texture(rng: np.random.Generator, n: int) -> Array:
     return np.where(kind == 0, first, np.where(kind == 1, first * second, noise))
 
 
-def _over(image: Array, mask: Array, colour: Array) -> None:
-    """Paint `colour` ((n, 3) or (n, 64, 64, 3)) over the image in place, by mask (n, 64, 64)."""
-    if colour.ndim == 2:
-        colour = colour[:, None, None]
-    image += mask[..., None] * (colour - image)
+def _over(image: Array, mask: Array, color: Array) -> None:
+    """Paint `color` ((n, 3) or (n, 64, 64, 3)) over the image in place, by mask (n, 64, 64)."""
+    if color.ndim == 2:
+        color = color[:, None, None]
+    image += mask[..., None] * (color - image)
 
 
 def _distractors(rng: np.random.Generator, image: Array, count: int) -> None:
@@ -120,7 +120,7 @@ def _blur(image: Array, weight: Array) -> Array:
 def compose(rng: np.random.Generator, drawing: Drawing, is_shape: bool) -> tuple[Array, dict]:
     """Images (n, 64, 64, 3) float32 in [0, 1] and the factors that the scene added."""
     n = len(drawing.ink)
-    fore, ground, third = colours(rng, n)
+    fore, ground, third = colors(rng, n)
     cluttered = rng.random(n) < CLUTTER_SHARE
     index = np.flatnonzero(cluttered)
     image = np.empty((n, SIZE, SIZE, 3), np.float32)

@@ -109,7 +109,7 @@ def curve(rng: np.random.Generator, n: int, *, orientation: float) -> Drawing:
     """An arc of 120 to 170 degrees, open towards `orientation` (0 right, 90 up)."""
     u, v, factors = _pose(rng, n, 14.0, orientation=orientation, radius=(14.0, 22.0))
     size = col(factors["scale"])
-    u = u - 0.35 * size  # the arc lies to the left of its circle's centre: centre what is seen
+    u = u - 0.35 * size  # the arc lies to the left of its circle's center: center what is seen
     width = col(uniform(rng, 1.8, 3.4, n))
     half = col(np.deg2rad(uniform(rng, 60, 85, n)))
     radius, angle = np.sqrt(u * u + v * v), np.arctan2(np.abs(v), -u)
@@ -125,14 +125,14 @@ def _almond(u: Array, v: Array, length: Array, height: Array) -> Array:
 
 
 def eye(rng: np.random.Generator, n: int) -> Drawing:
-    """A pointed oval with an iris in the accent colour and a pupil in the ground's."""
+    """A pointed oval with an iris in the accent color and a pupil in the ground's."""
     u, v, factors = _pose(rng, n, 18.0, radius=(20.0, 28.0))
     size = col(factors["scale"])
     height = size * col(uniform(rng, 0.5, 0.62, n))
-    centre = np.hypot(u - height * col(uniform(rng, -0.25, 0.25, n)), v)
-    pupil = cover(centre - height * col(uniform(rng, 0.3, 0.42, n)))
+    center = np.hypot(u - height * col(uniform(rng, -0.25, 0.25, n)), v)
+    pupil = cover(center - height * col(uniform(rng, 0.3, 0.42, n)))
     ink = cover(_almond(u, v, size, height)) * (1 - pupil)
-    return Drawing(ink, cover(centre - 0.8 * height), **factors)
+    return Drawing(ink, cover(center - 0.8 * height), **factors)
 
 
 def leaf(rng: np.random.Generator, n: int) -> Drawing:
@@ -147,7 +147,7 @@ def leaf(rng: np.random.Generator, n: int) -> Drawing:
 
 
 def flower(rng: np.random.Generator, n: int) -> Drawing:
-    """Five to seven round petals about a disc in the accent colour."""
+    """Five to seven round petals about a disc in the accent color."""
     u, v, factors = _pose(rng, n, 180.0, radius=(18.0, 26.0))
     size = col(factors["scale"])
     petals = col(rng.integers(5, 8, n))

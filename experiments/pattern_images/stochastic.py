@@ -61,7 +61,7 @@ def marble(rng: np.random.Generator, n: int) -> Drawing:
 
 
 def flames(rng: np.random.Generator, n: int) -> Drawing:
-    """Tongues that rise from the lower edge, with a core in the accent colour."""
+    """Tongues that rise from the lower edge, with a core in the accent color."""
     along, across = spectral_axes(np.full(n, 90.0, np.float32))
     amplitude = np.exp(-np.abs(along) / 1.3 - np.abs(across) / 4.5)
     tongue = filtered_noise(rng, amplitude)

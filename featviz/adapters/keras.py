@@ -162,7 +162,7 @@ def _watched(model: Any) -> Iterator[None]:
 
     layers = model._flatten_layers(include_self=False)
     before = [(vars(layer), vars(layer).get("call")) for layer in layers]
-    # Keras would write what it was given, on many coloured lines.
+    # Keras would write what it was given, on many colored lines.
     filtering = keras.config.is_traceback_filtering_enabled()
     keras.config.disable_traceback_filtering()
     try:

@@ -16,7 +16,7 @@ from featviz.regularizers import compose
 from featviz.regularizers.fidelity import balance, distance
 
 
-class Rise(NamedTuple):
+class StepGradient(NamedTuple):
     """What one step knows: the score, the objective's slope by image, the gradient to climb, fidelity's balance."""
 
     score: jax.Array
@@ -25,14 +25,14 @@ class Rise(NamedTuple):
     balance: jax.Array | None
 
 
-def rise(
+def step_gradient(
     routine: Routine,
     weights: Weights,
     penalty: Objective | None,
     objective: Objective,
     lane: Lane,
     progress: jax.Array,
-) -> Rise:
+) -> StepGradient:
     """The gradient of one lane's objective, penalty and fidelity by its parameters."""
     active = lane.step < routine.redirect_steps if routine.redirect_steps else None
     layers = objective.layers + (penalty.layers if penalty is not None else ())
@@ -55,7 +55,7 @@ def rise(
 
         (_, score), slope = jax.value_and_grad(score_of, has_aux=True)(image)
         (gradient,) = pull_back(slope)
-        return Rise(score, slope, gradient, None)
+        return StepGradient(score, slope, gradient, None)
 
     assert lane.anchor is not None
     assert lane.balance is not None
@@ -77,7 +77,7 @@ def rise(
     weighed = balance(lane.balance, gradient, away)
     factor = routine.fidelity.weight * weighed
     gradient = jax.tree.map(lambda climb, leave: climb - factor * leave, gradient, away)
-    return Rise(score, slope, gradient, weighed)
+    return StepGradient(score, slope, gradient, weighed)
 
 
 def _views(

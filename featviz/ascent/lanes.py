@@ -19,7 +19,7 @@ from featviz.objectives import Objective, stack
 WATCH = 16
 
 
-class Ended(NamedTuple):
+class LaneResult(NamedTuple):
     """What a lane leaves behind: `pixels` (n, height, width, channels), `scores` (n,), `history` (steps,).
 
     `attribution`, (n, height, width), is the sum over the steps of |d objective / d image|, where it was wanted. One
@@ -36,7 +36,7 @@ class Ended(NamedTuple):
 
 
 @dataclass
-class Slot:
+class LaneSlot:
     """A place among the lanes, and the objective in it; None where it idles."""
 
     number: int | None = None
@@ -58,26 +58,26 @@ def run_lanes(
     start: Sequence[np.ndarray] | None,
     count: int,
     mesh: Mesh,
-    tick: Callable[[int, int], None],
-    begin: Callable[[int], None] | None = None,
+    on_progress: Callable[[int, int], None],
+    on_start: Callable[[int], None] | None = None,
     stage: int = 0,
-    look: int | None = None,
-) -> Iterator[Ended]:
+    snapshot_every: int | None = None,
+) -> Iterator[LaneResult]:
     """Runs objectives of one structure, `count` at a time on each device; a lane that ends makes room for the next.
 
     `tick(lanes, steps)` is told how many lanes ran and how many steps they made together. Every call runs one
     compiled program of `count` lanes a device, idle ones frozen, so a picture does not depend on its slot or
-    neighbours. `weights` lie on all devices of the mesh. The next steps are under way while a picture is taken out.
+    neighbors. `weights` lie on all devices of the mesh. The next steps are under way while a picture is taken out.
     `start` has the images of each objective's group, (n, height, width, channels), in place of noise. A later `stage`
-    draws afresh. `begin` is told the number of each objective as a lane takes it up. With `look` lanes that run on are
-    shown as well, every so many steps.
+    draws afresh. `on_start` is told the number of each objective as a lane takes it up. With `snapshot_every`
+    lanes that run on are shown as well, every so many steps.
     """
     lane, every = (NamedSharding(mesh, spec) for spec in (PartitionSpec(ascent.LANES), PartitionSpec()))
     waiting = deque(range(len(objectives)))
-    slots = [Slot() for _ in range(count * mesh.devices.size)]
+    slots = [LaneSlot() for _ in range(count * mesh.devices.size)]
     limit, penalty = jax.device_put((jnp.int32(steps), penalty), every)
     lanes = stacked = None
-    ready: list[Ended] = []
+    ready: list[LaneResult] = []
     while True:
         if lanes is None or (waiting and any(slot.number is None for slot in slots)):
             opened = _fill(slots, waiting)
@@ -88,8 +88,8 @@ def run_lanes(
             images = None if start is None else np.stack([start[slot.number or 0] for slot in slots])
             fresh = jax.device_put(ascent.start(routine, keys, images), lane)
             for slot, new in zip(slots, opened, strict=True):
-                if begin is not None and new and slot.number is not None:
-                    begin(slot.number)
+                if on_start is not None and new and slot.number is not None:
+                    on_start(slot.number)
             if lanes is None:
                 idle = np.where(opened, ascent.RUNNING, ascent.OUT_OF_STEPS).astype(np.int32)
                 lanes = fresh._replace(status=jax.device_put(idle, lane))
@@ -101,7 +101,7 @@ def run_lanes(
             arguments = (weights, stacked, penalty, limit)
             program = compiled(ascent.advance, *arguments, lanes, routine=routine, mesh=mesh)
             left = max(steps - slot.steps for slot in slots if slot.number is not None)
-            for _ in range(-(-min(look or WATCH, left) // routine.chunk)):
+            for _ in range(-(-min(snapshot_every or WATCH, left) // routine.chunk)):
                 lanes, part = program(*arguments, lanes)
                 parts.append(part)
         # Handed out here, while the steps just begin run on.
@@ -109,13 +109,17 @@ def run_lanes(
         if not busy:
             return
         scores, status, made = np.concatenate(parts), np.asarray(lanes.status), np.asarray(lanes.step)
-        tick(*_record(slots, scores, status, made))
+        on_progress(*_record(slots, scores, status, made))
         over = [at for at, slot in enumerate(slots) if slot.number is not None and status[at] != ascent.RUNNING]
-        seen = [at for at, slot in enumerate(slots) if slot.number is not None and at not in over] if look else []
+        seen = (
+            [at for at, slot in enumerate(slots) if slot.number is not None and at not in over]
+            if snapshot_every
+            else []
+        )
         ready = [each._replace(over=False) for each in _see(routine, weights, stacked, lanes, slots, seen, mesh=mesh)]
         ready += _see(routine, weights, stacked, lanes, slots, over, mesh=mesh)
         for at in over:
-            slots[at] = Slot()
+            slots[at] = LaneSlot()
 
 
 def _see(
@@ -123,11 +127,11 @@ def _see(
     weights: Any,
     stacked: Any,
     lanes: ascent.Lane,
-    slots: list[Slot],
+    slots: list[LaneSlot],
     chosen: list[int],
     *,
     mesh: Mesh,
-) -> list[Ended]:
+) -> list[LaneResult]:
     """What the lanes in the chosen slots have drawn."""
     if not chosen:
         return []
@@ -141,7 +145,7 @@ def _see(
         assert number is not None
         outcome = _outcome(int(status[at]), bool(moved[at]), history)
         part = None if attribution is None else attribution[at]
-        left.append(Ended(number, pixels[at], finals[at], outcome, history, part))
+        left.append(LaneResult(number, pixels[at], finals[at], outcome, history, part))
     return left
 
 
@@ -153,17 +157,17 @@ def lane_key(seed: int, objective: Objective, *, stage: int = 0) -> jax.Array:
     return jax.random.fold_in(key, stage) if stage else key
 
 
-def _fill(slots: list[Slot], waiting: deque[int]) -> np.ndarray:
+def _fill(slots: list[LaneSlot], waiting: deque[int]) -> np.ndarray:
     """Puts waiting objectives into idle slots; which slots were opened, (lanes,) bool."""
     opened = np.zeros(len(slots), bool)
     for at, slot in enumerate(slots):
         if slot.number is None and waiting:
-            slots[at] = Slot(waiting.popleft())
+            slots[at] = LaneSlot(waiting.popleft())
             opened[at] = True
     return opened
 
 
-def _record(slots: list[Slot], scores: np.ndarray, status: np.ndarray, made: np.ndarray) -> tuple[int, int]:
+def _record(slots: list[LaneSlot], scores: np.ndarray, status: np.ndarray, made: np.ndarray) -> tuple[int, int]:
     """Appends each lane's new scores to its history; the number of lanes and of steps that ran."""
     ran = 0
     for at, slot in enumerate(slots):

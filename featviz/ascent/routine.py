@@ -24,7 +24,7 @@ class Convergence:
     """When a score has stopped rising: the mean of `window` steps exceeds that of the `window` before by
     less than `tolerance` of its size, not before `patience` windows.
 
-    Decided by each lane on its own step counter, so that neighbours and chunks cannot matter.
+    Decided by each lane on its own step counter, so that neighbors and chunks cannot matter.
     """
 
     window: int = 32

@@ -9,12 +9,12 @@ import jax.numpy as jnp
 import optax
 from jax.sharding import Mesh, PartitionSpec
 
-from featviz.ascent.gradient import activations_of, rise
+from featviz.ascent.gradient import activations_of, step_gradient
 from featviz.ascent.routine import CONVERGED, LANES, NOT_FINITE, OUT_OF_STEPS, RUNNING, Convergence, Lane, Routine
 from featviz.model import Weights
 from featviz.objectives import Objective
 from featviz.parameterizations import extra_channels
-from featviz.regularizers import over_grey
+from featviz.regularizers import over_gray
 
 
 @partial(jax.jit, static_argnames="routine")
@@ -87,7 +87,7 @@ def finish(
 
     def one(weights: Weights, objective: Objective, lane: Lane) -> tuple[jax.Array, jax.Array]:
         image = exact.parameterization.to_image(lane.params, exact.shape)
-        seen = over_grey(image) if extra_channels(exact.parameterization) else image
+        seen = over_gray(image) if extra_channels(exact.parameterization) else image
         activations = activations_of(exact, weights, seen, objective.layers, active=None)
         return image, objective(activations)
 
@@ -122,7 +122,7 @@ def _step(
 ) -> tuple[Lane, jax.Array]:
     """One step of one lane."""
     progress = lane.step.astype(jnp.float32) / steps.astype(jnp.float32)
-    climb = rise(routine, weights, penalty, objective, lane, progress)
+    climb = step_gradient(routine, weights, penalty, objective, lane, progress)
     # optax descends: the gradient of minus the score. It mixes dtypes, so strict promotion ends here.
     with jax.numpy_dtype_promotion("standard"):
         descent = jax.tree.map(jnp.negative, climb.gradient)

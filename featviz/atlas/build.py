@@ -16,8 +16,8 @@ from featviz.atlas.ray.engine import OnRay
 from featviz.atlas.reading import Atlas, where
 from featviz.atlas.revisions import check_network, told
 from featviz.atlas.run import run
-from featviz.atlas.site_data import Gathering
-from featviz.atlas.site_publisher import Showing
+from featviz.atlas.site_data import SiteData
+from featviz.atlas.site_publisher import SitePublisher
 from featviz.errors import FeatvizError
 from featviz.evaluation.features import Features
 from featviz.model import Model, hash_weights
@@ -53,8 +53,8 @@ def build_atlas(
       layers: names or patterns (`inception_4*`), by default the network's blocks.
       units: numbers of units, of every layer that has them, or a dict of layers with numbers; by default all.
       full: patterns of those layers whose units also get two more seeds, a group of unlike pictures, the negative
-        and the neuron at the centre; None for all.
-      recipe, size, steps, seed, dtype: as of `render`. Pictures of others stay beside the new ones, an edition of
+        and the neuron at the center; None for all.
+      recipe, size, steps, seed, dtype: as of `render`. Pictures of others stay beside the new ones, a revision of
         their own (`open_atlas`).
       shard: (i, n): draw the i-th of n shares of the plan, from 1 on. They are disjoint and may run at once.
       engine: what draws; by default all devices of this machine. `fv.OnRay()` is for many machines.
@@ -97,8 +97,8 @@ def build_atlas(
             tqdm.write(line, file=sys.stderr)
         shown = None
         if site and store.folder is not None:
-            gathering = Gathering(Atlas(store, shared=plan.shared), model, survey=survey, other=other)
-            shown = Showing(gathering, store.folder / "site", command=plan.command, copy_photos=copy_photos)
+            gathering = SiteData(Atlas(store, shared=plan.shared), model, survey=survey, other=other)
+            shown = SitePublisher(gathering, store.folder / "site", command=plan.command, copy_photos=copy_photos)
         whole = shard == (1, 1)
         run(model, plan, tasks, store, engine=engine, watcher=shown if whole else None, progress=progress)
     made = Atlas(store, shared=plan.shared)
@@ -131,5 +131,5 @@ def build_site(
             raise FeatvizError(
                 f"`{atlas.store.place}` is of weights {drawn[:8]}; {model.name}'s are {own[:8]}, expected the same"
             )
-    gathering = Gathering(atlas, model, survey=survey, other=other)
-    return Showing(gathering, atlas.store.folder / "site", copy_photos=copy_photos).complete()
+    gathering = SiteData(atlas, model, survey=survey, other=other)
+    return SitePublisher(gathering, atlas.store.folder / "site", copy_photos=copy_photos).complete()

@@ -23,22 +23,22 @@ Begin = Callable[[Task, int], None]
 
 
 class Engine(Protocol):
-    """Draws all entries of the tasks, in any order, each once; `begin` is told as each is taken up.
+    """Draws all entries of the tasks, in any order, each once; `on_start` is told as each is taken up.
 
     A generator, which is closed when the run stops early.
     """
 
-    def __call__(self, model: Model, tasks: Sequence[Task], *, begin: Begin) -> Generator[Drawn, None, None]: ...
+    def __call__(self, model: Model, tasks: Sequence[Task], *, on_start: Begin) -> Generator[Drawn, None, None]: ...
 
 
-def local(model: Model, tasks: Sequence[Task], *, begin: Begin) -> Generator[Drawn, None, None]:
+def local(model: Model, tasks: Sequence[Task], *, on_start: Begin) -> Generator[Drawn, None, None]:
     """Draws on all devices of this machine, task by task in full batches."""
     for task in tasks:
-        yield from draw(model, task, begin=partial(begin, task))
+        yield from draw(model, task, on_start=partial(on_start, task))
 
 
-def draw(model: Model, task: Task, *, begin: Callable[[int], None] | None = None) -> Iterator[Drawn]:
-    """The entries of one task; `begin` is told the unit of each as it is taken up."""
+def draw(model: Model, task: Task, *, on_start: Callable[[int], None] | None = None) -> Iterator[Drawn]:
+    """The entries of one task; `on_start` is told the unit of each as it is taken up."""
     series = task.series
     drawn = render_groups(
         model,
@@ -51,7 +51,7 @@ def draw(model: Model, task: Task, *, begin: Callable[[int], None] | None = None
         count=series.count,
         lanes=task.lanes,
         progress=False,
-        begin=None if begin is None else lambda number: begin(task.units[number]),
+        on_start=None if on_start is None else lambda number: on_start(task.units[number]),
     )
     for number, pictures in drawn:
         yield Drawn(task, task.units[number], pictures)

@@ -104,7 +104,7 @@ class Entries:
         return found
 
     def _read(self, name: str, units: Sequence[int]) -> Iterator[tuple[int, Any]]:
-        """The values of neighbouring units, read at once, or what was wrong with each that cannot be read."""
+        """The values of neighboring units, read at once, or what was wrong with each that cannot be read."""
         array = self.arrays[name]
         try:
             values = np.asarray(array[units[0] : units[-1] + 1])
@@ -134,7 +134,7 @@ class Entries:
 
 
 def _blocks(units: Sequence[int]) -> Iterator[list[int]]:
-    """Ascending units as runs of neighbours, of `BLOCK` at most.
+    """Ascending units as runs of neighbors, of `BLOCK` at most.
 
     >>> list(_blocks([0, 1, 2, 5]))
     [[0, 1, 2], [5]]

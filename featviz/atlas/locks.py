@@ -91,7 +91,7 @@ def _place(series: str) -> int:
 
 
 def runs(units: Iterable[int]) -> list[tuple[int, int]]:
-    """Ascending numbers as runs of neighbours: (first, how many).
+    """Ascending numbers as runs of neighbors: (first, how many).
 
     >>> runs([0, 1, 2, 5, 7, 8])
     [(0, 3), (5, 1), (7, 2)]

@@ -22,7 +22,7 @@ from featviz.model.shapes import shapes_at
 from featviz.objectives import channel
 from featviz.pages.records import Role
 from featviz.pictures.provenance import describe_run, network_words, recipe_words
-from featviz.recipes import Recipe, resolve, suited_size, unfold
+from featviz.recipes import Recipe, default_size, expand_stages, resolve
 from featviz.rendering.checks import Size, check_count, check_dtype, check_objectives, check_size
 from featviz.surveys.reduction import trunk
 
@@ -99,7 +99,7 @@ def make_plan(
     dtype: Any,
     place: Mapping[str, Any] | None = None,
 ) -> Plan:
-    """Every unit of the chosen layers; of `full` layers also in other seeds, negative, at the centre and as facets.
+    """Every unit of the chosen layers; of `full` layers also in other seeds, negative, at the center and as facets.
 
     `full` None is all of them. `place` has the `device` and the `versions` of what will draw, by default those of this
     process.
@@ -111,9 +111,9 @@ def make_plan(
     wanted = choose_units(model, chosen, units)
     seed = check_count("seed", seed, 0, 2**32 - 1 - MORE_SEEDS)
     recipe = resolve(recipe, model)
-    height, width = check_size(suited_size(model, recipe, tuple(chosen)) if size is None else size, None)
+    height, width = check_size(default_size(model, recipe, tuple(chosen)) if size is None else size, None)
     steps = check_count("steps", recipe.steps if steps is None else steps, 1, 1_000_000)
-    steps = sum(stage.steps for stage, _ in unfold(recipe, (height, width), steps))
+    steps = sum(stage.steps for stage, _ in expand_stages(recipe, (height, width), steps))
     dtype = check_dtype(dtype)
     check_objectives(model, [channel(layer, 0) for layer in chosen], (1, height, width, model.input.channels))
     weights, machine = hash_weights(model.weights), computing(model, (height, width))
@@ -125,7 +125,7 @@ def make_plan(
         if layer in rich:
             kinds += [(Role.SEED, seed + number) for number in range(1, MORE_SEEDS + 1)]
             kinds += [(Role.NEGATIVE, seed), (Role.FACET, seed)]
-            kinds += [(Role.CENTRE, seed)] if len(shapes[layer]) == 3 else []
+            kinds += [(Role.CENTER, seed)] if len(shapes[layer]) == 3 else []
         for role, number in kinds:
             run = describe_run(
                 model, recipe, weights_sha256=weights, size=(height, width), steps=steps, seed=number, dtype=dtype
@@ -255,10 +255,10 @@ def _fits(name: str, pattern: str) -> bool:
 
 
 def share(tasks: Sequence[Task], model: Model, *, number: int, count: int) -> tuple[Task, ...]:
-    """Share `number` of `count`, from 1 on, of the tasks: neighbours in the plan's order, of about one cost each.
+    """Share `number` of `count`, from 1 on, of the tasks: neighbors in the plan's order, of about one cost each.
 
     It depends on the plan alone, so that shares that know nothing of one another are disjoint and together the whole.
-    Neighbours, since a share compiles a program for each kind of pictures that it has.
+    Neighbors, since a share compiles a program for each kind of pictures that it has.
     """
     check_count("shard", number, 1, check_count("shard", count, 1, 1_000_000))
     costs = [cost_of(task.series, model) for task in tasks]

@@ -12,7 +12,7 @@ import numpy as np
 from featviz.atlas.atlas_store import Store, open_store
 from featviz.atlas.entries import Entries
 from featviz.atlas.report import faults_of, summary
-from featviz.atlas.revisions import Edition, choose_edition, editions
+from featviz.atlas.revisions import Revision, choose_revision, revisions
 from featviz.atlas.series import objective_of
 from featviz.common.canonical import describe, digest
 from featviz.errors import FeatvizError, nearest
@@ -42,7 +42,7 @@ class Atlas:
     """An atlas as it is on the disk: the `picture` of a unit, the `pixels` and `scores` of a layer, a `table` of all.
 
     What is read is what was planned for one network, recipe, size, number of steps and seed, by one command or several:
-    an edition: that of the last command, or the one that `shared` names. Series of others stay in the store (`series`).
+    a revision: that of the last command, or the one that `shared` names. Series of others stay in the store (`series`).
     """
 
     def __init__(self, store: Store, *, shared: str | None = None) -> None:
@@ -76,9 +76,9 @@ class Atlas:
         return self.store.paths()
 
     @property
-    def editions(self) -> list[Edition]:
+    def revisions(self) -> list[Revision]:
         """What `open_atlas` can be asked for by name, the last command's last."""
-        return editions(self.store)
+        return revisions(self.store)
 
     def count(self) -> tuple[int, int]:
         """How many entries of the plan are there, and how many there will be."""
@@ -147,20 +147,20 @@ class Atlas:
         return {name: np.array(values, dtype=kinds.get(name, np.str_)) for name, values in columns.items()}
 
     def report(self) -> list[str]:
-        """Lines that say how many units have pictures, and name those that are dead, never rise or are grey."""
+        """Lines that say how many units have pictures, and name those that are dead, never rise or are gray."""
         return summary((f"{r.layer}:{r.unit}", r.faults) for r in self.rows(roles=[Role.MAIN]))
 
 
-def open_atlas(place: str | os.PathLike[str], *, edition: str | None = None) -> Atlas:
+def open_atlas(place: str | os.PathLike[str], *, revision: str | None = None) -> Atlas:
     """The atlas of a folder, or of an address such as s3://bucket/atlas, finished or not.
 
-    `edition` names one of another recipe, size, number of steps, seed or weights than the last command's, by the first
-    digits of its hash (`Atlas.editions`).
+    `revision` names one of another recipe, size, number of steps, seed or weights than the last command's, by the first
+    digits of its hash (`Atlas.revisions`).
 
     Raises: FeatvizError if there is none.
     """
     store = open_store(where(place))
-    return Atlas(store, shared=None if edition is None else choose_edition(store, edition))
+    return Atlas(store, shared=None if revision is None else choose_revision(store, revision))
 
 
 def where(place: str | os.PathLike[str]) -> str | Path:

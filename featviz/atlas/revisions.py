@@ -1,4 +1,4 @@
-"""The editions of an atlas: what a store has of other recipes, sizes, steps, seeds and weights, and how it is found."""
+"""The revisions of an atlas: what a store has of other recipes, sizes, steps, seeds and weights."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,12 +7,12 @@ from typing import Any
 from featviz.atlas.atlas_store import Store
 from featviz.errors import FeatvizError
 
-# Digits of an edition's hash that name it.
+# Digits of a revision's hash that name it.
 DIGITS = 8
 
 
 @dataclass(frozen=True)
-class Edition:
+class Revision:
     """All plans of one network, recipe, size, number of steps and seed; `shared` is the hash of what they share.
 
     `weights` is the SHA-256 of the network's; `options` are what of the command line makes it.
@@ -32,9 +32,9 @@ class Edition:
         return f"{self.name} ({self.network} {self.options})"
 
 
-def editions(store: Store) -> list[Edition]:
-    """What has been planned in a store, the last command's edition last."""
-    found: dict[str, Edition] = {}
+def revisions(store: Store) -> list[Revision]:
+    """What has been planned in a store, the last command's revision last."""
+    found: dict[str, Revision] = {}
     for plan in store.plans():
         shared = plan["shared"]
         known = found.pop(shared, None) or _read(store, plan)
@@ -43,39 +43,39 @@ def editions(store: Store) -> list[Edition]:
     return list(found.values())
 
 
-def choose_edition(store: Store, name: str) -> str:
-    """The hash of the edition whose name begins so. Raises FeatvizError, which lists them, unless it is one."""
-    found = editions(store)
+def choose_revision(store: Store, name: str) -> str:
+    """The hash of the revision whose name begins so. Raises FeatvizError, which lists them, unless it is one."""
+    found = revisions(store)
     fitting = [each.shared for each in found if name and each.shared.startswith(name.lower())]
     if len(fitting) != 1:
-        raise FeatvizError(f"`edition` is `{name}`; expected {_list(found)}")
+        raise FeatvizError(f"`revision` is `{name}`; expected {_list(found)}")
     return fitting[0]
 
 
 def check_network(store: Store, network: Mapping[str, Any]) -> None:
-    """Refuses another network than the store's; other weights of a network are another edition.
+    """Refuses another network than the store's; other weights of a network are another revision.
 
     Args: the `network` of a run's description.
     """
-    name, weights, found = network["name"], network["weights_sha256"], editions(store)
+    name, weights, found = network["name"], network["weights_sha256"], revisions(store)
     if found and not any(name == each.network or weights == each.weights for each in found):
         own = " and ".join(dict.fromkeys(each.network for each in found))
         raise FeatvizError(f"`{store.place}` is an atlas of {own}, not of {name}; expected another folder")
 
 
 def told(store: Store, shared: str) -> str | None:
-    """A line on the edition that the last command had, where this one has another; else None."""
-    found = editions(store)
+    """A line on the revision that the last command had, where this one has another; else None."""
+    found = revisions(store)
     if not found or found[-1].shared == shared:
         return None
     return (
         f"`{store.place}` keeps its pictures of {found[-1]}: "
-        f"`featviz export` and `featviz site` take them with --edition {found[-1].name}"
+        f"`featviz export` and `featviz site` take them with --revision {found[-1].name}"
     )
 
 
-def _read(store: Store, plan: dict[str, Any]) -> Edition | None:
-    """The edition of a plan, from the attributes of its first series that can be read."""
+def _read(store: Store, plan: dict[str, Any]) -> Revision | None:
+    """The revision of a plan, from the attributes of its first series that can be read."""
     for each in plan["series"]:
         if each["role"] != "main":
             continue
@@ -89,9 +89,9 @@ def _read(store: Store, plan: dict[str, Any]) -> Edition | None:
         size = str(height) if height == width else f"{height}x{width}"
         options = [*(words or ["a recipe of its own"]), f"--size {size} --steps {steps} --seed {seed}"]
         options += [f"--dtype {run['dtype']}"] if run["dtype"] != "float32" else []
-        return Edition(plan["shared"], network["name"], network["weights_sha256"], " ".join(options))
+        return Revision(plan["shared"], network["name"], network["weights_sha256"], " ".join(options))
     return None
 
 
-def _list(found: Sequence[Edition]) -> str:
+def _list(found: Sequence[Revision]) -> str:
     return "one of " + ", ".join(map(str, found)) if found else "none, since nothing is planned"

@@ -68,7 +68,7 @@ def run(
         disabled = None if progress else True
         with (
             tqdm(total=total, initial=total - undone, unit="picture", disable=disabled) as bar,
-            closing(engine(model, waiting, begin=record.begin)) as drawing,
+            closing(engine(model, waiting, on_start=record.on_start)) as drawing,
         ):
             for drawn in drawing:
                 series = drawn.task.series
@@ -88,7 +88,7 @@ class _Record:
     journal: Journal | None
     watcher: Watcher | None
 
-    def begin(self, task: Task, unit: int) -> None:
+    def on_start(self, task: Task, unit: int) -> None:
         with _told(self.store):
             self._note("start", task, unit)
 

@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Any
 
 from featviz.common.canonical import describe, digest
-from featviz.objectives import Objective, channel, neuron, unlike
+from featviz.objectives import Objective, channel, diverse, neuron
 from featviz.pages.records import Role
 from featviz.recipes import Recipe
 
@@ -65,7 +65,7 @@ def objective_of(role: Role, layer: str, unit: int) -> Objective:
             return channel(layer, unit)
         case Role.NEGATIVE:
             return -channel(layer, unit)
-        case Role.CENTRE:
+        case Role.CENTER:
             return neuron(layer, unit)
         case Role.FACET:
-            return unlike(channel(layer, unit))
+            return diverse(channel(layer, unit))

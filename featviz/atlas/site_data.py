@@ -19,15 +19,15 @@ from featviz.circuits.links import Links
 from featviz.errors import FeatvizError, in_one_line
 from featviz.evaluation.features import Features
 from featviz.model import Model
-from featviz.pages.records import Brief, LayerShown, NetworkShown, Photographs, Role, Shown, Unit
+from featviz.pages.records import LayerRecord, NetworkRecord, Photographs, PictureRecord, Role, Unit, UnitSummary
 from featviz.surveys.survey import Survey
 
 Found = TypeVar("Found")
-# Pictures of neighbouring units that are read at once.
+# Pictures of neighboring units that are read at once.
 AHEAD = 64
 
 
-class Gathering:
+class SiteData:
     """Everything that pages say, gathered layer by layer; what does not change while an atlas grows is kept."""
 
     def __init__(
@@ -35,7 +35,7 @@ class Gathering:
     ) -> None:
         self.atlas, self.model, self.survey, self.other = atlas, model, survey, other
         self.there: dict[str, list[int]] = {}
-        self.known: dict[tuple[str, int], Brief] = {}
+        self.known: dict[tuple[str, int], UnitSummary] = {}
         self.opened: dict[str, Entries] = {}
 
     def done(self, layer: str, *, anew: bool = False) -> list[int]:
@@ -79,16 +79,16 @@ class Gathering:
                 found.setdefault(unit, set()).add(key_of(self.entries(planned), unit))
         return found
 
-    def know(self, layer: str, brief: Brief) -> None:
+    def know(self, layer: str, brief: UnitSummary) -> None:
         """Takes a unit of the wall as it is, in place of reading its entry."""
         self.known.setdefault((layer, brief.unit), brief)
 
-    def briefs(self, layer: str, *, trusted: Mapping[int, bool | None] | None = None) -> list[Brief]:
+    def briefs(self, layer: str, *, trusted: Mapping[int, bool | None] | None = None) -> list[UnitSummary]:
         """The units of a layer's wall."""
         flags = trusted or {}
         return [replace(self.brief(layer, unit), trusted=flags.get(unit)) for unit in self.done(layer)]
 
-    def brief(self, layer: str, unit: int) -> Brief:
+    def brief(self, layer: str, unit: int) -> UnitSummary:
         """A unit that is there, on its layer's wall; read once."""
         if (layer, unit) not in self.known:
             planned = self.atlas.find(layer)
@@ -96,9 +96,9 @@ class Gathering:
             self.known[layer, unit] = self._brief(layer, unit, main)
         return self.known[layer, unit]
 
-    def _brief(self, layer: str, unit: int, main: Shown) -> Brief:
+    def _brief(self, layer: str, unit: int, main: PictureRecord) -> UnitSummary:
         faults = faults_of(main.pixels, main.outcome, main.history)
-        return Brief(unit, self.label(layer, unit), main.score, main.outcome, faults)
+        return UnitSummary(unit, self.label(layer, unit), main.score, main.outcome, faults)
 
     def label(self, layer: str, unit: int) -> str:
         """The name of the class that a unit of the last layer stands for, or nothing."""
@@ -170,16 +170,16 @@ class Gathering:
             self.survey, layer, done, lambda unit: self.atlas.picture(f"{layer}:{unit}"), other=self.other
         )
 
-    def network(self, *, complete: bool, command: str | None) -> NetworkShown:
+    def network(self, *, complete: bool, command: str | None) -> NetworkRecord:
         """The front page."""
         layers = []
         for name in self.atlas.layers:
             layer, planned = self.model.layer(name), self.atlas.find(name)
             below = self.links.below.get(name, ())
             layers.append(
-                LayerShown(name, layer.shape, layer.units, len(planned["units"]), len(self.done(name)), below)
+                LayerRecord(name, layer.shape, layer.units, len(planned["units"]), len(self.done(name)), below)
             )
-        return NetworkShown(
+        return NetworkRecord(
             name=self.model.name,
             layers=tuple(layers),
             facts=self.facts(),
@@ -211,7 +211,7 @@ class Gathering:
         return Links(self.model, self.atlas.layers, self.survey)
 
 
-def _shown(entries: Entries, unit: int, role: Role, seed: int) -> list[Shown]:
+def _shown(entries: Entries, unit: int, role: Role, seed: int) -> list[PictureRecord]:
     """An entry's pictures; none where it is not there."""
     outcome = _damage_told(entries, unit, lambda: entries.outcome(unit))
     if outcome is None:
@@ -222,12 +222,12 @@ def _shown(entries: Entries, unit: int, role: Role, seed: int) -> list[Shown]:
     shared = entries.attributes
     key, command = key_of(entries, unit), command_of(shared, unit)
     return [
-        Shown(role, number, each, float(score), outcome, history, seed, key, command)
+        PictureRecord(role, number, each, float(score), outcome, history, seed, key, command)
         for number, (each, score) in enumerate(zip(pixels[..., : shared["channels"]], scores, strict=True))
     ]
 
 
-def _numbered(pictures: Sequence[Shown]) -> list[Shown]:
+def _numbered(pictures: Sequence[PictureRecord]) -> list[PictureRecord]:
     """A unit's pictures, those of one role numbered through: two seeds are two entries, each with a first picture."""
     seen: Counter[Role] = Counter()
     found = []
@@ -259,7 +259,7 @@ def choose_strip(units: Sequence[int], count: int) -> list[int]:
 
 
 def striking(pixels: np.ndarray | None) -> float:
-    """How much large things stand out in a picture, uint8, (h, w, c): the spread of its 4 x 4 blocks' colours.
+    """How much large things stand out in a picture, uint8, (h, w, c): the spread of its 4 x 4 blocks' colors.
 
     >>> striking(np.tile(np.array([[[0], [255]]], np.uint8), (16, 8, 1))), striking(None)
     (0.0, 0.0)

@@ -9,11 +9,11 @@ from tqdm import tqdm
 
 from featviz.atlas.plan import Task
 from featviz.atlas.site.site_writer import write_assets, write_index, write_layer, write_main, write_unit
-from featviz.atlas.site_data import Gathering, choose_strip, striking
+from featviz.atlas.site_data import SiteData, choose_strip, striking
 from featviz.errors import FeatvizError, in_one_line
 from featviz.pages.addresses import main_picture
-from featviz.pages.records import NetworkShown, Photographs, Role
-from featviz.pages.sprites import Hung
+from featviz.pages.records import NetworkRecord, Photographs, Role
+from featviz.pages.sprites import SpriteSlot
 from featviz.pages.standing import standing_page
 
 # Seconds between two looks at what is new, at the least; and at the least this many times as long as the last one
@@ -25,20 +25,20 @@ STRIP, AT_ONCE = 12, 64
 LONGEST = 300
 
 
-class Showing:
+class SitePublisher:
     """Writes the site of an atlas under `folder`; told of the run's progress by `drawn` and `finished`.
 
     It needs nothing but an atlas that has been opened and its network: `complete` makes the site without drawing.
     """
 
     def __init__(
-        self, gathering: Gathering, folder: Path, *, command: str | None = None, copy_photos: bool = False
+        self, gathering: SiteData, folder: Path, *, command: str | None = None, copy_photos: bool = False
     ) -> None:
         self.gathering, self.folder, self.command, self.copy_photos = gathering, folder, command, copy_photos
         # Units of each layer whose page is not what has been drawn; of which layers the disk has been asked for them.
         self.waiting: dict[str, set[int]] = {}
         self.asked: set[str] = set()
-        self.hung: dict[str, dict[tuple[int, ...], Hung]] = {}
+        self.hung: dict[str, dict[tuple[int, ...], SpriteSlot]] = {}
         self.due = time.monotonic() + EVERY
         self.given_up = False
 
@@ -147,7 +147,7 @@ class Showing:
         return found
 
     def _pages(
-        self, network: NetworkShown, layer: str, units: Sequence[int], judged: Mapping[int, Photographs]
+        self, network: NetworkRecord, layer: str, units: Sequence[int], judged: Mapping[int, Photographs]
     ) -> None:
         there = self.gathering.done(layer)
         place = {unit: at for at, unit in enumerate(there)}
@@ -156,16 +156,16 @@ class Showing:
                 at = place[page.unit]
                 before = there[at - 1] if at else None
                 after = there[at + 1] if at + 1 < len(there) else None
-                write_unit(self.folder, network, page, neighbours=(before, after), copy_photos=self.copy_photos)
+                write_unit(self.folder, network, page, neighbors=(before, after), copy_photos=self.copy_photos)
 
-    def _wall(self, network: NetworkShown, layer: str, trusted: Mapping[int, bool | None]) -> None:
+    def _wall(self, network: NetworkRecord, layer: str, trusted: Mapping[int, bool | None]) -> None:
         gathering = self.gathering
         shown = next(each for each in network.layers if each.name == layer)
         briefs = gathering.briefs(layer, trusted=trusted)
         known = self.hung.get(layer, {})
         self.hung[layer] = write_layer(self.folder, network, shown, briefs, gathering.mains(layer), known=known)
 
-    def _front(self, network: NetworkShown) -> None:
+    def _front(self, network: NetworkRecord) -> None:
         write_index(self.folder, network, {layer.name: self._strip(layer.name) for layer in network.layers})
 
     def _strip(self, layer: str) -> list[int]:

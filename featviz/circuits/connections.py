@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from featviz.circuits.linearization import centre, linearized, reach_of
+from featviz.circuits.linearization import center, linearized, reach_of
 from featviz.circuits.natural_noise import noise
 from featviz.circuits.ranking import similar, strongest
 from featviz.circuits.spreads import spread_of
@@ -22,7 +22,7 @@ from featviz.errors import FeatvizError
 from featviz.model import Model, Weights
 from featviz.model.shapes import shapes_at
 
-__all__ = ["connections", "neighbours_below", "similar", "spread_of", "strongest"]
+__all__ = ["connections", "neighbors_below", "similar", "spread_of", "strongest"]
 
 # Units whose gradients are computed side by side.
 CHUNK = 64
@@ -67,13 +67,13 @@ def connections(
     return found
 
 
-def neighbours_below(model: Model, layers: Sequence[str]) -> dict[str, tuple[str, ...]]:
+def neighbors_below(model: Model, layers: Sequence[str]) -> dict[str, tuple[str, ...]]:
     """For each of the chosen layers the nearest chosen ones that it is computed from, in forward order.
 
     Nearest on some path: what skips a chosen layer counts as well.
 
     >>> import featviz as fv
-    >>> neighbours_below(fv.load("patterns"), ["conv2", "mixed3a", "mixed3b"])
+    >>> neighbors_below(fv.load("patterns"), ["conv2", "mixed3a", "mixed3b"])
     {'conv2': (), 'mixed3a': ('conv2',), 'mixed3b': ('mixed3a',)}
 
     Raises: FeatvizError for an unknown layer.
@@ -145,5 +145,5 @@ def _inside(reach: int, below: int, above: int) -> bool:
     """Whether that fits into a map, and a position more, since padding moves what is seen a little."""
     if not above:
         return False
-    at = centre(below, above)
+    at = center(below, above)
     return at - reach - 1 >= 0 and at + reach + 1 <= below - 1

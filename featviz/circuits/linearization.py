@@ -62,10 +62,10 @@ def middle(shape: tuple[int, ...]) -> int:
     return number
 
 
-def centre(below: int, above: int) -> float:
+def center(below: int, above: int) -> float:
     """Where a middle position of `above` positions lies among the `below` ones of an earlier map.
 
-    >>> centre(14, 14), centre(28, 14)
+    >>> center(14, 14), center(28, 14)
     (7.0, 14.5)
     """
     return (above // 2 + 0.5) * below / above - 0.5
@@ -83,7 +83,7 @@ def reach_of(model: Model, upstream: str, layer: str) -> int:
     """
     below, above = (model.layer(name).shape for name in (upstream, layer))
     image = np.zeros((1, *model.input.size, model.input.channels), np.float32)
-    away = [np.abs(np.arange(below[axis]) - centre(below[axis], above[axis])) for axis in (0, 1)]
+    away = [np.abs(np.arange(below[axis]) - center(below[axis], above[axis])) for axis in (0, 1)]
     distance = np.maximum(away[0][:, None], away[1]).astype(np.float32)
     program = compiled(_sees(model.apply, upstream, layer), model.weights, image, distance > 0)
     least, most = 0, math.ceil(distance.max())

@@ -6,11 +6,11 @@ from functools import cached_property
 
 import numpy as np
 
-from featviz.circuits.connections import connections, neighbours_below
+from featviz.circuits.connections import connections, neighbors_below
 from featviz.circuits.ranking import Tops, alike, blocks, together, tops
 from featviz.circuits.spreads import spread_of, surveyed_spread
 from featviz.model import Model
-from featviz.pages.records import Link
+from featviz.pages.records import UnitLink
 from featviz.surveys.survey import Survey
 
 # Links of each kind on a page.
@@ -18,7 +18,7 @@ LINKS = 8
 
 
 @dataclass(frozen=True)
-class Tied:
+class LayerLinks:
     """A layer and those below it: its units' `inputs` in each, the `outputs` of each one's units in it, its `alike`."""
 
     inputs: Mapping[str, Tops]
@@ -35,24 +35,24 @@ class Links:
 
     def __init__(self, model: Model, layers: Sequence[str], survey: Survey | None = None) -> None:
         self.model, self.layers, self.survey = model, tuple(layers), survey
-        self.below = neighbours_below(model, layers)
-        self.known: dict[str, Tied] = {}
+        self.below = neighbors_below(model, layers)
+        self.known: dict[str, LayerLinks] = {}
 
-    def inputs(self, layer: str, unit: int) -> tuple[Link, ...]:
+    def inputs(self, layer: str, unit: int) -> tuple[UnitLink, ...]:
         """The units below that drive one most."""
         return _links([(name, found.of(unit)) for name, found in self.tied(layer).inputs.items()])
 
-    def outputs(self, layer: str, unit: int) -> tuple[Link, ...]:
+    def outputs(self, layer: str, unit: int) -> tuple[UnitLink, ...]:
         """The units above that one drives most, as a share of what drives them."""
         above = [name for name, below in self.below.items() if layer in below]
         return _links([(name, self.tied(name).outputs[layer].of(unit)) for name in above])
 
-    def similar(self, layer: str, unit: int) -> tuple[Link, ...]:
+    def similar(self, layer: str, unit: int) -> tuple[UnitLink, ...]:
         """The units of the same layer with the most similar weights."""
         found = self.tied(layer).alike
-        return () if found is None else tuple(Link(layer, other, cosine) for other, cosine in found.of(unit))
+        return () if found is None else tuple(UnitLink(layer, other, cosine) for other, cosine in found.of(unit))
 
-    def tied(self, layer: str) -> Tied:
+    def tied(self, layer: str) -> LayerLinks:
         """A layer's ties with those below it; computed once."""
         if layer not in self.known:
             self.known[layer] = self._tie(layer)
@@ -62,14 +62,14 @@ class Links:
     def _spreads(self) -> dict[str, np.ndarray]:
         return spread_of(self.model, self.layers) if self.survey is None else surveyed_spread(self.survey, self.layers)
 
-    def _tie(self, layer: str) -> Tied:
+    def _tie(self, layer: str) -> LayerLinks:
         inputs, outputs, parts = {}, {}, []
         for name in self.below.get(layer, ()):
             ties = connections(self.model, name, layer, self._spreads[name])
             inputs[name], outputs[name] = tops(ties, LINKS), shares(ties, LINKS)
             parts.append(ties)
         whole = np.concatenate(parts, axis=1) if len(parts) > 1 else parts[0] if parts else None
-        return Tied(inputs, outputs, None if whole is None else alike(whole, LINKS, spoil=True))
+        return LayerLinks(inputs, outputs, None if whole is None else alike(whole, LINKS, overwrite=True))
 
 
 def shares(ties: np.ndarray, count: int) -> Tops:
@@ -86,5 +86,5 @@ def shares(ties: np.ndarray, count: int) -> Tops:
     return tops(ties.T, count, over=np.maximum(norms, np.float32(1e-30)))
 
 
-def _links(parts: list[tuple[str, list[tuple[int, float]]]]) -> tuple[Link, ...]:
-    return tuple(Link(*each) for each in together(parts, LINKS))
+def _links(parts: list[tuple[str, list[tuple[int, float]]]]) -> tuple[UnitLink, ...]:
+    return tuple(UnitLink(*each) for each in together(parts, LINKS))

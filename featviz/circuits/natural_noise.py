@@ -2,14 +2,14 @@
 
 import numpy as np
 
-# The standard deviation of the greys within a piece, as of natural images, and how much of that is colour besides.
-CONTRAST, COLOUR = 0.2, 0.3
+# The standard deviation of the grays within a piece, as of natural images, and how much of that is color besides.
+CONTRAST, COLOR = 0.2, 0.3
 
 
 def noise(rng: np.random.Generator, count: int, size: tuple[int, int], *, channels: int = 3) -> np.ndarray:
     """Noise whose amplitude falls off as 1/f, as natural images' does: float32 in [0,1], (count, *size, channels).
 
-    Greys of mean .5 and standard deviation .2 in each piece, with three tenths of that in each colour besides.
+    Grays of mean .5 and standard deviation .2 in each piece, with three tenths of that in each color besides.
 
     >>> made = noise(np.random.default_rng(0), 2, (16, 24))
     >>> made.shape, made.dtype, bool((made >= 0).all() and (made <= 1).all())
@@ -21,6 +21,6 @@ def noise(rng: np.random.Generator, count: int, size: tuple[int, int], *, channe
     white = np.fft.rfft2(rng.standard_normal((count, channels + 1, *size)))
     pieces = np.fft.irfft2(white / frequency, s=size)
     pieces /= np.maximum(pieces.std((2, 3), keepdims=True), 1e-12)
-    colours = COLOUR * pieces[:, 1:] if channels > 1 else 0.0 * pieces[:, 1:]
-    made = 0.5 + CONTRAST * (pieces[:, :1] + colours)
+    colors = COLOR * pieces[:, 1:] if channels > 1 else 0.0 * pieces[:, 1:]
+    made = 0.5 + CONTRAST * (pieces[:, :1] + colors)
     return np.ascontiguousarray(np.moveaxis(np.clip(made, 0, 1), 1, -1), np.float32)

@@ -79,14 +79,14 @@ def similar(matrix: np.ndarray, count: int) -> list[list[tuple[int, float]]]:
     return [found.of(unit) for unit in range(len(matrix))]
 
 
-def alike(matrix: np.ndarray, count: int, *, spoil: bool = False) -> Tops:
-    """The same as arrays; with `spoil` the matrix is overwritten, which saves a copy.
+def alike(matrix: np.ndarray, count: int, *, overwrite: bool = False) -> Tops:
+    """The same as arrays; with `overwrite` the matrix is overwritten, which saves a copy.
 
     Of more than 2,048 units single precision chooses a few more than are asked for, whose cosines are computed once
     more. Where dozens are equally alike, those of another order of rounding may be among them.
     """
     dtype = np.float64 if len(matrix) <= FEW else np.float32
-    rows = matrix if spoil and matrix.dtype == dtype else np.empty(matrix.shape, dtype)
+    rows = matrix if overwrite and matrix.dtype == dtype else np.empty(matrix.shape, dtype)
     tied = np.zeros(len(matrix), bool)
     for part in blocks(len(matrix), 16 * max(matrix.shape[1], 1)):
         known = np.where(np.isfinite(matrix[part]), matrix[part], 0).astype(np.float64)

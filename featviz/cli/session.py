@@ -72,8 +72,8 @@ classes_option = click.option(
 )
 
 
-edition_option = click.option(
-    "--edition", metavar="HASH", help="Of another recipe, size, steps or seed than the last.  [default: the last]"
+revision_option = click.option(
+    "--revision", metavar="HASH", help="Of another recipe, size, steps or seed than the last.  [default: the last]"
 )
 
 

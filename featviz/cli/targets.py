@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from featviz.model import Model
     from featviz.objectives import Objective
 
-UNIT = re.compile(r"(?P<sign>-?)(?P<unit>\d+)(@(?P<at>centre|class|patches\d*|\d+(x\d+)*))?")
+UNIT = re.compile(r"(?P<sign>-?)(?P<unit>\d+)(@(?P<at>center|class|patches\d*|\d+(x\d+)*))?")
 HEAD = re.compile(r"head(?P<number>\d+)of(?P<heads>\d+)")
 RANGE = re.compile(r"(?P<first>\d+)-(?P<last>\d+)")
 LOGIT = "logit"
@@ -22,7 +22,7 @@ def parse_target(text: str, model: "Model", *, directions: "np.ndarray | None" =
     """The objectives that a TARGET names.
 
     UNITS is a list, split at commas, of `103`, `0-15`, `103@3x4` for the neuron at row 3 and column 4,
-    `103@centre`, `-103` for the negative (before the layer's ReLU), `all`, and `whole` for the layer as a
+    `103@center`, `-103` for the negative (before the layer's ReLU), `all`, and `whole` for the layer as a
     whole. `logit:5` is the network's output 5, `logit:tabby` the class of that name where the network's
     classes have names (a synonym will do, but no comma). `103@patches` leaves out the class token of a layer
     of tokens, the first; `103@patches2` two of them; `103@class` is that token alone, `103@7` the token 7. `head2of12`
@@ -110,7 +110,7 @@ class _Directions:
         from featviz.objectives import direction
 
         if position == ():
-            raise FeatvizError(f"`{unit}@centre` is no direction; expected its place, such as {unit}@3x4 or {unit}@0")
+            raise FeatvizError(f"`{unit}@center` is no direction; expected its place, such as {unit}@3x4 or {unit}@0")
         return direction(self.layer, self.rows[unit], position=position, number=unit)
 
     def patches(self, unit: int, class_tokens: int) -> "Objective":
@@ -131,7 +131,7 @@ def _parse_item(item: str, source: _Units | _Directions) -> list["Objective"]:
         return [source.one(unit) for unit in range(first, last + 1)]
     if one is None:
         raise FeatvizError(
-            f"`{item}` names no unit of {source.layer}; expected 103, 0-15, 103@3x4, 103@centre, 103@patches, "
+            f"`{item}` names no unit of {source.layer}; expected 103, 0-15, 103@3x4, 103@center, 103@patches, "
             f"103@class, head0of12, -103, all, whole"
         )
     unit, at = int(one["unit"]), one["at"]
@@ -144,8 +144,8 @@ def _parse_item(item: str, source: _Units | _Directions) -> list["Objective"]:
 
 
 def _position(at: str) -> tuple[int, ...]:
-    """The place that follows the @; () for the centre."""
-    if at == "centre":
+    """The place that follows the @; () for the center."""
+    if at == "center":
         return ()
     return (0,) if at == "class" else tuple(int(part) for part in at.split("x"))
 

@@ -10,10 +10,10 @@ import numpy as np
 from featviz.errors import FeatvizError
 
 
-def whole(name: str, value: Any, *, example: str = "3") -> np.int32:
+def as_int(name: str, value: Any, *, example: str = "3") -> np.int32:
     """A whole number as an objective holds it.
 
-    >>> whole("unit", 7)
+    >>> as_int("unit", 7)
     np.int32(7)
 
     Raises: FeatvizError for what is none.
@@ -24,10 +24,10 @@ def whole(name: str, value: Any, *, example: str = "3") -> np.int32:
         raise FeatvizError(f"`{name}` is {value!r}; expected a whole number, such as {example}") from None
 
 
-def several(value: Any) -> TypeGuard[Iterable[Any]]:
+def is_sequence(value: Any) -> TypeGuard[Iterable[Any]]:
     """Whether it is a list, a range or an array of values, and neither text nor an array that is one value.
 
-    >>> several(range(3)), several("abc"), several(np.array(3))
+    >>> is_sequence(range(3)), is_sequence("abc"), is_sequence(np.array(3))
     (True, False, False)
     """
     single = isinstance(value, np.ndarray | jax.Array) and value.ndim == 0

@@ -1,4 +1,4 @@
-"""One photograph: decoded, upright, of 8 bits a channel, grey or in colour."""
+"""One photograph: decoded, upright, of 8 bits a channel, gray or in color."""
 
 import os
 from typing import TYPE_CHECKING, Any
@@ -43,7 +43,7 @@ def to_floats(image: "Image") -> np.ndarray:
 
 
 def flatten(image: "Image", channels: int) -> "Image":
-    """An image in greys (1 channel) or RGB (3), 8 bits each, its alpha taken away.
+    """An image in grays (1 channel) or RGB (3), 8 bits each, its alpha taken away.
 
     Raises: FeatvizError for another number of channels.
     """
@@ -74,7 +74,7 @@ def from_array(image: Any) -> "Image":
 
 
 def _eight_bits(image: "Image") -> "Image":
-    """Greys of 16 bits as 8, which PIL would cut off at 255."""
+    """Grays of 16 bits as 8, which PIL would cut off at 255."""
     if image.mode == "F":
         return from_array(image)
     if image.mode == "I" or image.mode.startswith("I;16"):

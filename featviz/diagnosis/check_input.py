@@ -23,8 +23,8 @@ from featviz.surveys.photos import Folder, Source, Stream, find_photos, read_ahe
 MOST = 64
 # Layers whose silent units are told, the worst.
 SHOWN = 5
-# A grey image, as its value.
-GREY = 0.5
+# A gray image, as its value.
+GRAY = 0.5
 
 
 @dataclass(frozen=True)
@@ -61,12 +61,12 @@ def check_input(model: Model, photos: str | PathLike[str] | Iterable[Any] | None
     units = sum(layer.units for layer in require_model(model).layers)
     lines = [f"{model.name}: {len(model.layers)} layers, {units:,} units, {model.relus} ReLUs found"]
     faults: list[str] = []
-    grey = np.full((1, *model.input.size, model.input.channels), GREY, np.float32)
+    gray = np.full((1, *model.input.size, model.input.channels), GRAY, np.float32)
     images = None if photos is None else read_photos(model, photos)
-    seen = grey if images is None else images
-    output = np.asarray(compiled(jax.jit(partial(_output, model)), model.weights, grey)(model.weights, grey))
+    seen = gray if images is None else images
+    output = np.asarray(compiled(jax.jit(partial(_output, model)), model.weights, gray)(model.weights, gray))
     low, high = extremes(model, seen)
-    on = "on grey" if images is None else f"on grey and on {len(images)} photos"
+    on = "on gray" if images is None else f"on gray and on {len(images)} photos"
     infinite = [name for name in low if not (np.isfinite(low[name]) & np.isfinite(high[name])).all()]
     if infinite or not np.isfinite(output).all():
         faults.append(f"not finite {on}: {infinite[0] if infinite else 'the output'}")

@@ -9,14 +9,14 @@ from featviz.model import InputSpec
 from featviz.model.value_ranges import RANGES
 
 # By the words for people.
-COLOURED = {
+COLORED = {
     "[0,1]": InputSpec(size=(1, 1), **RANGES["unit"]),
     "[-1,1]": InputSpec(size=(1, 1), **RANGES["symmetric"]),
     "0..255": InputSpec(size=(1, 1), **RANGES["bytes"]),
     "ImageNet's mean and std": InputSpec(size=(1, 1), **RANGES["imagenet"]),
     "0..255 less Caffe's mean, BGR": InputSpec(size=(1, 1), **RANGES["caffe"]),
 }
-# Of any number of channels: grey, or several bands.
+# Of any number of channels: gray, or several bands.
 PLAIN = ("[0,1]", "[-1,1]", "0..255")
 
 
@@ -39,7 +39,7 @@ def candidates(own: InputSpec) -> list[Candidate]:
     >>> [each.label for each in candidates(InputSpec(size=(28, 28), channels=1))]
     ['as given, [0,1]', '[-1,1]', '0..255']
     """
-    known = {label: spec for label, spec in COLOURED.items() if own.channels == 3 or label in PLAIN}
+    known = {label: spec for label, spec in COLORED.items() if own.channels == 3 or label in PLAIN}
     others = {label: _of(own, spec) for label, spec in known.items()}
     if own.channels == 3:
         others |= {_swap_label(label): swap(spec) for label, spec in others.items()}
@@ -54,7 +54,7 @@ def candidates(own: InputSpec) -> list[Candidate]:
 
 
 def swap(spec: InputSpec) -> InputSpec:
-    """The same for each colour, the colours in the other order."""
+    """The same for each color, the colors in the other order."""
     return replace(spec, bgr=not spec.bgr, mean=spec.mean[::-1], std=spec.std[::-1])
 
 

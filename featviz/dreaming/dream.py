@@ -14,14 +14,14 @@ from featviz.ascent.outcome import Outcome
 from featviz.common.canonical import describe, digest
 from featviz.dreaming.dream_files import read_moment, watcher
 from featviz.dreaming.dream_options import DreamOptions, with_dream_options
-from featviz.dreaming.dream_steps import Dreaming, Moment, ascend
+from featviz.dreaming.dream_steps import Dreaming, DreamState, ascend
 from featviz.dreaming.octaves import MOST, count_octaves, octave_sizes, shrink
-from featviz.dreaming.tile_gradients import Slopes
+from featviz.dreaming.tile_gradients import TiledGradient
 from featviz.dreaming.tile_margin import plan_tiling
 from featviz.errors import FeatvizError
 from featviz.model import Model, hash_weights
 from featviz.objectives import Objective
-from featviz.objectives.minimization import minimizable
+from featviz.objectives.minimization import for_minimization
 from featviz.pictures.picture import Picture
 from featviz.pictures.provenance import describe_dream
 from featviz.rendering.checks import (
@@ -39,24 +39,24 @@ TILE = 1024
 
 
 @dataclass(frozen=True)
-class Dreamer:
+class PreparedDream:
     """A network, an objective and settings, ready for any number of photos of one size."""
 
     model: Model
     objective: Objective
     how: Dreaming
     size: tuple[int, int]
-    slopes: Slopes
+    slopes: TiledGradient
     mask: np.ndarray | None
     record: dict[str, Any]
 
-    def moments(self, photo: np.ndarray, seed: int, *, since: Moment | None = None) -> Iterator[Moment]:
+    def moments(self, photo: np.ndarray, seed: int, *, since: DreamState | None = None) -> Iterator[DreamState]:
         """Every step of the dream of a photo."""
         sizes = octave_sizes(self.size, scale=self.how.octave_scale, count=self.how.octaves)
         masks = None if self.mask is None else shrink(self.mask, sizes)
         yield from ascend(jax.random.key(seed), self.slopes, shrink(photo, sizes), masks, self.how, since=since)
 
-    def picture(self, moment: Moment, seed: int) -> Picture:
+    def picture(self, moment: DreamState, seed: int) -> Picture:
         """The picture of a dream's last moment."""
         score, gradient = self.slopes(moment.image, (0, 0))
         finite = bool(np.isfinite(moment.image).all() and np.isfinite(score))
@@ -80,7 +80,7 @@ def prepare(
     mask: np.ndarray | None = None,
     tile: int | None = None,
     weights: Any = None,
-) -> Dreamer:
+) -> PreparedDream:
     """A Dreamer for photos of (height, width); the options are those of `dream`."""
     objective = require_objective("objective", objective)
     check_count("steps", steps, 1, 100_000)
@@ -103,7 +103,7 @@ def prepare(
         if mask.shape != size or not (mask.min() >= 0 and mask.max() <= 1):
             raise FeatvizError(f"`mask` has shape {mask.shape}; expected {size} with numbers from 0 to 1")
     own = check_weights(model, weights)
-    computed = minimizable(model, objective)
+    computed = for_minimization(model, objective)
     if tile is None:
         tile = TILE if size[0] * size[1] > LARGEST_WHOLE else 0
     tiling = None
@@ -116,7 +116,7 @@ def prepare(
     record = describe_dream(model, objective, describe(how), weights_sha256=hash_weights(own), size=size)
     record |= {} if tiling is None else {"tile": tiling.side, "margin": tiling.margin}
     record |= {} if mask is None else {"mask_sha256": digest(mask)}
-    return Dreamer(model, objective, how, size, Slopes(model.apply, own, computed, tiling), mask, record)
+    return PreparedDream(model, objective, how, size, TiledGradient(model.apply, own, computed, tiling), mask, record)
 
 
 @with_dream_options

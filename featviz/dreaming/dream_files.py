@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from featviz.common.files import write_whole
-from featviz.dreaming.dream_steps import Moment
+from featviz.dreaming.dream_steps import DreamState
 from featviz.errors import FeatvizError
 from featviz.pictures.picture_files import encode_image
 
@@ -17,7 +17,7 @@ from featviz.pictures.picture_files import encode_image
 EVERY = 5.0
 
 
-def encode_moment(moment: Moment, digest: str) -> bytes:
+def encode_moment(moment: DreamState, digest: str) -> bytes:
     """The moment as an .npz without pickle, under the digest of all that decides its dream."""
     buffer = io.BytesIO()
     np.savez(
@@ -30,7 +30,7 @@ def encode_moment(moment: Moment, digest: str) -> bytes:
     return buffer.getvalue()
 
 
-def read_moment(path: Path, digest: str) -> Moment | None:
+def read_moment(path: Path, digest: str) -> DreamState | None:
     """The moment that a file holds, or None if there is no such file.
 
     Raises: FeatvizError if it is of another dream, or cannot be read.
@@ -45,14 +45,16 @@ def read_moment(path: Path, digest: str) -> Moment | None:
     if str(found["digest"]) != digest:
         raise FeatvizError(f"the state `{path.name}` is of another dream; remove it to start over")
     octave, step = (int(number) for number in found["at"])
-    return Moment(octave, step, found["image"], tuple(float(score) for score in found["history"]))
+    return DreamState(octave, step, found["image"], tuple(float(score) for score in found["history"]))
 
 
-def watcher(preview: str | os.PathLike[str] | None, state: Path | None, digest: str) -> Callable[[Moment, bool], None]:
+def watcher(
+    preview: str | os.PathLike[str] | None, state: Path | None, digest: str
+) -> Callable[[DreamState, bool], None]:
     """A function that is shown every moment and writes the files now and then; `True` for one that must be kept."""
     last = [time.monotonic()]
 
-    def watch(moment: Moment, due: bool) -> None:
+    def watch(moment: DreamState, due: bool) -> None:
         if not due and time.monotonic() - last[0] < EVERY:
             return
         last[0] = time.monotonic()

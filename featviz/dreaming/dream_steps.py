@@ -32,7 +32,7 @@ class Dreaming:
     laplacian: int = 0
 
 
-class Moment(NamedTuple):
+class DreamState(NamedTuple):
     """Where a dream stands: `step` steps of `octave` done, its image (height, width, channels), all scores so far."""
 
     octave: int
@@ -48,15 +48,15 @@ def ascend(
     masks: Sequence[np.ndarray] | None,
     how: Dreaming,
     *,
-    since: Moment | None = None,
-) -> Iterator[Moment]:
+    since: DreamState | None = None,
+) -> Iterator[DreamState]:
     """Every step of a dream over a photo's octaves, the smallest first; `since` goes on from one.
 
     x <- clip(x + step_size / mean |g| * mask * g, 0, 1), g the gradient at the shifted image, shifted back. At the next
     octave x is the photo there plus what the one before has changed, enlarged. The shifts depend on the octave and
     the step alone. Ends early where the gradient is 0 everywhere or not finite.
     """
-    begun, done, image, history = since or Moment(0, 0, octaves[0], ())
+    begun, done, image, history = since or DreamState(0, 0, octaves[0], ())
     for octave in range(begun, len(octaves)):
         if octave > begun:
             done = 0
@@ -69,13 +69,13 @@ def ascend(
             size = float(np.mean(np.abs(gradient), dtype=np.float64))
             history = (*history, score)
             if size == 0 or not np.isfinite(size):
-                yield Moment(octave, how.steps, image, history)
+                yield DreamState(octave, how.steps, image, history)
                 return
             change = gradient * np.float32(how.step_size / size)
             if masks is not None:
                 change = change * masks[octave][..., None]
             image = np.clip(image + change, 0, 1)
-            yield Moment(octave, step + 1, image, history)
+            yield DreamState(octave, step + 1, image, history)
 
 
 def draw_shift(key: jax.Array, octave: int, step: int, jitter: int) -> tuple[int, int]:

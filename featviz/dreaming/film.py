@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from featviz.common.canonical import describe, digest
 from featviz.common.files import write_whole
-from featviz.dreaming.dream import Dreamer, prepare
+from featviz.dreaming.dream import PreparedDream, prepare
 from featviz.dreaming.dream_files import encode_moment, read_moment
 from featviz.dreaming.dream_options import DreamOptions, with_dream_options
 from featviz.errors import FeatvizError
@@ -107,7 +107,7 @@ def dream_frames(
     """
     if not 0 <= keep < 1:
         raise FeatvizError(f"`keep` is {keep}; expected a number from 0 to below 1, such as 0.3")
-    dreamer: Dreamer | None = None
+    dreamer: PreparedDream | None = None
     before: tuple[np.ndarray, np.ndarray] | None = None
     name = ""
     for number, frame in enumerate(tqdm(frames, unit="frame", disable=None if progress else True)):
@@ -135,7 +135,7 @@ def _place(folder: str | os.PathLike[str] | None, number: int) -> Path | None:
     return None if folder is None else Path(folder) / f"{number:06d}.npz"
 
 
-def _dreamed(dreamer: Dreamer, image: np.ndarray, seed: int, *, place: Path | None, name: str) -> Picture:
+def _dreamed(dreamer: PreparedDream, image: np.ndarray, seed: int, *, place: Path | None, name: str) -> Picture:
     """The dream of a frame, or what a file keeps of it."""
     seed %= 2**32
     moment = None if place is None else read_moment(place, name)

@@ -29,7 +29,7 @@ def slope(weights: Weights, objective: Objective, images: jax.Array, *, apply: A
 
 
 @dataclass(frozen=True)
-class Slopes:
+class TiledGradient:
     """An objective of a network whose gradient is wanted at images of any size.
 
     Without `tiling` the network sees an image in one piece; with it, one tile after another, by one program for all

@@ -55,7 +55,7 @@ def save_film(frames: Iterable[Picture | np.ndarray], path: str | os.PathLike[st
 def read_frames(path: str | os.PathLike[str], *, channels: int = 3) -> tuple[Iterator[np.ndarray], float | None]:
     """The frames of a folder of images, in the order of their names, or of a video; and the video's rate.
 
-    Frames are (height, width, channels) float32 in [0,1], of 3 channels or of 1, grey; they are read one at a time.
+    Frames are (height, width, channels) float32 in [0,1], of 3 channels or of 1, gray; they are read one at a time.
 
     Raises: FeatvizError for what is neither, or holds no frame that can be read.
     """

@@ -20,7 +20,7 @@ LEAST_LEFT = 0.05
 
 
 @dataclass(frozen=True)
-class Judgement:
+class UnitEvidence:
     """The figures of one unit's picture, or of several pictures of it together; nan where one makes no sense.
 
     `deviations` and `percentile` are E0; `predicts` E1, `predicts_hard` its hard form, `photos` and `photos_hard` the
@@ -68,8 +68,8 @@ class _Seen:
 
 def judge(
     model: Model, known: Witnesses, pictures: Mapping[int, Sequence[np.ndarray]], phi: Features
-) -> dict[int, Judgement]:
-    """The judgement of each unit's pictures, uint8 (h, w, c); the units are those of the witnesses or some of them."""
+) -> dict[int, UnitEvidence]:
+    """The judgment of each unit's pictures, uint8 (h, w, c); the units are those of the witnesses or some of them."""
     seen = {unit: _see(model, known, unit, images, phi) for unit, images in pictures.items()}
     return {unit: _judge(model, known, known.of[unit], seen, phi) for unit in pictures}
 
@@ -88,7 +88,7 @@ def _see(model: Model, known: Witnesses, unit: int, images: Sequence[np.ndarray]
     return _Seen(images, np.stack(values), phi(crops), phi(images), gathered)
 
 
-def _judge(model: Model, known: Witnesses, of: Witness, seen: Mapping[int, _Seen], phi: Features) -> Judgement:
+def _judge(model: Model, known: Witnesses, of: Witness, seen: Mapping[int, _Seen], phi: Features) -> UnitEvidence:
     own = seen[of.unit]
     value = float(own.values[:, of.unit].mean())
     deviations, percentile = figures.alive(value, of.column[known.a])
@@ -117,7 +117,7 @@ def _judge(model: Model, known: Witnesses, of: Witness, seen: Mapping[int, _Seen
     }
     doubt, reasons = doubts(found, fires=bool(np.ptp(of.column[known.a]) > 0))
     name, photos = f"{known.layer}:{of.unit}", len(known.a) + len(known.b)
-    return Judgement(name, **found, doubt=doubt, reasons=reasons, untold=untold(found, reasons, photos=photos))
+    return UnitEvidence(name, **found, doubt=doubt, reasons=reasons, untold=untold(found, reasons, photos=photos))
 
 
 def _path(known: Witnesses, of: Witness, own: _Seen) -> float:

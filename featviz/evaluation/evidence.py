@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 from featviz.errors import FeatvizError, nearest
 from featviz.evaluation import figures
-from featviz.evaluation.evaluate import Judgement, judge
+from featviz.evaluation.evaluate import UnitEvidence, judge
 from featviz.evaluation.features import Features, features_of
 from featviz.evaluation.reference_statistics import EACH, phi_of_photos, split_photos, witnesses
 from featviz.model import Model
@@ -17,14 +17,14 @@ from featviz.pictures.captions import split_name
 from featviz.pictures.picture import Picture, plain_json
 from featviz.surveys.survey import Survey
 
-NUMBERS = tuple(field.name for field in fields(Judgement) if field.type is float)
+NUMBERS = tuple(field.name for field in fields(UnitEvidence) if field.type is float)
 
 
 @dataclass(frozen=True, repr=False)
 class Evidence:
-    """A table of judgements; `means()` averages each figure over units, with its bootstrap interval."""
+    """A table of judgments; `means()` averages each figure over units, with its bootstrap interval."""
 
-    rows: tuple[Judgement, ...]
+    rows: tuple[UnitEvidence, ...]
     other: str
 
     def __repr__(self) -> str:
@@ -81,7 +81,7 @@ def evidence(
     for picture in pictures:
         layer, unit = unit_of(picture, survey)
         layers.setdefault(layer, {}).setdefault(unit, []).append(picture.to_uint8()[..., : survey.model.input.channels])
-    rows: dict[str, Judgement] = {}
+    rows: dict[str, UnitEvidence] = {}
     with tqdm(total=1 + 2 * len(layers), unit="part", disable=None if progress else True) as bar:
         whole = phi_of_photos(survey, phi)
         bar.update()

@@ -10,7 +10,7 @@ import numpy as np
 
 from featviz.common.files import check_writable, known_suffix, write_whole
 from featviz.errors import FeatvizError
-from featviz.evaluation.evaluate import Judgement
+from featviz.evaluation.evaluate import UnitEvidence
 from featviz.evaluation.evidence import Evidence, unit_of
 from featviz.pictures.picture import Picture
 from featviz.surveys.statistics import INTERVALS, Statistics, examples, statistics
@@ -47,14 +47,14 @@ def draw_evidence(
         left=0.01, right=0.99, top=1 - 0.32 / (2.15 * len(found.rows) + 0.3), bottom=0.02,
     )  # fmt: skip
     described: dict[str, Statistics] = {}
-    for row, judgement in enumerate(found.rows):
-        layer, unit = unit_of(first[judgement.name], survey)
+    for row, judgment in enumerate(found.rows):
+        layer, unit = unit_of(first[judgment.name], survey)
         described.setdefault(layer, statistics(survey, layer))
         photos = grid[row, 0].subgridspec(2, 2 + columns, hspace=0.12, wspace=0.05)
-        _show(figure.add_subplot(photos[:, :2]), first[judgement.name].preview(), judgement.name, top=True, bold=True)
+        _show(figure.add_subplot(photos[:, :2]), first[judgment.name].preview(), judgment.name, top=True, bold=True)
         _photos(figure, photos, shown, layer, unit, titled=row == 0)
-        _histogram(figure.add_subplot(grid[row, 1]), described[layer], unit, judgement, last=row == len(found.rows) - 1)
-        _words(figure.add_subplot(grid[row, 2]), judgement)
+        _histogram(figure.add_subplot(grid[row, 1]), described[layer], unit, judgment, last=row == len(found.rows) - 1)
+        _words(figure.add_subplot(grid[row, 2]), judgment)
     return figure
 
 
@@ -95,40 +95,40 @@ def _show(axes: Any, image: Any, title: str, *, top: bool, bold: bool = False) -
         axes.set_title(title, fontsize=8, color=INK, loc="left", pad=3, fontweight="bold" if bold else "normal")
 
 
-def _histogram(axes: Any, of: Statistics, unit: int, judgement: Judgement, *, last: bool) -> None:
+def _histogram(axes: Any, of: Statistics, unit: int, judgment: UnitEvidence, *, last: bool) -> None:
     edges, counts = of.edges(unit), of.histogram[unit]
     axes.stairs(counts / max(counts.sum(), 1), edges, fill=True, color="#9db4c8")
-    axes.axvline(judgement.activation, color=PICTURE, linewidth=1.5)
+    axes.axvline(judgment.activation, color=PICTURE, linewidth=1.5)
     axes.set_yticks([])
     axes.tick_params(labelsize=6, colors=PALE, length=2)
     for side in ("top", "right", "left"):
         axes.spines[side].set_visible(False)
     axes.spines["bottom"].set_color(PALE)
-    right = max(float(of.high[unit]), judgement.activation)
-    near = judgement.activation > (right + float(of.low[unit])) / 2
+    right = max(float(of.high[unit]), judgment.activation)
+    near = judgment.activation > (right + float(of.low[unit])) / 2
     axes.text(
-        judgement.activation, 0.97, " picture ", transform=axes.get_xaxis_transform(), fontsize=6.5, color=PICTURE,
+        judgment.activation, 0.97, " picture ", transform=axes.get_xaxis_transform(), fontsize=6.5, color=PICTURE,
         ha="right" if near else "left", va="top",
     )  # fmt: skip
     axes.text(0.02, 0.97, "photographs", transform=axes.transAxes, fontsize=6.5, color="#60788c", va="top")
     axes.margins(x=0.02)
 
 
-def _words(axes: Any, judgement: Judgement) -> None:
+def _words(axes: Any, judgment: UnitEvidence) -> None:
     axes.set_axis_off()
-    for line, (name, value, note) in enumerate(lines_of(judgement)):
+    for line, (name, value, note) in enumerate(lines_of(judgment)):
         at = 0.97 - line * 0.14
         axes.text(0.0, at, name, fontsize=7, color=INK, va="top")
         axes.text(0.34, at, value, fontsize=7, color=INK, va="top", fontweight="bold")
         axes.text(0.53, at, note, fontsize=6, color=PALE, va="top")
-    trusted, said = verdict(judgement)
+    trusted, said = verdict(judgment)
     ink = {True: INK, None: PALE, False: PICTURE}[trusted]
     axes.text(0.0, 0.12, said, fontsize=7, color=ink, va="top", fontweight="bold", wrap=True)
 
 
-def lines_of(judgement: Judgement) -> list[tuple[str, str, str]]:
+def lines_of(judgment: UnitEvidence) -> list[tuple[str, str, str]]:
     """The figures E0 to E5 in words: name, value, what to compare it with."""
-    j = judgement
+    j = judgment
     return [
         ("E0 alive", f"{j.deviations:.3g} sd", f"percentile {j.percentile:.0f}"),
         ("E1 predicts", _share(j.predicts), f"photos {_share(j.photos)}, others {_share(j.others)}"),
@@ -143,13 +143,13 @@ def lines_of(judgement: Judgement) -> list[tuple[str, str, str]]:
     ]
 
 
-def verdict(judgement: Judgement) -> tuple[bool | None, str]:
+def verdict(judgment: UnitEvidence) -> tuple[bool | None, str]:
     """Whether the unit's picture is trusted, None where that cannot be told, and the same in words."""
-    if judgement.trusted:
+    if judgment.trusted:
         return True, "nothing speaks against it"
-    if judgement.trusted is None:
-        return None, "cannot be told: " + ", ".join(judgement.untold)
-    return False, "do not trust: " + ", ".join(judgement.reasons)
+    if judgment.trusted is None:
+        return None, "cannot be told: " + ", ".join(judgment.untold)
+    return False, "do not trust: " + ", ".join(judgment.reasons)
 
 
 def _number(value: float) -> str:
@@ -161,7 +161,7 @@ def _share(value: float) -> str:
 
 
 def table(found: Evidence) -> str:
-    """The judgements as lines of text, a unit a line, and the means with their 95 % intervals."""
+    """The judgments as lines of text, a unit a line, and the means with their 95 % intervals."""
     width = max(len(row.name) for row in found.rows)
     heads = ["E0 sd", "E1", "photos", "others", "hard", "E2", "E3", "E4", "company", "E5 %", "E5 r"]
     names = ["deviations", "predicts", "photos", "others", "predicts_hard", "rank", "survives", "path", "company"]

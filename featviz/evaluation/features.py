@@ -38,7 +38,7 @@ class Features:
     def __call__(self, images: Iterable[np.ndarray]) -> np.ndarray:
         """The features of uint8 images (h, w, channels) of any sizes, scaled to the network's own: (n, units).
 
-        Greys become colours and colours greys as the network wants them; a generator's images are never all held.
+        Grays become colors and colors grays as the network wants them; a generator's images are never all held.
         """
         found = [np.zeros((0, self.model.layer(self.layer).units), np.float32)]
         size, channels = self.model.input.size, self.model.input.channels

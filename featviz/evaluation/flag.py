@@ -27,7 +27,7 @@ def doubts(found: Mapping[str, float], *, fires: bool) -> tuple[float, tuple[str
     expects of the unit, in its standard deviations, is E5's prediction times its correlation: expected = foretold *
     foretold_deviations. What is nan counts as 0; of a unit that does the same on all photos doubt is inf.
 
-    Args: the figures of a judgement by name; whether the unit varies over the photos of A.
+    Args: the figures of a judgment by name; whether the unit varies over the photos of A.
 
     >>> doubts({"company": 2.0, "foretold": 0.5, "foretold_deviations": 1.0, "percentile": 100.0}, fires=True)[1]
     ()

@@ -58,7 +58,7 @@ def path_boxes(
 
 
 def pooled_in(model: Model, boxes: Mapping[str, Sequence[Box]], images: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
-    """Each layer's activations averaged over the positions whose centres lie in an image's box: (images, units).
+    """Each layer's activations averaged over the positions whose centers lie in an image's box: (images, units).
 
     `boxes` gives each layer's, one an image, (left, top, right, bottom) in pixels; images are uint8 of one size.
     """
@@ -97,8 +97,8 @@ def _within(activation: jax.Array, boxes: jax.Array) -> jax.Array:
 
 def _weights(start: jax.Array, end: jax.Array, count: int) -> jax.Array:
     """Equal weights of the positions between two shares of an axis, at least of the one in the middle; (n, count)."""
-    centres = (jnp.arange(count, dtype=jnp.float32)[None] + 0.5) / count
-    inside = (centres >= start[:, None]) & (centres <= end[:, None])
+    centers = (jnp.arange(count, dtype=jnp.float32)[None] + 0.5) / count
+    inside = (centers >= start[:, None]) & (centers <= end[:, None])
     middle = ((start + end)[:, None] / 2 * count).astype(jnp.int32) == jnp.arange(count)[None]
     chosen = jnp.where(inside.any(1, keepdims=True), inside, middle).astype(jnp.float32)
     return chosen / chosen.sum(1, keepdims=True)

@@ -13,7 +13,7 @@ def constant_power(program: Program, step: Step) -> Replacement | None:
     """A rule for x ** p with a constant p: quarters by square roots, and a gradient from the power itself.
 
     d/dx x^p = p x^p / x needs no second power. XLA's own gradient takes x^(p-1) by another logarithm and exponential,
-    and on a CPU takes it again for every neighbour that a windowed sum behind it reads.
+    and on a CPU takes it again for every neighbor that a windowed sum behind it reads.
     """
     if step.primitive.name != "pow" or not jnp.issubdtype(step.outputs[0].aval.dtype, jnp.floating):
         return None
@@ -45,7 +45,7 @@ def _forward(exponent: float, x: jax.Array) -> tuple[jax.Array, tuple[jax.Array,
 
 def _backward(exponent: float, residual: tuple[jax.Array, jax.Array], g: jax.Array) -> tuple[jax.Array]:
     x, y = residual
-    # Held apart: what reads its neighbours would compute it again for each of them.
+    # Held apart: what reads its neighbors would compute it again for each of them.
     return (lax.optimization_barrier(g * (exponent * y / x)),)
 
 

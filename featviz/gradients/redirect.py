@@ -100,7 +100,7 @@ def _rise(function: Callable[[jax.Array], jax.Array], lowest: float) -> Callable
     """A function that falls until `lowest`, whose gradient is redirected there."""
 
     @jax.custom_vjp
-    def rise(x: jax.Array) -> jax.Array:
+    def step_gradient(x: jax.Array) -> jax.Array:
         return function(x)
 
     def forward(x: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -111,5 +111,5 @@ def _rise(function: Callable[[jax.Array], jax.Array], lowest: float) -> Callable
         astray = jnp.all((g == 0) | (x < lowest), axis=tuple(range(1, x.ndim)), keepdims=True)
         return (jnp.where(astray, jnp.maximum(g, 0), own),)
 
-    rise.defvjp(forward, backward)
-    return rise
+    step_gradient.defvjp(forward, backward)
+    return step_gradient

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.extend import core
 
-from featviz.errors import FeatvizError, enumerated, likely, nearest
+from featviz.errors import FeatvizError, join_or, likely, nearest
 from featviz.model.input_spec import InputSpec as InputSpec
 
 # Names that no layer can have: the adapters' names hold no angle brackets.
@@ -39,7 +39,7 @@ class Layer:
     """One named activation: its shape for one image at the training size, without the batch.
 
     `units` is the size of the last axis, `parents` the named layers that it is computed from. A `rectified` layer
-    comes out of ReLUs: its smallest value, 0, is that of every grey image.
+    comes out of ReLUs: its smallest value, 0, is that of every gray image.
     """
 
     name: str
@@ -108,7 +108,7 @@ class Model:
                 synonyms.setdefault(each.strip(), []).append(at)
         meant = dict.fromkeys(at for each in likely(name, synonyms) for at in synonyms[each])
         if meant:
-            return f"did you mean {enumerated([f'{at} (`{self.classes[at]}`)' for at in meant])}?"
+            return f"did you mean {join_or([f'{at} (`{self.classes[at]}`)' for at in meant])}?"
         last = len(self.classes) - 1
         return f"expected a name such as `{self.classes[0]}`, or a number, 0 to {last}"
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-# `imagenet` is the mean and spread of torchvision's documentation, of [0,1]; `caffe` the mean colour of Caffe's
+# `imagenet` is the mean and spread of torchvision's documentation, of [0,1]; `caffe` the mean color of Caffe's
 # ImageNet networks, BGR; `symmetric`, [-1,1], is TensorFlow's.
 RANGES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {

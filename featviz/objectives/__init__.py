@@ -3,7 +3,7 @@
 from featviz.objectives.base import Objective, stack
 from featviz.objectives.custom import function
 from featviz.objectives.directions import cosine, direction, tensor_direction
-from featviz.objectives.groups import alignment, diversity, interpolate, unlike
+from featviz.objectives.groups import alignment, diverse, diversity, interpolate
 from featviz.objectives.latents import latent, latent_survives
 from featviz.objectives.layers import deepdream, head
 from featviz.objectives.positions import patches, within
@@ -32,6 +32,6 @@ __all__ = [
     "stack",
     "style",
     "tensor_direction",
-    "unlike",
+    "diverse",
     "within",
 ]

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from featviz.common.arguments import whole
+from featviz.common.arguments import as_int
 from featviz.errors import FeatvizError
 from featviz.model import Activations
 from featviz.objectives.base import Objective, Shapes, single
@@ -181,7 +181,7 @@ class Cosine:
 @partial(jax.tree_util.register_dataclass, data_fields=["tensor"], meta_fields=["layer", "power"])
 @dataclass(frozen=True)
 class TensorDirection:
-    """dot(H, T) / positions * max(.1, cosine(H, T))^power, of the layer's whole tensor H; both about their centres."""
+    """dot(H, T) / positions * max(.1, cosine(H, T))^power, of the layer's whole tensor H; both about their centers."""
 
     layer: str
     tensor: Any
@@ -198,7 +198,7 @@ class TensorDirection:
     def value(self, activations: Activations) -> jax.Array:
         h, t = activations[self.layer], jnp.asarray(self.tensor, jnp.float32)[None]
         sizes = [min(a, b) for a, b in zip(h.shape[1:-1], t.shape[1:-1], strict=True)]
-        h, t = _centre(h, sizes), _centre(t, sizes)
+        h, t = _center(h, sizes), _center(t, sizes)
         axes = tuple(range(1, h.ndim))
         dot = jnp.sum(h * t, axis=axes)
         lengths = jnp.sqrt(jnp.sum(jnp.square(h), axis=axes) + 1e-12) * jnp.sqrt(jnp.sum(jnp.square(t)))
@@ -212,7 +212,7 @@ class TensorDirection:
             )
 
 
-def _centre(values: jax.Array, sizes: list[int]) -> jax.Array:
+def _center(values: jax.Array, sizes: list[int]) -> jax.Array:
     """The middle of every axis of positions."""
     for axis, size in enumerate(sizes, start=1):
         first = (values.shape[axis] - size) // 2
@@ -247,17 +247,17 @@ def direction(
     Raises: FeatvizError for `class_tokens` below 0 or beside a `position`.
     """
     vector = np.asarray(vector, np.float32)
-    class_tokens = int(whole("class_tokens", class_tokens))
+    class_tokens = int(as_int("class_tokens", class_tokens))
     if class_tokens < 0 or (class_tokens and position is not None):
         raise FeatvizError(f"`class_tokens` is {class_tokens}; expected 0 or more, and no `position` beside it")
     term: Direction | DirectionOverPatches | DirectionAt
     if position is not None:
-        term = DirectionAt(layer, vector, tuple(whole("position", at) for at in position), float(power))
+        term = DirectionAt(layer, vector, tuple(as_int("position", at) for at in position), float(power))
     elif class_tokens:
         term = DirectionOverPatches(layer, vector, class_tokens, float(power))
     else:
         term = Direction(layer, vector, float(power))
-    return single(term if number is None else Numbered(term, whole("number", number)))
+    return single(term if number is None else Numbered(term, as_int("number", number)))
 
 
 def cosine(layer: str, vector: Any, *, position: tuple[int, ...] | None = None) -> Objective:
@@ -268,7 +268,7 @@ def cosine(layer: str, vector: Any, *, position: tuple[int, ...] | None = None) 
     >>> round(float(cosine("fc", np.array([2.0, 0.0]))({"fc": jnp.array([[3.0, 4.0]])})[0]), 4)
     0.6
     """
-    where = None if position is None else tuple(whole("position", at) for at in position)
+    where = None if position is None else tuple(as_int("position", at) for at in position)
     return single(Cosine(layer, np.asarray(vector, np.float32), where))
 
 
@@ -276,7 +276,7 @@ def tensor_direction(layer: str, tensor: Any, *, power: float = 0.0) -> Objectiv
     """A direction in the space of a layer's whole tensor: dot(H, T) / positions * max(.1, cosine(H, T))^power.
 
     `tensor` has the rank and the units of the layer's activation of one image, (h, w, c), (tokens, c) or (c,). Where it
-    has more or fewer positions both are cut about their centres (lucid's `tensor_direction`).
+    has more or fewer positions both are cut about their centers (lucid's `tensor_direction`).
 
     >>> h = jnp.arange(8.0).reshape(1, 2, 2, 2)
     >>> float(tensor_direction("conv1", np.ones((2, 2, 2)))({"conv1": h})[0])

@@ -8,13 +8,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from featviz.common.arguments import whole
+from featviz.common.arguments import as_int
 from featviz.model import Activations
 from featviz.objectives.base import Objective, Shapes, single
 from featviz.objectives.positions import check_unit
 
 # How far apart in the group images still pull at one another (lucid, optvis/objectives.py, alignment).
-NEIGHBOURS = 4
+NEIGHBORS = 4
 
 
 def _flat(h: jax.Array) -> jax.Array:
@@ -68,7 +68,7 @@ class Alignment:
         h = activations[self.layer]
         count = h.shape[0]
         total = jnp.zeros(count, jnp.float32)
-        for apart in range(1, min(NEIGHBOURS, count - 1) + 1):
+        for apart in range(1, min(NEIGHBORS, count - 1) + 1):
             far = jnp.mean(jnp.square(h[apart:] - h[:-apart]), axis=tuple(range(1, h.ndim)))
             share = 0.5 * far / jnp.asarray(self.decay, jnp.float32) ** apart
             total = total - jnp.pad(share, (apart, 0)) - jnp.pad(share, (0, apart))
@@ -107,7 +107,7 @@ class Interpolation:
 
 @partial(jax.tree_util.register_dataclass, data_fields=["of", "weight"], meta_fields=["layer"])
 @dataclass(frozen=True)
-class Unlike:
+class Diverse:
     """v, with the gradient of v + weight |v| D / (n - 1): v is `of`, |v| a constant, D the `Diversity` at `layer`."""
 
     of: Objective
@@ -148,7 +148,7 @@ def diversity(layer: str) -> Objective:
 
 
 def alignment(layer: str, *, decay: float = 2.0) -> Objective:
-    """Neighbours in a group alike: for image i, -1/2 sum over |i - j| <= 4 of mean (h_i - h_j)^2 / decay^|i - j|.
+    """Neighbors in a group alike: for image i, -1/2 sum over |i - j| <= 4 of mean (h_i - h_j)^2 / decay^|i - j|.
 
     Summed over the group, minus lucid's `alignment`. For `render_group`, with `interpolate` or with directions.
 
@@ -169,10 +169,10 @@ def interpolate(layer: str, first: int, last: int) -> Objective:
     >>> interpolate("fc", 0, 1)({"fc": h}).tolist()
     [1.0, 3.0, 5.0]
     """
-    return single(Interpolation(layer, whole("first", first), whole("last", last)))
+    return single(Interpolation(layer, as_int("first", first), as_int("last", last)))
 
 
-def unlike(objective: Objective, *, weight: float = 1.0) -> Objective:
+def diverse(objective: Objective, *, weight: float = 1.0) -> Objective:
     """A group's pictures of one objective that differ, to show the facets of a unit; for `render_group`.
 
     The gradient is that of v + weight |v| D / (n - 1), the value v alone, so that scores are the objective's own. D is
@@ -181,7 +181,7 @@ def unlike(objective: Objective, *, weight: float = 1.0) -> Objective:
 
     >>> from featviz.objectives import channel
     >>> h = jnp.array([[[4.0, 0.0]], [[4.0, 1.0]]])
-    >>> unlike(channel("fc", 0))({"fc": h}).tolist()
+    >>> diverse(channel("fc", 0))({"fc": h}).tolist()
     [4.0, 4.0]
     """
-    return single(Unlike(objective, objective.layers[0], np.float32(weight)))
+    return single(Diverse(objective, objective.layers[0], np.float32(weight)))

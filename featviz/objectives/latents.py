@@ -8,21 +8,21 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from featviz.common.arguments import whole
+from featviz.common.arguments import as_int
 from featviz.errors import FeatvizError
 from featviz.model import Activations
 from featviz.objectives.base import Objective, Shapes, single
 
 
-@partial(jax.tree_util.register_dataclass, data_fields=["weight", "bias", "centre", "number"], meta_fields=["layer"])
+@partial(jax.tree_util.register_dataclass, data_fields=["weight", "bias", "center", "number"], meta_fields=["layer"])
 @dataclass(frozen=True)
 class Latent:
-    """mean over positions of dot(h - centre, w) + bias."""
+    """mean over positions of dot(h - center, w) + bias."""
 
     layer: str
     weight: Any
     bias: Any
-    centre: Any
+    center: Any
     number: Any
 
     @property
@@ -36,8 +36,8 @@ class Latent:
     def value(self, activations: Activations) -> jax.Array:
         h = activations[self.layer]
         axes = tuple(range(h.ndim - 1))
-        weight, centre = (jnp.expand_dims(jnp.asarray(v, jnp.float32), axes) for v in (self.weight, self.centre))
-        before = jnp.sum((h - centre) * weight, axis=-1) + jnp.asarray(self.bias, jnp.float32)
+        weight, center = (jnp.expand_dims(jnp.asarray(v, jnp.float32), axes) for v in (self.weight, self.center))
+        before = jnp.sum((h - center) * weight, axis=-1) + jnp.asarray(self.bias, jnp.float32)
         return jnp.mean(before, axis=tuple(range(1, before.ndim)))
 
     def check(self, shapes: Shapes) -> None:
@@ -46,10 +46,10 @@ class Latent:
             raise FeatvizError(f"`encoder` takes {np.shape(self.weight)[0]} units; {self.layer} has {units}")
 
 
-def latent(layer: str, encoder: Any, number: int, *, bias: Any = None, centre: Any = None) -> Objective:
-    """A sparse autoencoder's latent: mean over positions of dot(h - centre, W[:, number]) + bias[number].
+def latent(layer: str, encoder: Any, number: int, *, bias: Any = None, center: Any = None) -> Objective:
+    """A sparse autoencoder's latent: mean over positions of dot(h - center, W[:, number]) + bias[number].
 
-    `encoder` is W, (units, latents); `bias`, (latents,), and `centre`, (units,), the decoder's bias where the
+    `encoder` is W, (units, latents); `bias`, (latents,), and `center`, (units,), the decoder's bias where the
     autoencoder subtracts it, are 0 by default. It is the encoder's pre-activation that is maximized: the dot product
     with the decoder's row is not the latent, and behind a TopK or a threshold most images have no gradient (Bricken
     et al. 2023; Gao et al. 2024). `latent_survives` says whether a picture's latent passes these.
@@ -60,11 +60,11 @@ def latent(layer: str, encoder: Any, number: int, *, bias: Any = None, centre: A
 
     Raises: FeatvizError if the shapes do not go together, or `number` is out of range.
     """
-    encoder, bias, centre = _autoencoder(encoder, bias, centre)
-    number = int(whole("number", number))
+    encoder, bias, center = _autoencoder(encoder, bias, center)
+    number = int(as_int("number", number))
     if not 0 <= number < encoder.shape[1]:
         raise FeatvizError(f"`number` is {number}; `encoder` has {encoder.shape[1]} latents")
-    return single(Latent(layer, encoder[:, number].copy(), bias[number], centre, np.int32(number)))
+    return single(Latent(layer, encoder[:, number].copy(), bias[number], center, np.int32(number)))
 
 
 def latent_survives(
@@ -73,7 +73,7 @@ def latent_survives(
     number: int,
     *,
     bias: Any = None,
-    centre: Any = None,
+    center: Any = None,
     k: int | None = None,
     threshold: float = 0.0,
 ) -> float:
@@ -87,10 +87,10 @@ def latent_survives(
 
     Raises: FeatvizError as `latent` does, and for a `k` below 1.
     """
-    encoder, bias, centre = _autoencoder(encoder, bias, centre)
+    encoder, bias, center = _autoencoder(encoder, bias, center)
     if k is not None and k < 1:
         raise FeatvizError(f"`k` is {k}; expected 1 or more, or None for a threshold alone")
-    before = (np.asarray(activations, np.float32) - centre) @ encoder + bias
+    before = (np.asarray(activations, np.float32) - center) @ encoder + bias
     own = before[..., number]
     passed = own > threshold
     if k is not None:
@@ -98,14 +98,14 @@ def latent_survives(
     return float(np.mean(passed))
 
 
-def _autoencoder(encoder: Any, bias: Any, centre: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _autoencoder(encoder: Any, bias: Any, center: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     encoder = np.asarray(encoder, np.float32)
     if encoder.ndim != 2:
         raise FeatvizError(f"`encoder` has shape {encoder.shape}; expected (units, latents)")
     units, latents = encoder.shape
     bias = np.zeros(latents, np.float32) if bias is None else np.asarray(bias, np.float32)
-    centre = np.zeros(units, np.float32) if centre is None else np.asarray(centre, np.float32)
-    for name, found, expected in (("bias", bias.shape, (latents,)), ("centre", centre.shape, (units,))):
+    center = np.zeros(units, np.float32) if center is None else np.asarray(center, np.float32)
+    for name, found, expected in (("bias", bias.shape, (latents,)), ("center", center.shape, (units,))):
         if found != expected:
             raise FeatvizError(f"`{name}` has shape {found}; `encoder` has {encoder.shape}, expected {expected}")
-    return encoder, bias, centre
+    return encoder, bias, center

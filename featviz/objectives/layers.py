@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from featviz.common.arguments import whole
+from featviz.common.arguments import as_int
 from featviz.errors import FeatvizError
 from featviz.model import Activations
 from featviz.objectives.base import Objective, Shapes, single
@@ -76,10 +76,10 @@ def head(layer: str, number: int, *, heads: int) -> Objective:
 
     Raises: FeatvizError for a number that is none of the heads', and by render where `heads` does not divide the units.
     """
-    heads = int(whole("heads", heads))
-    if heads < 1 or not 0 <= whole("number", number) < heads:
+    heads = int(as_int("heads", heads))
+    if heads < 1 or not 0 <= as_int("number", number) < heads:
         raise FeatvizError(f"`number` is {number} of {heads} heads; expected 0 to {max(heads, 1) - 1}")
-    return single(Head(layer, whole("number", number), heads))
+    return single(Head(layer, as_int("number", number), heads))
 
 
 def deepdream(layer: str) -> Objective:

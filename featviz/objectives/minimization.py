@@ -13,7 +13,7 @@ from featviz.objectives.directions import (
     Numbered,
     TensorDirection,
 )
-from featviz.objectives.groups import Unlike
+from featviz.objectives.groups import Diverse
 from featviz.objectives.positions import Patches, Within
 from featviz.objectives.units import Channel, Neuron
 
@@ -21,20 +21,20 @@ from featviz.objectives.units import Channel, Neuron
 SIGNED = Channel | Neuron | Direction | DirectionAt | DirectionOverPatches | Cosine | TensorDirection | Patches | Within
 
 
-def minimizable(model: Model, objective: Objective) -> Objective:
+def for_minimization(model: Model, objective: Objective) -> Objective:
     """The objective that is optimized for one that is minimized: of its layers before their ReLUs.
 
-    After a ReLU every grey image has the smallest value, 0, and nothing to minimize. So where all of an objective's
+    After a ReLU every gray image has the smallest value, 0, and nothing to minimize. So where all of an objective's
     weights are negative, its units and directions of rectified layers take the pre-activation. In a sum with positive
     weights, `a - 0.5 * b`, the layers stay as they were written; `before_relu(layer)` names the other.
 
     >>> import featviz as fv
-    >>> minimizable(fv.load("patterns"), -fv.channel("conv2", 3)).layers
+    >>> for_minimization(fv.load("patterns"), -fv.channel("conv2", 3)).layers
     ('conv2<before ReLU>',)
     """
-    if any(isinstance(term, Unlike) for term in objective.terms):
+    if any(isinstance(term, Diverse) for term in objective.terms):
         inside = (
-            replace(term, of=minimizable(model, term.of)) if isinstance(term, Unlike) else term
+            replace(term, of=for_minimization(model, term.of)) if isinstance(term, Diverse) else term
             for term in objective.terms
         )
         return Objective(tuple(inside), objective.weights)

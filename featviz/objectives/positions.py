@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from featviz.common.arguments import whole
+from featviz.common.arguments import as_int
 from featviz.errors import FeatvizError
 from featviz.model import Activations
 from featviz.objectives.base import Objective, Shapes, single
@@ -141,10 +141,10 @@ def patches(layer: str, unit: int, *, class_tokens: int = 1) -> Objective:
 
     Raises: FeatvizError for a negative `class_tokens`, and by render for a layer without tokens.
     """
-    class_tokens = int(whole("class_tokens", class_tokens))
+    class_tokens = int(as_int("class_tokens", class_tokens))
     if class_tokens < 0:
         raise FeatvizError(f"`class_tokens` is {class_tokens}; expected 0 or more, such as 1")
-    return single(Patches(layer, whole("unit", unit), class_tokens))
+    return single(Patches(layer, as_int("unit", unit), class_tokens))
 
 
 def within(layer: str, mask: Any, *, unit: int | None = None) -> Objective:
@@ -162,4 +162,4 @@ def within(layer: str, mask: Any, *, unit: int | None = None) -> Objective:
     mask = np.asarray(mask, np.float32)
     if mask.size == 0 or not (mask.min() >= 0 and mask.max() <= 1 and mask.max() > 0):
         raise FeatvizError("`mask` is empty or outside [0,1]; expected numbers from 0 to 1, one at least above 0")
-    return single(Within(layer, None if unit is None else whole("unit", unit), mask))
+    return single(Within(layer, None if unit is None else as_int("unit", unit), mask))

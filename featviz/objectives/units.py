@@ -8,7 +8,7 @@ from typing import Any, overload
 import jax
 import jax.numpy as jnp
 
-from featviz.common.arguments import several, whole
+from featviz.common.arguments import as_int, is_sequence
 from featviz.errors import FeatvizError
 from featviz.model import OUTPUT, Activations
 from featviz.objectives.base import Objective, Shapes, single
@@ -45,7 +45,7 @@ class Channel:
 @partial(register, data_fields=["unit", "position"], meta_fields=["layer"])
 @dataclass(frozen=True)
 class Neuron:
-    """One unit at one position; without a position, at the centre."""
+    """One unit at one position; without a position, at the center."""
 
     layer: str
     unit: Any
@@ -57,7 +57,7 @@ class Neuron:
 
     @property
     def label(self) -> str:
-        at = "@centre" if self.position is None else write_position(self.position)
+        at = "@center" if self.position is None else write_position(self.position)
         return f"{self.layer}:{int(self.unit)}{at}"
 
     def value(self, activations: Activations) -> jax.Array:
@@ -74,7 +74,7 @@ class Neuron:
         if self.position is not None:
             check_position(self.layer, self.position, shape)
         elif len(shape) == 2:
-            raise FeatvizError(f"{self.layer} has {shape[0]} tokens and no centre; expected a `position`, such as (0,)")
+            raise FeatvizError(f"{self.layer} has {shape[0]} tokens and no center; expected a `position`, such as (0,)")
 
 
 @partial(register, data_fields=["unit"], meta_fields=["layer"])
@@ -113,9 +113,9 @@ def channel(layer: str, unit: int | Iterable[int]) -> Objective | list[Objective
     >>> float(channel("conv1", 1)({"conv1": jnp.arange(8.0).reshape(1, 2, 2, 2)})[0])
     4.0
     """
-    if several(unit):
+    if is_sequence(unit):
         return [channel(layer, each) for each in unit]
-    return single(Channel(layer, whole("unit", unit)))
+    return single(Channel(layer, as_int("unit", unit)))
 
 
 @overload
@@ -125,16 +125,16 @@ def neuron(layer: str, unit: Iterable[int], *, position: tuple[int, ...] | None 
 def neuron(
     layer: str, unit: int | Iterable[int], *, position: tuple[int, ...] | None = None
 ) -> Objective | list[Objective]:
-    """A neuron: unit `unit` of `layer` at one position, (row, column) or (token,); the centre by default.
+    """A neuron: unit `unit` of `layer` at one position, (row, column) or (token,); the center by default.
 
     >>> activations = {"conv1": jnp.arange(18.0).reshape(1, 3, 3, 2)}
     >>> float(neuron("conv1", 1)(activations)[0]), float(neuron("conv1", 0, position=(0, 2))(activations)[0])
     (9.0, 4.0)
     """
-    if several(unit):
+    if is_sequence(unit):
         return [neuron(layer, each, position=position) for each in unit]
-    where = None if position is None else tuple(whole("position", at) for at in position)
-    return single(Neuron(layer, whole("unit", unit), where))
+    where = None if position is None else tuple(as_int("position", at) for at in position)
+    return single(Neuron(layer, as_int("unit", unit), where))
 
 
 @overload
@@ -147,6 +147,6 @@ def logit(unit: int | Iterable[int]) -> Objective | list[Objective]:
     >>> float(logit(1)({OUTPUT: jnp.array([[0.5, 2.0]])})[0])
     2.0
     """
-    if several(unit):
+    if is_sequence(unit):
         return [logit(each) for each in unit]
-    return single(Logit(whole("unit", unit, example="1, or model.class_number('goldfish')")))
+    return single(Logit(as_int("unit", unit, example="1, or model.class_number('goldfish')")))

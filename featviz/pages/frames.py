@@ -5,7 +5,7 @@ from pathlib import Path
 
 from featviz.pages import addresses
 from featviz.pages.markup import Child, Html, tag
-from featviz.pages.records import Shown
+from featviz.pages.records import PictureRecord
 
 # Whether a file of the site is there, by its address.
 There = Callable[[str], bool]
@@ -23,7 +23,7 @@ def there_in(folder: Path) -> There:
     return there
 
 
-def own(shown: Shown, alt: str, *caption: Child, class_: str = "") -> Html:
+def own(shown: PictureRecord, alt: str, *caption: Child, class_: str = "") -> Html:
     """A picture of the page's own unit, at most as large as its frame."""
     height, width = shown.pixels.shape[:2]
     first = class_ == "main"

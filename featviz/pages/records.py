@@ -20,11 +20,11 @@ class Role(enum.Enum):
     SEED = "seed"  # the same with another seed
     FACET = "facet"  # one of a group of unlike pictures
     NEGATIVE = "negative"  # what the unit is least active for, before its ReLU
-    CENTRE = "centre"  # the neuron at the middle in place of the whole channel
+    CENTER = "center"  # the neuron at the middle in place of the whole channel
 
 
 @dataclass(frozen=True)
-class Shown:
+class PictureRecord:
     """A picture of a unit: `pixels` uint8, (height, width, 1 or 3), and how it came about.
 
     `history` has the score of each step, float32, (steps,). `number` counts the pictures of one role. `key` is the
@@ -43,10 +43,10 @@ class Shown:
 
 
 @dataclass(frozen=True)
-class Link:
+class UnitLink:
     """Another unit, and how strongly it is tied to this one: relative to the strongest, in [-1, 1].
 
-    The sign is that of the summed weights, where it is known: excites or inhibits. A `Link` of similar units has
+    The sign is that of the summed weights, where it is known: excites or inhibits. A `UnitLink` of similar units has
     the cosine of their weights.
     """
 
@@ -122,25 +122,25 @@ class Photographs:
 class Unit:
     """A unit's page. `pictures` is not empty and begins with the main one; `label` is its class's name or "".
 
-    `faults` names what is wrong with the main picture: "dead", "never rises", "grey", "not finite".
+    `faults` names what is wrong with the main picture: "dead", "never rises", "gray", "not finite".
     `provenance` is the main picture's, plain JSON values.
     """
 
     layer: str
     unit: int
     label: str
-    pictures: tuple[Shown, ...]
+    pictures: tuple[PictureRecord, ...]
     faults: tuple[str, ...] = ()
-    inputs: tuple[Link, ...] = ()
-    outputs: tuple[Link, ...] = ()
-    similar: tuple[Link, ...] = ()
+    inputs: tuple[UnitLink, ...] = ()
+    outputs: tuple[UnitLink, ...] = ()
+    similar: tuple[UnitLink, ...] = ()
     classes: tuple[ClassScore, ...] = ()
     photographs: Photographs | None = None
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
-class Brief:
+class UnitSummary:
     """A unit on its layer's wall."""
 
     unit: int
@@ -152,7 +152,7 @@ class Brief:
 
 
 @dataclass(frozen=True)
-class LayerShown:
+class LayerRecord:
     """A layer on the network's map: its shape, how many units are planned and done, which layers it grows from."""
 
     name: str
@@ -164,11 +164,11 @@ class LayerShown:
 
 
 @dataclass(frozen=True)
-class NetworkShown:
+class NetworkRecord:
     """The front page: `facts` are label -> value lines such as recipe, size, weights; `complete` once all is done."""
 
     name: str
-    layers: tuple[LayerShown, ...]
+    layers: tuple[LayerRecord, ...]
     facts: Mapping[str, str]
     command: str | None
     complete: bool

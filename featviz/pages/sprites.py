@@ -33,7 +33,7 @@ class Sheet:
 
 
 @dataclass(frozen=True)
-class Hung:
+class SpriteSlot:
     """A sheet that has been written: its file's name, its cell's (width, height), the units without a picture."""
 
     name: str

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from featviz.ascent.outcome import Outcome
 from featviz.pages import addresses
-from featviz.pages.records import Brief
+from featviz.pages.records import UnitSummary
 
 
 @dataclass(frozen=True)
@@ -14,7 +14,7 @@ class Standing:
     """A unit's page on the disk: the content addresses of its pictures, and how it stands on its layer's wall."""
 
     keys: frozenset[str]
-    brief: Brief
+    brief: UnitSummary
 
 
 def standing_page(folder: Path, layer: str, unit: int) -> Standing | None:
@@ -29,7 +29,7 @@ def standing_page(folder: Path, layer: str, unit: int) -> Standing | None:
         pictures = record["pictures"]
         keys = frozenset(str(picture["key"]) for picture in pictures)
         score, outcome = float(pictures[0]["score"]), Outcome(pictures[0]["outcome"])
-        brief = Brief(unit, record["label"], score, outcome, tuple(record["faults"]))
+        brief = UnitSummary(unit, record["label"], score, outcome, tuple(record["faults"]))
         return Standing(keys, brief) if all((folder / name).is_file() for name in wanted) else None
     # Whatever a power cut left of it: then the page is made again.
     except (OSError, ValueError, KeyError, TypeError, IndexError):

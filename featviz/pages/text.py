@@ -2,7 +2,7 @@
 
 import math
 
-from featviz.pages.records import LayerShown, Unit
+from featviz.pages.records import LayerRecord, Unit
 from featviz.pictures.captions import format_score
 
 MINUS = "\N{MINUS SIGN}"
@@ -47,15 +47,15 @@ def percent(fraction: float) -> str:
     return f"{100 * fraction:.0f} %" if fraction == 0 or fraction >= 0.095 else f"{100 * fraction:.1f} %"
 
 
-def shape(layer: LayerShown) -> str:
+def shape(layer: LayerRecord) -> str:
     """A layer's shape."""
     return TIMES.join(str(side) for side in layer.shape)
 
 
-def progress(layer: LayerShown) -> str:
+def progress(layer: LayerRecord) -> str:
     """How far a layer is.
 
-    >>> progress(LayerShown("conv1", (16,), 16, 16, 3)), progress(LayerShown("conv1", (16,), 16, 8, 8))
+    >>> progress(LayerRecord("conv1", (16,), 16, 16, 3)), progress(LayerRecord("conv1", (16,), 16, 8, 8))
     ('3 of 16 units', '8 of 16 units')
     """
     whole = max(layer.units, layer.planned)

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 from featviz.parameterizations.base import Fourier, Parameterization, Shape
 
-FOURIER, GREY_FOURIER = Fourier(), Fourier(decorrelate=False)
+FOURIER, GRAY_FOURIER = Fourier(), Fourier(decorrelate=False)
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Alpha:
     """
 
     base: Parameterization = FOURIER
-    alpha: Parameterization = GREY_FOURIER
+    alpha: Parameterization = GRAY_FOURIER
 
     def init(self, key: jax.Array, shape: Shape) -> tuple[Any, Any]:
         first, second = jax.random.split(key)

@@ -39,7 +39,7 @@ def _drawn(parameterization: Parameterization, shape: Shape) -> jax.Array:
 
 
 def squash(t: jax.Array, *, decorrelate: bool) -> jax.Array:
-    """sigmoid(t), after mixing decorrelated colours into RGB."""
+    """sigmoid(t), after mixing decorrelated colors into RGB."""
     return jax.nn.sigmoid(correlate_color(t) if decorrelate else t)
 
 

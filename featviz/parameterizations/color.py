@@ -1,10 +1,10 @@
-"""Decorrelated colour: optimizing along the axes on which natural colours vary independently."""
+"""Decorrelated color: optimizing along the axes on which natural colors vary independently."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-# The square root of the colour correlation of ImageNet, and its largest column norm (lucid, optvis/param/color.py).
+# The square root of the color correlation of ImageNet, and its largest column norm (lucid, optvis/param/color.py).
 COLOR_CORRELATION_SQRT = np.array([[0.26, 0.09, 0.02], [0.27, 0.00, -0.05], [0.27, -0.09, 0.03]], np.float32)
 COLOR_MATRIX = COLOR_CORRELATION_SQRT / np.linalg.norm(COLOR_CORRELATION_SQRT, axis=0).max()
 

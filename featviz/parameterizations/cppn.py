@@ -1,4 +1,4 @@
-"""A CPPN: a small network from a pixel's place to its colour."""
+"""A CPPN: a small network from a pixel's place to its color."""
 
 from dataclasses import dataclass
 

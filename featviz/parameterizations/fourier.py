@@ -1,4 +1,4 @@
-"""The magnitudes of natural images' spectra, by channel of decorrelated colour."""
+"""The magnitudes of natural images' spectra, by channel of decorrelated color."""
 
 import hashlib
 import os
@@ -40,11 +40,11 @@ class Spectrum:
     def at(self, size: tuple[int, int], channels: int) -> np.ndarray:
         """The magnitudes of an image of `size`, (height, width // 2 + 1, channels), linear between frequencies.
 
-        The mean's is 0. A grey image, or one of another number of channels, has the mean over this one's channels.
+        The mean's is 0. A gray image, or one of another number of channels, has the mean over this one's channels.
         """
         rows, columns = np.fft.fftfreq(size[0]), np.fft.rfftfreq(size[1])
         count = self.values.shape[1]
-        # Rows in order of frequency, the highest at both ends. In the mean's own place, three times its neighbours:
+        # Rows in order of frequency, the highest at both ends. In the mean's own place, three times its neighbors:
         # what lies between is then 1 / f, as in photographs, for pictures larger than the table.
         table = np.fft.fftshift(self.values, axes=1)
         middle = count // 2

@@ -64,7 +64,7 @@ class Shared:
     """An image's own part, and coarse ones that a group's images share: what they show lines up (Olah et al. 2017).
 
     t_i = own_i + sum over parts of enlarge(part), at 1 / 2 to 1 / 16 of the size; parts `over two` are shared by pairs
-    of neighbours, the others by all. Params: the base's own, and a tuple of parts from N(0, sd).
+    of neighbors, the others by all. Params: the base's own, and a tuple of parts from N(0, sd).
 
     >>> from featviz.parameterizations import Fourier
     >>> shared = Shared(Fourier())

@@ -25,8 +25,8 @@ class Maco:
     """sigmoid(color(standardize(irfft2(magnitude * e^(i phase))))) with natural magnitudes (Fel et al. 2023).
 
     standardize is (t - mean) / (sd + 1e-4) over each image; its contrast is so a photograph's. Params: the phase,
-    (n, height, width // 2 + 1, channels). Without a `spectrum` it is `natural_spectrum()`; grey images and those of
-    other bands have its mean over colours. `from_image` keeps a photograph's phase, its magnitudes are lost.
+    (n, height, width // 2 + 1, channels). Without a `spectrum` it is `natural_spectrum()`; gray images and those of
+    other bands have its mean over colors. `from_image` keeps a photograph's phase, its magnitudes are lost.
 
     >>> maco = Maco()
     >>> maco.to_image(maco.init(jax.random.key(0), (1, 8, 9, 3)), (1, 8, 9, 3)).shape
@@ -72,5 +72,5 @@ def _of_unit_power(magnitude: np.ndarray, width: int) -> np.ndarray:
 
 def _standardize(values: jax.Array, *, eps: float) -> jax.Array:
     axes = (1, 2, 3)
-    centred = values - jnp.mean(values, axis=axes, keepdims=True)
-    return centred / (jnp.std(values, axis=axes, keepdims=True) + eps)
+    centered = values - jnp.mean(values, axis=axes, keepdims=True)
+    return centered / (jnp.std(values, axis=axes, keepdims=True) + eps)

@@ -23,7 +23,7 @@ MOST_LABELS = 64
 
 
 def score_curves(pictures: Sequence[Picture]) -> "Figure":
-    """The score of each step, on transformed views, one line a picture, each labelled at its end.
+    """The score of each step, on transformed views, one line a picture, each labeled at its end.
 
     What is not finite leaves a gap. Beyond 64 pictures the lines go without labels.
 
@@ -36,10 +36,10 @@ def score_curves(pictures: Sequence[Picture]) -> "Figure":
     if not any(picture.history.size for picture in pictures):
         raise FeatvizError("`pictures` have no history; expected one at least with the score of its steps")
     count = len(pictures)
-    labelled = count <= MOST_LABELS
+    labeled = count <= MOST_LABELS
     font = 8 if count <= 24 else 6
     # High enough for the labels, at 1.5 lines each.
-    height = max(3.6, labelled * count * font * 1.5 / 72 + 0.8)
+    height = max(3.6, labeled * count * font * 1.5 / 72 + 0.8)
     figure = Figure(figsize=(6.5, height), dpi=150, layout="constrained")
     axes = figure.add_subplot()
     title, full = title_of(pictures), not same_layer(pictures)
@@ -59,7 +59,7 @@ def score_curves(pictures: Sequence[Picture]) -> "Figure":
     axes.set_ylabel("score")
     axes.spines[["top", "right"]].set_visible(False)
     axes.margins(x=0.01)
-    if labelled and ends:
+    if labeled and ends:
         _label_ends(axes, ends, font)
     if title:
         axes.set_title(_short(title, 60), fontsize=9, loc="left")
@@ -86,7 +86,7 @@ def spread(places: Sequence[float], step: float) -> list[float]:
     [0.45, 0.55, 0.9, 1.0]
     """
     step = min(step, 1 / max(len(places) - 1, 1))
-    # Less their share of steps, the places need only ascend: neighbours that do not are pooled at their mean.
+    # Less their share of steps, the places need only ascend: neighbors that do not are pooled at their mean.
     pools: list[tuple[float, int]] = []
     for index, place in enumerate(places):
         total, count = place - index * step, 1

@@ -83,7 +83,7 @@ def encode_image(values: np.ndarray, suffix: str, record: str) -> bytes:
             chunks.add_itxt(CHUNK, record)
             image.save(buffer, "PNG", pnginfo=chunks)
         else:
-            # Exact: keep the colour of pixels that alpha hides.
+            # Exact: keep the color of pixels that alpha hides.
             image.save(buffer, "WEBP", lossless=True, exact=True)
     except (OSError, ValueError) as error:
         size = f"{image.width} x {image.height}"
@@ -122,14 +122,14 @@ def read_picture(path: str | os.PathLike[str]) -> tuple[np.ndarray, np.ndarray |
     beside = source.with_suffix(".json")
     record = _read_record(beside) or (_parse_record(text, source) if text else None) or {}
     channels = record.get("channels", values.shape[-1])
-    # An array does not say which channel is its alpha, and WebP has no grey: the record knows both.
+    # An array does not say which channel is its alpha, and WebP has no gray: the record knows both.
     has_alpha = has_alpha or (suffix == ".npy" and channels == values.shape[-1] - 1)
     alpha, pixels = (values[..., -1], values[..., :-1]) if has_alpha else (None, values)
     return pixels[..., :1] if suffix == ".webp" and channels == 1 else pixels, alpha, record
 
 
 def squeeze(values: np.ndarray) -> np.ndarray:
-    """Without the channel axis if there is one channel, as Pillow wants grey."""
+    """Without the channel axis if there is one channel, as Pillow wants gray."""
     return values[..., 0] if values.shape[-1] == 1 else values
 
 
@@ -156,7 +156,7 @@ def _read_image(path: Path) -> tuple[np.ndarray, bool, str]:
         image = image.convert("RGBA")
     elif image.mode not in ("L", "LA", "RGB", "RGBA") and not image.mode.startswith("I"):
         image = image.convert("L" if image.mode == "1" else "RGB")
-    # Pillow opens 16-bit grey as integers, of up to 65535.
+    # Pillow opens 16-bit gray as integers, of up to 65535.
     top = 65535 if image.mode.startswith("I") else 255
     values = np.asarray(image).astype(np.float32) / np.float32(top)
     return values if values.ndim == 3 else values[..., None], image.mode in ("LA", "RGBA"), text

@@ -39,7 +39,7 @@ def contact_sheet(
     measures of `grid`, in pixels, the sheet is columns * (cell width + gap) + gap wide and
     title + rows * (cell height + caption + gap) + gap high.
 
-    Raises: FeatvizError if there is no picture, `columns` is below 1, or no colour is called `background`.
+    Raises: FeatvizError if there is no picture, `columns` is below 1, or no color is called `background`.
     """
     from PIL import Image, ImageColor, ImageDraw
 
@@ -47,7 +47,7 @@ def contact_sheet(
     try:
         paper = ImageColor.getrgb(background)[:3]
     except ValueError:
-        raise FeatvizError(f"`background` is `{background}`; expected a colour, as `white`") from None
+        raise FeatvizError(f"`background` is `{background}`; expected a color, as `white`") from None
     layout = grid(pictures, columns=columns, captions=captions, notes=notes)
     (width, height), gap, leading, factor = layout["cell"], layout["gap"], layout["leading"], layout["factor"]
     words: Captions = layout["words"]

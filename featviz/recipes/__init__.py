@@ -2,8 +2,8 @@
 
 from featviz.errors import FeatvizError, nearest
 from featviz.model import Model
-from featviz.recipes.base import Carry, Recipe, Stage, unfold
-from featviz.recipes.choosing import suited, suited_size
+from featviz.recipes.base import Carry, Recipe, Stage, expand_stages
+from featviz.recipes.choosing import default_recipe, default_size
 from featviz.recipes.distill import default, distill_2017, lucid
 from featviz.recipes.early import (
     deepdream_2015,
@@ -45,7 +45,18 @@ RECIPES = {
     "das_2025": das_2025,
 }
 
-__all__ = ["RECIPES", "Carry", "Recipe", "Stage", "by_name", "resolve", "suited", "suited_size", "unfold", *RECIPES]
+__all__ = [
+    "RECIPES",
+    "Carry",
+    "Recipe",
+    "Stage",
+    "by_name",
+    "resolve",
+    "default_recipe",
+    "default_size",
+    "expand_stages",
+    *RECIPES,
+]
 
 
 def by_name(name: str) -> Recipe:
@@ -69,7 +80,7 @@ def resolve(recipe: Recipe | str | None, model: Model) -> Recipe:
     Raises: FeatvizError with the nearest name if there is none of that name, or if it is no recipe.
     """
     if recipe is None:
-        return suited(model)
+        return default_recipe(model)
     if isinstance(recipe, str):
         return by_name(recipe)
     if not isinstance(recipe, Recipe):

@@ -62,14 +62,14 @@ class Recipe:
     sources: tuple[str, ...] = ()
 
 
-def unfold(recipe: Recipe, size: tuple[int, int], steps: int) -> list[tuple[Recipe, tuple[int, int]]]:
+def expand_stages(recipe: Recipe, size: tuple[int, int], steps: int) -> list[tuple[Recipe, tuple[int, int]]]:
     """The stages of a recipe as recipes of their own, each with its steps and its (height, width).
 
     `steps` are those of all stages together, shared out as the recipe has them, at least one each; they are the sum,
     where there are as many steps as stages.
 
     >>> octaves = Recipe(stages=(Stage(0.5, 10), Stage(1.0, 30)), steps=40)
-    >>> [(stage.steps, size) for stage, size in unfold(octaves, (64, 65), 20)]
+    >>> [(stage.steps, size) for stage, size in expand_stages(octaves, (64, 65), 20)]
     [(5, (32, 32)), (15, (64, 65))]
     """
     if not recipe.stages:

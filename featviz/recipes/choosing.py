@@ -11,28 +11,30 @@ from featviz.recipes.modern import transformer
 SMALL = 128
 
 
-def suited(model: Model) -> Recipe:
+def default_recipe(model: Model) -> Recipe:
     """What is drawn with where no recipe is told: `transformer` for a network of tokens, `default` for any other.
 
     A network is one of tokens if most of its layers are (tokens, c).
 
     >>> from featviz.zoo.registry import outline
-    >>> suited(outline("vgg16")) == default, suited(outline("clip_vit_b32")) == transformer
+    >>> default_recipe(outline("vgg16")) == default, default_recipe(outline("clip_vit_b32")) == transformer
     (True, True)
     """
     of_tokens = sum(len(layer.shape) == 2 for layer in model.layers)
     return transformer if 2 * of_tokens > len(model.layers) else default
 
 
-def suited_size(model: Model, recipe: Recipe, layers: tuple[str, ...]) -> tuple[int, int]:
+def default_size(model: Model, recipe: Recipe, layers: tuple[str, ...]) -> tuple[int, int]:
     """The pictures' height and width where no size is told, so that `layers` can be had.
 
     It is the recipe's own size; for a network of small images twice the network's own at most; and the network's own
     where the recipe has none or the network takes no other.
 
     >>> from featviz.zoo.registry import outline
-    >>> suited_size(outline("vgg16"), default, ("features",)), suited_size(outline("deit_tiny"), transformer, ("head",))
-    ((128, 128), (224, 224))
+    >>> default_size(outline("vgg16"), default, ("features",))
+    (128, 128)
+    >>> default_size(outline("deit_tiny"), transformer, ("head",))
+    (224, 224)
     """
     own = model.input.size
     if recipe.size is None:

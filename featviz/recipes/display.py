@@ -16,18 +16,18 @@ class Display(Protocol):
 
 @dataclass(frozen=True)
 class Stretched:
-    """(x - centre) / (2 max |x - centre|) + .5 (Yosinski et al. 2015, as their toolbox saves: the mean becomes grey).
+    """(x - center) / (2 max |x - center|) + .5 (Yosinski et al. 2015, as their toolbox saves: the mean becomes gray).
 
-    `centre` has a number for each channel; of images of other channels its mean counts.
+    `center` has a number for each channel; of images of other channels its mean counts.
 
     >>> Stretched((0.5,))(np.array([[[0.4], [0.5], [0.55]]])).round(3).ravel().tolist()
     [0.0, 0.5, 0.75]
     """
 
-    centre: tuple[float, ...]
+    center: tuple[float, ...]
 
     def __call__(self, image: np.ndarray) -> np.ndarray:
-        away = image - for_channels(self.centre, image.shape[-1])
+        away = image - for_channels(self.center, image.shape[-1])
         return away / max(2 * float(np.abs(away).max()), 1e-6) + np.float32(0.5)
 
 

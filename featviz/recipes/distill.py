@@ -5,11 +5,11 @@ from featviz.parameterizations import Fourier
 from featviz.recipes.base import Recipe
 from featviz.regularizers import Affine, Crop, Jitter, Pad
 
-# Fourier decay above the published 1 lets colours and large shapes saturate within few steps; transforms that
+# Fourier decay above the published 1 lets colors and large shapes saturate within few steps; transforms that
 # fade away give back the finest detail. Both raised the clean score on every layer tried, and the look with it. With
 # half of Adam's usual momentum 128 steps score what 192 did (experiments/every_unit_lives.py), also under blur, JPEG
 # and changes of scale that the optimization never saw; larger or falling learning rates, Lion, normalized gradients and
-# a rate for each frequency scored less in as many steps, or saturated the colours. Nor do pictures of any setting near
+# a rate for each frequency scored less in as many steps, or saturated the colors. Nor do pictures of any setting near
 # it tell more of photographs in comparable time (benchmarks/evidence.py --choose).
 default = Recipe(
     parameterization=Fourier(decay=1.25),

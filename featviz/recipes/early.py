@@ -40,11 +40,11 @@ erhan_2009 = Recipe(
 )
 
 # From the mean image, a class's logit less lambda * |I|^2; neither lambda nor the rate is published. The weight is that
-# of a mean over values; its norm is about the mean image's grey.
+# of a mean over values; its norm is about the mean image's gray.
 simonyan_2013 = Recipe(
     parameterization=RawPixels(mean=IMAGENET_MEAN, sd=0.0),
     optimizer=Chain((Normalize(power=2), Sgd(0.01), ClipRange())),
-    penalty=-20.0 * l2(centre=sum(IMAGENET_MEAN) / 3),
+    penalty=-20.0 * l2(center=sum(IMAGENET_MEAN) / 3),
     steps=256,
     size=224,
     redirect_steps=0,
@@ -71,17 +71,17 @@ def _yosinski(*rules: object, steps: int) -> Recipe:
 
 
 yosinski_2015_a = _yosinski(
-    YOSINSKI_PROGRESS, BlurImage(Constant(0.5), every=4), ClipSmallNorms(50.0, centre=IMAGENET_MEAN), steps=500
+    YOSINSKI_PROGRESS, BlurImage(Constant(0.5), every=4), ClipSmallNorms(50.0, center=IMAGENET_MEAN), steps=500
 )
 yosinski_2015_b = _yosinski(
-    YOSINSKI_RATE, Decay(0.3, centre=IMAGENET_MEAN), ClipSmallNorms(20.0, centre=IMAGENET_MEAN), steps=750
+    YOSINSKI_RATE, Decay(0.3, center=IMAGENET_MEAN), ClipSmallNorms(20.0, center=IMAGENET_MEAN), steps=750
 )
 # The one behind most of the paper's images.
 yosinski_2015 = _yosinski(
-    YOSINSKI_RATE, Decay(1e-4, centre=IMAGENET_MEAN), BlurImage(Constant(1.0), every=4), steps=1000
+    YOSINSKI_RATE, Decay(1e-4, center=IMAGENET_MEAN), BlurImage(Constant(1.0), every=4), steps=1000
 )
 yosinski_2015_d = _yosinski(
-    YOSINSKI_PROGRESS, BlurImage(Constant(0.5), every=4), ClipSmallContributions(90.0, centre=IMAGENET_MEAN), steps=1000
+    YOSINSKI_PROGRESS, BlurImage(Constant(0.5), every=4), ClipSmallContributions(90.0, center=IMAGENET_MEAN), steps=1000
 )
 
 
@@ -92,7 +92,7 @@ def _oygard(side: float, *, steps: tuple[float, float], sigma: tuple[float, floa
 
 
 # 224 px, then 269 and 323 px under windows of 224; on GoogLeNet with its auxiliary heads the third stage is loss2's and
-# the fourth loss1's. An objective of one output keeps to that. The paper's grey is N(200, 8) of 255.
+# the fourth loss1's. An objective of one output keeps to that. The paper's gray is N(200, 8) of 255.
 _SIDES = (224 / 323, 269 / 323)
 oygard_2015 = Recipe(
     parameterization=RawPixels(mean=200 * BYTE, sd=8 * BYTE),

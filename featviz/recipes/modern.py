@@ -67,7 +67,7 @@ vit_2022 = Recipe(
     sources=("ghiasi_2022",),
 )
 
-# Our own: what a transformer sees through noise and shifted colours is a thing; without them its pictures drown in
+# Our own: what a transformer sees through noise and shifted colors is a thing; without them its pictures drown in
 # patterns of patches (experiments/class_visualization.py).
 transformer = replace(
     default,

@@ -1,8 +1,8 @@
 """Each recipe in a line: what it optimizes, and what makes its look."""
 
 SUMMARIES = {
-    "default": "frequencies of decorrelated colours; moves that fade away",
-    "transformer": "the same, seen through noise and shifted colours",
+    "default": "frequencies of decorrelated colors; moves that fade away",
+    "transformer": "the same, seen through noise and shifted colors",
     "erhan_2009": "pixels of bounded norm, until the score stops rising",
     "simonyan_2013": "pixels, less their squares",
     "yosinski_2015": "pixels, blurred every few steps, slight decay",
@@ -15,9 +15,9 @@ SUMMARIES = {
     "tf_tutorial_2015_multiscale": "pixels in three octaves, normalized gradient",
     "tf_tutorial_2015_laplacian": "pixels in three octaves, gradient normalized by bands",
     "tf_tutorial_2020": "pixels in five octaves, normalized gradient",
-    "distill_2017": "frequencies of decorrelated colours; five moves",
-    "lucid": "frequencies of decorrelated colours; four moves",
-    "vit_2022": "pixels, less their variation, through noise and shifted colours",
+    "distill_2017": "frequencies of decorrelated colors; five moves",
+    "lucid": "frequencies of decorrelated colors; four moves",
+    "vit_2022": "pixels, less their variation, through noise and shifted colors",
     "maco_2023": "phases, at natural magnitudes; 32 crops a step",
     "maco_uniform": "the same, from phases of all angles",
     "accentuation_2024": "a photograph's frequencies, held to it; 16 crops a step",

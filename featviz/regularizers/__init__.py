@@ -25,7 +25,7 @@ from featviz.regularizers.transforms.crops import (
     RandomCrop,
     ShrinkingCrop,
     UniformNoise,
-    over_grey,
+    over_gray,
 )
 from featviz.regularizers.transforms.geometric import (
     Affine,
@@ -71,7 +71,7 @@ __all__ = [
     "frequency_power",
     "l1",
     "l2",
-    "over_grey",
+    "over_gray",
     "total_variation",
     "variation_norm",
     "view_shape",

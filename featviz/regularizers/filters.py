@@ -23,7 +23,7 @@ def gaussian_blur(image: jax.Array, sigma: jax.Array | float, *, radius: int) ->
 
 
 def _convolve(image: jax.Array, kernel: jax.Array, radius: int, *, axis: int) -> jax.Array:
-    """A symmetric kernel along one axis, as a sum of shifted copies: it rounds the same among any neighbours."""
+    """A symmetric kernel along one axis, as a sum of shifted copies: it rounds the same among any neighbors."""
     size = image.shape[axis]
     # jnp.pad mirrors as often as a small image needs it.
     pads = [(radius, radius) if each == axis else (0, 0) for each in range(image.ndim)]
@@ -33,9 +33,9 @@ def _convolve(image: jax.Array, kernel: jax.Array, radius: int, *, axis: int) ->
 
 
 def bilateral(image: jax.Array, *, space: float, value: float, radius: int) -> jax.Array:
-    """Each pixel the mean of its neighbours, weighted by nearness and likeness (Tomasi and Manduchi 1998).
+    """Each pixel the mean of its neighbors, weighted by nearness and likeness (Tomasi and Manduchi 1998).
 
-    weight(p, q) = exp(-|p - q|^2 / (2 space^2)) * exp(-|x_p - x_q|^2 / (2 value^2)), colours as one vector: grain
+    weight(p, q) = exp(-|p - q|^2 / (2 space^2)) * exp(-|x_p - x_q|^2 / (2 value^2)), colors as one vector: grain
     goes, edges stay.
 
     >>> step = jnp.where(jnp.arange(6) < 3, 0.0, 1.0)[None, None, :, None]

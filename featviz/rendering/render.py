@@ -12,16 +12,16 @@ from tqdm import tqdm
 
 from featviz.ascent import Convergence, Routine
 from featviz.ascent.batching import choose_lanes, default_chunk, device_mesh
-from featviz.ascent.lanes import Ended
+from featviz.ascent.lanes import LaneResult
 from featviz.common.signatures import spelled_out
 from featviz.errors import FeatvizError
 from featviz.model import Model, hash_weights, require_model
 from featviz.objectives import Objective
-from featviz.objectives.minimization import minimizable
+from featviz.objectives.minimization import for_minimization
 from featviz.parameterizations import Shape, extra_channels
 from featviz.pictures.picture import Picture
 from featviz.pictures.provenance import describe_picture, describe_run
-from featviz.recipes import Recipe, resolve, suited_size, unfold
+from featviz.recipes import Recipe, default_size, expand_stages, resolve
 from featviz.regularizers import view_shape
 from featviz.rendering.checks import (
     Size,
@@ -123,13 +123,13 @@ def render_groups(
     transparency: bool | None = None,
     progress: bool = True,
     count: int = 1,
-    begin: Callable[[int], None] | None = None,
-    look: int | None = None,
+    on_start: Callable[[int], None] | None = None,
+    snapshot_every: int | None = None,
 ) -> Iterator[tuple[int, list[Picture]]]:
     """Each objective's group of `count` pictures as soon as it is finished; see `render_group` and `render_each`.
 
-    `begin` is told the number of each objective as a lane takes it up. With `look` a group is shown every so many steps
-    while it forms, its `history` as long as it has come.
+    `on_start` is told the number of each objective as a lane takes it up. With `snapshot_every` a group is shown
+    every so many steps while it forms, its `history` as long as it has come.
     """
     recipe = resolve(recipe, require_model(model))
     objectives = as_objectives("objectives", objectives)
@@ -138,7 +138,7 @@ def render_groups(
     check_count("count", count, 1, 1024)
     starts = check_starts(start, model, len(objectives))
     if size is None and not starts:
-        size = suited_size(model, recipe, tuple(dict.fromkeys(name for each in objectives for name in each.layers)))
+        size = default_size(model, recipe, tuple(dict.fromkeys(name for each in objectives for name in each.layers)))
     height, width = check_size(size, starts[0] if starts else None)
     # No command line starts from an image or takes other weights than the model's own.
     repeatable = start is None and (weights is None or weights is model.weights) and count == 1 and lanes is None
@@ -151,10 +151,10 @@ def render_groups(
     if recipe.stages and extra_channels(recipe.parameterization):
         raise FeatvizError("`recipe` has stages and an alpha channel; expected one or the other")
     check_fidelity(model, recipe)
-    computed = [minimizable(model, objective) for objective in objectives]
+    computed = [for_minimization(model, objective) for objective in objectives]
     octaves = [
         _octave(model, computed, stage, (count, *size, model.input.channels), dtype)
-        for stage, size in unfold(recipe, (height, width), steps)
+        for stage, size in expand_stages(recipe, (height, width), steps)
     ]
     steps = sum(octave.steps for octave in octaves)
     run = describe_run(
@@ -181,7 +181,7 @@ def render_groups(
         disabled = None if progress else True
         with tqdm(total=steps * len(objectives), unit="step", desc="compiling", disable=disabled) as bar:
 
-            def tick(running: int, made: int) -> None:
+            def on_progress(running: int, made: int) -> None:
                 bar.set_description(f"{running} lanes", refresh=False)
                 bar.update(made)
 
@@ -200,9 +200,9 @@ def render_groups(
                     start=[begun[number] for number in numbers] if begun else None,
                     count=width,
                     mesh=mesh,
-                    tick=tick,
-                    begin=None if begin is None else partial(_begin, begin, numbers),
-                    look=look,
+                    on_progress=on_progress,
+                    on_start=None if on_start is None else partial(_begin, on_start, numbers),
+                    snapshot_every=snapshot_every,
                 ):
                     number = numbers[ended.number]
                     bar.total -= steps - len(ended.history) if ended.over else 0
@@ -211,8 +211,8 @@ def render_groups(
     return each()
 
 
-def _begin(begin: Callable[[int], None], numbers: Sequence[int], at: int) -> None:
-    begin(numbers[at])
+def _begin(on_start: Callable[[int], None], numbers: Sequence[int], at: int) -> None:
+    on_start(numbers[at])
 
 
 def _octave(model: Model, objectives: Sequence[Objective], stage: Recipe, shape: Shape, dtype: str) -> Octave:
@@ -239,7 +239,7 @@ def _octave(model: Model, objectives: Sequence[Objective], stage: Recipe, shape:
     return Octave(routine, stage.steps, stage.penalty)
 
 
-def _pictures(ended: Ended, provenance: dict[str, Any], recipe: Recipe, channels: int) -> list[Picture]:
+def _pictures(ended: LaneResult, provenance: dict[str, Any], recipe: Recipe, channels: int) -> list[Picture]:
     """The pictures of a group, alpha apart: the parameterization's own, else the accumulated gradient."""
     pictures = []
     for at, pixels in enumerate(ended.pixels):

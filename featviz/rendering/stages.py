@@ -10,7 +10,7 @@ from jax.sharding import Mesh
 from scipy import ndimage
 
 from featviz.ascent import Routine
-from featviz.ascent.lanes import Ended, lane_key, run_lanes
+from featviz.ascent.lanes import LaneResult, lane_key, run_lanes
 from featviz.objectives import Objective
 from featviz.recipes.base import Carry
 
@@ -34,30 +34,37 @@ def run_stages(
     start: Sequence[np.ndarray] | None,
     count: int,
     mesh: Mesh,
-    tick: Callable[[int, int], None],
-    begin: Callable[[int], None] | None = None,
-    look: int | None = None,
-) -> Iterator[Ended]:
+    on_progress: Callable[[int, int], None],
+    on_start: Callable[[int], None] | None = None,
+    snapshot_every: int | None = None,
+) -> Iterator[LaneResult]:
     """What each objective's lane leaves after the last stage, with the history of all; of one structure.
 
     `start` has each objective's group of images, (n, height, width, channels), at the last stage's size. A recipe of
     one stage refills lanes as they end; with more, as many objectives as there are lanes go through all stages before
-    the next ones. `begin` is told the number of each objective as it is taken up. With `look`, a number of steps, lanes
-    that run on are shown as well, at their stage's size.
+    the next ones. `on_start` is told the number of each objective as it is taken up. With `snapshot_every`, a number of
+    steps, lanes that run on are shown as well, at their stage's size.
     """
     if len(octaves) == 1:
-        options = {"seed": seed, "count": count, "mesh": mesh, "tick": tick, "begin": begin, "look": look}
+        options = {
+            "seed": seed,
+            "count": count,
+            "mesh": mesh,
+            "on_progress": on_progress,
+            "on_start": on_start,
+            "snapshot_every": snapshot_every,
+        }
         yield from _run(octaves[0], weights, objectives, 0, start, **options)
         return
     width = count * mesh.devices.size
     for first in range(0, len(objectives), width):
         some = objectives[first : first + width]
-        if begin is not None:
+        if on_start is not None:
             for at in range(len(some)):
-                begin(first + at)
+                on_start(first + at)
         given = [None] * len(some) if start is None else start[first : first + width]
         bases = [_base(octaves[-1].routine, seed, each, image) for each, image in zip(some, given, strict=True)]
-        ended: list[Ended] = []
+        ended: list[LaneResult] = []
         for number, octave in enumerate(octaves):
             size = octave.routine.shape[1:3]
             images = [resize(base, size) for base in bases]
@@ -67,8 +74,14 @@ def run_stages(
                 images = [np.clip(b + resize(d, size), 0, 1) for b, d in zip(images, details, strict=True)]
             elif ended:
                 images = [resize(part.pixels, size) for part in ended]
-            options = {"seed": seed, "count": count, "mesh": mesh, "tick": tick, "look": look}
-            parts: dict[int, Ended] = {}
+            options = {
+                "seed": seed,
+                "count": count,
+                "mesh": mesh,
+                "on_progress": on_progress,
+                "snapshot_every": snapshot_every,
+            }
+            parts: dict[int, LaneResult] = {}
             for part in _run(octave, weights, some, number, images, **options):
                 joined = join(ended[part.number], part) if ended else part
                 if part.over:
@@ -86,7 +99,7 @@ def _run(
     number: int,
     start: Sequence[np.ndarray] | None,
     **options: Any,
-) -> Iterator[Ended]:
+) -> Iterator[LaneResult]:
     yield from run_lanes(
         octave.routine,
         weights,
@@ -108,7 +121,7 @@ def _base(routine: Routine, seed: int, objective: Objective, start: np.ndarray |
     return np.asarray(routine.parameterization.to_image(params, routine.shape), np.float32)
 
 
-def join(old: Ended, new: Ended) -> Ended:
+def join(old: LaneResult, new: LaneResult) -> LaneResult:
     """One lane's two stages: the new one's picture with the history, and the attribution, of both."""
     history = np.concatenate([old.history, new.history])
     attribution = new.attribution

@@ -18,14 +18,14 @@ BATCH = 16
 def measure_spectrum(
     photos: str | os.PathLike[str] | Iterable[Any], *, size: int = 256, channels: int = 3, progress: bool = True
 ) -> tuple[Spectrum, dict[str, str]]:
-    """mean over photographs of |rfft2(window * (t - mean(t)))|, t the image in decorrelated colours, of `size` pixels.
+    """mean over photographs of |rfft2(window * (t - mean(t)))|, t the image in decorrelated colors, of `size` pixels.
 
     A Hann window keeps the picture's edges, which do not meet, from adding frequencies of their own. Each photograph
     is scaled and cut to the square. Memory does not grow with their number. The second result says why some were
     skipped, by name.
 
-    >>> grey = [np.random.default_rng(0).random((16, 16)).astype(np.float32)]
-    >>> measure_spectrum(grey, size=16, channels=1, progress=False)[0].values.shape
+    >>> gray = [np.random.default_rng(0).random((16, 16)).astype(np.float32)]
+    >>> measure_spectrum(gray, size=16, channels=1, progress=False)[0].values.shape
     (1, 16, 9)
 
     Raises: FeatvizError if there is no such folder, or no image that can be read.

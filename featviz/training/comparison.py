@@ -23,7 +23,7 @@ from featviz.training.training_weights import read_checkpoint, steps_of, weights
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-# The bar under a picture: its part of the height, its colour, and that of its ground.
+# The bar under a picture: its part of the height, its color, and that of its ground.
 PART, INK, GROUND = 1 / 16, (0.86, 0.36, 0.1), (0.85, 0.85, 0.85)
 
 

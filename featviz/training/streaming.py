@@ -28,5 +28,5 @@ def stream(model: Model, target: Objective, *, every: int = 16, **options: Unpac
     """
     check_count("every", every, 1, 1_000_000)
     options = {"progress": False, **options}
-    drawn = render_groups(model, [require_objective("target", target)], look=every, **options)
+    drawn = render_groups(model, [require_objective("target", target)], snapshot_every=every, **options)
     return (pictures[0] for _, pictures in drawn)

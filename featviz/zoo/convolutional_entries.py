@@ -13,7 +13,7 @@ from featviz.zoo.entry import Entry, Source, lazy
 TORCH = InputSpec(size=(224, 224), **RANGES["imagenet"])
 # RGB in [-1,1], as TensorFlow's networks take it.
 SYMMETRIC = InputSpec(size=(224, 224), **RANGES["symmetric"])
-# RGB in 0..255 less one grey (lucid's `image_value_range`).
+# RGB in 0..255 less one gray (lucid's `image_value_range`).
 LUCID = InputSpec(size=(224, 224), scale=255.0, mean=(117.0,))
 IMAGENET = lazy("imagenet_classes", "class_names")
 
@@ -44,7 +44,7 @@ def _torchvision(
         build=build,
         input=input,
         parameters=parameters,
-        licence="BSD-3-Clause",
+        license="BSD-3-Clause",
         accuracy=f"{accuracy:.1f} % top-1",
         origin="torchvision",
         sources=(Source("https://download.pytorch.org/models/" + file, digits, names=names, ignored=ignored), *others),
@@ -104,7 +104,7 @@ CONVOLUTIONAL = (
         build=lazy("architectures.resnetv2", "ResNetV2", depths=(3, 4, 6, 3)),
         input=SYMMETRIC,
         parameters=25_549_352,
-        licence="Apache-2.0",
+        license="Apache-2.0",
         accuracy="81.4 % top-1 at 288 px",
         origin="timm",
         sources=(Source("https://huggingface.co/timm/resnetv2_50.a1h_in1k/resolve/main/model.safetensors"),),
@@ -117,7 +117,7 @@ CONVOLUTIONAL = (
         build=lazy("architectures.inceptionv1", "InceptionV1"),
         input=LUCID,
         parameters=7_066_380,
-        licence="Apache-2.0 (lucid, lucent)",
+        license="Apache-2.0 (lucid, lucent)",
         origin="inception5h, as lucent loads it",
         sources=(Source("https://github.com/ProGamerGov/pytorch-old-tensorflow-models/raw/master/inception5h.pth"),),
         aliases=("inception5h",),

@@ -79,7 +79,7 @@ class Entry:
     build: Callable[[], "nn.Module"]
     input: InputSpec
     parameters: int
-    licence: str
+    license: str
     origin: str
     accuracy: str = ""
     sources: tuple[Source, ...] = ()

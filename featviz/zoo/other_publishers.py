@@ -6,7 +6,7 @@ None of them is fetched; `--weights` takes them. Their classes have ImageNet's o
 from featviz.model import InputSpec
 from featviz.zoo.entry import Source, lazy
 
-# BGR in 0..255 less the mean colour: what VGG's authors trained on (the readme of their files), and with it Keras's
+# BGR in 0..255 less the mean color: what VGG's authors trained on (the readme of their files), and with it Keras's
 # files, which are made of theirs (`imagenet_utils`, mode "caffe").
 OXFORD = InputSpec(size=(224, 224), scale=255.0, mean=(103.939, 116.779, 123.68), bgr=True)
 AUTHORS = "https://www.robots.ox.ac.uk/~vgg/software/very_deep/caffe/VGG_ILSVRC_"

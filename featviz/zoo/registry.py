@@ -10,14 +10,14 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from featviz.errors import FeatvizError, enumerated, nearest
+from featviz.errors import FeatvizError, join_or, nearest
 from featviz.model import InputSpec, Model
 from featviz.model.value_ranges import RANGES
 from featviz.zoo.convolutional_entries import CONVOLUTIONAL, IMAGENET
 from featviz.zoo.entry import Entry, Source, lazy
 from featviz.zoo.transformer_entries import TRANSFORMERS
 
-# What Caffe's ImageNet networks were trained on: BGR in 0..255 less the mean colour, and no division.
+# What Caffe's ImageNet networks were trained on: BGR in 0..255 less the mean color, and no division.
 CAFFE = InputSpec(size=(224, 224), **RANGES["caffe"])
 # At the commit of which the size and the SHA-256 are known, from OpenVINO's Open Model Zoo (squeezenet1.1/model.yml).
 DEEPSCALE = (
@@ -34,7 +34,7 @@ ENTRIES = (
         build=lazy("architectures.patterns", "Patterns"),
         input=InputSpec(size=(64, 64), mean=(0.5,), std=(0.25,)),
         parameters=162_646,
-        licence="Apache-2.0",
+        license="Apache-2.0",
         origin="trained by featviz on patterns it draws",
         classes=lazy("architectures.patterns", "class_names"),
         bundled="patterns.safetensors",
@@ -46,7 +46,7 @@ ENTRIES = (
         build=lazy("architectures.googlenet", "GoogLeNet"),
         input=CAFFE,
         parameters=6_998_552,
-        licence="released for unrestricted use",
+        license="released for unrestricted use",
         accuracy="68.7 % top-1",
         origin="bvlc_googlenet of Caffe's model zoo",
         classes=IMAGENET,
@@ -58,7 +58,7 @@ ENTRIES = (
         build=lazy("architectures.squeezenet", "SqueezeNet"),
         input=CAFFE,
         parameters=1_235_496,
-        licence="BSD-2-Clause",
+        license="BSD-2-Clause",
         origin="github.com/forresti/SqueezeNet",
         sources=(Source(DEEPSCALE, DEEPSCALE_SHA256, 4_950_080, names=lazy("weights.match", "caffe_name")),),
         aliases=("squeezenet",),
@@ -115,7 +115,7 @@ def load(name: str, *, weights: str | os.PathLike[str] | None = None) -> Model:
         fits = [] if weights is None else belongs_to(file, ENTRIES, template=_template)
         if not fits or entry.name in fits:
             raise
-        raise FeatvizError(f"{error}; it fits {enumerated(fits)}") from None
+        raise FeatvizError(f"{error}; it fits {join_or(fits)}") from None
     adapted = entry.told_by(told)
     plan = plan if adapted == entry else _outline(adapted)
     # One transfer for the whole tree, not one a tensor.

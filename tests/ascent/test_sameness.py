@@ -67,7 +67,7 @@ def test_a_picture_moves(family):
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_neighbours_slots_and_order_do_not_matter(family):
+def test_neighbors_slots_and_order_do_not_matter(family):
     others = [FAMILIES[family](unit) for unit in range(65) if unit != 7]
     wanted = FAMILIES[family](7)
     first, *_ = draw([wanted, *others])
@@ -138,11 +138,11 @@ def test_how_often_lanes_are_watched_does_not_matter(monkeypatch, watch):
     assert_same(last, alone("channel"))
 
 
-def test_converging_neighbours_and_refilled_lanes_do_not_matter(monkeypatch):
+def test_converging_neighbors_and_refilled_lanes_do_not_matter(monkeypatch):
     rule = Convergence(window=4, tolerance=0.2, patience=2)
     objectives = [FAMILIES["channel"](unit) for unit in range(12)]
     together = draw(objectives, convergence=rule, steps=40)
-    # They end at different steps, so that lanes were refilled while their neighbours ran.
+    # They end at different steps, so that lanes were refilled while their neighbors ran.
     assert len({len(picture.history) for picture in together}) > 1
     monkeypatch.setattr(featviz.ascent.lanes, "WATCH", 3)
     backwards = draw(objectives[::-1], convergence=rule, steps=40)[::-1]

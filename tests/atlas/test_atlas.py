@@ -73,7 +73,7 @@ def test_an_entry_is_the_picture_that_render_draws(tiny, whole):
     for role, objective in (
         (Role.MAIN, fv.channel("conv2", 3)),
         (Role.NEGATIVE, -fv.channel("conv2", 3)),
-        (Role.CENTRE, fv.neuron("conv2", 3)),
+        (Role.CENTER, fv.neuron("conv2", 3)),
     ):
         picture = fv.render(tiny, objective, **DRAWN)
         found = whole.picture("conv2:3", role=role)
@@ -81,7 +81,7 @@ def test_an_entry_is_the_picture_that_render_draws(tiny, whole):
         assert np.array_equal(found.history, picture.history) and found.outcome is picture.outcome
     again = fv.render(tiny, fv.channel("conv2", 3), seed=2, **DRAWN)
     assert np.array_equal(whole.picture("conv2:3", role=Role.SEED, seed=2).to_uint8(), again.to_uint8())
-    group = fv.render_group(tiny, fv.unlike(fv.channel("conv2", 3)), count=4, **DRAWN)
+    group = fv.render_group(tiny, fv.diverse(fv.channel("conv2", 3)), count=4, **DRAWN)
     facets = whole.pictures("conv2:3", role=Role.FACET)
     assert [np.array_equal(a.to_uint8(), b.to_uint8()) for a, b in zip(group, facets, strict=True)] == [True] * 4
 
@@ -235,8 +235,8 @@ def test_pictures_with_alpha(tiny, tmp_path):
 
 
 def test_a_picture_from_elsewhere_is_refused(tiny, tmp_path):
-    def elsewhere(model, tasks, *, begin):
-        for drawn in local(model, tasks, begin=begin):
+    def elsewhere(model, tasks, *, on_start):
+        for drawn in local(model, tasks, on_start=on_start):
             device = {"platform": "gpu", "kind": "H100"}
             pictures = [
                 dataclasses.replace(each, provenance={**each.provenance, "device": device}) for each in drawn.pictures

@@ -56,9 +56,9 @@ def test_pictures_are_scaled_only_where_the_network_cannot_run(tiny):
     assert class_scores(tiny, large)[0][0].logit == pytest.approx(outputs(tiny, large)[0].max(), rel=1e-4)
 
 
-def test_greys_of_a_network_in_colour(tiny):
-    grey = PICTURES[:2, ..., :1]
-    assert class_scores(tiny, grey) == class_scores(tiny, np.repeat(grey, 3, axis=-1))
+def test_grays_of_a_network_in_color(tiny):
+    gray = PICTURES[:2, ..., :1]
+    assert class_scores(tiny, gray) == class_scores(tiny, np.repeat(gray, 3, axis=-1))
 
 
 def test_what_has_no_classes_has_none(tiny):

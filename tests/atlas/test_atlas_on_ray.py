@@ -22,8 +22,8 @@ from featviz.atlas.ray import resources as ray_needs
 from featviz.atlas.ray import worker_pool as ray_crew
 from featviz.atlas.ray.batches import Batches
 from featviz.atlas.ray.engine import OnRay
-from featviz.atlas.ray.resources import Needs
-from featviz.atlas.ray.worker_pool import Crew
+from featviz.atlas.ray.resources import Resources
+from featviz.atlas.ray.worker_pool import WorkerPool
 from featviz.atlas.series import Series
 from featviz.errors import FeatvizError
 from featviz.pictures.provenance import describe_machine
@@ -39,7 +39,7 @@ def tasks_of(model, steps, **options):
 def draw(engine, model, tasks, *, each=lambda drawn: None):
     """All entries of an engine's, by layer and unit; `each` is told of them as they come."""
     found = {}
-    with contextlib.closing(engine(model, tasks, begin=lambda task, unit: None)) as drawing:
+    with contextlib.closing(engine(model, tasks, on_start=lambda task, unit: None)) as drawing:
         for drawn in drawing:
             name = drawn.task.series.layer, drawn.unit
             assert name not in found
@@ -132,8 +132,8 @@ def test_with_a_worker_killed_it_is_the_atlas_that_one_machine_draws(cluster, pa
     # There is room for two of the four: the others get no batches before they are there, which is never.
     engine, killed = OnRay(workers=4, cpus=1, batch=5), []
 
-    def killing(model, tasks, *, begin):
-        with contextlib.closing(engine(model, tasks, begin=begin)) as drawing:
+    def killing(model, tasks, *, on_start):
+        with contextlib.closing(engine(model, tasks, on_start=on_start)) as drawing:
             for number, drawn in enumerate(drawing):
                 yield drawn
                 if number == 8:
@@ -234,7 +234,7 @@ def cluster_has(cores):
 def test_only_deaths_over_a_batch_count_and_progress_forgives_them(cluster, patterns):
     import ray
 
-    crew = Crew(ray, None, Needs(1, 0), most=1, check=lambda about: None)
+    crew = WorkerPool(ray, None, Resources(1, 0), most=1, check=lambda about: None)
     batches = Batches(tasks_of(patterns, 4), size=4, settle=False)
     batch, died = batches.take(), ray.exceptions.ActorDiedError()
     for _ in range(9):
@@ -261,7 +261,7 @@ def test_workers_that_cannot_start_are_told(patterns):
         def kill(self, worker):
             pass
 
-    crew = Crew(NoRay(), None, Needs(1, 0), most=1, check=lambda about: None)
+    crew = WorkerPool(NoRay(), None, Resources(1, 0), most=1, check=lambda about: None)
     for _ in range(2):
         crew.starting["answer"] = "worker"
         crew._start("answer")

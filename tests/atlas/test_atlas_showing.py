@@ -45,7 +45,7 @@ def test_every_unit_has_its_page(shown):
             assert (site / "units" / layer / str(unit) / "index.html").is_file()
     roles = [picture["role"] for picture in page(site, "conv2", 3)["pictures"]]
     assert roles[0] == "main" and sorted(roles) == sorted(
-        ["main", "seed", "seed", "negative", "centre"] + ["facet"] * 4
+        ["main", "seed", "seed", "negative", "center"] + ["facet"] * 4
     )
     assert [picture["role"] for picture in page(site, "conv1", 3)["pictures"]] == ["main"]
     # Each its own file.
@@ -79,8 +79,8 @@ def test_photographs_are_on_the_pages(shown, whole_survey):
 def test_the_site_grows_with_the_atlas(tiny, tmp_path):
     seen = []
 
-    def watching(model, tasks, *, begin):
-        for drawn in local(model, tasks, begin=begin):
+    def watching(model, tasks, *, on_start):
+        for drawn in local(model, tasks, on_start=on_start):
             yield drawn
             walls = sorted(path.stem for path in (tmp_path / "a" / "site" / "layers").glob("*.html"))
             seen.append((drawn.task.series.layer, walls))

@@ -18,8 +18,8 @@ from featviz.atlas.build import build_atlas
 from featviz.atlas.engines import local
 from featviz.atlas.reading import Atlas
 from featviz.atlas.site import site_writer as writer_module
-from featviz.atlas.site_data import Gathering
-from featviz.atlas.site_publisher import EVERY, TIMES, Showing
+from featviz.atlas.site_data import SiteData
+from featviz.atlas.site_publisher import EVERY, TIMES, SitePublisher
 from featviz.errors import FeatvizError
 from featviz.pages.records import Role
 
@@ -40,7 +40,7 @@ def task(layer, role=Role.MAIN):
 
 
 def site_of(folder, model, **options):
-    return Showing(Gathering(fv.open_atlas(folder), model), folder / "site", **options)
+    return SitePublisher(SiteData(fv.open_atlas(folder), model), folder / "site", **options)
 
 
 @pytest.fixture(scope="module")
@@ -109,7 +109,7 @@ def test_a_layer_that_has_no_series_yet(copied, tiny):
     atlas = Atlas(open_store(copied))
     later = {**atlas.find("conv2"), "layer": "fc", "path": "pictures/fc/main-0", "units": [0, 1]}
     atlas.__dict__["plan"] = [later, *atlas.plan]
-    showing = Showing(Gathering(atlas, tiny), copied / "site")
+    showing = SitePublisher(SiteData(atlas, tiny), copied / "site")
     for layer in ("fc", "conv2"):
         showing.layer(layer)
     assert "0 of 80 units" in (copied / "site" / "index.html").read_text()
@@ -148,9 +148,11 @@ def test_after_a_restart_pages_that_stand_are_left(copied, tiny, written):
 
 def test_looks_wait_as_long_as_they_are_dear(copied, tiny, clock, written, monkeypatch):
     showing = site_of(copied, tiny)
-    front = Showing._front
+    front = SitePublisher._front
     monkeypatch.setattr(
-        Showing, "_front", lambda self, network: (setattr(clock, "seconds", clock.seconds + 9), front(self, network))
+        SitePublisher,
+        "_front",
+        lambda self, network: (setattr(clock, "seconds", clock.seconds + 9), front(self, network)),
     )
     clock.seconds = EVERY + 1
     showing.drawn(task("conv1"), 3)
@@ -169,8 +171,8 @@ def test_pages_show_their_other_pictures_before_the_end(tiny, tmp_path, monkeypa
     monkeypatch.setattr(showing_module, "TIMES", 0)
     seen = []
 
-    def watching(model, tasks, *, begin):
-        for drawn in local(model, tasks, begin=begin):
+    def watching(model, tasks, *, on_start):
+        for drawn in local(model, tasks, on_start=on_start):
             yield drawn
             if drawn.task.series.role is not Role.MAIN:
                 roles = [picture["role"] for picture in page(tmp_path / "a" / "site", "conv2", drawn.unit)["pictures"]]
@@ -186,7 +188,7 @@ def test_a_page_that_fails_does_not_stop_the_drawing(tiny, tmp_path, monkeypatch
     def broken(*_, **options):
         raise RuntimeError("out of\nmemory " + "x" * 999)
 
-    monkeypatch.setattr(Gathering, "units", broken)
+    monkeypatch.setattr(SiteData, "units", broken)
     with pytest.raises(FeatvizError, match="cannot be made: out of memory") as told:
         build_atlas(tiny, out=tmp_path / "a", units=range(3), **SHOWN)
     assert len(str(told.value).splitlines()) == 1 and len(str(told.value)) < 600
@@ -199,7 +201,7 @@ def test_ctrl_c_in_a_page_stops_the_run(tiny, tmp_path, monkeypatch):
     def stopped(*_, **options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Gathering, "units", stopped)
+    monkeypatch.setattr(SiteData, "units", stopped)
     with pytest.raises(KeyboardInterrupt):
         build_atlas(tiny, out=tmp_path / "a", units=range(3), **SHOWN)
 
@@ -213,14 +215,14 @@ def test_a_damaged_entry_is_named(copied, tiny):
     assert len(str(told.value).splitlines()) == 1
 
 
-def test_faults_are_those_of_colours(tiny, tmp_path, monkeypatch):
+def test_faults_are_those_of_colors(tiny, tmp_path, monkeypatch):
     seen, faults_of = [], gathering_module.faults_of
     monkeypatch.setattr(
         gathering_module, "faults_of", lambda pixels, *more: seen.append(pixels.shape) or faults_of(pixels, *more)
     )
     clear = dataclasses.replace(RECIPE, transparency=True)
     build_atlas(tiny, out=tmp_path / "a", **SHOWN | {"recipe": clear, "units": [1], "layers": ["conv1"]})
-    gathering = Gathering(fv.open_atlas(tmp_path / "a"), tiny)
+    gathering = SiteData(fv.open_atlas(tmp_path / "a"), tiny)
     assert fv.open_atlas(tmp_path / "a").pixels("conv1").shape[-1] == 4 and gathering.brief("conv1", 1).unit == 1
     assert set(seen) == {(16, 16, 3)}
 
@@ -229,7 +231,7 @@ def test_pages_load_no_picture_for_its_provenance(copied, tiny, monkeypatch):
     atlas = fv.open_atlas(copied)
     expected = atlas.picture("conv1:3").provenance
     monkeypatch.delattr(Atlas, "picture")
-    (found,) = Gathering(atlas, tiny).units("conv1", [3])
+    (found,) = SiteData(atlas, tiny).units("conv1", [3])
     assert found.provenance == expected
 
 
@@ -260,8 +262,8 @@ def test_photographs_come_in_parts(copied, tiny, whole_survey, monkeypatch):
 
 
 def test_a_survey_s_marks_are_on_the_wall(copied, tiny, whole_survey):
-    gathering = Gathering(fv.open_atlas(copied), tiny, survey=whole_survey)
+    gathering = SiteData(fv.open_atlas(copied), tiny, survey=whole_survey)
     assert all(brief.trusted for brief in gathering.briefs("conv2", trusted={0: True, 1: True, 2: True}))
     assert [brief.trusted for brief in gathering.briefs("conv2")] == [None] * 3
-    Showing(gathering, copied / "site").complete()
+    SitePublisher(gathering, copied / "site").complete()
     assert page(copied / "site", "conv1", 19)["photographs"]["count"] == len(whole_survey)

@@ -8,7 +8,7 @@ import pytest
 from support.surveys import refused
 from support.tiny import build
 
-from featviz.circuits.connections import connections, neighbours_below, similar, strongest
+from featviz.circuits.connections import connections, neighbors_below, similar, strongest
 from featviz.circuits.linearization import middle, reach_of
 from featviz.circuits.natural_noise import noise
 from featviz.circuits.spreads import spread_of, surveyed_spread
@@ -158,13 +158,13 @@ def test_strongest_and_similar():
     assert similar(rows, 4)[0][-1] == (2, -1.0)
 
 
-def test_neighbours_are_the_nearest_of_those_chosen(bottleneck):
-    assert neighbours_below(bottleneck, ["fc", "conv", "below"]) == {
+def test_neighbors_are_the_nearest_of_those_chosen(bottleneck):
+    assert neighbors_below(bottleneck, ["fc", "conv", "below"]) == {
         "fc": ("below", "conv"),
         "conv": ("below",),
         "below": (),
     }
-    assert neighbours_below(bottleneck, ["block", "below/relu"]) == {"block": ("below/relu",), "below/relu": ()}
+    assert neighbors_below(bottleneck, ["block", "below/relu"]) == {"block": ("below/relu",), "below/relu": ()}
 
 
 def test_what_makes_no_sense_is_refused(bottleneck):

@@ -10,7 +10,7 @@ from featviz.circuits import ranking
 from featviz.circuits.connections import connections
 from featviz.circuits.links import LINKS, Links, shares
 from featviz.circuits.ranking import alike, similar, strongest, together, tops
-from featviz.pages.records import Link
+from featviz.pages.records import UnitLink
 
 LAYERS = ["conv1/relu", "conv2/relu", "fc"]
 
@@ -66,7 +66,7 @@ def test_the_most_alike_are_those_of_all_cosines(monkeypatch, few):
     found = similar(matrix, 6)
     assert found == all_alike(matrix, 6)
     assert found[20][0] == (90, 1.0) and [unit for unit, _ in found[120][:3]] == [33, 40, 160] and found[5] == []
-    spoilt = alike(matrix.copy(), 6, spoil=True)
+    spoilt = alike(matrix.copy(), 6, overwrite=True)
     assert [spoilt.of(unit) for unit in range(170)] == found
 
 
@@ -116,14 +116,14 @@ def test_links_are_the_strongest_of_the_matrices(tiny):
     driven = ties / np.linalg.norm(ties, axis=1, keepdims=True)
     for unit in range(8):
         assert links.inputs("conv2/relu", unit) == tuple(
-            Link("conv1/relu", *each) for each in strongest(ties[unit], LINKS)
+            UnitLink("conv1/relu", *each) for each in strongest(ties[unit], LINKS)
         )
         assert links.similar("conv2/relu", unit) == tuple(
-            Link("conv2/relu", *each) for each in similar(ties, LINKS)[unit]
+            UnitLink("conv2/relu", *each) for each in similar(ties, LINKS)[unit]
         )
     for unit in range(80):
         assert links.outputs("conv1/relu", unit) == tuple(
-            Link("conv2/relu", *each) for each in strongest(driven[:, unit], LINKS)
+            UnitLink("conv2/relu", *each) for each in strongest(driven[:, unit], LINKS)
         )
 
 

@@ -158,7 +158,7 @@ def test_a_file_is_no_folder_for_several_pictures(capsys, tmp_path):
 def test_targets(patterns):
     assert len(parse_target("mixed4a:all", patterns)) == 80
     assert [o.label for o in parse_target("conv1:0-2,7", patterns)] == ["conv1:0", "conv1:1", "conv1:2", "conv1:7"]
-    assert parse_target("conv1:3@centre", patterns)[0].label == "conv1:3@centre"
+    assert parse_target("conv1:3@center", patterns)[0].label == "conv1:3@center"
     assert parse_target("conv1/6x6:-3", patterns)[0].label == "-conv1/6x6:3"
     with pytest.raises(FeatvizError, match="out of range"):
         parse_target("logit:58", patterns)

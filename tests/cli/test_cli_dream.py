@@ -111,9 +111,9 @@ def test_a_wrong_command_is_told_in_one_line(words, said, here, capsys):
 
 
 def test_a_stopped_film_goes_on(here, monkeypatch, capsys):
-    from featviz.dreaming.dream import Dreamer
+    from featviz.dreaming.dream import PreparedDream
 
-    made, own = [], Dreamer.picture
+    made, own = [], PreparedDream.picture
 
     def stopping(self, moment, seed):
         made.append(seed)
@@ -121,7 +121,7 @@ def test_a_stopped_film_goes_on(here, monkeypatch, capsys):
             raise KeyboardInterrupt
         return own(self, moment, seed)
 
-    monkeypatch.setattr(Dreamer, "picture", stopping)
+    monkeypatch.setattr(PreparedDream, "picture", stopping)
     words = ("dream", "patterns", "photo.png", "--layer", "conv2", "-o", "film.gif", "--zoom", "4", *QUICK)
     assert call(*words) == 130
     assert "goes on from the last finished frame" in capsys.readouterr().err

@@ -18,7 +18,7 @@ from featviz.adapters.linen import from_linen
 from featviz.cli.main import run
 from featviz.diagnosis.batch_norms import find_batch_norms
 from featviz.diagnosis.check_input import check_input, extremes, read_photos
-from featviz.diagnosis.specifications import COLOURED, candidates, same, swap, translate, write
+from featviz.diagnosis.specifications import COLORED, candidates, same, swap, translate, write
 from featviz.diagnosis.trials import drift, read_answers, run_trials
 from featviz.diagnosis.verdict import judge
 from featviz.errors import FeatvizError
@@ -26,12 +26,12 @@ from featviz.model import InputSpec
 from featviz.tracing.program import evaluate, trace
 
 SIDE = 24
-CAFFE = replace(COLOURED["0..255 less Caffe's mean, BGR"], size=(SIDE, SIDE))
+CAFFE = replace(COLORED["0..255 less Caffe's mean, BGR"], size=(SIDE, SIDE))
 
 
 @pytest.fixture(scope="module")
 def scenes():
-    """Images whose colours and contrast are about those of photographs: smooth, warm, each with its own light."""
+    """Images whose colors and contrast are about those of photographs: smooth, warm, each with its own light."""
     draw = np.random.default_rng(0)
     coarse = draw.normal(size=(96, 4, 4, 1)) * 0.12 + draw.normal(size=(96, 4, 4, 3)) * 0.08
     smooth = jax.image.resize(jnp.asarray(coarse), (96, SIDE, SIDE, 3), "cubic")
@@ -62,9 +62,9 @@ def trained(spec, images):
     return variables
 
 
-@pytest.mark.parametrize("label", COLOURED)
+@pytest.mark.parametrize("label", COLORED)
 def test_batch_norms_tell_the_range_that_a_network_was_trained_with(label, scenes):
-    right = replace(COLOURED[label], size=(SIDE, SIDE))
+    right = replace(COLORED[label], size=(SIDE, SIDE))
     weights = trained(right, scenes[:48])
     trials = run_trials(from_linen(Normed(), weights, input=right), scenes[48:], candidates(right))
     assert trials[0].drift < 0.05
@@ -197,7 +197,7 @@ def test_other_faults_are_told():
     assert any("gradient with respect to the image is zero" in fault for fault in dead.faults)
     assert "silent on all 9 photos: 4 of 8 units (50.0%): relu 100%" in dead.lines
     broken = check_input(from_function(network, jnp.full((3, 4), jnp.inf), input=spec), None)
-    assert broken.faults[0].startswith("not finite on grey: dot")
+    assert broken.faults[0].startswith("not finite on gray: dot")
 
 
 def test_smallest_and_largest_values_are_over_all_photos(tiny):
@@ -237,7 +237,7 @@ def test_the_built_in_network_on_what_it_was_trained_on(patterns):
     found = check_input(patterns, list(drawn(64)))
     assert not found.verdict.wrong
     assert found.trials[0] in found.verdict.plausible
-    # It was trained on recoloured images, with about ImageNet's mean and spread.
+    # It was trained on recolored images, with about ImageNet's mean and spread.
     assert "cannot be told from" in found.verdict.reason
     labels = [trial.candidate.label for trial in found.verdict.plausible]
     assert not any(label.startswith(("[0,1]", "0..255")) for label in labels)

@@ -15,7 +15,7 @@ from featviz.dreaming.dream import prepare
 from featviz.dreaming.dream_steps import draw_shift, normalize_bands
 from featviz.dreaming.film import zoom_into
 from featviz.dreaming.octaves import MOST, count_octaves, octave_sizes, shrink
-from featviz.dreaming.tile_gradients import Slopes
+from featviz.dreaming.tile_gradients import TiledGradient
 from featviz.dreaming.tile_margin import plan_tiling, reach
 from featviz.dreaming.tiles import Tiling, cut, place
 from featviz.dreaming.video import read_frames, save_film
@@ -214,8 +214,8 @@ def check_seams(model, weights, photo, layer, side):
     """The gradient in bands along tile borders within 5 % of that in one piece, and its size that inside tiles."""
     objective = fv.deepdream(layer)
     tiling = plan_tiling(model, weights, objective, side=side)
-    _, whole = Slopes(model.apply, weights, objective)(photo, (0, 0))
-    _, tiled = Slopes(model.apply, weights, objective, tiling)(photo, (0, 0))
+    _, whole = TiledGradient(model.apply, weights, objective)(photo, (0, 0))
+    _, tiled = TiledGradient(model.apply, weights, objective, tiling)(photo, (0, 0))
     size = photo.shape[:2]
     borders = [{tile.core[axis].start for tile in place(size, tiling, (0, 0))} - {0} for axis in (0, 1)]
     assert all(borders)
@@ -238,7 +238,7 @@ class TestStopping:
         options = {"octaves": 2, "steps": 3, "seed": 5, **QUIET}
         expected = fv.dream(patterns, photo, fv.deepdream("conv2"), **options)
         state = tmp_path / "state.npz"
-        calls, own = [], Slopes.__call__
+        calls, own = [], TiledGradient.__call__
 
         def interrupted(self, image, shift):
             calls.append(shift)
@@ -246,7 +246,7 @@ class TestStopping:
                 raise KeyboardInterrupt
             return own(self, image, shift)
 
-        monkeypatch.setattr(Slopes, "__call__", interrupted)
+        monkeypatch.setattr(TiledGradient, "__call__", interrupted)
         with pytest.raises(KeyboardInterrupt):
             fv.dream(patterns, photo, fv.deepdream("conv2"), state=state, **options)
         assert state.exists()
@@ -379,7 +379,7 @@ class TestFilms:
         whole.write_bytes(bytes(data))
         with pytest.raises(FeatvizError, match=r"the video `film.mp4` (is damaged|cannot be read)"):
             list(read_frames(whole)[0])
-        shown = list(read_frames(save_film([photo] * 2, tmp_path / "grey.mp4"), channels=1)[0])
+        shown = list(read_frames(save_film([photo] * 2, tmp_path / "gray.mp4"), channels=1)[0])
         assert shown[0].shape == (72, 96, 1)
 
 

@@ -261,6 +261,6 @@ def test_blur_is_the_gaussian_of_one_pixel():
     bell = np.exp(-(x**2) / 2)
     bell /= bell.sum()
     assert np.abs(blur(dot)[..., 0] - 255 * bell[:, None] * bell).max() <= 0.6
-    colours = np.zeros((9, 9, 3), np.uint8)
-    colours[..., 1] = 200
-    assert np.array_equal(blur(colours), colours)  # not across channels
+    colors = np.zeros((9, 9, 3), np.uint8)
+    colors[..., 1] = 200
+    assert np.array_equal(blur(colors), colors)  # not across channels

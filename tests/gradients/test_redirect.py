@@ -76,7 +76,7 @@ def test_an_open_unit_that_gets_no_gradient_leaves_its_image_silent():
     np.testing.assert_array_equal(pull(redirect(jax.nn.relu, ON), x, g), [[0.0, 2.0, 0.0]])
 
 
-def test_neighbours_in_the_batch_do_not_matter():
+def test_neighbors_in_the_batch_do_not_matter():
     relu = redirect(jax.nn.relu6, ON)
     alone = np.concatenate([pull(relu, X[i : i + 1], G[i : i + 1]) for i in range(len(X))])
     np.testing.assert_array_equal(pull(relu, X, G), alone)

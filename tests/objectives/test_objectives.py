@@ -120,7 +120,7 @@ def test_an_objective_times_an_objective_is_refused():
     ("objective", "label"),
     [
         (channel("a/b", 3), "a/b:3"),
-        (neuron("a", 3), "a:3@centre"),
+        (neuron("a", 3), "a:3@center"),
         (neuron("a", 3, position=(1, 2)), "a:3@1x2"),
         (logit(5), "logit:5"),
         (deepdream("a"), "a:whole"),

@@ -30,14 +30,14 @@ from featviz.objectives import (
     tensor_direction,
     within,
 )
-from featviz.objectives.minimization import minimizable
+from featviz.objectives.minimization import for_minimization
 
 LAYOUTS = {"space": (3, 3, 5, 7), "tokens": (3, 4, 7), "flat": (3, 7)}
 RANDOM = np.random.default_rng(5)
 VECTOR = RANDOM.normal(size=7).astype(np.float32)
 OTHER = {layout: RANDOM.normal(size=shape[1:]).astype(np.float32) for layout, shape in LAYOUTS.items()}
 GUIDE = RANDOM.normal(size=(11, 7)).astype(np.float32)
-ENCODER, BIAS, CENTRE = (RANDOM.normal(size=shape).astype(np.float32) for shape in ((7, 9), (9,), (7,)))
+ENCODER, BIAS, CENTER = (RANDOM.normal(size=shape).astype(np.float32) for shape in ((7, 9), (9,), (7,)))
 
 
 def draw(layout, seed=0):
@@ -84,7 +84,7 @@ def gram_distance(h):
     return -((found - wanted) ** 2).sum((1, 2)) / (wanted**2).sum()
 
 
-def unlike(h):
+def diverse(h):
     g = gram(h)
     g = g / np.linalg.norm(g, axis=(1, 2), keepdims=True)
     return np.array([-sum((g[i] * g[j]).sum() for j in range(len(g)) if j != i) for i in range(len(g))])
@@ -109,15 +109,15 @@ ANYWHERE = {
     ),
     "style": (lambda _: style("layer", GUIDE), lambda h, _: gram_distance(h)),
     "guided": (lambda _: guided_dream("layer", GUIDE), lambda h, _: (rows(h) @ GUIDE.T).max(-1).mean(-1)),
-    "diversity": (lambda _: diversity("layer"), lambda h, _: unlike(h)),
+    "diversity": (lambda _: diversity("layer"), lambda h, _: diverse(h)),
     "alignment": (lambda _: alignment("layer"), lambda h, _: aligned(h)),
     "interpolate": (
         lambda _: interpolate("layer", 1, 6),
         lambda h, _: np.array([rows(h)[0, :, 1].mean(), rows(h)[1][:, [1, 6]].mean(), rows(h)[2, :, 6].mean()]),
     ),
     "latent": (
-        lambda _: latent("layer", ENCODER, 4, bias=BIAS, centre=CENTRE),
-        lambda h, _: ((rows(h) - CENTRE) @ ENCODER[:, 4] + BIAS[4]).mean(1),
+        lambda _: latent("layer", ENCODER, 4, bias=BIAS, center=CENTER),
+        lambda h, _: ((rows(h) - CENTER) @ ENCODER[:, 4] + BIAS[4]).mean(1),
     ),
     "function": (
         lambda _: function(largest, "layer", name="largest"),
@@ -187,7 +187,7 @@ def test_at_one_position():
     )
 
 
-def test_a_tensor_of_another_size_is_cut_about_its_centre():
+def test_a_tensor_of_another_size_is_cut_about_its_center():
     h = draw("space")
     wide = RANDOM.normal(size=(5, 9, 7)).astype(np.float32)
     found = tensor_direction("layer", wide)({"layer": jnp.asarray(h)})
@@ -207,7 +207,7 @@ class TestTokens:
         [
             (patches("a", 2), (3, 5, 7), "`class_tokens` is 1; a is (3, 5, 7) and has no tokens"),
             (patches("a", 2, class_tokens=4), (4, 7), "`class_tokens` is 4; a has 4 tokens"),
-            (neuron("a", 2), (4, 7), "a has 4 tokens and no centre; expected a `position`, such as (0,)"),
+            (neuron("a", 2), (4, 7), "a has 4 tokens and no center; expected a `position`, such as (0,)"),
             (
                 within("a", np.ones((2, 2))),
                 (4, 7),
@@ -273,9 +273,9 @@ def test_guided_dreams_gradient_is_the_guides_best_feature():
 class TestLatents:
     def test_which_positions_a_latent_survives(self):
         h = draw("space")[0]
-        before = (h.reshape(-1, 7) - CENTRE) @ ENCODER + BIAS
+        before = (h.reshape(-1, 7) - CENTER) @ ENCODER + BIAS
         rank = (-before).argsort(1).argsort(1)[:, 4]
-        options = {"bias": BIAS, "centre": CENTRE}
+        options = {"bias": BIAS, "center": CENTER}
         found = latent_survives(h, ENCODER, 4, k=3, threshold=-np.inf, **options)
         assert found == pytest.approx((rank < 3).mean())
         assert latent_survives(h, ENCODER, 4, threshold=0.5, **options) == pytest.approx((before[:, 4] > 0.5).mean())
@@ -284,7 +284,7 @@ class TestLatents:
         ("options", "message"),
         [
             ({"bias": np.ones(3)}, "`bias` has shape"),
-            ({"centre": np.ones(3)}, "`centre` has shape"),
+            ({"center": np.ones(3)}, "`center` has shape"),
             ({"k": 0}, "`k` is 0"),
         ],
     )
@@ -300,10 +300,10 @@ class TestLatents:
 class TestNegatives:
     def test_a_negative_unit_is_of_the_pre_activation(self, patterns):
         objective = -fv.channel("conv2", 3)
-        assert minimizable(patterns, objective).layers == (fv.before_relu("conv2"),)
-        assert minimizable(patterns, fv.channel("conv2", 3)).layers == ("conv2",)
+        assert for_minimization(patterns, objective).layers == (fv.before_relu("conv2"),)
+        assert for_minimization(patterns, fv.channel("conv2", 3)).layers == ("conv2",)
         mixed = fv.channel("conv2", 3) - 0.5 * fv.channel("conv2", 4)
-        assert minimizable(patterns, mixed) is mixed
+        assert for_minimization(patterns, mixed) is mixed
 
     def test_pre_activations_are_those_that_the_relu_cuts(self, patterns):
         images = jnp.asarray(np.random.default_rng(0).random((2, 32, 32, 3)).astype(np.float32))
@@ -376,7 +376,7 @@ def test_unlike_pulls_a_group_apart_and_scores_the_unit_alone():
         own, apart = jnp.mean(h[..., 2], axis=1), diversity("layer")({"layer": h}) / 2
         return jnp.sum(own + 0.5 * jnp.abs(jax.lax.stop_gradient(own)) * apart)
 
-    objective = fv.unlike(fv.channel("layer", 2), weight=0.5)
+    objective = fv.diverse(fv.channel("layer", 2), weight=0.5)
     np.testing.assert_allclose(objective({"layer": h}), jnp.mean(h[..., 2], axis=1), rtol=1e-5, atol=1e-6)
     found = slopes(objective, h)
     np.testing.assert_allclose(found, jax.jit(jax.grad(total))(h), rtol=1e-4, atol=1e-6)

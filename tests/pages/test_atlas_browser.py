@@ -14,7 +14,7 @@ from support.sites import HOSTILE
 from featviz.ascent.outcome import Outcome
 from featviz.atlas.site.site_writer import write_assets, write_layer
 from featviz.pages import addresses
-from featviz.pages.records import Brief
+from featviz.pages.records import UnitSummary
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
@@ -275,7 +275,8 @@ def test_a_large_wall(page, tmp_path):
     count = 5000
     layer = sites.layer("large", count)
     briefs = [
-        Brief(unit, f"class {unit % 100}", float(unit * 7919 % count), Outcome.CONVERGED, ()) for unit in range(count)
+        UnitSummary(unit, f"class {unit % 100}", float(unit * 7919 % count), Outcome.CONVERGED, ())
+        for unit in range(count)
     ]
     write_assets(tmp_path)
     pixels = sites.pixels(0)

@@ -1,4 +1,4 @@
-"""The atlas's site as files: addresses, escaping, records, sameness, colours. In a browser: test_atlas_browser.py."""
+"""The atlas's site as files: addresses, escaping, records, sameness, colors. In a browser: test_atlas_browser.py."""
 
 import json
 import math
@@ -22,7 +22,7 @@ from featviz.pages import addresses, text
 from featviz.pages.assets import STATIC
 from featviz.pages.layer_graph import rows
 from featviz.pages.markup import join, tag
-from featviz.pages.records import Crop, Link, Role
+from featviz.pages.records import Crop, Role, UnitLink
 
 VOID = {"meta", "link", "img", "input", "br"}
 
@@ -155,13 +155,13 @@ def test_the_wall_s_data_is_one_call_of_plain_data(hostile):
 def test_the_record_of_a_unit(tmp_path, copied):
     network = sites.network([sites.layer("a/b", 3)])
     one = sites.full_unit("a/b", tmp_path / "photos")
-    write_unit(tmp_path / "site", network, one, neighbours=(0, 2), copy_photos=copied)
+    write_unit(tmp_path / "site", network, one, neighbors=(0, 2), copy_photos=copied)
     place = tmp_path / "site" / addresses.unit_folder("a/b", 1)
     record = json.loads((place / "unit.json").read_text())
     check_record(record)
     assert (record["network"], record["layer"], record["unit"], record["label"]) == ("net", "a/b", 1, "tabby")
     assert [one["role"] for one in record["pictures"]] == [
-        *("main", "seed", "seed", "facet", "facet", "facet", "negative", "centre")
+        *("main", "seed", "seed", "facet", "facet", "facet", "negative", "center")
     ]
     for picture in record["pictures"]:
         with Image.open(place / picture["file"]) as image:
@@ -219,7 +219,7 @@ def test_the_document_names_every_field():
 def test_numbers_that_are_none_are_strings_in_json(tmp_path):
     broken = sites.shown(score=math.nan, outcome=Outcome.NOT_FINITE, history=np.array([1, np.nan, -np.inf], np.float32))
     one = sites.unit("a", 0, pictures=(broken,), faults=("not finite",))
-    write_unit(tmp_path, sites.network([sites.layer("a", 1)]), one, neighbours=(None, None))
+    write_unit(tmp_path, sites.network([sites.layer("a", 1)]), one, neighbors=(None, None))
     place = tmp_path / "units/a/0"
     record = json.loads((place / "unit.json").read_text(), parse_constant=pytest.fail)
     assert record["pictures"][0]["history"] == [1.0, "NaN", "-Infinity"]
@@ -239,8 +239,8 @@ def test_writing_again_changes_nothing(tmp_path):
 def test_what_an_earlier_writing_left_goes(tmp_path):
     network = sites.network([sites.layer("a", 3)])
     full = sites.full_unit("a", tmp_path / "photos")
-    write_unit(tmp_path, network, full, neighbours=(0, 2), copy_photos=True)
-    write_unit(tmp_path, network, replace(full, pictures=full.pictures[:1]), neighbours=(0, 2))
+    write_unit(tmp_path, network, full, neighbors=(0, 2), copy_photos=True)
+    write_unit(tmp_path, network, replace(full, pictures=full.pictures[:1]), neighbors=(0, 2))
     assert {path.name for path in (tmp_path / "units/a/1").iterdir()} == {"index.html", "unit.json", "main.webp"}
     for seed in (1, 2):
         write_layer(tmp_path, network, network.layers[0], [sites.brief(full)], lambda _, seed=seed: sites.pixels(seed))
@@ -249,7 +249,7 @@ def test_what_an_earlier_writing_left_goes(tmp_path):
 
 def test_units_that_are_not_drawn_yet_have_an_empty_frame(tmp_path):
     network = sites.network([sites.layer("a", 3, done=1)])
-    write_unit(tmp_path, network, sites.full_unit("a", tmp_path / "photos"), neighbours=(None, None))
+    write_unit(tmp_path, network, sites.full_unit("a", tmp_path / "photos"), neighbors=(None, None))
     path = tmp_path / "units/a/1/index.html"
     page = parse(path)
     kinds = [attributes.get("class") for _, attributes in page.elements]
@@ -257,8 +257,8 @@ def test_units_that_are_not_drawn_yet_have_an_empty_frame(tmp_path):
     assert not [attributes for _, attributes in page.elements if attributes.get("rel") in ("prev", "next")]
     images = [attributes["src"] for name, attributes in page.elements if name == "img"]
     assert all(target(path, source).is_file() for source in images)
-    write_unit(tmp_path, network, sites.unit("a", 0), neighbours=(None, 1))
-    write_unit(tmp_path, network, sites.full_unit("a", tmp_path / "photos"), neighbours=(0, None))
+    write_unit(tmp_path, network, sites.unit("a", 0), neighbors=(None, 1))
+    write_unit(tmp_path, network, sites.full_unit("a", tmp_path / "photos"), neighbors=(0, None))
     assert "../../../units/a/0/index.html" in set(parse(path).links())
 
 
@@ -268,7 +268,7 @@ def test_a_photograph_is_only_ever_a_file(tmp_path):
     flat = replace(crop, href="file:///x.jpg", box=(8, 8, 8, 8))
     seen = sites.photographs(tmp_path / "photos", examples=(crop, gone, flat))
     one = sites.unit("a", 0, photographs=seen)
-    write_unit(tmp_path, sites.network([sites.layer("a", 1)]), one, neighbours=(None, None))
+    write_unit(tmp_path, sites.network([sites.layer("a", 1)]), one, neighbors=(None, None))
     page = (tmp_path / "units/a/0/index.html").read_text()
     assert "javascript" not in page and "x.jpg" not in page and page.count("frame empty") == 3
 
@@ -280,7 +280,7 @@ def test_without_a_survey_the_page_says_how_to_add_one(tmp_path):
         (True, "not among those of the survey"),
     ):
         network = sites.network([sites.layer("a", 1)], surveyed=surveyed)
-        write_unit(tmp_path, network, one, neighbours=(None, None))
+        write_unit(tmp_path, network, one, neighbors=(None, None))
         assert said in " ".join(parse(tmp_path / "units/a/0/index.html").words)
 
 
@@ -293,11 +293,11 @@ def test_every_picture_has_words_and_keeps_its_place(hostile):
                 assert attributes.get("aria-label") or path == hostile / "index.html"
 
 
-def test_a_grey_picture_and_a_long_one(tmp_path):
+def test_a_gray_picture_and_a_long_one(tmp_path):
     wide = sites.pixels(1, side=48, channels=1)[:24]
     one = sites.unit("a", 0, pictures=(sites.shown(pixels=wide),))
     network = sites.network([sites.layer("a", 1)])
-    write_unit(tmp_path, network, one, neighbours=(None, None))
+    write_unit(tmp_path, network, one, neighbors=(None, None))
     write_layer(tmp_path, network, network.layers[0], [sites.brief(one)], lambda _: wide)
     data = (tmp_path / "walls/a/units.js").read_text()
     assert json.loads(data[len("atlas.hang(") : -3])["cell"] == [48, 24]
@@ -315,7 +315,7 @@ def test_a_wall_without_some_pictures(tmp_path):
 def test_a_folder_that_takes_no_file(tmp_path):
     (tmp_path / "units").write_text("in the way")
     with pytest.raises(FeatvizError, match="cannot write"):
-        write_unit(tmp_path, sites.network([sites.layer("a", 1)]), sites.unit("a", 0), neighbours=(None, None))
+        write_unit(tmp_path, sites.network([sites.layer("a", 1)]), sites.unit("a", 0), neighbors=(None, None))
 
 
 def test_lanes_of_the_map_never_cross_a_layer_that_is_not_theirs():
@@ -332,8 +332,8 @@ def test_the_numbers_on_a_page():
     assert text.signed(math.nan) == text.number(math.inf) == "not finite"
 
 
-def luminance(colour):
-    parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+def luminance(color):
+    parts = [int(color[at : at + 2], 16) / 255 for at in (1, 3, 5)]
     linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
     return float(np.dot(linear, (0.2126, 0.7152, 0.0722)))
 
@@ -342,17 +342,17 @@ def luminance(colour):
 def test_words_stand_out_from_the_paper(dark):
     style = (STATIC / "base.css").read_text()
     light_part, _, dark_part = style.partition("@media (prefers-color-scheme: dark)")
-    colours = dict(re.findall(r"--(\w+): (#[0-9a-f]{6});", dark_part if dark else light_part))
+    colors = dict(re.findall(r"--(\w+): (#[0-9a-f]{6});", dark_part if dark else light_part))
     pairs = [(name, "paper") for name in ("ink", "quiet", "accent", "alarm", "good")] + [("ink", "frame")]
     for one, other in pairs:
-        above, below = sorted((luminance(colours[one]), luminance(colours[other])), reverse=True)
+        above, below = sorted((luminance(colors[one]), luminance(colors[other])), reverse=True)
         assert (above + 0.05) / (below + 0.05) >= 4.5, (one, other)
-    # No other file has colours of its own.
+    # No other file has colors of its own.
     for path in STATIC.glob("*.css"):
         assert path.name == "base.css" or not re.search(r"#[0-9a-f]{3,8}\b|rgb|hsl", path.read_text())
 
 
 def test_links_to_units_of_another_layer_say_so(tmp_path):
-    one = sites.unit("a", 0, inputs=(Link("b/c", 4, -0.25),))
-    write_unit(tmp_path, sites.network([sites.layer("a", 1)]), one, neighbours=(None, None))
+    one = sites.unit("a", 0, inputs=(UnitLink("b/c", 4, -0.25),))
+    write_unit(tmp_path, sites.network([sites.layer("a", 1)]), one, neighbors=(None, None))
     assert {"b/c", "4", "\N{MINUS SIGN}0.25"} <= set(parse(tmp_path / "units/a/0/index.html").words)

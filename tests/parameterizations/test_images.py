@@ -10,7 +10,7 @@ import pytest
 from featviz.parameterizations import Fourier, Pixels
 from featviz.parameterizations.color import COLOR_MATRIX, correlate_color, decorrelate_color
 
-# Of recipes.md: the square root of ImageNet's colour correlation, and its largest column norm.
+# Of recipes.md: the square root of ImageNet's color correlation, and its largest column norm.
 M = np.array([[0.26, 0.09, 0.02], [0.27, 0.0, -0.05], [0.27, -0.09, 0.03]])
 NORM = 0.46195
 # MACO's rounded recorrelation matrix (Fel et al. 2023), the transpose of ours.
@@ -109,7 +109,7 @@ def test_keys_decide_the_start(kind):
 
 
 @pytest.mark.parametrize("size", [32, 33, 96])
-def test_noise_is_a_grey_picture_at_every_size(size):
+def test_noise_is_a_gray_picture_at_every_size(size):
     shape = (1, size, size, 3)
     image = np.asarray(to_image(Fourier(), shape, init(Fourier(), shape)))
     assert 0.0 < image.min() < 0.5 < image.max() < 1.0

@@ -220,7 +220,7 @@ def test_shared_parts_line_a_group_up():
     shared = Shared(Fourier(sd=1e-4), sd=1.0)
     images = draw(shared, shape)[1].reshape(4, -1)
     alike = np.corrcoef(images)
-    # Neighbours share the parts over two as well.
+    # Neighbors share the parts over two as well.
     assert alike[0, 1] > alike[0, 2] + 0.02 and alike[0, 2] > 0.3
 
 
@@ -269,7 +269,7 @@ class TestSpectrum:
         spectrum = Spectrum.of(np.stack([rows, 2 * rows]).astype(np.float32))
         found = spectrum.at((32, 48), 2)
         expected = 64 * np.hypot(np.fft.fftfreq(32)[:, None], np.fft.rfftfreq(48)[None])
-        # The mean's own place, and what lies nearest, is filled from its neighbours.
+        # The mean's own place, and what lies nearest, is filled from its neighbors.
         np.testing.assert_allclose(found[2:-2, 2:, 0], expected[2:-2, 2:], rtol=0.02)
         np.testing.assert_allclose(found[..., 1], 2 * found[..., 0], rtol=1e-5)
         assert found[0, 0, 0] == 0 and spectrum.at((8, 8), 1).shape == (8, 5, 1)

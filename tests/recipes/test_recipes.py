@@ -275,7 +275,7 @@ class TestAlpha:
         picture = fv.render(patterns, fv.channel("conv2", 3), recipe=self.recipe, size=48, progress=False)
         assert picture.pixels.shape == (48, 48, 3) and picture.alpha.shape == (48, 48)
         assert picture.alpha.min() >= 0 and picture.alpha.max() <= 1
-        # Of what is seen over grey.
+        # Of what is seen over gray.
         seen = picture.pixels * picture.alpha[..., None] + 0.5 * (1 - picture.alpha[..., None])
         found = patterns.apply(patterns.weights, seen[None].astype(np.float32), layers=("conv2",))
         assert picture.score == pytest.approx(float(fv.channel("conv2", 3)(found)[0]), rel=1e-3)
@@ -294,11 +294,11 @@ class TestAlpha:
 
 
 def test_a_network_of_tokens_has_a_recipe_of_its_own():
-    assert fv.recipes.suited(outline("patterns")) == by_name("default")
+    assert fv.recipes.default_recipe(outline("patterns")) == by_name("default")
     # Attention in its pooling alone does not make a network one of tokens.
-    assert fv.recipes.suited(outline("clip_resnet50")) == by_name("default")
+    assert fv.recipes.default_recipe(outline("clip_resnet50")) == by_name("default")
     for name in ("deit_tiny", "dinov2_small", "siglip_base", "clip_vit_b16"):
-        assert fv.recipes.suited(outline(name)) == by_name("transformer")
+        assert fv.recipes.default_recipe(outline(name)) == by_name("transformer")
 
 
 def dense(side):

@@ -69,10 +69,10 @@ def by_hand(weight, *, steps=3, rate=2.0):
 
     rises, leaves = jax.jit(jax.grad(unit)), jax.jit(jax.grad(far))
     for step in range(steps):
-        rise, leave = rises(image, step), leaves(image, step)
-        ratio = jnp.abs(rise).sum() / jnp.abs(leave).sum() if ratio is None else ratio
+        step_gradient, leave = rises(image, step), leaves(image, step)
+        ratio = jnp.abs(step_gradient).sum() / jnp.abs(leave).sum() if ratio is None else ratio
         distances.append(float(far(image, step)))
-        image = image + rate * (rise - weight * ratio * leave)
+        image = image + rate * (step_gradient - weight * ratio * leave)
     return np.asarray(image), distances
 
 

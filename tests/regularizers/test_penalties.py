@@ -33,7 +33,7 @@ def computed(penalty, images):
 def test_values_are_those_of_numpy():
     down, right = (np.abs(np.diff(IMAGES, axis=axis)).mean((1, 2, 3)) for axis in (1, 2))
     np.testing.assert_allclose(value(total_variation()), down + right, rtol=1e-5)
-    np.testing.assert_allclose(value(l1(centre=0.25)), np.abs(IMAGES - 0.25).mean((1, 2, 3)), rtol=1e-5)
+    np.testing.assert_allclose(value(l1(center=0.25)), np.abs(IMAGES - 0.25).mean((1, 2, 3)), rtol=1e-5)
     np.testing.assert_allclose(value(l2()), ((IMAGES - 0.5) ** 2).mean((1, 2, 3)), rtol=1e-5)
     np.testing.assert_allclose(value(frequency_power(exponent=0.0)), IMAGES.var((1, 2)).mean(-1), rtol=1e-4)
     x = IMAGES
@@ -72,10 +72,10 @@ def test_images_do_not_see_one_another(penalty, order):
     np.testing.assert_array_equal(value(penalty, IMAGES[list(order)]), value(penalty)[list(order)])
 
 
-def test_a_grey_image_is_never_punished():
-    grey = np.full((1, 8, 8, 3), 0.5, np.float32)
+def test_a_gray_image_is_never_punished():
+    gray = np.full((1, 8, 8, 3), 0.5, np.float32)
     for penalty in (total_variation(), l1(), l2(), frequency_power(), blur_difference()):
-        assert value(penalty, grey) == pytest.approx(0, abs=1e-9)
+        assert value(penalty, gray) == pytest.approx(0, abs=1e-9)
     with pytest.raises(FeatvizError, match="`exponent` is -1"):
         frequency_power(exponent=-1)
 

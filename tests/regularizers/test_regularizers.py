@@ -91,7 +91,7 @@ def test_gradients_are_finite_and_reach_the_picture(kind):
     assert np.any(np.asarray(gradient) != 0)
 
 
-def test_pad_fills_with_grey_or_mirrors():
+def test_pad_fills_with_gray_or_mirrors():
     pads = [(2, 2), (2, 2), (0, 0)]
     assert np.array_equal(run(Pad(2)), np.pad(IMAGE, pads, constant_values=0.5))
     assert np.array_equal(run(Pad(2, fill=0.25)), np.pad(IMAGE, pads, constant_values=0.25))

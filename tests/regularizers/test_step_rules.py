@@ -174,14 +174,14 @@ def test_laplacian_normalization_evens_the_bands():
     assert max(after) / min(after) < 1.6 < 2.0 < max(before) / min(before)
 
 
-def test_decay_goes_to_the_centre():
-    centre = (0.1, 0.5, 0.9)
+def test_decay_goes_to_the_center():
+    center = (0.1, 0.5, 0.9)
     arrived = IMAGE + 0.1 * GRADIENT
-    found = step(Chain((Sgd(0.1), Decay(0.25, centre=centre))))
-    np.testing.assert_allclose(found, np.array(centre) + 0.75 * (arrived - np.array(centre)), rtol=1e-5, atol=1e-6)
+    found = step(Chain((Sgd(0.1), Decay(0.25, center=center))))
+    np.testing.assert_allclose(found, np.array(center) + 0.75 * (arrived - np.array(center)), rtol=1e-5, atol=1e-6)
 
 
-def test_small_norms_and_contributions_go_to_the_centre():
+def test_small_norms_and_contributions_go_to_the_center():
     arrived = IMAGE + np.float32(0.1) * GRADIENT
     for i, image in enumerate(arrived):
         for rule, size in (

@@ -1,4 +1,4 @@
-"""Crops, shifts of colour, noise, windows and backgrounds: what they leave of an image, and that they are random."""
+"""Crops, shifts of color, noise, windows and backgrounds: what they leave of an image, and that they are random."""
 
 import jax
 import jax.numpy as jnp
@@ -13,7 +13,7 @@ from featviz.regularizers import (
     ShrinkingCrop,
     UniformNoise,
     Window,
-    over_grey,
+    over_gray,
 )
 
 KEYS = [jax.random.key(number) for number in range(64)]
@@ -74,15 +74,15 @@ def test_channel_noise_is_one_number_a_channel_and_falls_to_none():
     assert np.abs(views(ChannelNoise(0.5), jnp.zeros((9, 8, 3)), 1.0)).max() == 0
 
 
-def test_a_colour_shift_is_one_line_a_channel():
+def test_a_color_shift_is_one_line_a_channel():
     image = jnp.asarray(np.random.default_rng(0).random((9, 8, 3)), jnp.float32)
     seen = views(ColorShift(), image)
     spread = seen.std((1, 2)) / np.asarray(image).std((0, 1))
     # 1 / e^U(-1, 1)
     assert np.exp(-1) * 0.99 < spread.min() < 0.6 and 1.8 < spread.max() < np.exp(1) * 1.01
     back = (seen - seen.mean((1, 2), keepdims=True)) / spread[:, None, None]
-    centred = np.asarray(image) - np.asarray(image).mean((0, 1))
-    np.testing.assert_allclose(back, np.broadcast_to(centred, back.shape), atol=1e-4)
+    centered = np.asarray(image) - np.asarray(image).mean((0, 1))
+    np.testing.assert_allclose(back, np.broadcast_to(centered, back.shape), atol=1e-4)
 
 
 def test_a_window_is_cut_out_of_the_image():
@@ -101,6 +101,6 @@ def test_what_is_opaque_hides_the_background():
     seen = views(Background(), image)
     np.testing.assert_allclose(seen[:, :, :8], 0.3, atol=1e-6)
     assert seen[:, :, 8:].std(0).mean() > 0.02
-    grey = over_grey(image)
-    np.testing.assert_allclose(grey[:, :8], 0.3)
-    np.testing.assert_allclose(grey[:, 8:], 0.5)
+    gray = over_gray(image)
+    np.testing.assert_allclose(gray[:, :8], 0.3)
+    np.testing.assert_allclose(gray[:, 8:], 0.5)

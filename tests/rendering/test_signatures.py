@@ -8,7 +8,13 @@ import featviz as fv
 from featviz.dreaming.dream import prepare
 from featviz.rendering.render import render_groups
 
-RENDERING = set(inspect.signature(render_groups).parameters) - {"model", "objectives", "count", "begin", "look"}
+RENDERING = set(inspect.signature(render_groups).parameters) - {
+    "model",
+    "objectives",
+    "count",
+    "on_start",
+    "snapshot_every",
+}
 DREAMING = set(inspect.signature(prepare).parameters) - {"model", "size", "objective"}
 GIVEN = {"weights", "start", "lanes"}
 # What a notebook or a loop of one's own does without.

@@ -11,17 +11,17 @@ from PIL import Image
 from featviz.ascent.outcome import Outcome
 from featviz.atlas.site.site_writer import write_assets, write_index, write_layer, write_unit
 from featviz.pages.records import (
-    Brief,
     ClassScore,
     Crop,
     Figure,
-    LayerShown,
-    Link,
-    NetworkShown,
+    LayerRecord,
+    NetworkRecord,
     Photographs,
+    PictureRecord,
     Role,
-    Shown,
     Unit,
+    UnitLink,
+    UnitSummary,
 )
 
 HOSTILE = (
@@ -48,27 +48,27 @@ def pixels(seed: int, *, side: int = 24, channels: int = 3) -> np.ndarray:
     return coarse.repeat(side // 4, 0).repeat(side // 4, 1)
 
 
-def shown(role: Role = Role.MAIN, number: int = 0, *, seed: int = 0, **changes: Any) -> Shown:
+def shown(role: Role = Role.MAIN, number: int = 0, *, seed: int = 0, **changes: Any) -> PictureRecord:
     history = np.linspace(0, 12.5, 32, dtype=np.float32)
-    made = Shown(
+    made = PictureRecord(
         role, number, pixels(seed), 12.5, Outcome.CONVERGED, history, seed, "0f" * 32, "featviz render net --x 'a b'"
     )
     return replace(made, **changes)
 
 
-def brief(unit: Unit) -> Brief:
+def brief(unit: Unit) -> UnitSummary:
     main = unit.pictures[0]
     trusted = unit.photographs.trusted if unit.photographs else None
-    return Brief(unit.unit, unit.label, main.score, main.outcome, unit.faults, trusted)
+    return UnitSummary(unit.unit, unit.label, main.score, main.outcome, unit.faults, trusted)
 
 
-def network(layers: Sequence[LayerShown], **changes: Any) -> NetworkShown:
+def network(layers: Sequence[LayerRecord], **changes: Any) -> NetworkRecord:
     facts = {"Recipe": "featviz_2026, 24 px", "Weights": "0123abcd"}
-    return replace(NetworkShown("net", tuple(layers), facts, "featviz atlas net -o atlas", True, False), **changes)
+    return replace(NetworkRecord("net", tuple(layers), facts, "featviz atlas net -o atlas", True, False), **changes)
 
 
-def layer(name: str, units: int, **changes: Any) -> LayerShown:
-    return replace(LayerShown(name, (8, 8, units), units, units, units), **changes)
+def layer(name: str, units: int, **changes: Any) -> LayerRecord:
+    return replace(LayerRecord(name, (8, 8, units), units, units, units), **changes)
 
 
 def photographs(folder: Path, *, text: str = "photo", **changes: Any) -> Photographs:
@@ -101,9 +101,9 @@ def full_unit(layer: str, folder: Path, *, text: str = "tabby") -> Unit:
         *(shown(Role.SEED, at, seed=at) for at in (1, 2)),
         *(shown(Role.FACET, at, seed=10 + at) for at in range(3)),
         shown(Role.NEGATIVE, 0, seed=20),
-        shown(Role.CENTRE, 0, seed=21),
+        shown(Role.CENTER, 0, seed=21),
     )
-    links = (Link(layer, 0, 1.0), Link(layer, 2, -0.5), Link("elsewhere", 9, 0.25))
+    links = (UnitLink(layer, 0, 1.0), UnitLink(layer, 2, -0.5), UnitLink("elsewhere", 9, 0.25))
     classes = (ClassScore(3, text, 9.5, 0.75), ClassScore(4, "", -1.0, 0.001))
     return unit(
         layer,
@@ -112,13 +112,13 @@ def full_unit(layer: str, folder: Path, *, text: str = "tabby") -> Unit:
         pictures=pictures,
         inputs=links,
         outputs=links[::-1],
-        similar=(Link(layer, 2, 0.9),),
+        similar=(UnitLink(layer, 2, 0.9),),
         classes=classes,
         photographs=photographs(folder, text=text),
     )
 
 
-def write_site(folder: Path, shown: NetworkShown, units: Sequence[Unit], **options: Any) -> Path:
+def write_site(folder: Path, shown: NetworkRecord, units: Sequence[Unit], **options: Any) -> Path:
     """The whole site of these units, twice over, so that all links are there."""
     write_assets(folder)
     for _ in range(2):
@@ -127,7 +127,7 @@ def write_site(folder: Path, shown: NetworkShown, units: Sequence[Unit], **optio
                 units[other].unit if 0 <= other < len(units) and units[other].layer == one.layer else None
                 for other in (at - 1, at + 1)
             ]
-            write_unit(folder, shown, one, neighbours=(beside[0], beside[1]), **options)
+            write_unit(folder, shown, one, neighbors=(beside[0], beside[1]), **options)
     for one in shown.layers:
         own = {unit.unit: unit for unit in units if unit.layer == one.name}
         briefs = [brief(unit) for unit in own.values()]

@@ -77,16 +77,16 @@ def test_what_cannot_be_read_is_told_in_one_line_and_the_rest_is_read(tmp_path):
 @pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "LA", "P", "CMYK", "1", "YCbCr", "I;16", "F", "PA"])
 @pytest.mark.parametrize("channels", [1, 3])
 def test_every_kind_of_image(mode, channels):
-    grey = Image.fromarray(np.full((20, 30), 128, np.uint8))
+    gray = Image.fromarray(np.full((20, 30), 128, np.uint8))
     if mode == "I;16":
         image = Image.fromarray(np.full((20, 30), 128 * 257, np.uint16))
     elif mode == "F":
         image = Image.fromarray(np.full((20, 30), 128 / 255, np.float32))
     else:
         by = {"CMYK": "RGB", "YCbCr": "RGB", "PA": "P"}.get(mode, "L")
-        image = grey.convert(by).convert(mode)
+        image = gray.convert(by).convert(mode)
     assert image.mode == mode
-    wanted = 128 if mode != "1" else decoded(grey.convert("1"), channels=channels)
+    wanted = 128 if mode != "1" else decoded(gray.convert("1"), channels=channels)
     assert np.abs(decoded(image, channels=channels).astype(int) - wanted).max() <= 2
 
 
@@ -103,7 +103,7 @@ def test_files_of_other_modes(tmp_path, name, mode):
     assert np.abs(found - tone[..., None]).max() <= 6
 
 
-def test_transparency_is_dropped_and_the_colours_are_kept(tmp_path):
+def test_transparency_is_dropped_and_the_colors_are_kept(tmp_path):
     pixels = np.full((20, 20, 4), 90, np.uint8)
     pixels[..., 3] = np.arange(20) * 12
     Image.fromarray(pixels).save(tmp_path / "a.png")

@@ -190,7 +190,7 @@ def test_sheets_and_films_have_a_bar_for_each_score(tiny, other_weights, tmp_pat
     assert 0 < low.score < high.score
     frames = list(found.frames())
     assert len(frames) == 2 and frames[0].shape == frames[1].shape == (2 + 18 + 2, 2 + 16 + 2 + 16 + 2, 3)
-    # The first target's bar: its last row of pixels, the coloured ones less red than grey.
+    # The first target's bar: its last row of pixels, the colored ones less red than gray.
     longs = [int(np.sum(frame[19, 2:18, 2] < 0.5)) for frame in frames]
     assert longs == [round(16 * low.score / high.score), 16]
     assert found.sheet().width > 2 * 96

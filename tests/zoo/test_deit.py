@@ -32,12 +32,12 @@ def test_gelu_is_the_exact_one():
 def test_the_embedding_is_resampled_for_other_sizes():
     module = VisionTransformer(depth=1, width=6, heads=3, classes=4, trained=2)
     params = jax.jit(module.init)(jax.random.key(0), jnp.zeros((1, 32, 32, 3)))["params"]
-    # With an embedding that is equal everywhere and a class token as a grey patch's all tokens of a grey image are
+    # With an embedding that is equal everywhere and a class token as a gray patch's all tokens of a gray image are
     # alike, so that their number does not matter.
-    grey = jnp.full((1, 96, 48, 3), 0.5)
-    patch = jax.jit(PatchEmbed(16, 6).apply)({"params": params["patch_embed"]}, grey)[0, 0, 0]
+    gray = jnp.full((1, 96, 48, 3), 0.5)
+    patch = jax.jit(PatchEmbed(16, 6).apply)({"params": params["patch_embed"]}, gray)[0, 0, 0]
     params |= {"pos_embed": jnp.ones((1, 5, 6)), "cls_token": patch.reshape(1, 1, 6)}
-    logits = [jax.jit(module.apply)({"params": params}, image) for image in (grey, grey[:, :32, :32])]
+    logits = [jax.jit(module.apply)({"params": params}, image) for image in (gray, gray[:, :32, :32])]
     np.testing.assert_allclose(np.asarray(logits[0]), np.asarray(logits[1]), atol=1e-5)
 
 

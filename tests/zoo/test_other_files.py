@@ -27,7 +27,7 @@ LAYERS = (
     *(("classifier/3", "fc7", "fc2"), ("classifier/6", "fc8", "predictions")),
 )
 TRAINED = registry.find("vgg16").input
-# BGR in 0..255 less the mean colour, of the readme of VGG_ILSVRC_16_layers.
+# BGR in 0..255 less the mean color, of the readme of VGG_ILSVRC_16_layers.
 BGR = dataclasses.replace(TRAINED, scale=255.0, mean=(103.939, 116.779, 123.68), std=(1.0,), bgr=True)
 
 

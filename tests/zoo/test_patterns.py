@@ -70,6 +70,6 @@ def test_the_vertical_grating_has_its_spectral_peak_where_its_class_has_it(
     assert min(degrees, 180 - degrees) <= 15
 
 
-def test_no_class_gives_a_grey_picture(pictures):
+def test_no_class_gives_a_gray_picture(pictures):
     assert min(picture.pixels.std() for picture in pictures) >= 0.05
     assert {picture.outcome for picture in pictures} == {fv.Outcome.OUT_OF_STEPS}

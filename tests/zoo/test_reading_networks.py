@@ -103,7 +103,7 @@ def test_our_own_safetensors_are_told_of_as_before(tmp_path):
         load("squeezenet", weights=tmp_path / "own.safetensors")
 
 
-def test_no_such_file_names_its_neighbour(tmp_path):
+def test_no_such_file_names_its_neighbor(tmp_path):
     (tmp_path / "net.caffemodel").write_bytes(b"x")
     with pytest.raises(FeatvizError, match="there is no file `nets.caffemodel`; did you mean `net.caffemodel`"):
         load("squeezenet", weights=tmp_path / "nets.caffemodel")

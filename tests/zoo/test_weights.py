@@ -24,7 +24,7 @@ TREE = {
 }
 TEMPLATE = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), TREE)
 FLAT = flatten(TREE)
-WHOLE = safetensors.numpy.save(FLAT, metadata={"licence": "none"})
+WHOLE = safetensors.numpy.save(FLAT, metadata={"license": "none"})
 
 
 def refusal(path: Path, template: Any = TEMPLATE) -> str:
@@ -56,11 +56,11 @@ def changed(**replaced: Any) -> bytes:
 
 
 def test_round_trip(tmp_path):
-    write_weights(tmp_path / "net.safetensors", TREE, metadata={"licence": "none"})
+    write_weights(tmp_path / "net.safetensors", TREE, metadata={"license": "none"})
     read = read_weights(tmp_path / "net.safetensors", TEMPLATE)
     jax.tree.map(np.testing.assert_array_equal, read, TREE)
     with safetensors.safe_open(tmp_path / "net.safetensors", framework="numpy") as tensors:
-        assert tensors.metadata() == {"licence": "none"}
+        assert tensors.metadata() == {"license": "none"}
 
 
 def test_flatten_and_unflatten_are_inverse():
@@ -162,7 +162,7 @@ def test_random_damage_is_refused_or_harmless(tmp_path):
     assert refused > 150
 
 
-def test_missing_file_hints_at_its_neighbour(tmp_path):
+def test_missing_file_hints_at_its_neighbor(tmp_path):
     assert "its folder does not exist" in refusal(tmp_path / "none" / "net.safetensors")
     assert "holds no safetensors file" in refusal(tmp_path / "net.safetensors")
     made(tmp_path, WHOLE)

@@ -173,8 +173,8 @@ def draw(network):
                 tensor.copy_(torch.randn(tensor.shape, generator=generator) * (2 / fan) ** 0.5)
             elif tensor.is_floating_point():
                 noise = torch.rand(tensor.shape, generator=generator)
-                centred = name.endswith(("bias", "running_mean"))
-                tensor.copy_(0.4 * noise - 0.2 if centred else 0.5 + noise)
+                centered = name.endswith(("bias", "running_mean"))
+                tensor.copy_(0.4 * noise - 0.2 if centered else 0.5 + noise)
     return network.eval()
 
 

@@ -20,7 +20,7 @@ from featviz.model import InputSpec, Model, Weights
 if TYPE_CHECKING:
     import onnx
 
-# Sizes that an axis of channels has: grey, RGB, with alpha. Larger ones are told by `input`.
+# Sizes that an axis of channels has: gray, RGB, with alpha. Larger ones are told by `input`.
 CHANNELS = (1, 2, 3, 4)
 
 

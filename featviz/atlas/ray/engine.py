@@ -17,8 +17,8 @@ import numpy as np
 from featviz.atlas.engines import Begin, Drawn
 from featviz.atlas.plan import Task
 from featviz.atlas.ray.batches import Batches
-from featviz.atlas.ray.resources import PATIENCE, Needs, actor, end_of, say_no_room, told
-from featviz.atlas.ray.worker_pool import Crew
+from featviz.atlas.ray.resources import PATIENCE, Resources, actor, end_of, say_no_room, told
+from featviz.atlas.ray.worker_pool import WorkerPool
 from featviz.errors import FeatvizError, in_one_line
 from featviz.model import Model
 from featviz.rendering.checks import check_count
@@ -61,7 +61,7 @@ class OnRay:
                 check_count(name, value, least, 1_000_000)
         _refuse_client(self.address)
 
-    def __call__(self, model: Model, tasks: Sequence[Task], *, begin: Begin) -> Generator[Drawn, None, None]:
+    def __call__(self, model: Model, tasks: Sequence[Task], *, on_start: Begin) -> Generator[Drawn, None, None]:
         if not tasks:
             return
         planned = tasks[0].series.run
@@ -71,8 +71,8 @@ class OnRay:
             size = self.batch or (BATCH_ON_CPUS if platform == "cpu" else BATCH)
             batches = Batches(tasks, size=size, settle=platform != "cpu")
             local = ray.put(replace(model, weights=jax.tree.map(np.asarray, model.weights)))
-            with Crew(ray, local, needs, most=self.workers, check=_checker(planned)) as crew:
-                yield from crew.run(batches, begin)
+            with WorkerPool(ray, local, needs, most=self.workers, check=_checker(planned)) as crew:
+                yield from crew.run(batches, on_start)
 
     def probe(self) -> dict[str, Any]:
         """What one worker says of its `device` and its `versions`, as a picture's provenance has them."""
@@ -107,10 +107,10 @@ class OnRay:
             if started:
                 ray.shutdown()
 
-    def _needs(self, ray: Any, *, gpus: int) -> Needs:
+    def _needs(self, ray: Any, *, gpus: int) -> Resources:
         gpus = gpus if self.gpus is None else self.gpus
         cores = int(ray.cluster_resources().get("CPU", 1))
-        return Needs(self.cpus or (1 if gpus else max(1, min(2, cores))), gpus)
+        return Resources(self.cpus or (1 if gpus else max(1, min(2, cores))), gpus)
 
 
 def _start(ray: Any, address: str | None) -> None:

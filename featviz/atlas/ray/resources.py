@@ -15,7 +15,7 @@ PATIENCE = 60.0
 
 
 @dataclass(frozen=True)
-class Needs:
+class Resources:
     """What each worker takes of a cluster."""
 
     cpus: int
@@ -27,19 +27,19 @@ class Needs:
     def room(self, there: Mapping[str, float]) -> int:
         """How many workers a cluster has room for, at least one.
 
-        >>> Needs(1, 2).room({"CPU": 8, "GPU": 4}), Needs(2, 0).room({"CPU": 5}), Needs(2, 0).room({})
+        >>> Resources(1, 2).room({"CPU": 8, "GPU": 4}), Resources(2, 0).room({"CPU": 5}), Resources(2, 0).room({})
         (2, 2, 1)
         """
         fit = there.get("CPU", 0.0) / self.cpus
         return max(1, int(min(fit, there.get("GPU", 0.0) / self.gpus) if self.gpus else fit))
 
 
-def actor(ray: Any, needs: Needs) -> Any:
+def actor(ray: Any, needs: Resources) -> Any:
     """A new worker, which starts once the cluster has room for it."""
     return ray.remote(Worker).options(num_cpus=needs.cpus, num_gpus=needs.gpus, max_restarts=0).remote()
 
 
-def say_no_room(ray: Any, needs: Needs) -> None:
+def say_no_room(ray: Any, needs: Resources) -> None:
     """Says what a worker waits for."""
     free = ray.available_resources()
     say(

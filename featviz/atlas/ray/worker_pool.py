@@ -9,7 +9,7 @@ import jax
 
 from featviz.atlas.engines import Begin, Drawn
 from featviz.atlas.ray.batches import Batch, Batches
-from featviz.atlas.ray.resources import PATIENCE, Needs, actor, end_of, say, say_no_room, told
+from featviz.atlas.ray.resources import PATIENCE, Resources, actor, end_of, say, say_no_room, told
 from featviz.atlas.ray.worker import SETTINGS
 from featviz.errors import FeatvizError
 
@@ -19,7 +19,7 @@ TRIES = 3
 LOOK = 10.0
 
 
-class Crew:
+class WorkerPool:
     """Workers, and what each is at; used in a `with`, after which none is left.
 
     `model` is where Ray has the network; `check` is told what each worker says of itself, and raises where it may not
@@ -27,7 +27,7 @@ class Crew:
     """
 
     def __init__(
-        self, ray: Any, model: Any, needs: Needs, *, most: int | None, check: Callable[[Mapping[str, Any]], None]
+        self, ray: Any, model: Any, needs: Resources, *, most: int | None, check: Callable[[Mapping[str, Any]], None]
     ) -> None:
         self.ray, self.model, self.needs, self.most, self.check = ray, model, needs, most, check
         self.cache = jax.config.values["jax_compilation_cache_dir"]
@@ -38,14 +38,14 @@ class Crew:
         self.idle: list[Any] = []
         self.failures, self.looked, self.worked = 0, -LOOK, time.monotonic()
 
-    def __enter__(self) -> "Crew":
+    def __enter__(self) -> "WorkerPool":
         return self
 
     def __exit__(self, *_: object) -> None:
         for worker in (*self.starting.values(), *self.idle, *(worker for worker, _ in self.busy.values())):
             self._dismiss(worker)
 
-    def run(self, batches: Batches, begin: Begin) -> Iterator[Drawn]:
+    def run(self, batches: Batches, on_start: Begin) -> Iterator[Drawn]:
         """All entries of the batches, as they come."""
         while batches.waiting or self.busy:
             self._adjust(len(batches.waiting) + len(self.busy))
@@ -56,7 +56,7 @@ class Crew:
                 if answer in self.starting:
                     self._start(answer)
                 else:
-                    yield from self._take(answer, batches, begin)
+                    yield from self._take(answer, batches, on_start)
 
     def _answers(self) -> list[Any]:
         """The next answer of a worker, if one comes within a second."""
@@ -104,7 +104,7 @@ class Crew:
             self.check(about)
             self.starting[worker.load.remote(self.model, self.cache, self.settings)] = worker
 
-    def _take(self, stream: Any, batches: Batches, begin: Begin) -> Iterator[Drawn]:
+    def _take(self, stream: Any, batches: Batches, on_start: Begin) -> Iterator[Drawn]:
         """What has come of a batch; what a lost worker has left of it waits for another one."""
         # The streams take turns: Ray names the first one that has something.
         worker, batch = self.busy[stream] = self.busy.pop(stream)
@@ -124,7 +124,7 @@ class Crew:
         if found is None:
             batch.begun = True
             for unit in batch.task.units:
-                begin(batch.whole, unit)
+                on_start(batch.whole, unit)
             return
         unit, pictures = found
         batches.came(batch, unit, int(pictures[0].provenance["lanes"]))

@@ -8,13 +8,13 @@ from featviz.pages.frames import There, linked
 from featviz.pages.layer_graph import Row, rows
 from featviz.pages.markup import Html, tag
 from featviz.pages.page import foot, page
-from featviz.pages.records import LayerShown, NetworkShown
+from featviz.pages.records import LayerRecord, NetworkRecord
 
 # The map's gutter, in pixels: lanes come closer where there are many.
 STEP, WIDEST = 16, 160
 
 
-def render_index(network: NetworkShown, strips: Mapping[str, Sequence[int]], there: There) -> bytes:
+def render_index(network: NetworkRecord, strips: Mapping[str, Sequence[int]], there: There) -> bytes:
     """The page's bytes; `there` says which walls and pictures are on the disk."""
     places = rows({layer.name: layer.parents for layer in network.layers})
     lanes = 1 + max((max(row.lane, *row.passing, *row.parents, 0) for row in places), default=0)
@@ -33,7 +33,7 @@ def render_index(network: NetworkShown, strips: Mapping[str, Sequence[int]], the
     return page(INDEX, f"{network.name} - neuron atlas", main, foot("featviz"), styles=("index",))
 
 
-def _title(network: NetworkShown) -> Html:
+def _title(network: NetworkRecord) -> Html:
     planned, done = (sum(getattr(layer, name) for layer in network.layers) for name in ("planned", "done"))
     counted = (
         text.count(done, of="unit") if network.complete else f"{text.count(done)} of {text.count(planned, of='unit')}"
@@ -51,7 +51,7 @@ def _title(network: NetworkShown) -> Html:
     )
 
 
-def _cover(network: NetworkShown, strips: Mapping[str, Sequence[int]], there: There) -> Html | None:
+def _cover(network: NetworkRecord, strips: Mapping[str, Sequence[int]], there: There) -> Html | None:
     """One picture of the atlas, large: of a layer two thirds through the network, where units are at their richest."""
     drawn = [
         (layer.name, unit)
@@ -66,7 +66,7 @@ def _cover(network: NetworkShown, strips: Mapping[str, Sequence[int]], there: Th
     return tag("div", linked(layer, unit, INDEX, there, *caption), class_="cover")
 
 
-def _layer(layer: LayerShown, row: Row, lanes: int, units: Sequence[int], there: There) -> Html:
+def _layer(layer: LayerRecord, row: Row, lanes: int, units: Sequence[int], there: There) -> Html:
     wall = layer_page(layer.name)
     name = tag("a", layer.name, href=link(wall, INDEX)) if there(wall) else tag("span", layer.name)
     whole = max(layer.units, layer.planned)

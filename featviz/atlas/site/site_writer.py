@@ -14,19 +14,19 @@ from featviz.pages.assets import assets
 from featviz.pages.frames import there_in
 from featviz.pages.page_files import put, sweep
 from featviz.pages.page_images import encode
-from featviz.pages.records import Brief, LayerShown, NetworkShown, Unit
-from featviz.pages.sprites import COLUMNS, SIDE, Hung, Thumbnails, groups, make_sheet
+from featviz.pages.records import LayerRecord, NetworkRecord, Unit, UnitSummary
+from featviz.pages.sprites import COLUMNS, SIDE, SpriteSlot, Thumbnails, groups, make_sheet
 
 
 def write_unit(
     folder: Path,
-    network: NetworkShown,
+    network: NetworkRecord,
     unit: Unit,
     *,
-    neighbours: tuple[int | None, int | None],
+    neighbors: tuple[int | None, int | None],
     copy_photos: bool = False,
 ) -> None:
-    """A unit's page, its pictures and its `unit.json`; `neighbours` are the units before and after it.
+    """A unit's page, its pictures and its `unit.json`; `neighbors` are the units before and after it.
 
     Other units are shown and linked if their pictures are on the disk by now; else they have an empty frame until this
     page is written again. With `copy_photos` the crops of photographs become files of the site.
@@ -42,7 +42,7 @@ def write_unit(
     put(place / "unit.json", unit_json(network, unit, copied=copy_photos))
     # The page last: where it is, what it shows is.
     there = there_in(folder)
-    put(place / addresses.INDEX, render_unit(network, unit, neighbours=neighbours, there=there, copied=copy_photos))
+    put(place / addresses.INDEX, render_unit(network, unit, neighbors=neighbors, there=there, copied=copy_photos))
     sweep(place, ".webp", images)
 
 
@@ -53,13 +53,13 @@ def write_main(folder: Path, layer: str, unit: int, pixels: np.ndarray) -> None:
 
 def write_layer(
     folder: Path,
-    network: NetworkShown,
-    layer: LayerShown,
-    briefs: Sequence[Brief],
+    network: NetworkRecord,
+    layer: LayerRecord,
+    briefs: Sequence[UnitSummary],
     thumbnails: Thumbnails,
     *,
-    known: Mapping[tuple[int, ...], Hung] | None = None,
-) -> dict[tuple[int, ...], Hung]:
+    known: Mapping[tuple[int, ...], SpriteSlot] | None = None,
+) -> dict[tuple[int, ...], SpriteSlot]:
     """A layer's wall: its page, its units as data, its small pictures; `briefs` are the units done, in their order.
 
     `thumbnails(unit)` gives the pixels of a unit's main picture, uint8 (height, width, 1 or 3), or None. Gives back
@@ -82,9 +82,9 @@ def write_layer(
 
 
 def _hang(
-    place: Path, units: Sequence[int], thumbnails: Thumbnails, known: Mapping[tuple[int, ...], Hung]
-) -> dict[tuple[int, ...], Hung]:
-    hung: dict[tuple[int, ...], Hung] = {}
+    place: Path, units: Sequence[int], thumbnails: Thumbnails, known: Mapping[tuple[int, ...], SpriteSlot]
+) -> dict[tuple[int, ...], SpriteSlot]:
+    hung: dict[tuple[int, ...], SpriteSlot] = {}
     cell: tuple[int, int] | None = None
     for some in groups(units):
         if some not in known or not (place / known[some].name).is_file():
@@ -92,7 +92,7 @@ def _hang(
             # Named by its pixels: what is there need not be encoded again.
             if not (place / sheet.name).is_file():
                 put(place / sheet.name, sheet.encode())
-            hung[some] = Hung(sheet.name, sheet.cell, sheet.missing)
+            hung[some] = SpriteSlot(sheet.name, sheet.cell, sheet.missing)
         else:
             hung[some] = known[some]
         # A sheet without any picture sets no size.
@@ -100,7 +100,7 @@ def _hang(
     return hung
 
 
-def write_index(folder: Path, network: NetworkShown, strips: Mapping[str, Sequence[int]]) -> None:
+def write_index(folder: Path, network: NetworkRecord, strips: Mapping[str, Sequence[int]]) -> None:
     """The front page with the network's map; `strips` gives some units to show of each layer.
 
     Walls and pictures are linked if they are on the disk by now. Raises: FeatvizError if it cannot be written.

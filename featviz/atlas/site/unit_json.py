@@ -8,14 +8,14 @@ import numpy as np
 
 from featviz.atlas.site.unit_photos import crop_href
 from featviz.pages.addresses import crop_name, picture_name
-from featviz.pages.records import Crop, Link, NetworkShown, Photographs, Shown, Unit
+from featviz.pages.records import Crop, NetworkRecord, Photographs, PictureRecord, Unit, UnitLink
 from featviz.pictures.picture import plain_json
 
 # Raised when a field changes its meaning or goes; new ones may come at any time.
 SCHEMA = 1
 
 
-def unit_json(network: NetworkShown, unit: Unit, *, copied: bool) -> bytes:
+def unit_json(network: NetworkRecord, unit: Unit, *, copied: bool) -> bytes:
     """The file's bytes: strict JSON in UTF-8."""
     seen = unit.photographs
     record = {
@@ -39,7 +39,7 @@ def unit_json(network: NetworkShown, unit: Unit, *, copied: bool) -> bytes:
     return (json.dumps(plain_json(record, "unit")) + "\n").encode()
 
 
-def _picture(shown: Shown) -> dict[str, Any]:
+def _picture(shown: PictureRecord) -> dict[str, Any]:
     height, width, channels = shown.pixels.shape
     return {
         "role": shown.role.value,
@@ -57,7 +57,7 @@ def _picture(shown: Shown) -> dict[str, Any]:
     }
 
 
-def _links(links: Sequence[Link]) -> list[dict[str, Any]]:
+def _links(links: Sequence[UnitLink]) -> list[dict[str, Any]]:
     return [{"layer": tie.layer, "unit": tie.unit, "strength": tie.strength} for tie in links]
 
 

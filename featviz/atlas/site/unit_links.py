@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from featviz.pages import text
 from featviz.pages.frames import There, linked
 from featviz.pages.markup import Child, Html, tag
-from featviz.pages.records import ClassScore, Link, Unit
+from featviz.pages.records import ClassScore, Unit, UnitLink
 
 
 def ties(unit: Unit, start: str, there: There) -> list[tuple[str, Child, Child]]:
@@ -39,7 +39,7 @@ def classes(scores: Sequence[ClassScore]) -> Html:
     return tag("table", tag("thead", head), tag("tbody", rows), class_="classes")
 
 
-def _row(links: Sequence[Link], unit: Unit, start: str, there: There) -> Html:
+def _row(links: Sequence[UnitLink], unit: Unit, start: str, there: There) -> Html:
     units = []
     for tie in links:
         strength = tag("span", text.signed(tie.strength), class_="minus" if tie.strength < 0 else "plus")

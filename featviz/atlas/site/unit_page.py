@@ -1,4 +1,4 @@
-"""A unit's page: readable without scripts, and linked to its neighbours."""
+"""A unit's page: readable without scripts, and linked to its neighbors."""
 
 import json
 
@@ -9,15 +9,15 @@ from featviz.pages.addresses import INDEX, layer_page, link, unit_page
 from featviz.pages.frames import There
 from featviz.pages.markup import Child, Html, tag
 from featviz.pages.page import foot, keys, page, top
-from featviz.pages.records import NetworkShown, Unit
+from featviz.pages.records import NetworkRecord, Unit
 from featviz.pictures.picture import plain_json
 
 
 def render_unit(
-    network: NetworkShown,
+    network: NetworkRecord,
     unit: Unit,
     *,
-    neighbours: tuple[int | None, int | None],
+    neighbors: tuple[int | None, int | None],
     there: There,
     copied: bool,
 ) -> bytes:
@@ -33,8 +33,8 @@ def render_unit(
     sections += [] if unit.photographs else [seen]
     shown = [_section(*section) for section in sections]
     main = tag("main", hero(network, unit, wall), shown, _again(unit))
-    around = _around(unit, neighbours, address, wall)
-    below = foot(keys(("← →", "neighbours"), ("u", "layer")), tag("a", "unit.json", href="unit.json"))
+    around = _around(unit, neighbors, address, wall)
+    below = foot(keys(("← →", "neighbors"), ("u", "layer")), tag("a", "unit.json", href="unit.json"))
     title = f"{unit.layer} {unit.unit}" + (f", {unit.label}" if unit.label else "") + f" - {network.name}"
     return page(address, title, top(trail, around), main, below, styles=("unit",), scripts=("unit",))
 
@@ -44,8 +44,8 @@ def _section(title: str, note: Child, body: Child) -> Html:
     return tag("section", head, tag("div", body, class_="body"), class_="part", id=title.lower().replace(" ", "-"))
 
 
-def _around(unit: Unit, neighbours: tuple[int | None, int | None], address: str, wall: str) -> Html:
-    before, after = neighbours
+def _around(unit: Unit, neighbors: tuple[int | None, int | None], address: str, wall: str) -> Html:
+    before, after = neighbors
 
     def to(other: int | None, rel: str, arrow: str) -> Html:
         if other is None:
@@ -56,7 +56,7 @@ def _around(unit: Unit, neighbours: tuple[int | None, int | None], address: str,
         return tag("a", *body, rel=rel, href=link(unit_page(unit.layer, other), address), aria_label=said)
 
     up = tag("a", "all of ", unit.layer, rel="up", href=wall, class_="up")
-    return tag("nav", to(before, "prev", "←"), up, to(after, "next", "→"), class_="around", aria_label="Neighbours")
+    return tag("nav", to(before, "prev", "←"), up, to(after, "next", "→"), class_="around", aria_label="Neighbors")
 
 
 def _again(unit: Unit) -> Html:

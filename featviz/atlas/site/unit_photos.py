@@ -6,12 +6,12 @@ from featviz.pages import text
 from featviz.pages.addresses import crop_name
 from featviz.pages.charts import histogram
 from featviz.pages.markup import Child, Html, join, tag
-from featviz.pages.records import Crop, Figure, NetworkShown, Photographs, Unit
+from featviz.pages.records import Crop, Figure, NetworkRecord, Photographs, Unit
 
 SCHEME = "file://"
 
 
-def photographs(network: NetworkShown, unit: Unit, *, copied: bool) -> tuple[str, Child, Child]:
+def photographs(network: NetworkRecord, unit: Unit, *, copied: bool) -> tuple[str, Child, Child]:
     """The section of the photographs, or how to come by one: (title, note, body)."""
     seen = unit.photographs
     if seen is None:
@@ -32,7 +32,7 @@ def _sized(crop: Crop) -> bool:
     return right > left and bottom > top and min(crop.whole or (0, 0)) > 0
 
 
-def _missing(network: NetworkShown) -> Html:
+def _missing(network: NetworkRecord) -> Html:
     if network.surveyed:
         return tag("p", "This unit is not among those of the survey.", class_="prose")
     command = f"{network.command or 'featviz atlas MODEL -o ATLAS'} --survey FOLDER"

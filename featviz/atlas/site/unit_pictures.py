@@ -7,12 +7,12 @@ from featviz.pages import text
 from featviz.pages.charts import curve
 from featviz.pages.frames import own
 from featviz.pages.markup import Child, Html, tag
-from featviz.pages.records import NetworkShown, Role, Shown, Unit
+from featviz.pages.records import NetworkRecord, PictureRecord, Role, Unit
 
 FAULTS = {
     "dead": "Nothing in the image excites this unit: the picture is what the search began with.",
     "never rises": "The score never rose above where it began.",
-    "grey": "The picture has hardly any contrast.",
+    "gray": "The picture has hardly any contrast.",
     "not finite": "The search left the range of numbers; what is shown is what it left behind.",
 }
 ENDINGS = {
@@ -23,7 +23,7 @@ ENDINGS = {
 }
 
 
-def hero(network: NetworkShown, unit: Unit, layer_href: str) -> Html:
+def hero(network: NetworkRecord, unit: Unit, layer_href: str) -> Html:
     """The main picture, large, with its object label."""
     main = unit.pictures[0]
     picture = own(main, f"What excites {text.name_of(unit)} most: {_fate(main)}.", class_="main")
@@ -49,18 +49,18 @@ def others(unit: Unit) -> list[tuple[str, Child, Child]]:
     found: list[tuple[str, Child, Child]] = []
     main = unit.pictures[0]
 
-    def of(role: Role) -> list[Shown]:
+    def of(role: Role) -> list[PictureRecord]:
         return [shown for shown in unit.pictures if shown.role is role]
 
-    if centre := of(Role.CENTRE):
+    if center := of(Role.CENTER):
         pair: list[Child] = [
             own(main, f"The whole channel of {name}: {_fate(main)}.", "the whole channel", _score(main))
         ]
         pair += [
             own(
-                shown, f"The neuron at the centre of {name}: {_fate(shown)}.", "the neuron at the centre", _score(shown)
+                shown, f"The neuron at the center of {name}: {_fate(shown)}.", "the neuron at the center", _score(shown)
             )
-            for shown in centre
+            for shown in center
         ]
         found.append(
             ("Channel and neuron", "The channel everywhere, and only at the middle of the image.", _row(pair, "large"))
@@ -92,15 +92,15 @@ def _row(figures: Sequence[Child], kind: str = "") -> Html:
     return tag("div", *figures, class_=f"row {kind}".strip())
 
 
-def _score(shown: Shown) -> Html:
+def _score(shown: PictureRecord) -> Html:
     return tag("span", text.number(shown.score), class_="score", title=f"score, {ENDINGS[shown.outcome]}")
 
 
-def _fate(shown: Shown) -> str:
+def _fate(shown: PictureRecord) -> str:
     return f"score {text.number(shown.score)}, {ENDINGS[shown.outcome]}"
 
 
-def _facts(network: NetworkShown, unit: Unit, main: Shown) -> list[Html]:
+def _facts(network: NetworkRecord, unit: Unit, main: PictureRecord) -> list[Html]:
     layer = next((layer for layer in network.layers if layer.name == unit.layer), None)
     facts: list[tuple[str, str]] = [("Score", text.number(main.score))]
     steps = text.count(len(main.history), of="step")

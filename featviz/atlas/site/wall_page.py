@@ -9,7 +9,7 @@ from featviz.pages import text
 from featviz.pages.addresses import INDEX, layer_name, layer_page, link, wall_folder
 from featviz.pages.markup import Child, Html, tag
 from featviz.pages.page import foot, keys, page, top
-from featviz.pages.records import Brief, LayerShown, NetworkShown
+from featviz.pages.records import LayerRecord, NetworkRecord, UnitSummary
 
 DATA = "units.js"
 SCRIPTS = ("wall-order", "wall-view", "wall-keys", "wall")
@@ -22,7 +22,7 @@ SORTS = (
 SIZES = (("small", "small pictures"), ("medium", "medium pictures"), ("large", "large pictures"))
 
 
-def render_wall(network: NetworkShown, layer: LayerShown) -> bytes:
+def render_wall(network: NetworkRecord, layer: LayerRecord) -> bytes:
     """The wall's page; its units stand in the file of `wall_data`."""
     address = layer_page(layer.name)
     trail = [(network.name, link(INDEX, address)), (layer.name, None)]
@@ -37,8 +37,8 @@ def render_wall(network: NetworkShown, layer: LayerShown) -> bytes:
 
 
 def wall_data(
-    layer: LayerShown,
-    briefs: Sequence[Brief],
+    layer: LayerRecord,
+    briefs: Sequence[UnitSummary],
     *,
     sheets: Sequence[str],
     cell: tuple[int, int],
@@ -101,7 +101,7 @@ def _without_scripts() -> str:
     )
 
 
-def _around(network: NetworkShown, layer: LayerShown, address: str) -> Html:
+def _around(network: NetworkRecord, layer: LayerRecord, address: str) -> Html:
     drawn = [other.name for other in network.layers if other.done or other.name == layer.name]
     at = drawn.index(layer.name) if layer.name in drawn else -1
 
@@ -113,4 +113,4 @@ def _around(network: NetworkShown, layer: LayerShown, address: str) -> Html:
         return tag("a", *body, rel=rel, href=link(layer_page(drawn[place]), address), aria_label=said)
 
     up = tag("a", "all layers", rel="up", href=link(INDEX, address), class_="up")
-    return tag("nav", to(at - 1, "prev", "←"), up, to(at + 1, "next", "→"), class_="around", aria_label="Neighbours")
+    return tag("nav", to(at - 1, "prev", "←"), up, to(at + 1, "next", "→"), class_="around", aria_label="Neighbors")

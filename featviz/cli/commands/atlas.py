@@ -50,7 +50,7 @@ FILE = click.Path(path_type=Path)
     type=click.Choice(["basic", "full"]),
     default="basic",
     show_default=True,
-    help="A full page has more seeds, unlike pictures, the negative and the neuron at the centre: 9 pictures a unit.",
+    help="A full page has more seeds, unlike pictures, the negative and the neuron at the center: 9 pictures a unit.",
 )
 @click.option("--full", metavar="NAME,...", help="Only these layers have full pages.")
 @click.option(

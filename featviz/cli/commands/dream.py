@@ -258,10 +258,10 @@ def read_photo(path: Path, network: "Model", size: int | None) -> "np.ndarray":
 
 
 def read_mask(path: Path, photo: "np.ndarray") -> "np.ndarray":
-    """An image's greys as float32 in [0,1], (height, width), stretched over the photo, (height, width, channels)."""
+    """An image's grays as float32 in [0,1], (height, width), stretched over the photo, (height, width, channels)."""
     from PIL import Image
 
     from featviz.common.photograph import read_photograph, to_floats
 
-    grey = read_photograph(path, 1, option="--mask").resize((photo.shape[1], photo.shape[0]), Image.Resampling.BILINEAR)
-    return to_floats(grey)[..., 0]
+    gray = read_photograph(path, 1, option="--mask").resize((photo.shape[1], photo.shape[0]), Image.Resampling.BILINEAR)
+    return to_floats(gray)[..., 0]

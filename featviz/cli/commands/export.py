@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from featviz.cli.options.layers_option import layers_option, split_all
-from featviz.cli.session import edition_option, wrong_command
+from featviz.cli.session import revision_option, wrong_command
 
 
 @click.command()
@@ -14,10 +14,10 @@ from featviz.cli.session import edition_option, wrong_command
 @click.option("--format", "suffix", type=click.Choice(["png", "webp", "npy"]), default="png", show_default=True)
 @click.option("--table", type=click.Choice(["csv", "parquet"]), default="csv", show_default=True)
 @layers_option("Only these layers, by name or pattern, as inception_4*.")
-@edition_option
+@revision_option
 @click.option("--quiet", is_flag=True, help="No progress.")
 def export(
-    atlas: str, out: Path, suffix: str, table: str, layers: tuple[str, ...], edition: str | None, quiet: bool
+    atlas: str, out: Path, suffix: str, table: str, layers: tuple[str, ...], revision: str | None, quiet: bool
 ) -> None:
     """The pictures of ATLAS, a folder that `featviz atlas` has written, as files, and a table of all units."""
     from featviz.atlas.export import export as write
@@ -25,7 +25,7 @@ def export(
     from featviz.atlas.reading import open_atlas
 
     with wrong_command():
-        found = open_atlas(atlas, edition=edition)
+        found = open_atlas(atlas, revision=revision)
         patterns = split_all(layers)
         chosen = None if patterns is None else fitting(found.layers, patterns)
         for pattern in patterns or ():

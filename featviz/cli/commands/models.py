@@ -9,7 +9,7 @@ from featviz.cli.tables import row_lines
 if TYPE_CHECKING:
     from featviz.zoo.entry import Entry
 
-HEADS = ("network", "input", "params", "top-1", "licence", "weights from", "here")
+HEADS = ("network", "input", "params", "top-1", "license", "weights from", "here")
 # The widest a column may be: with the spaces between them, and two before, a line has at most 100 characters.
 WIDTHS = (21, 5, 7, 9, 12, 23, 9)
 NUMBERS = (1, 2)
@@ -17,7 +17,7 @@ NUMBERS = (1, 2)
 
 @click.command()
 def models() -> None:
-    """The networks known by name, by family: image, parameters, accuracy as published, licence, weights.
+    """The networks known by name, by family: image, parameters, accuracy as published, license, weights.
 
     Weights that are here `on use` are fetched when their network is first loaded, and then kept, `cached`. --weights
     brings those of a file.
@@ -45,7 +45,7 @@ def _cells(entry: "Entry") -> tuple[str, ...]:
     count = f"{entry.parameters / 1e6:.1f} M" if entry.parameters >= 1e6 else f"{entry.parameters / 1e3:.0f} k"
     accuracy = entry.accuracy.replace(" top-1", "")
     origin = entry.origin.removeprefix("github.com/")
-    return entry.name, size, count, accuracy, entry.licence, origin, _here(entry)
+    return entry.name, size, count, accuracy, entry.license, origin, _here(entry)
 
 
 def _here(entry: "Entry") -> str:

@@ -140,12 +140,12 @@ def render(
         paths = plan_files(out, objectives, suffix, facets=facets, model=network)
         # Imported here, so that a wrong command is refused at once.
         from featviz.ascent import Convergence
-        from featviz.objectives import unlike
+        from featviz.objectives import diverse
         from featviz.rendering.render import render_groups
 
         drawn = render_groups(
             network,
-            [unlike(objective) for objective in objectives] if facets > 1 else objectives,
+            [diverse(objective) for objective in objectives] if facets > 1 else objectives,
             count=facets,
             recipe=recipe,
             size=None if start is not None else pixels,

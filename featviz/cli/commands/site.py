@@ -9,9 +9,9 @@ from featviz.cli.options.input_option import input_option
 from featviz.cli.options.other_model import find_judge, other_layer_option, other_option, other_weights_option
 from featviz.cli.session import (
     classes_option,
-    edition_option,
     keep_compiled,
     name_classes,
+    revision_option,
     weights_option,
     wrong_command,
 )
@@ -32,7 +32,7 @@ FILE = click.Path(path_type=Path)
 @other_weights_option
 @other_layer_option
 @click.option("--copy-photos", is_flag=True, help="Photographs become part of the site.  [default: links to them]")
-@edition_option
+@revision_option
 @click.option("--quiet", is_flag=True, help="No address.")
 def site(
     atlas: Path,
@@ -46,7 +46,7 @@ def site(
     other_weights: Path | None,
     other_layer: str | None,
     copy_photos: bool,
-    edition: str | None,
+    revision: str | None,
     quiet: bool,
 ) -> None:
     """The site of ATLAS, a folder that `featviz atlas` has written, anew: with a survey, say, made since."""
@@ -54,7 +54,7 @@ def site(
     from featviz.atlas.reading import open_atlas
 
     with wrong_command():
-        found = open_atlas(atlas, edition=edition)
+        found = open_atlas(atlas, revision=revision)
         if not found.plan:
             raise FeatvizError(f"`{atlas}` has no pictures planned; expected an atlas that was begun")
         name = model or found.entries(found.plan[0]["path"]).attributes["source"].get("model")

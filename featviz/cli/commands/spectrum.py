@@ -11,9 +11,9 @@ from featviz.cli.session import Stopped, stoppable, wrong_command
 @click.argument("photos", type=click.Path(path_type=Path))
 @click.option("-o", "--out", type=click.Path(path_type=Path), required=True, help="A .safetensors file.")
 @click.option("--size", type=click.IntRange(8, 4096), default=256, show_default=True, help="Pixels a side.")
-@click.option("--grey", is_flag=True, help="Of grey images, one channel.")
+@click.option("--gray", is_flag=True, help="Of gray images, one channel.")
 @click.option("--quiet", is_flag=True, help="No progress and no summary.")
-def spectrum(photos: Path, out: Path, size: int, grey: bool, quiet: bool) -> None:
+def spectrum(photos: Path, out: Path, size: int, gray: bool, quiet: bool) -> None:
     """The mean magnitudes of the spectra of the folder PHOTOS.
 
     What `--recipe maco_2023 --spectrum FILE` then draws with, in place of those that featviz brings along.
@@ -29,7 +29,7 @@ def spectrum(photos: Path, out: Path, size: int, grey: bool, quiet: bool) -> Non
         find_photos(photos)
     try:
         with stoppable():
-            measured, faults = measure_spectrum(photos, size=size, channels=1 if grey else 3, progress=not quiet)
+            measured, faults = measure_spectrum(photos, size=size, channels=1 if gray else 3, progress=not quiet)
     except KeyboardInterrupt:
         raise Stopped("stopped; nothing is written") from None
     write_whole(out, save_spectrum(measured))

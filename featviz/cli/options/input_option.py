@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 FLAGS: dict[str, dict[str, Any]] = {
     "nchw": {"channels_first": True}, "nhwc": {"channels_first": False}, "bgr": {"bgr": True}, "rgb": {"bgr": False},
-    "grey": {"channels": 1},
+    "gray": {"channels": 1},
 }  # fmt: skip
 NUMBERS = ("channels", "multiple", "scale", "mean", "std")
 
@@ -23,7 +23,7 @@ input_option = click.option(
     "input_words",
     metavar="WORDS",
     help="How a network of a file or another framework takes its images: a size, a range (unit, symmetric, bytes, "
-    "imagenet, caffe), nchw, bgr, grey, mean=, std=, ..., split at commas: 224,imagenet,nchw.",
+    "imagenet, caffe), nchw, bgr, gray, mean=, std=, ..., split at commas: 224,imagenet,nchw.",
 )
 
 
@@ -31,11 +31,11 @@ def parse_input(text: str, *, base: "InputSpec | None" = None) -> "InputSpec":
     """The input specification that the words of `--input` name, beyond what is known of the network, `base`.
 
     Words are split at commas: `224` or `224x320` (height x width), a range of RANGES, `nchw`, `nhwc`, `bgr`, `rgb`,
-    `grey`, and `channels=`, `multiple=`, `scale=`, `mean=` and `std=`, whose values for several channels are split at
+    `gray`, and `channels=`, `multiple=`, `scale=`, `mean=` and `std=`, whose values for several channels are split at
     slashes.
 
     >>> from featviz.model import InputSpec
-    >>> parse_input("28,grey,nchw") == InputSpec(size=(28, 28), channels=1, channels_first=True)
+    >>> parse_input("28,gray,nchw") == InputSpec(size=(28, 28), channels=1, channels_first=True)
     True
     >>> parse_input("224,nchw,mean=.5/.4/.3").mean
     (0.5, 0.4, 0.3)

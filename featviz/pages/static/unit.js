@@ -1,5 +1,5 @@
 "use strict";
-// A unit's page under the keyboard: to its neighbours, up to its layer; and its command to the clipboard.
+// A unit's page under the keyboard: to its neighbors, up to its layer; and its command to the clipboard.
 
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.shiftKey || event.defaultPrevented) return;

@@ -151,7 +151,7 @@ window.atlas = window.atlas || {};
     }
 
     // Makes a place the current one: in sight, and under the keyboard.
-    go(at, { focus = true, centre = false } = {}) {
+    go(at, { focus = true, center = false } = {}) {
       if (!this.places.length) return;
       const before = this.hung.get(this.current);
       if (before) before.firstChild.tabIndex = -1;
@@ -160,7 +160,7 @@ window.atlas = window.atlas || {};
       const edge = this.root.getBoundingClientRect().top;
       const covered = atlas.covered();
       const [above, below] = [top + edge - covered - 8, top + edge + this.down - innerHeight];
-      if (centre) scrollBy(0, top + edge - (innerHeight - this.down) / 2);
+      if (center) scrollBy(0, top + edge - (innerHeight - this.down) / 2);
       else if (above < 0) scrollBy(0, above);
       else if (below > 0) scrollBy(0, below);
       this.draw();

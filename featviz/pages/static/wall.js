@@ -69,7 +69,7 @@ window.atlas = window.atlas || {};
       }
       show();
       const at = view.places.findIndex((place) => String(data.units[place]) === said.get("unit"));
-      if (at >= 0) view.go(at, { centre: true });
+      if (at >= 0) view.go(at, { center: true });
     };
 
     let later = 0;

@@ -42,12 +42,12 @@ class TotalVariation:
         """Every image will do."""
 
 
-@partial(jax.tree_util.register_dataclass, data_fields=["centre"], meta_fields=["power", "layer"])
+@partial(jax.tree_util.register_dataclass, data_fields=["center"], meta_fields=["power", "layer"])
 @dataclass(frozen=True)
 class Distance:
-    """mean |x - centre|^power."""
+    """mean |x - center|^power."""
 
-    centre: Any
+    center: Any
     power: int
     layer: str = IMAGE
 
@@ -60,7 +60,7 @@ class Distance:
         return f"L{self.power}"
 
     def value(self, activations: Activations) -> jax.Array:
-        away = activations[self.layer] - jnp.asarray(self.centre, jnp.float32)
+        away = activations[self.layer] - jnp.asarray(self.center, jnp.float32)
         size = jnp.abs(away) if self.power == 1 else jnp.square(away)
         return jnp.mean(size, axis=(1, 2, 3))
 
@@ -155,7 +155,7 @@ class BlurDifference:
 
 
 def total_variation() -> Objective:
-    """How much neighbouring pixels differ, anisotropic (Rudin, Osher and Fatemi 1992; Mahendran and Vedaldi 2014).
+    """How much neighboring pixels differ, anisotropic (Rudin, Osher and Fatemi 1992; Mahendran and Vedaldi 2014).
 
     >>> from featviz.model import IMAGE
     >>> float(total_variation()({IMAGE: jnp.tile(jnp.arange(4.0)[:, None, None], (1, 1, 5, 1)).reshape(1, 4, 5, 1)})[0])
@@ -164,24 +164,24 @@ def total_variation() -> Objective:
     return single(TotalVariation())
 
 
-def l1(*, centre: float = 0.5) -> Objective:
-    """mean |x - centre|: towards grey, most pixels just grey (lucid, optvis/objectives.py, L1).
+def l1(*, center: float = 0.5) -> Objective:
+    """mean |x - center|: towards gray, most pixels just gray (lucid, optvis/objectives.py, L1).
 
     >>> from featviz.model import IMAGE
     >>> float(l1()({IMAGE: jnp.ones((1, 2, 2, 3))})[0])
     0.5
     """
-    return single(Distance(np.float32(centre), 1))
+    return single(Distance(np.float32(center), 1))
 
 
-def l2(*, centre: float = 0.5) -> Objective:
-    """mean (x - centre)^2: towards grey, large differences most (Simonyan et al. 2013).
+def l2(*, center: float = 0.5) -> Objective:
+    """mean (x - center)^2: towards gray, large differences most (Simonyan et al. 2013).
 
     >>> from featviz.model import IMAGE
     >>> float(l2()({IMAGE: jnp.ones((1, 2, 2, 3))})[0])
     0.25
     """
-    return single(Distance(np.float32(centre), 2))
+    return single(Distance(np.float32(center), 2))
 
 
 def frequency_power(*, exponent: float = 2.0) -> Objective:
@@ -202,7 +202,7 @@ def frequency_power(*, exponent: float = 2.0) -> Objective:
 
 
 def variation_norm() -> Objective:
-    """How much neighbours in four directions differ, root mean square (Yin et al. 2020; Ghiasi et al. 2022).
+    """How much neighbors in four directions differ, root mean square (Yin et al. 2020; Ghiasi et al. 2022).
 
     The published penalty is the norm of all differences, not their root mean square: for n values its weight is to be
     multiplied by sqrt(n), 388 for 224 x 224 x 3.
@@ -218,7 +218,7 @@ def variation_norm() -> Objective:
 def blur_difference(*, sigma: float = 1.0) -> Objective:
     """How far the image is from its own blurred self, which is held fixed (lucid, optvis/objectives.py).
 
-    As a penalty each step pulls every pixel towards its neighbours.
+    As a penalty each step pulls every pixel towards its neighbors.
 
     >>> from featviz.model import IMAGE
     >>> checks = jnp.asarray(np.indices((8, 8)).sum(0) % 2, jnp.float32).reshape(1, 8, 8, 1)

@@ -65,7 +65,7 @@ class NormalizeLaplacian:
 class Bilateral:
     """After every `every` steps the image under a bilateral filter: grain goes, edges stay (Tyka 2016).
 
-    `space` in pixels, `value` in the image's range; neighbours up to `radius` pixels away.
+    `space` in pixels, `value` in the image's range; neighbors up to `radius` pixels away.
     """
 
     space: float = 1.5

@@ -1,4 +1,4 @@
-"""More robustness: crops at many sizes, shifts of colour, noise of other kinds, a random background.
+"""More robustness: crops at many sizes, shifts of color, noise of other kinds, a random background.
 
 Transforms as in `robustness`: (key, image, progress) -> image of a static shape, (h, w, c).
 """
@@ -133,7 +133,7 @@ class Background:
         return image[..., :-1] * alpha + behind * (1.0 - alpha)
 
 
-def over_grey(image: jax.Array) -> jax.Array:
-    """An image with alpha over grey: what its score is measured on."""
+def over_gray(image: jax.Array) -> jax.Array:
+    """An image with alpha over gray: what its score is measured on."""
     alpha = image[..., -1:]
     return image[..., :-1] * alpha + np.float32(0.5) * (1.0 - alpha)

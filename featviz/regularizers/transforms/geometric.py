@@ -24,7 +24,7 @@ class Transform(Protocol):
 
 @dataclass(frozen=True)
 class Pad:
-    """`width` pixels on each side, of grey `fill` or, with `fill` None, of the image mirrored.
+    """`width` pixels on each side, of gray `fill` or, with `fill` None, of the image mirrored.
 
     >>> Pad(2, fill=0.5)(jax.random.key(0), jnp.zeros((4, 4, 3)), 0.0).shape
     (8, 8, 3)
@@ -106,7 +106,7 @@ class Affine:
 
 @dataclass(frozen=True)
 class Crop:
-    """The centre of the image, `margin` pixels less on each side: undoes a padding."""
+    """The center of the image, `margin` pixels less on each side: undoes a padding."""
 
     margin: int
 

@@ -15,7 +15,7 @@ def reflect(at: jax.Array, size: int) -> jax.Array:
 
 
 def affine(image: jax.Array, matrix: jax.Array, shift: jax.Array) -> jax.Array:
-    """The image under an affine map about its centre: out(p) = image(matrix @ (p - c) + c + shift).
+    """The image under an affine map about its center: out(p) = image(matrix @ (p - c) + c + shift).
 
     Bilinear; positions (row, column) beyond an edge are mirrored back inside. (h, w, c) -> (h, w, c).
 
@@ -31,10 +31,10 @@ def affine(image: jax.Array, matrix: jax.Array, shift: jax.Array) -> jax.Array:
     x = jnp.broadcast_to(x, (height, width))
     source_y = matrix[0, 0] * y + matrix[0, 1] * x + rows + shift[0]
     source_x = matrix[1, 0] * y + matrix[1, 1] * x + columns + shift[1]
-    row, below = _neighbours(source_y, height)
-    column, right = _neighbours(source_x, width)
+    row, below = _neighbors(source_y, height)
+    column, right = _neighbors(source_x, width)
 
-    # The four neighbours side by side: one gather, and on the way back one scatter, in place of four.
+    # The four neighbors side by side: one gather, and on the way back one scatter, in place of four.
     image = jnp.concatenate([image, image[-1:]])
     image = jnp.concatenate([image, image[:, -1:]], axis=1)
     corners = [image[:-1, :-1], image[:-1, 1:], image[1:, :-1], image[1:, 1:]]
@@ -47,7 +47,7 @@ def affine(image: jax.Array, matrix: jax.Array, shift: jax.Array) -> jax.Array:
     return upper * (1 - below) + lower * below
 
 
-def _neighbours(at: jax.Array, size: int) -> tuple[jax.Array, jax.Array]:
+def _neighbors(at: jax.Array, size: int) -> tuple[jax.Array, jax.Array]:
     """The smaller of the two pixels around each position, int32, and the weight of the one behind it.
 
     Beyond an edge the two are mirrored: in reverse order, or both the edge pixel, which then has all the weight.

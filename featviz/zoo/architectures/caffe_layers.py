@@ -23,9 +23,9 @@ def ceil_max_pool(x: jax.Array, *, window: int = 3, stride: int = 2) -> jax.Arra
 def local_response_norm(
     x: jax.Array, *, size: int = 5, alpha: float = 1e-4, beta: float = 0.75, bias: float = 1.0
 ) -> jax.Array:
-    """Divides each channel by its neighbours' power: x / (bias + alpha/size * sum x^2)^beta.
+    """Divides each channel by its neighbors' power: x / (bias + alpha/size * sum x^2)^beta.
 
-    The sum runs over `size` channels centred on the one normalized (Krizhevsky et al. 2012, with
+    The sum runs over `size` channels centered on the one normalized (Krizhevsky et al. 2012, with
     Caffe's division of alpha by size). Any shape; channels last.
     """
     half = size // 2

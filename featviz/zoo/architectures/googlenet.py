@@ -73,7 +73,7 @@ class Loss3(nn.Module):
 class GoogLeNet(nn.Module):
     """Logits of images of any size from 32 px up: (n, h, w, 3) -> (n, classes).
 
-    Images are BGR in 0..255 less the mean colour; module names are those of BVLC's prototxt, so a
+    Images are BGR in 0..255 less the mean color; module names are those of BVLC's prototxt, so a
     layer is called what the literature calls it (`inception_4c`, `inception_4c/3x3_reduce`).
     """
 

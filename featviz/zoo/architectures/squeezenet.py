@@ -46,7 +46,7 @@ class Fire(nn.Module):
 class SqueezeNet(nn.Module):
     """Logits of images of any size from 32 px up: (n, h, w, 3) -> (n, classes).
 
-    Images are BGR in 0..255 less the mean colour; module names are those of DeepScale's prototxt, so a
+    Images are BGR in 0..255 less the mean color; module names are those of DeepScale's prototxt, so a
     layer is called what the literature calls it (`fire5`, `fire5/expand3x3`, `conv10`). There is no dense
     layer: the logits are the mean over space of conv10 after its ReLU, so none is below 0.
 

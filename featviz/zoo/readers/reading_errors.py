@@ -57,7 +57,7 @@ def check_file(file: Path, *, expected: str = "a file of weights", ending: str |
     try:
         status = file.stat()
     except FileNotFoundError as error:
-        hint = _neighbour(file, ENDINGS if ending is None else (ending,))
+        hint = _neighbor(file, ENDINGS if ending is None else (ending,))
         raise FeatvizError(f"`weights`: there is no file `{name}`{hint}") from error
     except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
         raise wrong(name, f"cannot be read: {reason(error)}") from error
@@ -92,7 +92,7 @@ def one_line(text: str, *, limit: int = 120) -> str:
     return clean if len(clean) <= limit else clean[: limit - 3] + "..."
 
 
-def _neighbour(file: Path, endings: tuple[str, ...]) -> str:
+def _neighbor(file: Path, endings: tuple[str, ...]) -> str:
     """A hint at a weights file in the same folder, or that there is no such folder."""
     if not file.parent.is_dir():
         return "; its folder does not exist"

@@ -1,4 +1,4 @@
-"""Editions: other settings stay beside the first and can be opened, and another network is refused."""
+"""Revisions: other settings stay beside the first and can be opened, and another network is refused."""
 
 import dataclasses
 import re
@@ -11,7 +11,7 @@ from support.tiny import SMALL
 
 import featviz as fv
 from featviz.atlas.build import build_atlas
-from featviz.atlas.revisions import editions
+from featviz.atlas.revisions import revisions
 from featviz.cli.main import run
 from featviz.errors import FeatvizError
 
@@ -27,37 +27,37 @@ def two(tiny, tmp_path_factory):
     return folder
 
 
-def test_the_older_edition_can_be_opened(tiny, two):
+def test_the_older_revision_can_be_opened(tiny, two):
     last = fv.open_atlas(two)
-    older, newer = last.editions
+    older, newer = last.revisions
     assert last.find("conv1")["units"] == [2, 3] and older.name != newer.name
-    first = fv.open_atlas(two, edition=older.name)
+    first = fv.open_atlas(two, revision=older.name)
     assert first.find("conv1")["units"] == [0, 1] and first.count() == (2, 2)
     picture = fv.render(tiny, fv.channel("conv1", 1), recipe=OPTIONS["recipe"], **SMALL)
     assert np.array_equal(first.picture("conv1:1").to_uint8(), picture.to_uint8())
-    assert fv.open_atlas(two, edition=newer.shared).find("conv1")["units"] == [2, 3]
+    assert fv.open_atlas(two, revision=newer.shared).find("conv1")["units"] == [2, 3]
     assert str(older) == f"{older.name} ({tiny.name} --recipe erhan_2009 --size 16 --steps 4 --seed 0)"
 
 
 @pytest.mark.parametrize("name", ["", "nose"])
-def test_an_edition_that_there_is_not(two, name):
-    older, newer = fv.open_atlas(two).editions
+def test_an_revision_that_there_is_not(two, name):
+    older, newer = fv.open_atlas(two).revisions
     with pytest.raises(FeatvizError) as error:
-        fv.open_atlas(two, edition=name)
-    assert f"`edition` is `{name}`; expected one of {older}, {newer}" == str(error.value)
+        fv.open_atlas(two, revision=name)
+    assert f"`revision` is `{name}`; expected one of {older}, {newer}" == str(error.value)
 
 
-def test_a_command_says_which_edition_is_kept(tiny, two, tmp_path, capsys):
+def test_a_command_says_which_revision_is_kept(tiny, two, tmp_path, capsys):
     shutil.copytree(two, tmp_path / "a")
-    older, newer = fv.open_atlas(two).editions
+    older, newer = fv.open_atlas(two).revisions
     loud = {**OPTIONS, "progress": True}
     build_atlas(tiny, out=tmp_path / "a", units=[0], **loud | {"seed": 5})
     assert "keeps" not in capsys.readouterr().err
     build_atlas(tiny, out=tmp_path / "a", units=[0], **loud)
     line = next(line for line in capsys.readouterr().err.splitlines() if "keeps" in line)
-    assert line.startswith(f"`{tmp_path / 'a'}` keeps its pictures of {newer}: ") and f"--edition {newer.name}" in line
+    assert line.startswith(f"`{tmp_path / 'a'}` keeps its pictures of {newer}: ") and f"--revision {newer.name}" in line
     # The older one is the last command's again.
-    assert [each.name for each in fv.open_atlas(tmp_path / "a").editions] == [newer.name, older.name]
+    assert [each.name for each in fv.open_atlas(tmp_path / "a").revisions] == [newer.name, older.name]
 
 
 def test_another_network_is_refused(tiny, other_weights, two, tmp_path):
@@ -68,14 +68,14 @@ def test_another_network_is_refused(tiny, other_weights, two, tmp_path):
     # The same under another name, and other weights of the same: a checkpoint.
     build_atlas(dataclasses.replace(tiny, name="another"), out=tmp_path / "a", units=[0], **OPTIONS)
     build_atlas(dataclasses.replace(tiny, weights=other_weights), out=tmp_path / "a", units=[0], **OPTIONS)
-    assert len(fv.open_atlas(tmp_path / "a").editions) == 3
+    assert len(fv.open_atlas(tmp_path / "a").revisions) == 3
 
 
-def test_metadata_that_cannot_be_read_hide_no_other_edition(two, tmp_path):
+def test_metadata_that_cannot_be_read_hide_no_other_revision(two, tmp_path):
     shutil.copytree(two, tmp_path / "a")
     atlas = fv.open_atlas(tmp_path / "a")
     (tmp_path / "a" / atlas.plan[0]["path"] / "zarr.json").unlink()
-    assert [each.name for each in editions(fv.open_atlas(tmp_path / "a").store)] == [atlas.editions[0].name]
+    assert [each.name for each in revisions(fv.open_atlas(tmp_path / "a").store)] == [atlas.revisions[0].name]
 
 
 def test_the_commands(tmp_path, capsys):
@@ -83,12 +83,12 @@ def test_the_commands(tmp_path, capsys):
     options = ["--layers", "conv1", "--recipe", "erhan_2009", "--size", "16", "--steps", "2"]
     run(["atlas", "patterns", "-o", out, *options, "--units", "0", "--no-site"])
     run(["atlas", "patterns", "-o", out, *options, "--units", "1", "--seed", "3"])
-    name = re.search(r"--edition (\w+)", capsys.readouterr().err)[1]
-    run(["export", out, "-o", str(tmp_path / "older"), "--edition", name, "--quiet"])
+    name = re.search(r"--revision (\w+)", capsys.readouterr().err)[1]
+    run(["export", out, "-o", str(tmp_path / "older"), "--revision", name, "--quiet"])
     run(["export", out, "-o", str(tmp_path / "last"), "--quiet"])
     assert (tmp_path / "older" / "conv1" / "0.png").exists() and not (tmp_path / "older" / "conv1" / "1.png").exists()
     assert (tmp_path / "last" / "conv1" / "1.png").exists() and not (tmp_path / "last" / "conv1" / "0.png").exists()
-    run(["site", out, "--edition", name, "--quiet"])
+    run(["site", out, "--revision", name, "--quiet"])
     assert '"units":[0]' in (tmp_path / "a" / "site" / "walls" / "conv1" / "units.js").read_text("utf-8")
     for arguments in ([], ["--plan"]):
         with pytest.raises(SystemExit) as error:
