@@ -14,8 +14,6 @@ import importlib
 import os
 from typing import Any
 
-from featviz.version import __version__
-
 
 def _read_face(path: str) -> dict[str, str]:
     """The module of each public name, from the lines `from MODULE import NAME as NAME` of a stub file."""

@@ -75,5 +75,5 @@ from featviz.training.comparison import Comparison as Comparison
 from featviz.training.comparison import compare as compare
 from featviz.training.streaming import stream as stream
 from featviz.training.watch import Watch as Watch
-from featviz.zoo.registry import load as load
 from featviz.version import __version__ as __version__
+from featviz.zoo.registry import load as load
