@@ -45,11 +45,11 @@ def test_of_many_a_few_are_shown():
         (
             "patterns",
             "zzz",
-            "expected a name such as `horizontal grating, low frequency`, or a number, 0 to 57",
+            "expected a name such as `horizontal grating, low frequency`, or an index, 0 to 57",
         ),
     ],
 )
 def test_classes_are_told_by_their_numbers_and_whole_names(network, name, hint):
     with pytest.raises(FeatvizError) as error:
-        outline(network).class_number(name)
+        outline(network).class_index(name)
     assert str(error.value) == f"{network} has no class `{name}`; {hint}"

@@ -3,8 +3,7 @@
 from typing import Any
 
 from featviz.errors import FeatvizError
-from featviz.model import InputSpec
-from featviz.model.value_ranges import RANGES
+from featviz.model import RANGES, InputSpec
 
 
 def require_input(given: Any, network: str, *, channels_first: bool) -> InputSpec:

@@ -56,7 +56,7 @@ def parse_target(text: str, model: "Model", *, directions: "np.ndarray | None" =
         elif (one := HEAD.fullmatch(item)) and source.is_layer:
             objectives.append(head(layer, int(one["number"]), heads=int(one["heads"])))
         elif not source.is_layer and item != "all" and not re.fullmatch(r"-?[\d@x-]+", item):
-            objectives.append(source.one(model.class_number(item)))
+            objectives.append(source.one(model.class_index(item)))
         else:
             objectives += _parse_item(item, source)
     return objectives

@@ -5,8 +5,7 @@ from dataclasses import MISSING, dataclass, fields, replace
 import jax.numpy as jnp
 import numpy as np
 
-from featviz.model import InputSpec
-from featviz.model.value_ranges import RANGES
+from featviz.model import RANGES, InputSpec
 
 # By the words for people.
 COLORED = {

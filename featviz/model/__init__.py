@@ -1,6 +1,8 @@
-"""What a network is here."""
+"""What a network is in featviz: `Model`, its layers, its input, their shapes, and fingerprints of it."""
 
-from featviz.model.input_spec import InputSpec
+from featviz.model.fingerprints import hash_architecture, hash_weights
+from featviz.model.frameworks import FRAMEWORKS, Framework, find_framework, require_model
+from featviz.model.input_spec import RANGES, InputSpec
 from featviz.model.model import (
     BEFORE_RELU,
     IMAGE,
@@ -11,23 +13,27 @@ from featviz.model.model import (
     Model,
     Weights,
     before_relu,
-    hash_architecture,
-    hash_weights,
-    require_model,
 )
+from featviz.model.shapes import shapes_at, shapes_for
 
 __all__ = [
     "BEFORE_RELU",
+    "FRAMEWORKS",
     "IMAGE",
     "OUTPUT",
+    "RANGES",
     "Activations",
     "Apply",
+    "Framework",
     "InputSpec",
     "Layer",
     "Model",
     "Weights",
     "before_relu",
+    "find_framework",
     "hash_architecture",
     "hash_weights",
     "require_model",
+    "shapes_at",
+    "shapes_for",
 ]

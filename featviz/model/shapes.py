@@ -1,16 +1,28 @@
-"""What shapes a network's layers have for images of some size; nothing is computed, and a network is traced once."""
+"""The shapes of a network's layers for images of a given size; nothing is computed, and a network is traced once."""
 
+from collections.abc import Hashable
 from functools import lru_cache
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
-from featviz.model import Model
+from featviz.model.model import Apply, Model
 
 
 def shapes_at(model: Model, layers: tuple[str, ...], size: tuple[int, int]) -> dict[str, tuple[int, ...]]:
-    """The shapes of layers for images of `size`, without the batch.
+    """The shapes of layers for images of one size.
+
+    Args:
+        model: The network.
+        layers: Names of layers.
+        size: Height and width in pixels.
+
+    Returns:
+        By layer, the shape without the batch.
+
+    Raises:
+        FeatvizError: If the network lacks a layer, or cannot run on images of this size.
 
     >>> from featviz.zoo.registry import outline
     >>> shapes_at(outline("patterns"), ("conv1", "logits"), (64, 80))
@@ -20,19 +32,24 @@ def shapes_at(model: Model, layers: tuple[str, ...], size: tuple[int, int]) -> d
 
 
 def shapes_for(model: Model, layers: tuple[str, ...], images: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
-    """The shapes of layers for images of shape (n, h, w, c), without the batch; the image itself may be among them."""
+    """The same for a batch of images of shape (n, h, w, c); `IMAGE` may be among `layers`."""
     leaves, structure = jax.tree.flatten(jax.eval_shape(lambda weights: weights, model.weights))
-    found = _traced(model.apply, tuple(leaves), structure, layers, images)
-    return {layer: found[layer] for layer in layers}
+    shapes = _traced_shapes(model.apply, tuple(leaves), structure, layers, images)
+    return {layer: shapes[layer] for layer in layers}
 
 
 @lru_cache(maxsize=64)
-def _traced(
-    apply: Any, abstract: Any, structure: Any, layers: tuple[str, ...], images: tuple[int, ...]
+def _traced_shapes(
+    apply: Apply,
+    leaves: tuple[jax.ShapeDtypeStruct, ...],
+    structure: Hashable,
+    layers: tuple[str, ...],
+    images: tuple[int, ...],
 ) -> dict[str, tuple[int, ...]]:
-    made = jax.eval_shape(
+    weights: Any = jax.tree.unflatten(structure, leaves)
+    activations = jax.eval_shape(
         lambda weights, images: apply(weights, images, layers=layers),
-        jax.tree.unflatten(structure, abstract),
+        weights,
         jax.ShapeDtypeStruct(images, jnp.float32),
     )
-    return {name: tuple(value.shape[1:]) for name, value in made.items()}
+    return {name: tuple(value.shape[1:]) for name, value in activations.items()}

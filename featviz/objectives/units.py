@@ -149,4 +149,4 @@ def logit(unit: int | Iterable[int]) -> Objective | list[Objective]:
     """
     if is_sequence(unit):
         return [logit(each) for each in unit]
-    return single(Logit(as_int("unit", unit, example="1, or model.class_number('goldfish')")))
+    return single(Logit(as_int("unit", unit, example="1, or model.class_index('goldfish')")))

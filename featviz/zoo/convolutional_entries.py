@@ -4,8 +4,7 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any
 
-from featviz.model import InputSpec
-from featviz.model.value_ranges import RANGES
+from featviz.model import RANGES, InputSpec
 from featviz.zoo import other_publishers as other_files
 from featviz.zoo.entry import Entry, Source, lazy
 

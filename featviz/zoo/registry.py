@@ -11,8 +11,7 @@ from types import MappingProxyType
 from typing import Any
 
 from featviz.errors import FeatvizError, join_or, nearest
-from featviz.model import InputSpec, Model
-from featviz.model.value_ranges import RANGES
+from featviz.model import RANGES, InputSpec, Model
 from featviz.zoo.convolutional_entries import CONVOLUTIONAL, IMAGENET
 from featviz.zoo.entry import Entry, Source, lazy
 from featviz.zoo.transformer_entries import TRANSFORMERS

@@ -155,7 +155,7 @@ def test_facets_of_a_unit_differ(here):
 def test_a_class_by_its_name_and_a_negative_unit(here):
     from featviz import load
 
-    number = load("patterns").class_number("ring")
+    number = load("patterns").class_index("ring")
     assert call("render", "patterns", "logit:Ring", "--size", "32", "--steps", "2", "-o", "class.png") == 0
     assert load_picture("class.png").name == f"logit:{number}"
     assert call("render", "patterns", "conv2:-3", "--size", "32", "--steps", "2", "-o", "negative.png") == 0

@@ -330,16 +330,16 @@ class TestNegatives:
 class TestClasses:
     def test_a_class_by_its_name(self, patterns):
         name = patterns.classes[7]
-        assert patterns.class_number(name.upper()) == 7
-        assert patterns.class_number("upright plaid") == patterns.classes.index("upright plaid")
+        assert patterns.class_index(name.upper()) == 7
+        assert patterns.class_index("upright plaid") == patterns.classes.index("upright plaid")
         twins = replace(patterns, classes=("crane, bird", "tabby", "crane, machine"))
         with pytest.raises(FeatvizError, match="is the name of classes 0, 2"):
-            twins.class_number("crane")
+            twins.class_index("crane")
 
     def test_an_unknown_class_is_told_the_nearest(self, patterns):
         name = patterns.classes[7]
         with pytest.raises(FeatvizError, match="did you mean"):
-            patterns.class_number(name[:-1] + "#")
+            patterns.class_index(name[:-1] + "#")
 
 
 def test_observed_features_have_no_distance(patterns):

@@ -153,7 +153,7 @@ def test_a_recipe_is_told_by_its_name(tiny):
         (lambda: fv.patches("conv1", 0, class_tokens=0.5), "`class_tokens` is 0.5; expected a whole number, such as 3"),
         (
             lambda: logit("goldfish"),
-            "`unit` is 'goldfish'; expected a whole number, such as 1, or model.class_number('goldfish')",
+            "`unit` is 'goldfish'; expected a whole number, such as 1, or model.class_index('goldfish')",
         ),
     ],
 )

@@ -70,9 +70,9 @@ def test_imagenets_names(network_file):
 
 def test_a_class_is_found_by_its_name():
     model = outline("resnet50")
-    assert [model.class_number(name) for name in ("zebra", "Tarantula", "sorrel")] == [340, 76, 339]
-    with pytest.raises(FeatvizError, match="`crane` is the name of classes 134, 517; expected one's number"):
-        model.class_number("crane")
+    assert [model.class_index(name) for name in ("zebra", "Tarantula", "sorrel")] == [340, 76, 339]
+    with pytest.raises(FeatvizError, match="`crane` is the name of classes 134, 517; expected an index"):
+        model.class_index("crane")
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from featviz.errors import FeatvizError, nearest
-from featviz.model.value_ranges import RANGES
+from featviz.model import RANGES
 
 if TYPE_CHECKING:
     from featviz.model import InputSpec
