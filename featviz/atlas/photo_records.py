@@ -12,7 +12,7 @@ from featviz.evaluation.evidence import evidence
 from featviz.evaluation.evidence_drawing import lines_of, verdict
 from featviz.evaluation.features import Features
 from featviz.model import Model
-from featviz.pages.records import Crop, Figure, Photographs
+from featviz.pages.records import EvidenceFigure, PhotoCrop, SurveyRecord
 from featviz.pictures.picture import Picture
 from featviz.surveys.receptive_fields import Box
 from featviz.surveys.reduction import BATCH, batches, maxima_of
@@ -49,7 +49,7 @@ def photographs_of(
     *,
     other: Model | Features | None = None,
     progress: bool = False,
-) -> dict[int, Photographs]:
+) -> dict[int, SurveyRecord]:
     """What a survey says of some units of a layer: unit -> its statistics, examples and evidence.
 
     Args:
@@ -85,7 +85,7 @@ def photographs_in_parts(
     other: Model | Features | None = None,
     at_once: int = AT_ONCE,
     progress: bool = False,
-) -> Iterator[dict[int, Photographs]]:
+) -> Iterator[dict[int, SurveyRecord]]:
     """The same of any number of units, part by part; `picture` is asked for a unit's main picture in its turn.
 
     Parts are about equal, so that none is of a unit alone: a picture's figure E1 stands beside that of the others'.
@@ -106,7 +106,7 @@ def _photographs(
     other: Model | Features | None,
     *,
     progress: bool,
-) -> dict[int, Photographs]:
+) -> dict[int, SurveyRecord]:
     for unit in units:
         if not 0 <= unit < len(of.mean):
             raise FeatvizError(f"`units` has {unit}; {layer} has {len(of.mean)} units, 0 to {len(of.mean) - 1}")
@@ -165,30 +165,30 @@ def _cut(survey: Survey, wanted: set[Piece], *, progress: bool) -> dict[Piece, t
     return found
 
 
-def _crop(example: Example, pixels: np.ndarray, original: Original | None, size: tuple[int, int]) -> Crop:
+def _crop(example: Example, pixels: np.ndarray, original: Original | None, size: tuple[int, int]) -> PhotoCrop:
     known = (example.percentile, example.activation, example.photo, pixels)
     if original is None:
-        return Crop(*known, None, None, None)
+        return PhotoCrop(*known, None, None, None)
     box = to_original(example.box, size, original.whole, window=original.window)
-    return Crop(*known, original.href, original.whole, box)
+    return PhotoCrop(*known, original.href, original.whole, box)
 
 
-def _describe(of: Statistics, unit: int, count: int, picture: float, examples: tuple[Crop, ...]) -> Photographs:
+def _describe(of: Statistics, unit: int, count: int, picture: float, examples: tuple[PhotoCrop, ...]) -> SurveyRecord:
     with np.errstate(invalid="ignore"):  # of a unit that is infinite somewhere
         edges = of.edges(unit)
     moments = float(of.mean[unit]), float(of.sd[unit]), float(of.firing[unit])
-    return Photographs(count, *moments, edges, of.histogram[unit], picture, examples)
+    return SurveyRecord(count, *moments, edges, of.histogram[unit], picture, examples)
 
 
 def _judged(
-    found: Mapping[int, Photographs],
+    found: Mapping[int, SurveyRecord],
     survey: Survey,
     layer: str,
     units: Mapping[int, Picture],
     other: Model | Features,
     *,
     progress: bool,
-) -> dict[int, Photographs]:
+) -> dict[int, SurveyRecord]:
     """The same with the figures E0 to E5 and the flag."""
     # Evidence goes by names, which a picture of another origin need not have.
     named = [replace(each, provenance={**each.provenance, "name": f"{layer}:{unit}"}) for unit, each in units.items()]
@@ -196,6 +196,6 @@ def _judged(
     judged = {}
     for unit, row in zip(units, rows, strict=True):
         trusted, said = verdict(row)
-        figures = tuple(Figure(name, value, beside, MEANINGS[name]) for name, value, beside in lines_of(row))
+        figures = tuple(EvidenceFigure(name, value, beside, MEANINGS[name]) for name, value, beside in lines_of(row))
         judged[unit] = replace(found[unit], figures=figures, trusted=trusted, verdict=said)
     return judged

@@ -19,7 +19,7 @@ from featviz.circuits.links import Links
 from featviz.errors import FeatvizError, in_one_line
 from featviz.evaluation.features import Features
 from featviz.model import Model
-from featviz.pages.records import LayerRecord, NetworkRecord, Photographs, PictureRecord, Role, Unit, UnitSummary
+from featviz.pages.records import LayerRecord, NetworkRecord, PictureRecord, Role, SurveyRecord, UnitRecord, UnitSummary
 from featviz.surveys.survey import Survey
 
 Found = TypeVar("Found")
@@ -125,8 +125,8 @@ class SiteData:
         return pixels
 
     def units(
-        self, layer: str, chosen: Sequence[int], *, judged: Mapping[int, Photographs] | None = None
-    ) -> list[Unit]:
+        self, layer: str, chosen: Sequence[int], *, judged: Mapping[int, SurveyRecord] | None = None
+    ) -> list[UnitRecord]:
         """The pages of some of a layer's units that are there."""
         own = self.entries(self.atlas.find(layer))
         planned = [each for each in self.atlas.plan if each["layer"] == layer]
@@ -145,7 +145,7 @@ class SiteData:
         for unit, pictures, scored in zip(chosen, shown, classes, strict=True):
             brief = self.known[layer, unit] = self._brief(layer, unit, pictures[0])
             found.append(
-                Unit(
+                UnitRecord(
                     layer=layer,
                     unit=unit,
                     label=brief.label,
@@ -155,13 +155,13 @@ class SiteData:
                     outputs=self.links.outputs(layer, unit),
                     similar=self.links.similar(layer, unit),
                     classes=scored,
-                    photographs=(judged or {}).get(unit),
+                    survey=(judged or {}).get(unit),
                     provenance=provenance_of(own, unit),
                 )
             )
         return found
 
-    def photographs(self, layer: str) -> Iterator[dict[int, Photographs]]:
+    def photographs(self, layer: str) -> Iterator[dict[int, SurveyRecord]]:
         """What the survey says of a layer's units, some at a time; nothing where it has not seen the layer."""
         if self.survey is None or layer not in self.survey.layers:
             return iter(())
@@ -232,7 +232,7 @@ def _numbered(pictures: Sequence[PictureRecord]) -> list[PictureRecord]:
     seen: Counter[Role] = Counter()
     found = []
     for picture in pictures:
-        found.append(replace(picture, number=seen[picture.role]))
+        found.append(replace(picture, index=seen[picture.role]))
         seen[picture.role] += 1
     return found
 

@@ -12,7 +12,7 @@ from featviz.atlas.site.site_writer import write_assets, write_index, write_laye
 from featviz.atlas.site_data import SiteData, choose_strip, striking
 from featviz.errors import FeatvizError, in_one_line
 from featviz.pages.addresses import main_picture
-from featviz.pages.records import NetworkRecord, Photographs, Role
+from featviz.pages.records import NetworkRecord, Role, SurveyRecord
 from featviz.pages.sprites import SpriteSlot
 from featviz.pages.standing import standing_page
 
@@ -147,7 +147,7 @@ class SitePublisher:
         return found
 
     def _pages(
-        self, network: NetworkRecord, layer: str, units: Sequence[int], judged: Mapping[int, Photographs]
+        self, network: NetworkRecord, layer: str, units: Sequence[int], judged: Mapping[int, SurveyRecord]
     ) -> None:
         there = self.gathering.done(layer)
         place = {unit: at for at, unit in enumerate(there)}

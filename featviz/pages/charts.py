@@ -7,7 +7,7 @@ import numpy as np
 
 from featviz.pages import text
 from featviz.pages.markup import Html, tag
-from featviz.pages.records import Photographs
+from featviz.pages.records import SurveyRecord
 
 # Points of a curve, more than there are pixels to tell them apart.
 POINTS = 160
@@ -33,14 +33,14 @@ def curve(histories: Sequence[np.ndarray]) -> Html | None:
     return tag("figure", tag("div", _svg(said, *reversed(paths)), scale, class_="plot"), axis, class_="curve")
 
 
-def histogram(photographs: Photographs) -> Html | None:
+def histogram(photographs: SurveyRecord) -> Html | None:
     """How many photographs excite the unit how much, and where its picture's activation lies."""
     edges, counts = np.asarray(photographs.edges, np.float64), np.asarray(photographs.counts, np.float64)
     if len(edges) != len(counts) + 1 or not len(counts) or not np.isfinite(edges).all() or counts.max() <= 0:
         return None
-    shown = math.isfinite(photographs.picture)
-    low = min(edges[0], photographs.picture) if shown else edges[0]
-    high = max(edges[-1], photographs.picture) if shown else edges[-1]
+    shown = math.isfinite(photographs.picture_activation)
+    low = min(edges[0], photographs.picture_activation) if shown else edges[0]
+    high = max(edges[-1], photographs.picture_activation) if shown else edges[-1]
     span = (high - low) or 1.0
     bars = []
     for left, right, value in zip(edges[:-1], edges[1:], counts, strict=True):
@@ -55,11 +55,11 @@ def histogram(photographs: Photographs) -> Html | None:
     if not shown:
         mark, said = None, said + "."
     else:
-        where = 100 * (photographs.picture - low) / span
+        where = 100 * (photographs.picture_activation - low) / span
         side = " end" if where > 50 else ""
-        note = tag("span", "this picture ", tag("b", text.number(photographs.picture)))
+        note = tag("span", "this picture ", tag("b", text.number(photographs.picture_activation)))
         mark = tag("div", note, class_="mark" + side, style=f"left:{where:.2f}%")
-        said += f"; this picture reaches {text.number(photographs.picture)}."
+        said += f"; this picture reaches {text.number(photographs.picture_activation)}."
     axis = tag("p", tag("span", text.number(low)), tag("span", text.number(high)), class_="axis")
     return tag("figure", tag("div", _svg(said, *bars), mark, class_="plot"), axis, class_="histogram")
 

@@ -29,7 +29,7 @@ def own(shown: PictureRecord, alt: str, *caption: Child, class_: str = "") -> Ht
     first = class_ == "main"
     image = tag(
         "img",
-        src=addresses.picture_name(shown.role, shown.number),
+        src=addresses.picture_name(shown.role, shown.index),
         alt=alt,
         width=width,
         height=height,

@@ -1,6 +1,6 @@
-"""What is shown of an atlas: plain records of its network, layers, units and pictures, apart from how they are drawn.
+"""What pages show: plain records of a network, its layers, units and pictures, apart from how they are laid out.
 
-`gathering` makes them of a store, a network and a survey; `site` draws them, and knows of nothing else.
+`atlas.site_data` makes them from an atlas, a network and a survey; `atlas.site` writes pages from nothing else.
 """
 
 import enum
@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float, Float32, Integer, UInt8
 
 from featviz.ascent.outcome import Outcome
 
@@ -16,27 +17,33 @@ from featviz.ascent.outcome import Outcome
 class Role(enum.Enum):
     """What a picture shows of its unit."""
 
-    MAIN = "main"  # the unit, with the atlas's own seed
-    SEED = "seed"  # the same with another seed
-    FACET = "facet"  # one of a group of unlike pictures
-    NEGATIVE = "negative"  # what the unit is least active for, before its ReLU
-    CENTER = "center"  # the neuron at the middle in place of the whole channel
+    MAIN = "main"  # the unit, from the atlas's seed
+    SEED = "seed"  # the same from another seed
+    FACET = "facet"  # one of a group optimized for diversity
+    NEGATIVE = "negative"  # minimizes the unit's pre-activation
+    CENTER = "center"  # the neuron at the center of the map instead of the whole channel
 
 
 @dataclass(frozen=True)
 class PictureRecord:
-    """A picture of a unit: `pixels` uint8, (height, width, 1 or 3), and how it came about.
+    """A picture of a unit and how it was made.
 
-    `history` has the score of each step, float32, (steps,). `number` counts the pictures of one role. `key` is the
-    entry's content address, 64 hexadecimal digits; `command` makes the picture again, where one can.
+    Attributes:
+      role: what it shows of the unit.
+      index: its index among the unit's pictures of this role, from 0.
+      pixels: gray or RGB.
+      score: the objective on the picture, without transforms.
+      history: the objective at each step.
+      key: the entry's content address in the atlas's store, 64 hexadecimal digits.
+      command: the command that reproduces the picture, or None if no command does.
     """
 
     role: Role
-    number: int
-    pixels: np.ndarray
+    index: int
+    pixels: UInt8[np.ndarray, "h w c"]
     score: float
     outcome: Outcome
-    history: np.ndarray
+    history: Float32[np.ndarray, " steps"]
     seed: int
     key: str
     command: str | None
@@ -44,10 +51,10 @@ class PictureRecord:
 
 @dataclass(frozen=True)
 class UnitLink:
-    """Another unit, and how strongly it is tied to this one: relative to the strongest, in [-1, 1].
+    """Another unit, and how strongly it is connected to this one.
 
-    The sign is that of the summed weights, where it is known: excites or inhibits. A `UnitLink` of similar units has
-    the cosine of their weights.
+    `strength` is in [-1, 1]: of inputs and outputs the summed weight relative to the strongest, negative where it
+    inhibits; of similar units the cosine similarity of their weights.
     """
 
     layer: str
@@ -57,73 +64,89 @@ class UnitLink:
 
 @dataclass(frozen=True)
 class ClassScore:
-    """An output of the network on the unit's main picture: its number, its name or "", its logit, its softmax."""
+    """An output of the network on the unit's main picture; `name` is "" if the class has none."""
 
-    number: int
+    index: int
     name: str
     logit: float
     probability: float
 
 
 @dataclass(frozen=True)
-class Crop:
-    """A photograph that excites the unit to some degree, and where in it the unit looks.
+class PhotoCrop:
+    """A photograph of one activation interval, cut to the unit's receptive field.
 
-    `pixels`, uint8, (h, w, c), is the receptive field cut out. `percentile` says which activation interval: 100 the
-    largest, 0 the smallest. `href` is a file:// address of the whole photograph or None; of it, (width, height)
-    `whole` pixels when upright, the crop is `box` = (left, top, right, bottom), fractions of a pixel allowed.
+    Attributes:
+      percentile: the activation interval, 100 for the largest activations and 0 for the smallest.
+      activation: the unit's maximum activation on the photograph.
+      photo: the photograph's name.
+      pixels: the receptive field.
+      href: the `file://` address of the whole photograph, or None.
+      photo_size: the photograph's (width, height) in pixels, upright, or None.
+      box: the receptive field in the photograph, (left, top, right, bottom) in pixels, or None; it may be fractional
+        and reach beyond the photograph.
     """
 
     percentile: int
     activation: float
     photo: str
-    pixels: np.ndarray
+    pixels: UInt8[np.ndarray, "h w c"]
     href: str | None
-    whole: tuple[int, int] | None
+    photo_size: tuple[int, int] | None
     box: tuple[float, float, float, float] | None
 
 
 @dataclass(frozen=True)
-class Figure:
-    """One figure of the evidence in words: `name` as "E1 predicts", its value, what to compare it with, what it means.
+class EvidenceFigure:
+    """One figure of the evidence as it is printed.
 
-    `meaning` is a sentence for a tooltip.
+    `name` is like "E1 predicts", `comparison` what to compare the value with, `meaning` a sentence for a tooltip.
     """
 
     name: str
     value: str
-    beside: str
+    comparison: str
     meaning: str
 
 
 @dataclass(frozen=True)
-class Photographs:
-    """What a survey says of a unit: statistics over its photographs, examples, and whether to trust the picture.
+class SurveyRecord:
+    """A unit's activations on a survey's photographs, and the evidence drawn from them.
 
-    `edges` (bins + 1,) and `counts` (bins,) are the histogram of the unit's largest activation on each photograph,
-    `picture` the main picture's own activation on that scale. `trusted` is None where no evidence was computed,
-    or it cannot be told; `verdict` says it in words.
+    Attributes:
+      count: photographs surveyed.
+      mean, std: of the unit's maximum activation per photograph.
+      active_fraction: fraction of the photographs on which that maximum is above 0.
+      edges, counts: the histogram of the maximum activations.
+      picture_activation: the main picture's activation on the same scale.
+      examples: photographs of several activation intervals.
+      figures: the evidence; empty if none was computed.
+      trusted: the flag; None if no evidence was computed or it is inconclusive.
+      verdict: the flag in words.
     """
 
     count: int
     mean: float
-    sd: float
-    firing: float
-    edges: np.ndarray
-    counts: np.ndarray
-    picture: float
-    examples: tuple[Crop, ...]
-    figures: tuple[Figure, ...] = ()
+    std: float
+    active_fraction: float
+    edges: Float[np.ndarray, " bins+1"]
+    counts: Integer[np.ndarray, " bins"]
+    picture_activation: float
+    examples: tuple[PhotoCrop, ...]
+    figures: tuple[EvidenceFigure, ...] = ()
     trusted: bool | None = None
     verdict: str = ""
 
 
 @dataclass(frozen=True)
-class Unit:
-    """A unit's page. `pictures` is not empty and begins with the main one; `label` is its class's name or "".
+class UnitRecord:
+    """Everything on a unit's page.
 
-    `faults` names what is wrong with the main picture: "dead", "never rises", "gray", "not finite".
-    `provenance` is the main picture's, plain JSON values.
+    Attributes:
+      label: the name of the class that the unit stands for, or "".
+      pictures: the main picture first; never empty.
+      faults: what is wrong with the main picture: "dead", "never rises", "gray", "not finite".
+      provenance: the main picture's, plain JSON values.
     """
 
     layer: str
@@ -135,13 +158,13 @@ class Unit:
     outputs: tuple[UnitLink, ...] = ()
     similar: tuple[UnitLink, ...] = ()
     classes: tuple[ClassScore, ...] = ()
-    photographs: Photographs | None = None
+    survey: SurveyRecord | None = None
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class UnitSummary:
-    """A unit on its layer's wall."""
+    """A unit as its layer's page lists it; the score and the outcome are those of the main picture."""
 
     unit: int
     label: str
@@ -153,7 +176,7 @@ class UnitSummary:
 
 @dataclass(frozen=True)
 class LayerRecord:
-    """A layer on the network's map: its shape, how many units are planned and done, which layers it grows from."""
+    """A layer: its shape, how many of its units are planned and rendered, and the layers it directly depends on."""
 
     name: str
     shape: tuple[int, ...]
@@ -165,7 +188,10 @@ class LayerRecord:
 
 @dataclass(frozen=True)
 class NetworkRecord:
-    """The front page: `facts` are label -> value lines such as recipe, size, weights; `complete` once all is done."""
+    """What the front page says: `facts` are lines of label and value such as recipe, size, weights.
+
+    `complete` is True once all planned pictures are rendered, `surveyed` if there is a survey of photographs.
+    """
 
     name: str
     layers: tuple[LayerRecord, ...]

@@ -2,7 +2,7 @@
 
 import math
 
-from featviz.pages.records import LayerRecord, Unit
+from featviz.pages.records import LayerRecord, UnitRecord
 from featviz.pictures.captions import format_score
 
 MINUS = "\N{MINUS SIGN}"
@@ -62,6 +62,6 @@ def progress(layer: LayerRecord) -> str:
     return count(whole, of="unit") if layer.done >= whole else f"{count(layer.done)} of {count(whole, of='unit')}"
 
 
-def name_of(unit: Unit) -> str:
+def name_of(unit: UnitRecord) -> str:
     """A unit in words, for alternative texts."""
     return f"unit {unit.unit} of {unit.layer}" + (f" ({unit.label})" if unit.label else "")

@@ -30,11 +30,11 @@ def test_the_highest_come_first_with_logit_and_softmax(tiny):
     found = class_scores(tiny, PICTURES, count=4)
     assert len(found) == 19 and all(len(scores) == 4 for scores in found)
     for row, scores in zip(logits, found, strict=True):
-        assert [score.number for score in scores] == np.argsort(-row)[:4].tolist()
+        assert [score.index for score in scores] == np.argsort(-row)[:4].tolist()
         softmax = np.exp(row) / np.exp(row).sum()
         for score in scores:
-            assert score.logit == pytest.approx(row[score.number], rel=1e-4, abs=1e-5) and score.name == ""
-            assert score.probability == pytest.approx(softmax[score.number], rel=1e-4)
+            assert score.logit == pytest.approx(row[score.index], rel=1e-4, abs=1e-5) and score.name == ""
+            assert score.probability == pytest.approx(softmax[score.index], rel=1e-4)
 
 
 def test_probabilities_are_taken_as_such():
@@ -44,8 +44,8 @@ def test_probabilities_are_taken_as_such():
     for row, scores in zip(softmax, class_scores(model, PICTURES, count=9), strict=True):
         assert len(scores) == 6
         for score in scores:
-            assert score.probability == pytest.approx(row[score.number], rel=1e-3)
-            assert score.logit == pytest.approx(np.log(row[score.number]), abs=1e-3)
+            assert score.probability == pytest.approx(row[score.index], rel=1e-3)
+            assert score.logit == pytest.approx(np.log(row[score.index]), abs=1e-3)
 
 
 def test_pictures_are_scaled_only_where_the_network_cannot_run(tiny):
@@ -77,7 +77,7 @@ def test_googlenet_knows_photographs(googlenet, photos):
     right = [int(path.name.split("_")[0]) for path in photos[:24]]
     found = class_scores(googlenet, pixels)
     assert (
-        np.mean([number in [score.number for score in scores] for number, scores in zip(right, found, strict=True)])
+        np.mean([number in [score.index for score in scores] for number, scores in zip(right, found, strict=True)])
         > 0.7
     )
     assert found[0][0].logit > 1  # logits, not probabilities

@@ -54,9 +54,9 @@ def assert_found_again(crop):
     with Image.open(unquote(urlparse(crop.href).path)) as file:
         upright = file.copy()
         upright = upright.transpose(Image.Transpose.ROTATE_270) if file.getexif()[0x0112] == SIDEWAYS else upright
-    assert upright.size == crop.whole
+    assert upright.size == crop.photo_size
     left, top, right, bottom = crop.box
-    assert 0 <= left < right <= crop.whole[0] + 1e-6 and 0 <= top < bottom <= crop.whole[1] + 1e-6
+    assert 0 <= left < right <= crop.photo_size[0] + 1e-6 and 0 <= top < bottom <= crop.photo_size[1] + 1e-6
     height, width = crop.pixels.shape[:2]
     again = upright.convert("RGB").resize((width, height), Image.Resampling.BICUBIC, box=crop.box)
     assert correlation(np.asarray(again), crop.pixels) > 0.98
@@ -83,10 +83,10 @@ def test_the_numbers_are_the_surveys(broken_survey, tiny):
     for unit, each in found.items():
         column = made.maxima("conv2", units=unit)[made.readable]
         assert each.count == 196 and each.counts.sum() == 196 and len(each.edges) == len(each.counts) + 1
-        assert each.mean == pytest.approx(column.mean()) and each.sd == pytest.approx(column.std(), rel=1e-4)
-        assert each.firing == pytest.approx((column > 0).mean())
+        assert each.mean == pytest.approx(column.mean()) and each.std == pytest.approx(column.std(), rel=1e-4)
+        assert each.active_fraction == pytest.approx((column > 0).mean())
         own = maxima_of(tiny, units[unit].to_uint8()[None], ("conv2",))["conv2"][0][0, unit]
-        assert each.picture == pytest.approx(float(own), rel=1e-5, abs=1e-6)
+        assert each.picture_activation == pytest.approx(float(own), rel=1e-5, abs=1e-6)
         assert not each.figures and each.trusted is None and each.verdict == ""
         for percentile in INTERVALS:
             some = [crop for crop in each.examples if crop.percentile == percentile]
@@ -101,14 +101,14 @@ def test_the_numbers_are_the_surveys(broken_survey, tiny):
                 assert (np.abs(ranks - percentile) < 3).all() or (column == activations[0]).sum() > 1
         for crop in each.examples:
             number = made.names.index(crop.photo)
-            assert crop.href == (folder / crop.photo).resolve().as_uri() and crop.whole == (16, 16)
+            assert crop.href == (folder / crop.photo).resolve().as_uri() and crop.photo_size == (16, 16)
             left, top, right, bottom = (round(edge) for edge in crop.box)
             np.testing.assert_array_equal(crop.pixels, made.photo(number)[top:bottom, left:right])
 
 
 def test_photos_that_a_survey_keeps_have_no_address(whole_survey):
     (found,) = photographs_of(whole_survey, "conv1", {3: picture_of(IMAGES[3])}).values()
-    assert all((crop.href, crop.whole, crop.box) == (None, None, None) for crop in found.examples)
+    assert all((crop.href, crop.photo_size, crop.box) == (None, None, None) for crop in found.examples)
     assert (
         found.examples[0].pixels.dtype == np.uint8 and found.examples[0].pixels.base is None
     )  # a copy of a small part
@@ -131,7 +131,9 @@ def test_evidence_in_words(whole_survey, patterns):
     for each, row in zip(found.values(), rows, strict=True):
         assert each.trusted == row.trusted and each.verdict
         assert [figure.name for figure in each.figures] == list(MEANINGS)
-        assert each.figures[0].value == f"{row.deviations:.3g} sd" and each.picture == pytest.approx(row.activation)
+        assert each.figures[0].value == f"{row.deviations:.3g} sd" and each.picture_activation == pytest.approx(
+            row.activation
+        )
         assert all(figure.meaning.endswith(".") for figure in each.figures)
 
 

@@ -54,7 +54,7 @@ def test_every_unit_has_its_page(shown):
         (site / "units" / "conv2" / "3" / name).is_file() for name in files
     )
     seeds = [picture for picture in page(site, "conv2", 3)["pictures"] if picture["role"] == "seed"]
-    assert [(each["number"], each["seed"]) for each in seeds] == [(0, 1), (1, 2)]
+    assert [(each["index"], each["seed"]) for each in seeds] == [(0, 1), (1, 2)]
     assert "conv1" in (site / "index.html").read_text()
 
 
@@ -70,7 +70,7 @@ def test_a_page_names_what_its_unit_is_tied_to(shown, tiny):
 
 
 def test_photographs_are_on_the_pages(shown, whole_survey):
-    found = page(shown / "site", "conv2", 1)["photographs"]
+    found = page(shown / "site", "conv2", 1)["survey"]
     assert found["count"] == len(whole_survey)
     assert found["mean"] == pytest.approx(float(whole_survey.maxima("conv2")[:, 1].mean()), rel=1e-4)
     assert "conv2" in LAYERS

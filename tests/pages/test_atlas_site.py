@@ -22,7 +22,7 @@ from featviz.pages import addresses, text
 from featviz.pages.assets import STATIC
 from featviz.pages.layer_graph import rows
 from featviz.pages.markup import join, tag
-from featviz.pages.records import Crop, Role, UnitLink
+from featviz.pages.records import PhotoCrop, Role, UnitLink
 
 VOID = {"meta", "link", "img", "input", "br"}
 
@@ -168,7 +168,7 @@ def test_the_record_of_a_unit(tmp_path, copied):
             assert image.size == (picture["width"], picture["height"])
     history = np.array(record["pictures"][0]["history"], np.float32)
     np.testing.assert_array_equal(history, one.pictures[0].history)
-    examples = record["photographs"]["examples"]
+    examples = record["survey"]["examples"]
     assert all((place / example["file"]).is_file() if copied else example["file"] is None for example in examples)
     assert all((example["href"] is None) == copied for example in examples)
     # A site that has the photographs says nothing of where they came from.
@@ -180,32 +180,32 @@ def check_record(record):
     number = (int, float)
     assert list(record) == [
         *("schema", "network", "layer", "unit", "label", "faults", "pictures", "inputs", "outputs", "similar"),
-        *("classes", "photographs", "provenance"),
+        *("classes", "survey", "provenance"),
     ]
-    assert record["schema"] == 1
+    assert record["schema"] == 2
     assert all(isinstance(record[name], str) for name in ("network", "layer", "label"))
     assert isinstance(record["unit"], int) and all(isinstance(fault, str) for fault in record["faults"])
     for picture in record["pictures"]:
         assert picture["role"] in {role.value for role in Role} and picture["outcome"] in {one.value for one in Outcome}
-        assert all(isinstance(picture[name], int) for name in ("number", "width", "height", "channels", "seed"))
+        assert all(isinstance(picture[name], int) for name in ("index", "width", "height", "channels", "seed"))
         assert all(isinstance(value, number) for value in (picture["score"], *picture["history"]))
         assert re.fullmatch("[0-9a-f]{64}", picture["key"]) and isinstance(picture["command"], str | None)
     for name in ("inputs", "outputs", "similar"):
         for tie in record[name]:
             assert set(tie) == {"layer", "unit", "strength"} and -1 <= tie["strength"] <= 1
     for one in record["classes"]:
-        assert set(one) == {"number", "name", "logit", "probability"} and 0 <= one["probability"] <= 1
-    if seen := record["photographs"]:
+        assert set(one) == {"index", "name", "logit", "probability"} and 0 <= one["probability"] <= 1
+    if seen := record["survey"]:
         assert list(seen) == [
-            *("count", "mean", "sd", "firing", "edges", "counts", "picture", "trusted", "verdict"),
+            *("count", "mean", "std", "active_fraction", "edges", "counts", "picture_activation", "trusted", "verdict"),
             *("figures", "examples"),
         ]
         assert len(seen["edges"]) == len(seen["counts"]) + 1 and sum(seen["counts"]) == seen["count"]
-        assert seen["trusted"] in (True, False, None) and 0 <= seen["firing"] <= 1
+        assert seen["trusted"] in (True, False, None) and 0 <= seen["active_fraction"] <= 1
         for figure in seen["figures"]:
-            assert set(figure) == {"name", "value", "beside", "meaning"}
+            assert set(figure) == {"name", "value", "comparison", "meaning"}
         for example in seen["examples"]:
-            assert set(example) == {"percentile", "activation", "photo", "file", "href", "whole", "box"}
+            assert set(example) == {"percentile", "activation", "photo", "file", "href", "photo_size", "box"}
             assert 0 <= example["percentile"] <= 100
 
 
@@ -263,11 +263,11 @@ def test_units_that_are_not_drawn_yet_have_an_empty_frame(tmp_path):
 
 
 def test_a_photograph_is_only_ever_a_file(tmp_path):
-    crop = Crop(100, 1.0, "p", sites.pixels(0), "javascript:alert(1)", (64, 64), (0, 0, 8, 8))
-    gone = replace(crop, href=None, whole=None, box=None)
+    crop = PhotoCrop(100, 1.0, "p", sites.pixels(0), "javascript:alert(1)", (64, 64), (0, 0, 8, 8))
+    gone = replace(crop, href=None, photo_size=None, box=None)
     flat = replace(crop, href="file:///x.jpg", box=(8, 8, 8, 8))
     seen = sites.photographs(tmp_path / "photos", examples=(crop, gone, flat))
-    one = sites.unit("a", 0, photographs=seen)
+    one = sites.unit("a", 0, survey=seen)
     write_unit(tmp_path, sites.network([sites.layer("a", 1)]), one, neighbors=(None, None))
     page = (tmp_path / "units/a/0/index.html").read_text()
     assert "javascript" not in page and "x.jpg" not in page and page.count("frame empty") == 3

@@ -12,15 +12,15 @@ from featviz.ascent.outcome import Outcome
 from featviz.atlas.site.site_writer import write_assets, write_index, write_layer, write_unit
 from featviz.pages.records import (
     ClassScore,
-    Crop,
-    Figure,
+    EvidenceFigure,
     LayerRecord,
     NetworkRecord,
-    Photographs,
+    PhotoCrop,
     PictureRecord,
     Role,
-    Unit,
+    SurveyRecord,
     UnitLink,
+    UnitRecord,
     UnitSummary,
 )
 
@@ -56,9 +56,9 @@ def shown(role: Role = Role.MAIN, number: int = 0, *, seed: int = 0, **changes: 
     return replace(made, **changes)
 
 
-def brief(unit: Unit) -> UnitSummary:
+def brief(unit: UnitRecord) -> UnitSummary:
     main = unit.pictures[0]
-    trusted = unit.photographs.trusted if unit.photographs else None
+    trusted = unit.survey.trusted if unit.survey else None
     return UnitSummary(unit.unit, unit.label, main.score, main.outcome, unit.faults, trusted)
 
 
@@ -71,7 +71,7 @@ def layer(name: str, units: int, **changes: Any) -> LayerRecord:
     return replace(LayerRecord(name, (8, 8, units), units, units, units), **changes)
 
 
-def photographs(folder: Path, *, text: str = "photo", **changes: Any) -> Photographs:
+def photographs(folder: Path, *, text: str = "photo", **changes: Any) -> SurveyRecord:
     """Statistics with crops of a photograph that is written into the folder."""
     path = folder / "one photo.jpg"
     if not path.exists():
@@ -79,22 +79,25 @@ def photographs(folder: Path, *, text: str = "photo", **changes: Any) -> Photogr
         Image.fromarray(pixels(7, side=64)).save(path)
     box, whole = (-2.5, 4.0, 29.5, 36.0), (64, 64)
     crops = [
-        Crop(percentile, percentile / 10, text, pixels(percentile), path.as_uri(), whole, box)
+        PhotoCrop(percentile, percentile / 10, text, pixels(percentile), path.as_uri(), whole, box)
         for percentile in (100, 100, 50, 0)
     ]
     edges, counts = np.linspace(0, 10, 11), np.array([100, 50, 20, 10, 5, 3, 2, 1, 0, 1])
-    figures = (Figure("E1 predicts", "0.71", text, f"What it means: {text}."), Figure("E2", "0.4", "", "Likeness."))
-    made = Photographs(192, 1.5, 0.9, 0.43, edges, counts, 12.5, tuple(crops), figures, True, f"It is {text}.")
+    figures = (
+        EvidenceFigure("E1 predicts", "0.71", text, f"What it means: {text}."),
+        EvidenceFigure("E2", "0.4", "", "Likeness."),
+    )
+    made = SurveyRecord(192, 1.5, 0.9, 0.43, edges, counts, 12.5, tuple(crops), figures, True, f"It is {text}.")
     return replace(made, **changes)
 
 
-def unit(layer: str, number: int, *, label: str = "", **changes: Any) -> Unit:
+def unit(layer: str, number: int, *, label: str = "", **changes: Any) -> UnitRecord:
     return replace(
-        Unit(layer, number, label, (shown(seed=number),), provenance={"name": f"{layer}:{number}"}), **changes
+        UnitRecord(layer, number, label, (shown(seed=number),), provenance={"name": f"{layer}:{number}"}), **changes
     )
 
 
-def full_unit(layer: str, folder: Path, *, text: str = "tabby") -> Unit:
+def full_unit(layer: str, folder: Path, *, text: str = "tabby") -> UnitRecord:
     """Unit 1 of a layer with all that a page may show; some of the units that it is tied to are not there."""
     pictures = (
         shown(seed=1),
@@ -114,11 +117,11 @@ def full_unit(layer: str, folder: Path, *, text: str = "tabby") -> Unit:
         outputs=links[::-1],
         similar=(UnitLink(layer, 2, 0.9),),
         classes=classes,
-        photographs=photographs(folder, text=text),
+        survey=photographs(folder, text=text),
     )
 
 
-def write_site(folder: Path, shown: NetworkRecord, units: Sequence[Unit], **options: Any) -> Path:
+def write_site(folder: Path, shown: NetworkRecord, units: Sequence[UnitRecord], **options: Any) -> Path:
     """The whole site of these units, twice over, so that all links are there."""
     write_assets(folder)
     for _ in range(2):

@@ -14,14 +14,14 @@ from featviz.pages.assets import assets
 from featviz.pages.frames import there_in
 from featviz.pages.page_files import put, sweep
 from featviz.pages.page_images import encode
-from featviz.pages.records import LayerRecord, NetworkRecord, Unit, UnitSummary
+from featviz.pages.records import LayerRecord, NetworkRecord, UnitRecord, UnitSummary
 from featviz.pages.sprites import COLUMNS, SIDE, SpriteSlot, Thumbnails, groups, make_sheet
 
 
 def write_unit(
     folder: Path,
     network: NetworkRecord,
-    unit: Unit,
+    unit: UnitRecord,
     *,
     neighbors: tuple[int | None, int | None],
     copy_photos: bool = False,
@@ -34,9 +34,9 @@ def write_unit(
     Raises: FeatvizError if a file cannot be written.
     """
     place = folder / addresses.unit_folder(unit.layer, unit.unit)
-    images = {addresses.picture_name(shown.role, shown.number): shown.pixels for shown in unit.pictures}
-    if copy_photos and unit.photographs:
-        images |= {addresses.crop_name(at): crop.pixels for at, crop in enumerate(unit.photographs.examples)}
+    images = {addresses.picture_name(shown.role, shown.index): shown.pixels for shown in unit.pictures}
+    if copy_photos and unit.survey:
+        images |= {addresses.crop_name(at): crop.pixels for at, crop in enumerate(unit.survey.examples)}
     for name, pixels in images.items():
         put(place / name, encode(pixels))
     put(place / "unit.json", unit_json(network, unit, copied=copy_photos))

@@ -8,16 +8,16 @@ import numpy as np
 
 from featviz.atlas.site.unit_photos import crop_href
 from featviz.pages.addresses import crop_name, picture_name
-from featviz.pages.records import Crop, NetworkRecord, Photographs, PictureRecord, Unit, UnitLink
+from featviz.pages.records import NetworkRecord, PhotoCrop, PictureRecord, SurveyRecord, UnitLink, UnitRecord
 from featviz.pictures.picture import plain_json
 
 # Raised when a field changes its meaning or goes; new ones may come at any time.
-SCHEMA = 1
+SCHEMA = 2
 
 
-def unit_json(network: NetworkRecord, unit: Unit, *, copied: bool) -> bytes:
+def unit_json(network: NetworkRecord, unit: UnitRecord, *, copied: bool) -> bytes:
     """The file's bytes: strict JSON in UTF-8."""
-    seen = unit.photographs
+    seen = unit.survey
     record = {
         "schema": SCHEMA,
         "network": network.name,
@@ -30,10 +30,10 @@ def unit_json(network: NetworkRecord, unit: Unit, *, copied: bool) -> bytes:
         "outputs": _links(unit.outputs),
         "similar": _links(unit.similar),
         "classes": [
-            {"number": one.number, "name": one.name, "logit": one.logit, "probability": one.probability}
+            {"index": one.index, "name": one.name, "logit": one.logit, "probability": one.probability}
             for one in unit.classes
         ],
-        "photographs": None if seen is None else _photographs(seen, copied),
+        "survey": None if seen is None else _photographs(seen, copied),
         "provenance": unit.provenance,
     }
     return (json.dumps(plain_json(record, "unit")) + "\n").encode()
@@ -43,8 +43,8 @@ def _picture(shown: PictureRecord) -> dict[str, Any]:
     height, width, channels = shown.pixels.shape
     return {
         "role": shown.role.value,
-        "number": shown.number,
-        "file": picture_name(shown.role, shown.number),
+        "index": shown.index,
+        "file": picture_name(shown.role, shown.index),
         "width": width,
         "height": height,
         "channels": channels,
@@ -61,25 +61,26 @@ def _links(links: Sequence[UnitLink]) -> list[dict[str, Any]]:
     return [{"layer": tie.layer, "unit": tie.unit, "strength": tie.strength} for tie in links]
 
 
-def _photographs(seen: Photographs, copied: bool) -> dict[str, Any]:
+def _photographs(seen: SurveyRecord, copied: bool) -> dict[str, Any]:
     return {
         "count": seen.count,
         "mean": seen.mean,
-        "sd": seen.sd,
-        "firing": seen.firing,
+        "std": seen.std,
+        "active_fraction": seen.active_fraction,
         "edges": _decimals(seen.edges),
         "counts": [int(value) for value in seen.counts],
-        "picture": seen.picture,
+        "picture_activation": seen.picture_activation,
         "trusted": seen.trusted,
         "verdict": seen.verdict,
         "figures": [
-            {"name": one.name, "value": one.value, "beside": one.beside, "meaning": one.meaning} for one in seen.figures
+            {"name": one.name, "value": one.value, "comparison": one.comparison, "meaning": one.meaning}
+            for one in seen.figures
         ],
         "examples": [_crop(crop, number, copied) for number, crop in enumerate(seen.examples)],
     }
 
 
-def _crop(crop: Crop, number: int, copied: bool) -> dict[str, Any]:
+def _crop(crop: PhotoCrop, number: int, copied: bool) -> dict[str, Any]:
     return {
         "percentile": crop.percentile,
         "activation": crop.activation,
@@ -87,7 +88,7 @@ def _crop(crop: Crop, number: int, copied: bool) -> dict[str, Any]:
         "file": crop_name(number) if copied else None,
         # A copied photograph may go where its own folder's name is nobody's business.
         "href": None if copied else crop_href(crop),
-        "whole": crop.whole,
+        "photo_size": crop.photo_size,
         "box": crop.box,
     }
 

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from featviz.pages import text
 from featviz.pages.frames import There, linked
 from featviz.pages.markup import Child, Html, tag
-from featviz.pages.records import ClassScore, Unit, UnitLink
+from featviz.pages.records import ClassScore, UnitLink, UnitRecord
 
 
-def ties(unit: Unit, start: str, there: There) -> list[tuple[str, Child, Child]]:
+def ties(unit: UnitRecord, start: str, there: There) -> list[tuple[str, Child, Child]]:
     """The sections of inputs, outputs and similar units: (title, note, body)."""
     said = (
         (
@@ -32,14 +32,14 @@ def classes(scores: Sequence[ClassScore]) -> Html:
     for score in scores:
         wide = min(max(score.probability, 0.0), 1.0) if score.probability == score.probability else 0.0
         bar = tag("span", tag("span", style=f"width:{100 * wide:.2f}%"), class_="bar", aria_hidden="true")
-        name = tag("span", score.name or f"class {score.number}", class_="name")
+        name = tag("span", score.name or f"class {score.index}", class_="name")
         cells = [tag("td", name), tag("td", bar, text.percent(score.probability)), tag("td", text.number(score.logit))]
-        rows.append(tag("tr", cells, title=f"class {score.number}"))
+        rows.append(tag("tr", cells, title=f"class {score.index}"))
     head = tag("tr", [tag("th", title, scope="col") for title in ("Class", "Probability", "Logit")])
     return tag("table", tag("thead", head), tag("tbody", rows), class_="classes")
 
 
-def _row(links: Sequence[UnitLink], unit: Unit, start: str, there: There) -> Html:
+def _row(links: Sequence[UnitLink], unit: UnitRecord, start: str, there: There) -> Html:
     units = []
     for tie in links:
         strength = tag("span", text.signed(tie.strength), class_="minus" if tie.strength < 0 else "plus")

@@ -9,13 +9,13 @@ from featviz.pages.addresses import INDEX, layer_page, link, unit_page
 from featviz.pages.frames import There
 from featviz.pages.markup import Child, Html, tag
 from featviz.pages.page import foot, keys, page, top
-from featviz.pages.records import NetworkRecord, Unit
+from featviz.pages.records import NetworkRecord, UnitRecord
 from featviz.pictures.picture import plain_json
 
 
 def render_unit(
     network: NetworkRecord,
-    unit: Unit,
+    unit: UnitRecord,
     *,
     neighbors: tuple[int | None, int | None],
     there: There,
@@ -26,11 +26,11 @@ def render_unit(
     wall = f"{link(layer_page(unit.layer), address)}#unit={unit.unit}"
     trail = [(network.name, link(INDEX, address)), (unit.layer, wall), (str(unit.unit), None)]
     seen = photographs(network, unit, copied=copied)
-    sections = [*others(unit), *([seen] if unit.photographs else []), *ties(unit, address, there)]
+    sections = [*others(unit), *([seen] if unit.survey else []), *ties(unit, address, there)]
     if unit.classes:
         sections.append(("Classes", "What the network sees in the main picture.", classes(unit.classes)))
     # Without a survey the same place only says how to come by one, so it does not stand before the units.
-    sections += [] if unit.photographs else [seen]
+    sections += [] if unit.survey else [seen]
     shown = [_section(*section) for section in sections]
     main = tag("main", hero(network, unit, wall), shown, _again(unit))
     around = _around(unit, neighbors, address, wall)
@@ -44,7 +44,7 @@ def _section(title: str, note: Child, body: Child) -> Html:
     return tag("section", head, tag("div", body, class_="body"), class_="part", id=title.lower().replace(" ", "-"))
 
 
-def _around(unit: Unit, neighbors: tuple[int | None, int | None], address: str, wall: str) -> Html:
+def _around(unit: UnitRecord, neighbors: tuple[int | None, int | None], address: str, wall: str) -> Html:
     before, after = neighbors
 
     def to(other: int | None, rel: str, arrow: str) -> Html:
@@ -59,7 +59,7 @@ def _around(unit: Unit, neighbors: tuple[int | None, int | None], address: str, 
     return tag("nav", to(before, "prev", "←"), up, to(after, "next", "→"), class_="around", aria_label="Neighbors")
 
 
-def _again(unit: Unit) -> Html:
+def _again(unit: UnitRecord) -> Html:
     command = unit.pictures[0].command
     if command:
         again: Child = tag("pre", tag("code", command, id="command"))

@@ -6,14 +6,14 @@ from featviz.pages import text
 from featviz.pages.addresses import crop_name
 from featviz.pages.charts import histogram
 from featviz.pages.markup import Child, Html, join, tag
-from featviz.pages.records import Crop, Figure, NetworkRecord, Photographs, Unit
+from featviz.pages.records import EvidenceFigure, NetworkRecord, PhotoCrop, SurveyRecord, UnitRecord
 
 SCHEME = "file://"
 
 
-def photographs(network: NetworkRecord, unit: Unit, *, copied: bool) -> tuple[str, Child, Child]:
+def photographs(network: NetworkRecord, unit: UnitRecord, *, copied: bool) -> tuple[str, Child, Child]:
     """The section of the photographs, or how to come by one: (title, note, body)."""
-    seen = unit.photographs
+    seen = unit.survey
     if seen is None:
         return "In photographs", None, _missing(network)
     note = f"{text.count(seen.count, of='photograph')} surveyed."
@@ -21,15 +21,15 @@ def photographs(network: NetworkRecord, unit: Unit, *, copied: bool) -> tuple[st
     return "In photographs", note, body
 
 
-def crop_href(crop: Crop) -> str | None:
+def crop_href(crop: PhotoCrop) -> str | None:
     """The photograph's address, if the page can show it cut to the crop."""
-    whole = crop.href and crop.href.startswith(SCHEME) and crop.whole and crop.box
+    whole = crop.href and crop.href.startswith(SCHEME) and crop.photo_size and crop.box
     return crop.href if whole and _sized(crop) else None
 
 
-def _sized(crop: Crop) -> bool:
+def _sized(crop: PhotoCrop) -> bool:
     left, top, right, bottom = crop.box or (0, 0, 0, 0)
-    return right > left and bottom > top and min(crop.whole or (0, 0)) > 0
+    return right > left and bottom > top and min(crop.photo_size or (0, 0)) > 0
 
 
 def _missing(network: NetworkRecord) -> Html:
@@ -43,22 +43,22 @@ def _missing(network: NetworkRecord) -> Html:
     return join(tag("p", said, class_="prose"), tag("pre", tag("code", command)))
 
 
-def _verdict(seen: Photographs) -> Html | None:
+def _verdict(seen: SurveyRecord) -> Html | None:
     if seen.trusted is None:
         return tag("p", seen.verdict, class_="prose") if seen.verdict else None
     flag = "Borne out by photographs." if seen.trusted else "In doubt."
     return tag("p", tag("strong", flag), " ", seen.verdict, class_="verdict " + ("trust" if seen.trusted else "doubt"))
 
 
-def _statistics(seen: Photographs) -> Html:
+def _statistics(seen: SurveyRecord) -> Html:
     parts = [
-        f"Active on {text.percent(seen.firing)} of them",
-        f"largest activation {text.number(seen.mean)} on average, standard deviation {text.number(seen.sd)}",
+        f"Active on {text.percent(seen.active_fraction)} of them",
+        f"largest activation {text.number(seen.mean)} on average, standard deviation {text.number(seen.std)}",
     ]
     return tag("p", "; ".join(parts) + ".", class_="prose")
 
 
-def _evidence(figures: tuple[Figure, ...]) -> Html | None:
+def _evidence(figures: tuple[EvidenceFigure, ...]) -> Html | None:
     if not figures:
         return None
     rows = []
@@ -70,14 +70,16 @@ def _evidence(figures: tuple[Figure, ...]) -> Html | None:
                 "div",
                 tag("dt", name, tag("span", figure.meaning, role="tooltip", id=tip)),
                 tag(
-                    "dd", tag("b", figure.value), tag("span", figure.beside, class_="beside") if figure.beside else None
+                    "dd",
+                    tag("b", figure.value),
+                    tag("span", figure.comparison, class_="beside") if figure.comparison else None,
                 ),
             )
         )
     return tag("dl", rows, class_="evidence")
 
 
-def _spectrum(seen: Photographs, copied: bool) -> list[Html]:
+def _spectrum(seen: SurveyRecord, copied: bool) -> list[Html]:
     numbered = sorted(enumerate(seen.examples), key=lambda pair: -pair[1].percentile)
     rows = []
     for percentile, group in groupby(numbered, key=lambda pair: pair[1].percentile):
@@ -97,15 +99,15 @@ def _interval(percentile: int) -> str:
     return "Around the median" if percentile == 50 else f"Around the {percentile}th percentile"
 
 
-def _crop(crop: Crop, number: int, copied: bool) -> Html:
+def _crop(crop: PhotoCrop, number: int, copied: bool) -> Html:
     alt = f"What the unit sees of {crop.photo}: activation {text.number(crop.activation)}"
     height, width = crop.pixels.shape[:2]
     href = crop_href(crop)
     if copied:
         inner = tag("img", src=crop_name(number), alt=alt, width=width, height=height, loading="lazy", decoding="async")
         frame = tag("span", inner, class_="frame")
-    elif href and crop.box and crop.whole:
-        (left, top, right, bottom), (wide, tall) = crop.box, crop.whole
+    elif href and crop.box and crop.photo_size:
+        (left, top, right, bottom), (wide, tall) = crop.box, crop.photo_size
         across, down = right - left, bottom - top
         sides = {"width": wide / across, "height": tall / down, "left": -left / across, "top": -top / down}
         place = ";".join(f"{side}:{100 * value:.3f}%" for side, value in sides.items())

@@ -7,7 +7,7 @@ from featviz.pages import text
 from featviz.pages.charts import curve
 from featviz.pages.frames import own
 from featviz.pages.markup import Child, Html, tag
-from featviz.pages.records import NetworkRecord, PictureRecord, Role, Unit
+from featviz.pages.records import NetworkRecord, PictureRecord, Role, UnitRecord
 
 FAULTS = {
     "dead": "Nothing in the image excites this unit: the picture is what the search began with.",
@@ -23,7 +23,7 @@ ENDINGS = {
 }
 
 
-def hero(network: NetworkRecord, unit: Unit, layer_href: str) -> Html:
+def hero(network: NetworkRecord, unit: UnitRecord, layer_href: str) -> Html:
     """The main picture, large, with its object label."""
     main = unit.pictures[0]
     picture = own(main, f"What excites {text.name_of(unit)} most: {_fate(main)}.", class_="main")
@@ -43,7 +43,7 @@ def hero(network: NetworkRecord, unit: Unit, layer_href: str) -> Html:
     return tag("section", picture, label, class_="hero")
 
 
-def others(unit: Unit) -> list[tuple[str, Child, Child]]:
+def others(unit: UnitRecord) -> list[tuple[str, Child, Child]]:
     """What else was drawn of the unit, as sections: (title, note, body)."""
     name = text.name_of(unit)
     found: list[tuple[str, Child, Child]] = []
@@ -100,7 +100,7 @@ def _fate(shown: PictureRecord) -> str:
     return f"score {text.number(shown.score)}, {ENDINGS[shown.outcome]}"
 
 
-def _facts(network: NetworkRecord, unit: Unit, main: PictureRecord) -> list[Html]:
+def _facts(network: NetworkRecord, unit: UnitRecord, main: PictureRecord) -> list[Html]:
     layer = next((layer for layer in network.layers if layer.name == unit.layer), None)
     facts: list[tuple[str, str]] = [("Score", text.number(main.score))]
     steps = text.count(len(main.history), of="step")
@@ -111,8 +111,8 @@ def _facts(network: NetworkRecord, unit: Unit, main: PictureRecord) -> list[Html
     return [tag("div", tag("dt", name), tag("dd", value)) for name, value in facts]
 
 
-def _trust(unit: Unit) -> Html | None:
-    seen = unit.photographs
+def _trust(unit: UnitRecord) -> Html | None:
+    seen = unit.survey
     if seen is None or seen.trusted is None:
         return None
     flag = "Borne out by photographs" if seen.trusted else "In doubt"
