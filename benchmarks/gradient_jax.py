@@ -24,7 +24,7 @@ from timing import compiled, gradient_flops, image_score, seconds
 
 import featviz as fv
 from featviz.gradients.rules import rules_for
-from featviz.tracing.program import Rule
+from featviz.tracing.evaluation import Rule
 from featviz.zoo.architectures import googlenet
 
 # XLA as it stands by itself.

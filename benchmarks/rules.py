@@ -20,7 +20,7 @@ from featviz.gradients.convolution import phased_convolution
 from featviz.gradients.max_pooling import indexed_max_pool
 from featviz.gradients.power import constant_power
 from featviz.gradients.rules import rules_for
-from featviz.tracing.program import Rule, rewrite
+from featviz.tracing.evaluation import Rule, rewrite
 from featviz.zoo.architectures.caffe_layers import local_response_norm
 
 # (x, kernel) -> y; what has no kernel gets an empty one.

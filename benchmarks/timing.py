@@ -11,7 +11,8 @@ import jax.numpy as jnp
 
 import featviz as fv
 from featviz.common.compilation import compiler_options
-from featviz.tracing.program import Rule, evaluate, trace
+from featviz.tracing.evaluation import Rule, evaluate
+from featviz.tracing.program import trace
 
 Call = Callable[[], Any]
 

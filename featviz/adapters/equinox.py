@@ -12,7 +12,7 @@ from featviz.adapters.input_hint import require_input
 from featviz.adapters.traced import build_model
 from featviz.errors import FeatvizError
 from featviz.model import InputSpec, Model, Weights
-from featviz.tracing.marks import mark, within
+from featviz.tracing.marks import mark, module_scope
 
 
 def from_equinox(
@@ -86,7 +86,7 @@ def _marked(kind: Any, path: str) -> Any:
         return kind
 
     def call(self: Any, *args: Any, **kwargs: Any) -> Any:
-        with within(path):
+        with module_scope(path):
             output = kind.__call__(self, *args, **kwargs)
             # A dropout that drops nothing must not take the name of what comes before it.
             return output if any(output is each for each in args) else jax.tree.map(_marker(path), output)

@@ -17,7 +17,7 @@ from featviz.adapters.module_failures import failing_in
 from featviz.adapters.traced import build_model
 from featviz.errors import FeatvizError, in_one_line
 from featviz.model import InputSpec, Model, Weights
-from featviz.tracing.marks import mark, within
+from featviz.tracing.marks import mark, module_scope
 
 if TYPE_CHECKING:
     import keras
@@ -57,7 +57,7 @@ def from_keras(
 
     def forward(weights: Weights, encoded: jax.Array) -> tuple[jax.Array, dict[str, jax.Array]]:
         values = [weights[each] for each in names]
-        with warnings.catch_warnings(), _watched(model), within("", opaque=True):
+        with warnings.catch_warnings(), _watched(model), module_scope("", opaque=True):
             # Of a model that takes a list of one array.
             warnings.filterwarnings("ignore", "The structure of `inputs`")
             output, _ = model.stateless_call(values[:trainable], values[trainable:], encoded, **options)
@@ -152,7 +152,7 @@ def _watched(model: Any) -> Iterator[None]:
             calls.append(layer.name)
             path = "/".join(calls)
             try:
-                with failing_in(path, layer), within(path, opaque=True):
+                with failing_in(path, layer), module_scope(path, opaque=True):
                     output = call(*args, **kwargs)
             finally:
                 calls.pop()

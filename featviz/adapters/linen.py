@@ -11,7 +11,7 @@ from featviz.adapters.input_hint import require_input
 from featviz.adapters.traced import build_model
 from featviz.errors import FeatvizError
 from featviz.model import InputSpec, Model, Weights
-from featviz.tracing.marks import clean, mark
+from featviz.tracing.marks import clean_name, mark
 
 
 def from_linen(
@@ -65,5 +65,5 @@ def _sown(intermediates: Mapping[str, Any]) -> dict[str, jax.Array]:
     for path, values in flatten_dict(intermediates, sep="/").items():
         for number, value in enumerate(values if isinstance(values, tuple) else (values,)):
             if isinstance(value, jax.Array):
-                named[clean(path) + (f"[{number}]" if number else "")] = value
+                named[clean_name(path) + (f"[{number}]" if number else "")] = value
     return named

@@ -1,41 +1,50 @@
-"""From a traced network to a Model: its layers described, and its activations computed."""
+"""From a traced network to a Model: its layers are described once, its activations computed on demand."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Array, Float
 
 from featviz.errors import FeatvizError, in_one_line, nearest
 from featviz.model import BEFORE_RELU, IMAGE, OUTPUT, InputSpec, Layer, Model, Weights
 from featviz.tracing.axes import unit_axes
-from featviz.tracing.names import Named, name_places
-from featviz.tracing.parents import parents
-from featviz.tracing.preactivation import rectified
-from featviz.tracing.program import Program, Value, trace
+from featviz.tracing.names import NamedValue, name_values
+from featviz.tracing.parents import find_parents
+from featviz.tracing.preactivation import rectified_values
+from featviz.tracing.program import Program, trace
 from featviz.tracing.relu import count_relus
-from featviz.tracing.scans import Inside, Place, Spot, compute
+from featviz.tracing.scans import Location, ValueLocation, compute
 
-# The network's encoded input -> its output, and further values by name. Others carry marks (`featviz.tracing.marks`).
+# (weights, encoded images) -> the network's output, and further values by name. Values may also be marked
+# (`featviz.tracing.marks`).
 Forward = Callable[[Weights, jax.Array], tuple[jax.Array, Mapping[str, jax.Array]]]
 
 
 class Network(NamedTuple):
-    """How a framework's network is run and named. One that takes `single` images is run on each of several."""
+    """A framework's network as a function, and how its layers are named.
+
+    Attributes:
+        forward: The network.
+        input: How it takes its images.
+        by_scope: Whether named scopes and operations are layers (`name_values`).
+        single_image: Whether it takes one image only; it is then run image by image.
+    """
 
     forward: Forward
     input: InputSpec
     by_scope: bool = False
-    single: bool = False
+    single_image: bool = False
 
 
 class Traced(NamedTuple):
-    """A network's program at one size; `failure` says why it ends early, where it does."""
+    """A network's program at one size and its named values; `failure` says why the program ends early, if it does."""
 
     program: Program
-    named: dict[str, Named]
+    named: dict[str, NamedValue]
     failure: Exception | None
 
 
@@ -46,26 +55,35 @@ def build_model(
     *,
     name: str,
     by_scope: bool = False,
-    single: bool = False,
+    single_image: bool = False,
     classes: tuple[str, ...] = (),
     source: Mapping[str, str] | None = None,
 ) -> Model:
-    """A Model of a network that can be traced.
+    """A Model of a network that JAX can trace.
 
-    Its layers are those that `name_places` finds. `apply(weights, images)` computes what the layers asked for need and
-    nothing else; `before_relu(layer)` is among what may be asked for. Units lie on an activation's last axis, whichever
-    it was in the network. At another size than that of the training, where the network may fail behind some layer (one
-    that is dense, say), the layers before it can still be had.
-    Raises: FeatvizError if the network fails, or has no layers.
+    Its layers are those of `name_values`. `Model.apply` runs only the steps that the requested layers need, pre-
+    activations (`before_relu`) among them. Units are moved to an activation's last axis. At another size than that of
+    the training the network may fail behind some layer, a dense one say; the layers before it are still available.
+
+    Args:
+        forward: The network, a function of its weights and of encoded images.
+        weights: A pytree of arrays.
+        spec: How the network takes its images.
+        name: What messages and captions call it.
+        by_scope: Whether named scopes and operations are layers.
+        single_image: Whether the network takes one image only.
+        classes: The names of its outputs.
+        source: Where it comes from.
+
+    Raises:
+        FeatvizError: If the network fails on images of the size of `spec`, or has no layers.
     """
-    network = Network(forward, spec, by_scope, single)
-    encoded = jax.eval_shape(
-        spec.encode, jax.ShapeDtypeStruct((1 if single else 2, *spec.size, spec.channels), jnp.float32)
-    )
-    traced = _trace(network, weights, encoded)
+    network = Network(forward, spec, by_scope, single_image)
+    images = jax.ShapeDtypeStruct((1 if single_image else 2, *spec.size, spec.channels), jnp.float32)
+    traced = _trace(network, weights, jax.eval_shape(spec.encode, images))
     if traced.failure is not None:
         raise FeatvizError(
-            f"{name} cannot run on images of {_write(spec.size)} px: {_reason(traced.failure)}"
+            f"{name} cannot run on images of {_format_size(spec.size)} px: {_reason(traced.failure)}"
         ) from traced.failure
     layers = _describe(traced)
     if not layers:
@@ -83,44 +101,55 @@ def build_model(
 
 
 def _apply(
-    network: Network, name: str, weights: Weights, images: jax.Array, *, layers: Sequence[str] | None = None
-) -> dict[str, jax.Array]:
+    network: Network,
+    name: str,
+    weights: Weights,
+    images: Float[Array, "n h w c"],
+    *,
+    layers: Sequence[str] | None = None,
+) -> dict[str, Float[Array, "n *positions units"]]:
     """See `Apply`. Raises FeatvizError for an unknown layer, and where the network fails at this size."""
-    if network.single and images.shape[0] != 1:
-        found = jax.vmap(lambda image: _apply(network, name, weights, image[None], layers=layers))(images)
-        return {each: values[:, 0] for each, values in found.items()}
+    if network.single_image and images.shape[0] != 1:
+        activations = jax.vmap(lambda image: _apply(network, name, weights, image[None], layers=layers))(images)
+        return {layer: values[:, 0] for layer, values in activations.items()}
     encoded = network.input.encode(images)
     traced = _trace(network, weights, encoded)
-    wanted = [each for each in (traced.named if layers is None else layers) if each != IMAGE]
-    missing = [each for each in wanted if each.removesuffix(BEFORE_RELU) not in traced.named]
+    wanted = [layer for layer in (traced.named if layers is None else layers) if layer != IMAGE]
+    missing = [layer for layer in wanted if layer.removesuffix(BEFORE_RELU) not in traced.named]
     if traced.failure is not None and (missing or layers is None):
-        size = _write(images.shape[1:3])
+        size = _format_size(images.shape[1:3])
         raise FeatvizError(
             f"`size` is {size}: {name} cannot run on images of {size} px ({_reason(traced.failure)}); "
-            f"expected {_write(network.input.size)}, that of its training"
+            f"expected {_format_size(network.input.size)}, that of its training"
         ) from traced.failure
     if missing:
         raise FeatvizError(
             f"`layers` names `{missing[0]}`, which the network lacks; {nearest(missing[0], traced.named)}"
         )
-    shut = rectified(traced.program) if any(each.endswith(BEFORE_RELU) for each in wanted) else set()
-    places: list[Place] = []
-    for each in wanted:
-        place = traced.named[each.removesuffix(BEFORE_RELU)].place
-        if each.endswith(BEFORE_RELU):
-            if not _is_rectified(place, shut):
-                raise FeatvizError(f"`layers` names `{each}`, but that layer does not come out of a ReLU")
-            place = _before(place)
-        places.append(place)
-    values = compute(traced.program, jax.tree.leaves((weights, encoded)), places)
-    axes = [traced.named[each.removesuffix(BEFORE_RELU)].axis for each in wanted]
-    turned = [
+    values = compute(traced.program, jax.tree.leaves((weights, encoded)), _locate(traced, wanted))
+    axes = [traced.named[layer.removesuffix(BEFORE_RELU)].axis for layer in wanted]
+    units_last = [
         value if axis is None else jnp.moveaxis(value, axis, -1) for axis, value in zip(axes, values, strict=True)
     ]
-    return {IMAGE: images, **dict(zip(wanted, turned, strict=True))}
+    return {IMAGE: images, **dict(zip(wanted, units_last, strict=True))}
 
 
-def _trace(network: Network, weights: Weights, encoded: Any) -> Traced:
+def _locate(traced: Traced, wanted: Sequence[str]) -> list[Location]:
+    """Where the values of layers and pre-activations are in the program."""
+    any_before = any(layer.endswith(BEFORE_RELU) for layer in wanted)
+    rectified = rectified_values(traced.program) if any_before else set()
+    locations: list[Location] = []
+    for layer in wanted:
+        location = traced.named[layer.removesuffix(BEFORE_RELU)].location
+        if layer.endswith(BEFORE_RELU):
+            if not location.is_rectified(rectified):
+                raise FeatvizError(f"`layers` names `{layer}`, but that layer does not come out of a ReLU")
+            location = location.preactivation()
+        locations.append(location)
+    return locations
+
+
+def _trace(network: Network, weights: Weights, encoded: jax.Array | jax.ShapeDtypeStruct) -> Traced:
     """The network's program and its named values in forward order, OUTPUT last."""
     failures: list[Exception] = []
 
@@ -129,66 +158,54 @@ def _trace(network: Network, weights: Weights, encoded: Any) -> Traced:
             output, extra = network.forward(weights, encoded)
         except FeatvizError:
             raise
-        # Whatever a framework raises: what came before it can still be had, and the rest is told with its reason.
+        # A framework may raise anything. The layers before the failure stay available, and messages give the reason.
         except Exception as error:
             failures.append(error)
             return {}
         return {**extra, OUTPUT: output}
 
-    # The network is not ours: it may promote as it likes, whatever is held of the code around it.
+    # The network is not ours: it may promote as it likes, however strict the code around it is.
     with jax.numpy_rank_promotion("allow"), jax.numpy_dtype_promotion("standard"):
         program, shapes = trace(run, weights, encoded)
     outputs = dict(zip(shapes, program.outputs, strict=True))
-    first = 1 if network.input.channels_first else encoded.ndim - 1
-    axes = unit_axes(program, {program.inputs[-1]: first})
+    channel_axis = 1 if network.input.channels_first else encoded.ndim - 1
+    axes = unit_axes(program, {program.inputs[-1]: channel_axis})
     extra = [(name, value) for name, value in outputs.items() if name != OUTPUT]
-    named = name_places(program, encoded.shape[0], axes, extra=extra, by_scope=network.by_scope)
+    named = name_values(program, encoded.shape[0], axes, extra=extra, by_scope=network.by_scope)
     if OUTPUT in outputs:
         value = outputs[OUTPUT]
-        named[OUTPUT] = Named(Spot(value), value, axes.get(value))
-    named = {name: each._replace(axis=_axis(each, network.input)) for name, each in named.items()}
+        named[OUTPUT] = NamedValue(ValueLocation(value), value, axes.get(value))
+    named = {name: layer._replace(axis=_axis_to_move(layer, network.input)) for name, layer in named.items()}
     return Traced(program, named, failures[0] if failures else None)
 
 
-def _axis(named: Named, spec: InputSpec) -> int | None:
-    """The axis that becomes the last: where the program does not tell, the one that the input has them on."""
-    rank = len(named.value.aval.shape)
-    axis = named.axis if named.axis is not None else 1 if spec.channels_first and rank > 3 else rank - 1
+def _axis_to_move(layer: NamedValue, spec: InputSpec) -> int | None:
+    """The axis of the units if it is not the last; where the program does not determine it, that of the input."""
+    rank = len(layer.value.aval.shape)
+    axis = layer.axis if layer.axis is not None else 1 if spec.channels_first and rank > 3 else rank - 1
     return None if axis == rank - 1 or axis == 0 else axis
 
 
 def _describe(traced: Traced) -> tuple[Layer, ...]:
-    places = {name: each.place for name, each in traced.named.items() if name != OUTPUT}
-    above, shut = parents(traced.program, places), rectified(traced.program)
+    locations = {name: layer.location for name, layer in traced.named.items() if name != OUTPUT}
+    parents, rectified = find_parents(traced.program, locations), rectified_values(traced.program)
 
-    def shape(named: Named) -> tuple[int, ...]:
-        sizes = list(named.value.aval.shape)
-        units = sizes.pop(-1 if named.axis is None else named.axis)
+    def shape(layer: NamedValue) -> tuple[int, ...]:
+        sizes = list(layer.value.aval.shape)
+        units = sizes.pop(-1 if layer.axis is None else layer.axis)
         return (*sizes[1:], units)
 
     return tuple(
-        Layer(name, shape(traced.named[name]), above[name], _is_rectified(place, shut))
-        for name, place in places.items()
+        Layer(name, shape(traced.named[name]), parents[name], location.is_rectified(rectified))
+        for name, location in locations.items()
     )
 
 
 def _reason(error: Exception, *, limit: int = 240) -> str:
-    """What a framework says, on one line, without the addresses of its manual."""
+    """A framework's message on one line, without the addresses of its manual."""
     text = re.sub(r"\s*\(?https?://[^\s)]*\)*", "", in_one_line(error))
     return text if len(text) <= limit else text[:limit].rstrip() + " ..."
 
 
-def _write(size: Sequence[int]) -> str:
+def _format_size(size: Sequence[int]) -> str:
     return " x ".join(map(str, size))
-
-
-def _is_rectified(place: Place, shut: set[Value]) -> bool:
-    if isinstance(place, Inside):
-        return _is_rectified(place.spot, place.loop.rectified)
-    return place.value in shut
-
-
-def _before(place: Place) -> Place:
-    return (
-        Inside(place.loop, place.index, _before(place.spot)) if isinstance(place, Inside) else Spot(place.value, True)
-    )

@@ -12,7 +12,8 @@ import numpy as np
 from featviz.common.compilation import compiled
 from featviz.model import Model, Weights
 from featviz.surveys.receptive_fields import grid_of
-from featviz.tracing.program import Program, Replacement, Step, cut, evaluate, trace
+from featviz.tracing.evaluation import Replacement, cut, evaluate
+from featviz.tracing.program import Program, Step, trace
 from featviz.tracing.relu import find_relu
 
 # Of each unit of the layer, (units,), back to the activation below, which has a batch of one.

@@ -12,7 +12,8 @@ from featviz.common.compilation import compiled
 from featviz.diagnosis.batch_norms import find_batch_norms
 from featviz.diagnosis.specifications import Candidate, translate
 from featviz.model import OUTPUT, Model, Weights
-from featviz.tracing.program import evaluate, trace
+from featviz.tracing.evaluation import evaluate
+from featviz.tracing.program import trace
 
 # Photographs at a time.
 BATCH = 16

@@ -8,7 +8,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from featviz.tracing.program import Program, Replacement, Step
+from featviz.tracing.evaluation import Replacement
+from featviz.tracing.program import Program, Step
 
 # How much larger a kernel may become when it is filled up to whole phases (benchmarks/rules.py: 7x7 with stride 2
 # becomes 1.3 times larger and gains, 3x3 with stride 2 becomes 1.8 times larger and loses).

@@ -10,7 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from featviz.tracing.program import Program, Replacement, Step
+from featviz.tracing.evaluation import Replacement
+from featviz.tracing.program import Program, Step
 
 # Up to this many positions a window is compared whole; a larger one axis by axis, k + k comparisons for k x k.
 WHOLE = 9

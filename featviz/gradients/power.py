@@ -6,7 +6,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from featviz.tracing.program import Program, Replacement, Step
+from featviz.tracing.evaluation import Replacement
+from featviz.tracing.program import Program, Step
 
 
 def constant_power(program: Program, step: Step) -> Replacement | None:

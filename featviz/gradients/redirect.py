@@ -5,8 +5,9 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
-from featviz.tracing.activation_functions import Activation, find_activations
-from featviz.tracing.program import Program, Replacement, Rule, Step, Value, cut, evaluate
+from featviz.tracing.activation_functions import ActivationFunction, find_activation_functions
+from featviz.tracing.evaluation import Replacement, Rule, cut, evaluate
+from featviz.tracing.program import Program, Step, Value
 from featviz.tracing.relu import find_relu
 
 # Where these functions are smallest: further down they rise again, towards zero, and lead an ascent astray.
@@ -22,7 +23,7 @@ def redirected_relu(active: jax.Array) -> Rule:
     the first axis: each image of a group and each transformed view by itself.
 
     >>> import numpy as np
-    >>> from featviz.tracing.program import rewrite
+    >>> from featviz.tracing.evaluation import rewrite
     >>> closed = jax.make_jaxpr(jax.nn.relu)(np.zeros((1, 2), np.float32))
     >>> relu = rewrite(closed, [redirected_relu(jnp.array(True))])
     >>> jax.grad(lambda x: jnp.sum(relu(x)[0]))(jnp.array([[-1.0, -2.0]])).tolist()
@@ -69,17 +70,17 @@ def redirected_gelu() -> Rule:
     goes to such units it passes as through a closed ReLU that is redirected; at all steps, since it is of no use there.
 
     >>> import numpy as np
-    >>> from featviz.tracing.program import rewrite
+    >>> from featviz.tracing.evaluation import rewrite
     >>> traced = jax.make_jaxpr(jax.nn.gelu)(np.zeros((1, 1), np.float32))
     >>> gelu = rewrite(traced, [redirected_gelu()])
     >>> jax.grad(lambda x: jnp.sum(gelu(x)[0]))(jnp.array([[-3.0]])).tolist()
     [[1.0]]
     """
-    known: dict[Program, dict[Value, Activation]] = {}
+    known: dict[Program, dict[Value, ActivationFunction]] = {}
 
     def rule(program: Program, step: Step) -> Replacement | None:
         if program not in known:
-            found = (each for each in find_activations(program) if each.kind in LOWEST)
+            found = (each for each in find_activation_functions(program) if each.kind in LOWEST)
             known[program] = {each.output: each for each in found if each.input.aval.ndim > 0}
         activation = known[program].get(step.outputs[0])
         if activation is None:

@@ -6,7 +6,8 @@ from featviz.gradients.convolution import phased_convolution
 from featviz.gradients.max_pooling import indexed_max_pool
 from featviz.gradients.power import constant_power
 from featviz.model import Activations, Apply, Weights
-from featviz.tracing.program import Rule, evaluate, trace
+from featviz.tracing.evaluation import Rule, evaluate
+from featviz.tracing.program import trace
 
 # XLA's own convolutions are good on accelerators; its gradient of max pooling is a scatter everywhere.
 ACCELERATOR: tuple[Rule, ...] = (indexed_max_pool, constant_power)

@@ -1,1 +1,1 @@
-"""The traced program of a network: one walker, and what is found in it."""
+"""A network's traced program: flattened, evaluated in part, and searched for layers, ReLUs and unit axes."""

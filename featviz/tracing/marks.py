@@ -2,42 +2,52 @@
 
 import re
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import Any, TypeVar
 
 import jax
 from jax.ad_checkpoint import checkpoint_name
 
+Tree = TypeVar("Tree")
 
-def mark(name: str, tree: Any) -> Any:
-    """The same arrays, named in the traced program: one array by `name`, several by `name/0`, `name/key`, ...
 
-    Inside scans and rematerialized parts as well. Costs nothing when the program runs.
+def mark(name: str, tree: Tree) -> Tree:
+    """The same arrays, named in the traced program. Costs nothing when the program runs.
+
+    Names reach inside scans and rematerialized parts as well.
+
+    Args:
+        name: The name of the array, where `tree` holds one; of several, each is `name/PATH`, such as `name/0`.
+        tree: A pytree; leaves that are not arrays stay as they are.
     """
     leaves, structure = jax.tree_util.tree_flatten_with_path(tree)
-    arrays = [isinstance(leaf, jax.Array) for _, leaf in leaves]
-    if not name or not any(arrays):
+    is_array = [isinstance(leaf, jax.Array) for _, leaf in leaves]
+    if not name or not any(is_array):
         return tree
-    alone = sum(arrays) == 1
-    named = [
-        checkpoint_name(leaf, clean(name if alone else "/".join([name, *map(key_name, path)]))) if is_array else leaf
-        for (path, leaf), is_array in zip(leaves, arrays, strict=True)
+    single = sum(is_array) == 1
+    marked = [
+        checkpoint_name(leaf, clean_name(name if single else "/".join([name, *map(entry_name, path)])))
+        if array
+        else leaf
+        for (path, leaf), array in zip(leaves, is_array, strict=True)
     ]
-    return jax.tree_util.tree_unflatten(structure, named)
+    return jax.tree_util.tree_unflatten(structure, marked)
 
 
-def within(path: str, *, opaque: bool = False) -> AbstractContextManager[None]:
-    """The scope of a module by its whole path, wherever it is called from: what stands in it has that path's name.
+def module_scope(path: str, *, opaque: bool = False) -> AbstractContextManager[None]:
+    """A named scope for the module at `path`, wherever it is called from: values inside are named after it.
 
-    The scopes that open within an `opaque` one are no part of names: those of a framework's single operations, say.
+    Args:
+        path: The module's full path in the network.
+        opaque: Whether scopes that open inside are left out of names, such as those of a framework's operations.
     """
-    return jax.named_scope(f"<{clean(path)}>" + ("." if opaque else ""))
+    return jax.named_scope(f"<{clean_name(path)}>" + ("." if opaque else ""))
 
 
-def clean(name: str) -> str:
-    """A layer's name without angle brackets, which are kept for names that no layer can have."""
+def clean_name(name: str) -> str:
+    """A layer's name without angle brackets, which are reserved for names that no layer can have."""
     return re.sub(r"[<>]", "", name)
 
 
-def key_name(entry: Any) -> str:
-    """How an entry of a tree's path is written: a dict's key, a place in a list, a field's name."""
+def entry_name(entry: Any) -> str:
+    """An entry of a pytree's path as text: a dict's key, an index, a field's name."""
     return str(getattr(entry, "key", getattr(entry, "idx", getattr(entry, "name", entry))))

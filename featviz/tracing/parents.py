@@ -1,57 +1,67 @@
-"""From which named values each named value of a traced network is computed."""
+"""The graph of a network's layers: from which named values each named value is computed."""
 
 from collections.abc import Mapping, Sequence
 
 from featviz.tracing.program import Program, Value
-from featviz.tracing.scans import Loop, Place, Spot
+from featviz.tracing.scans import Location, Scan, ValueLocation
 
 Names = frozenset[str]
 
 
-def parents(program: Program, places: Mapping[str, Place]) -> dict[str, tuple[str, ...]]:
+def find_parents(program: Program, locations: Mapping[str, Location]) -> dict[str, tuple[str, ...]]:
     """The nearest named values that each named value is computed from, in forward order."""
-    rank = {name: number for number, name in enumerate(places)}
-    found: dict[str, Names] = {}
-    _follow(program, places, {}, found)
-    return {name: tuple(sorted(found.get(name, ()), key=rank.__getitem__)) for name in places}
+    rank = {name: index for index, name in enumerate(locations)}
+    ancestors: dict[str, Names] = {}
+    _follow(program, locations, {}, ancestors)
+    return {name: tuple(sorted(ancestors.get(name, ()), key=rank.__getitem__)) for name in locations}
 
 
 def _follow(
-    program: Program, places: Mapping[str, Place], given: dict[Value, Names], found: dict[str, Names]
+    program: Program,
+    locations: Mapping[str, Location],
+    above_inputs: Mapping[Value, Names],
+    ancestors: dict[str, Names],
 ) -> list[Names]:
-    """The nearest names at or above each output of a program; `given` are those above its inputs."""
-    names = {place.value: name for name, place in places.items() if isinstance(place, Spot)}
-    loops: dict[Loop, dict[int, dict[str, Place]]] = {}
-    for name, place in places.items():
-        if not isinstance(place, Spot):
-            loops.setdefault(place.loop, {}).setdefault(place.index, {})[name] = place.spot
-    by_step = {loop.step: loop for loop in loops}
-    above = dict(given)
+    """The nearest names at or above each output of a program; fills `ancestors` for the locations within."""
+    names: dict[Value, str] = {}
+    scans: dict[Scan, dict[int, dict[str, Location]]] = {}
+    for name, location in locations.items():
+        if isinstance(location, ValueLocation):
+            names[location.value] = name
+        else:
+            scans.setdefault(location.scan, {}).setdefault(location.iteration, {})[name] = location.inner
+    by_step = {scan.step: scan for scan in scans}
+    above = dict(above_inputs)
 
-    def at(value: Value) -> Names:
+    def nearest(value: Value) -> Names:
         return frozenset({names[value]}) if value in names else above.get(value, frozenset())
 
     for step in program.steps:
-        inputs = [at(value) for value in step.inputs]
+        inputs = [nearest(value) for value in step.inputs]
         if step in by_step:
-            above.update(zip(step.outputs, _repeat(by_step[step], loops[by_step[step]], inputs, found), strict=True))
+            scan = by_step[step]
+            above.update(zip(step.outputs, _follow_scan(scan, scans[scan], inputs, ancestors), strict=True))
         else:
             above.update(dict.fromkeys(step.outputs, frozenset().union(*inputs)))
-    found.update(
-        {name: above.get(place.value, frozenset()) for name, place in places.items() if isinstance(place, Spot)}
-    )
-    return [at(value) for value in program.outputs]
+    for name, location in locations.items():
+        if isinstance(location, ValueLocation):
+            ancestors[name] = above.get(location.value, frozenset())
+    return [nearest(value) for value in program.outputs]
 
 
-def _repeat(
-    loop: Loop, places: Mapping[int, Mapping[str, Place]], inputs: Sequence[Names], found: dict[str, Names]
+def _follow_scan(
+    scan: Scan,
+    locations: Mapping[int, Mapping[str, Location]],
+    inputs: Sequence[Names],
+    ancestors: dict[str, Names],
 ) -> list[Names]:
-    """The same of a scan, iteration by iteration."""
-    fixed, carried = loop.step.params["num_consts"], loop.step.params["num_carry"]
-    given = list(inputs)
-    stacked: list[Names] = [frozenset()] * (len(loop.body.outputs) - carried)
-    for index in range(loop.length):
-        results = _follow(loop.body, places.get(index, {}), dict(zip(loop.body.inputs, given, strict=True)), found)
-        given[fixed : fixed + carried] = results[:carried]
+    """The same for a scan, iteration by iteration."""
+    consts, carried = scan.step.params["num_consts"], scan.step.params["num_carry"]
+    above_inputs = list(inputs)
+    stacked: list[Names] = [frozenset()] * (len(scan.body.outputs) - carried)
+    for iteration in range(scan.length):
+        above = dict(zip(scan.body.inputs, above_inputs, strict=True))
+        results = _follow(scan.body, locations.get(iteration, {}), above, ancestors)
+        above_inputs[consts : consts + carried] = results[:carried]
         stacked = [old | new for old, new in zip(stacked, results[carried:], strict=True)]
-    return [*given[fixed : fixed + carried], *stacked]
+    return [*above_inputs[consts : consts + carried], *stacked]

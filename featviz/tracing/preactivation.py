@@ -1,48 +1,49 @@
-"""What goes into the ReLUs whose outputs a layer gathers: a layer's values as they would be without its last ReLU."""
+"""Pre-activations: a layer's values as they are without its last ReLUs, also where it only gathers their outputs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from featviz.tracing.program import Program, Step, Value, bind, evaluate
+from featviz.tracing.evaluation import evaluate
+from featviz.tracing.program import Program, Step, Value, bind
 from featviz.tracing.relu import find_relus
 
-# Steps that leave nothing below zero where nothing was.
+# Steps whose outputs are not negative where their inputs are not.
 GATHERING = {"concatenate", "reduce_window_max", "reshape", "transpose", "copy"}
 
 
-def rectified(program: Program) -> set[Value]:
+def rectified_values(program: Program) -> set[Value]:
     """The outputs of ReLUs, and what only gathers, pools or reshapes them."""
-    shut = {relu.output for relu in find_relus(program)}
+    rectified = {relu.output for relu in find_relus(program)}
     for step in program.steps:
-        if step.primitive.name in GATHERING and shut.issuperset(step.inputs):
-            shut.update(step.outputs)
-    return shut
+        if step.primitive.name in GATHERING and rectified.issuperset(step.inputs):
+            rectified.update(step.outputs)
+    return rectified
 
 
-def evaluate_before(program: Program, args: Sequence[Any], wanted: Sequence[Value]) -> list[Any]:
-    """The values of rectified layers with their last ReLUs left out; what gathers their outputs gathers the inputs.
+def evaluate_preactivations(program: Program, args: Sequence[Any], wanted: Sequence[Value]) -> list[Any]:
+    """The pre-activations of rectified values; a step that gathers ReLUs' outputs gathers their inputs instead.
 
     >>> import jax, jax.numpy as jnp, numpy as np
     >>> from featviz.tracing.program import trace
     >>> program, _ = trace(lambda x: jnp.concatenate([jax.nn.relu(x), jax.nn.relu(2 * x)]), np.zeros(1, np.float32))
-    >>> evaluate_before(program, [jnp.array([-1.0])], program.outputs)[0].tolist()
+    >>> evaluate_preactivations(program, [jnp.array([-1.0])], program.outputs)[0].tolist()
     [-1.0, -2.0]
     """
-    inputs = {relu.output: relu.input for relu in find_relus(program)}
-    gathered: list[Step] = []
+    relu_inputs = {relu.output: relu.input for relu in find_relus(program)}
+    gathering: list[Step] = []
     leaves: dict[Value, None] = {}
     waiting = list(wanted)
     while waiting:
         value = waiting.pop()
-        if value in inputs:
-            leaves[inputs[value]] = None
+        if value in relu_inputs:
+            leaves[relu_inputs[value]] = None
         else:
             step = program.producers[value]
-            gathered.append(step)
+            gathering.append(step)
             waiting.extend(step.inputs)
-    found: Mapping[Value, Any] = dict(zip(leaves, evaluate(program, args, list(leaves)), strict=True))
-    env = {output: found[value] for output, value in inputs.items() if value in found}
-    order = {step: number for number, step in enumerate(program.steps)}
-    for step in sorted(set(gathered), key=order.__getitem__):
+    results = dict(zip(leaves, evaluate(program, args, list(leaves)), strict=True))
+    env = {output: results[value] for output, value in relu_inputs.items() if value in results}
+    order = {step: index for index, step in enumerate(program.steps)}
+    for step in sorted(set(gathering), key=order.__getitem__):
         env.update(zip(step.outputs, bind(step, [env[value] for value in step.inputs]), strict=True))
     return [env[value] for value in wanted]

@@ -1,4 +1,4 @@
-"""Where a traced program rectifies: a ReLU in each of the forms in which people write one."""
+"""ReLUs of a traced program, in each of the forms in which they are written."""
 
 from typing import NamedTuple
 
@@ -6,7 +6,7 @@ import jax.numpy as jnp
 
 from featviz.tracing.program import Program, Step, Value, flatten, walk
 
-# `greater than zero` and its mirror image, for telling which side of a select is the closed one.
+# Comparisons with zero, which tell which branch of a select is the zero one.
 ABOVE, BELOW = {"gt", "ge"}, {"lt", "le"}
 
 
@@ -21,8 +21,8 @@ class Relu(NamedTuple):
 def find_relu(program: Program, step: Step) -> Relu | None:
     """The ReLU that ends in this step, if one does.
 
-    Recognized: the custom_jvp of `jax.nn.relu` and `relu6`, `max(x, 0)`, `min(max(x, 0), c)` in either
-    order, `clamp(0, x, c)`, and a select between x and 0 on the sign of x.
+    Recognizes the custom_jvp of `jax.nn.relu` and `relu6`, `max(x, 0)`, `min(max(x, 0), c)` in either order,
+    `clamp(0, x, c)`, and a select between x and 0 by the sign of x.
 
     >>> import jax, numpy as np
     >>> from featviz.tracing.program import trace
@@ -30,23 +30,23 @@ def find_relu(program: Program, step: Step) -> Relu | None:
     >>> find_relu(program, program.steps[-1]).upper
     6.0
     """
-    finder = FORMS.get(step.primitive.name)
-    # Clipped integers are indices and counts, through which no gradient runs.
+    finder = FINDERS.get(step.primitive.name)
+    # Clipped integers are indices and counts, which carry no gradient.
     if finder is None or not jnp.issubdtype(step.outputs[0].aval.dtype, jnp.floating):
         return None
     return finder(program, step)
 
 
 def find_relus(program: Program) -> list[Relu]:
-    """The ReLUs of a program in order, `min(max(x, 0), c)` as one; those inside scans and conds are not among them."""
-    found = [(step, relu) for step in program.steps if (relu := find_relu(program, step))]
-    halves = {value for step, _ in found if step.primitive.name == "min" for value in step.inputs}
-    return [relu for _, relu in found if relu.output not in halves]
+    """The ReLUs of a program in order, `min(max(x, 0), c)` as one; those inside scans and conds are left out."""
+    relus = [(step, relu) for step in program.steps if (relu := find_relu(program, step))]
+    halves = {value for step, _ in relus if step.primitive.name == "min" for value in step.inputs}
+    return [relu for _, relu in relus if relu.output not in halves]
 
 
 def count_relus(program: Program) -> int:
-    """How many ReLUs a program holds, those inside scans and conds once each."""
-    return sum(len(find_relus(at)) for at in {at for at, _ in walk(program)})
+    """How many ReLUs a program holds; those inside scans and conds count once."""
+    return sum(len(find_relus(inner)) for inner in {inner for inner, _ in walk(program)})
 
 
 def _custom_jvp(program: Program, step: Step) -> Relu | None:
@@ -60,7 +60,7 @@ def _custom_jvp(program: Program, step: Step) -> Relu | None:
     return Relu(step.inputs[inner.inputs.index(relu.input)], step.outputs[0], relu.upper)
 
 
-def _bounded(step: Step) -> tuple[Value, float] | None:
+def _array_and_bound(step: Step) -> tuple[Value, float] | None:
     """The array and the number of a max or a min with a constant."""
     for array, bound in (step.inputs, step.inputs[::-1]):
         if bound.scalar is not None and array.scalar is None:
@@ -69,20 +69,20 @@ def _bounded(step: Step) -> tuple[Value, float] | None:
 
 
 def _max(program: Program, step: Step) -> Relu | None:
-    bounded = _bounded(step)
+    bounded = _array_and_bound(step)
     if bounded is None or bounded[1] != 0.0:
         return None
     if _is_variance(program, bounded[0]):
         return None
     inner = program.producers.get(bounded[0])
-    capped = _bounded(inner) if inner is not None and inner.primitive.name == "min" else None
+    capped = _array_and_bound(inner) if inner is not None and inner.primitive.name == "min" else None
     if capped is not None and capped[1] > 0.0:
         return Relu(capped[0], step.outputs[0], capped[1])
     return Relu(bounded[0], step.outputs[0], None)
 
 
 def _is_variance(program: Program, value: Value) -> bool:
-    """Whether it is mean(x^2) - mean(x)^2, which normalizations keep from falling below zero by rounding."""
+    """Whether it is mean(x^2) - mean(x)^2, which normalizations clip at zero against rounding."""
     difference = program.producers.get(value)
     if difference is None or difference.primitive.name != "sub":
         return False
@@ -92,7 +92,7 @@ def _is_variance(program: Program, value: Value) -> bool:
 
 
 def _min(program: Program, step: Step) -> Relu | None:
-    bounded = _bounded(step)
+    bounded = _array_and_bound(step)
     inner = program.producers.get(bounded[0]) if bounded is not None else None
     if bounded is None or inner is None or bounded[1] <= 0.0:
         return None
@@ -118,10 +118,10 @@ def _select(program: Program, step: Step) -> Relu | None:
     above = test.primitive.name in ABOVE
     if left.scalar == 0.0:
         left, right, above = right, left, not above
-    array, closed = (when_true, when_false) if above else (when_false, when_true)
-    if right.scalar != 0.0 or closed.scalar != 0.0 or array is not left:
+    array, zero = (when_true, when_false) if above else (when_false, when_true)
+    if right.scalar != 0.0 or zero.scalar != 0.0 or array is not left:
         return None
     return Relu(array, step.outputs[0], None)
 
 
-FORMS = {"custom_jvp_call": _custom_jvp, "max": _max, "min": _min, "clamp": _clamp, "select_n": _select}
+FINDERS = {"custom_jvp_call": _custom_jvp, "max": _max, "min": _min, "clamp": _clamp, "select_n": _select}

@@ -1,119 +1,145 @@
-"""Values inside a network's scans: a scan is rewritten to stop after the one that is asked for."""
+"""Values inside a network's scans: a scan is rewritten to stop after the iteration that is asked for."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import jax
 from jax import lax
 
-from featviz.tracing.preactivation import evaluate_before, rectified
-from featviz.tracing.program import Program, Replacement, Step, Value, evaluate, flatten
+from featviz.tracing.evaluation import Replacement, evaluate
+from featviz.tracing.preactivation import evaluate_preactivations, rectified_values
+from featviz.tracing.program import Program, Step, Value, flatten
 
 
 @dataclass(eq=False)
-class Loop:
+class Scan:
     """A scan of a program, and the program of its body, whose inputs are constants, carried values and slices."""
 
     step: Step
 
     @cached_property
     def body(self) -> Program:
+        """The body as a program."""
         return flatten(self.step.params["jaxpr"])
 
     @cached_property
     def rectified(self) -> set[Value]:
-        return rectified(self.body)
+        """The rectified values of the body."""
+        return rectified_values(self.body)
 
     @property
     def length(self) -> int:
+        """The number of iterations."""
         return int(self.step.params["length"])
 
 
 @dataclass(frozen=True)
-class Spot:
-    """A value of a program or, with `before`, what goes into the ReLU that it comes out of."""
+class ValueLocation:
+    """A value of a program, or with `before_relu` the input of the ReLU that it comes out of."""
 
     value: Value
-    before: bool = False
+    before_relu: bool = False
+
+    def preactivation(self) -> "ValueLocation":
+        """The location of its pre-activation."""
+        return replace(self, before_relu=True)
+
+    def is_rectified(self, rectified: set[Value]) -> bool:
+        """Whether it comes out of ReLUs; `rectified` are the rectified values of the program that it is in."""
+        return self.value in rectified
 
 
 @dataclass(frozen=True)
-class Inside:
-    """A spot of a scan's body, in the iteration `index`."""
+class ScanLocation:
+    """A location in a scan's body, in one iteration."""
 
-    loop: Loop
-    index: int
-    spot: "Spot | Inside"
+    scan: Scan
+    iteration: int
+    inner: "ValueLocation | ScanLocation"
+
+    def preactivation(self) -> "ScanLocation":
+        """The location of its pre-activation."""
+        return replace(self, inner=self.inner.preactivation())
+
+    def is_rectified(self, rectified: set[Value]) -> bool:
+        """Whether it comes out of ReLUs, inside the scan."""
+        return self.inner.is_rectified(self.scan.rectified)
 
 
-Place = Spot | Inside
+Location = ValueLocation | ScanLocation
 
 
-def compute(program: Program, args: Sequence[Any], places: Sequence[Place]) -> list[Any]:
-    """The values at places of a program, and no step more than they need.
+def compute(program: Program, args: Sequence[Any], locations: Sequence[Location]) -> list[Any]:
+    """The values at locations of a program; no step runs that they do not need.
 
-    What lies in iteration 3 of a scan takes three iterations and the part of the fourth that leads to it, unless the
-    scan has to run to its end for something else.
+    A value in iteration 3 of a scan takes three iterations and the part of the fourth that leads to it, unless
+    something else needs the scan's end.
     """
-    loops = {place.loop: None for place in places if isinstance(place, Inside)}
-    plain = [place.value for place in places if isinstance(place, Spot) and not place.before]
-    before = [place.value for place in places if isinstance(place, Spot) and place.before]
-    feeding = [value for loop in loops for value in loop.step.inputs]
-    within = {loop: [place for place in places if isinstance(place, Inside) and place.loop is loop] for loop in loops}
-    found: dict[Place, Any] = {}
+    scans = {location.scan: None for location in locations if isinstance(location, ScanLocation)}
+    plain = [each.value for each in locations if isinstance(each, ValueLocation) and not each.before_relu]
+    before = [each.value for each in locations if isinstance(each, ValueLocation) and each.before_relu]
+    scan_inputs = [value for scan in scans for value in scan.step.inputs]
+    inside: dict[Scan, list[ScanLocation]] = {scan: [] for scan in scans}
+    for location in locations:
+        if isinstance(location, ScanLocation):
+            inside[location.scan].append(location)
+    results: dict[Location, Any] = {}
 
-    def whole(program: Program, step: Step) -> Replacement | None:
-        loop = next((loop for loop in loops if loop.step is step), None)
-        return None if loop is None else Replacement(step.inputs, lambda *given: _collect(loop, given, within, found))
+    def run_to_the_end(program: Program, step: Step) -> Replacement | None:
+        scan = next((scan for scan in scans if scan.step is step), None)
+        if scan is None:
+            return None
 
-    values = evaluate(program, args, [*plain, *feeding], rules=[whole] if loops else ())
-    found |= {Spot(value): result for value, result in zip(plain, values[: len(plain)], strict=True)}
-    fed = dict(zip(feeding, values[len(plain) :], strict=True))
-    for loop in loops:
-        if within[loop][0] not in found:
-            found |= _stop(loop, [fed[value] for value in loop.step.inputs], within[loop])
+        def run(*inputs: Any) -> list[Any]:
+            outputs, collected = _run(scan, inputs, scan.length, inside[scan], outputs=True)
+            results.update(collected)
+            return outputs
+
+        return Replacement(step.inputs, run)
+
+    values = evaluate(program, args, [*plain, *scan_inputs], rules=[run_to_the_end] if scans else ())
+    results |= {ValueLocation(value): result for value, result in zip(plain, values[: len(plain)], strict=True)}
+    inputs = dict(zip(scan_inputs, values[len(plain) :], strict=True))
+    for scan in scans:
+        if inside[scan][0] not in results:
+            results |= _stop_early(scan, [inputs[value] for value in scan.step.inputs], inside[scan])
     if before:
-        found |= {Spot(value, True): x for value, x in zip(before, evaluate_before(program, args, before), strict=True)}
-    return [found[place] for place in places]
+        preactivations = evaluate_preactivations(program, args, before)
+        results |= {ValueLocation(value, True): x for value, x in zip(before, preactivations, strict=True)}
+    return [results[location] for location in locations]
 
 
-def _collect(loop: Loop, given: Sequence[Any], within: dict[Loop, list[Inside]], found: dict[Place, Any]) -> list[Any]:
-    """The whole scan's outputs; on the way, what lies at the places within it."""
-    outputs, collected = _run(loop, given, loop.length, within[loop], outputs=True)
-    found |= collected
-    return outputs
-
-
-def _stop(loop: Loop, given: Sequence[Any], places: Sequence[Inside]) -> dict[Place, Any]:
-    """What lies at the places, from a scan that stops where the last of them is reached."""
-    last = max(place.index for place in places)
-    carry, found = _run(loop, given, last, [place for place in places if place.index < last], outputs=False)
-    fixed, carried = loop.step.params["num_consts"], loop.step.params["num_carry"]
-    slices = [jax.tree.map(lambda array: array[last], array) for array in given[fixed + carried :]]
-    final = [place for place in places if place.index == last]
-    values = compute(loop.body, [*given[:fixed], *carry, *slices], [place.spot for place in final])
-    return found | dict(zip(final, values, strict=True))
+def _stop_early(scan: Scan, inputs: Sequence[Any], locations: Sequence[ScanLocation]) -> dict[Location, Any]:
+    """The values at the locations, from a scan that stops where the last of them is reached."""
+    last = max(location.iteration for location in locations)
+    carry, results = _run(scan, inputs, last, [each for each in locations if each.iteration < last], outputs=False)
+    consts, carried = scan.step.params["num_consts"], scan.step.params["num_carry"]
+    slices = [jax.tree.map(lambda array: array[last], array) for array in inputs[consts + carried :]]
+    final = [location for location in locations if location.iteration == last]
+    values = compute(scan.body, [*inputs[:consts], *carry, *slices], [location.inner for location in final])
+    return results | dict(zip(final, values, strict=True))
 
 
 def _run(
-    loop: Loop, given: Sequence[Any], length: int, places: Iterable[Inside], *, outputs: bool
-) -> tuple[list[Any], dict[Place, Any]]:
-    """The first iterations of a scan: its outputs or what it carries at the end, and what lies at the places."""
-    places = list(places)
-    spots = list(dict.fromkeys(place.spot for place in places))
-    fixed, carried = loop.step.params["num_consts"], loop.step.params["num_carry"]
-    results = loop.body.outputs if outputs else loop.body.outputs[:carried]
+    scan: Scan, inputs: Sequence[Any], length: int, locations: Iterable[ScanLocation], *, outputs: bool
+) -> tuple[list[Any], dict[Location, Any]]:
+    """The first iterations of a scan: its outputs, or what it carries at the end, and the values at the locations."""
+    locations = list(locations)
+    inner = list(dict.fromkeys(location.inner for location in locations))
+    consts, carried = scan.step.params["num_consts"], scan.step.params["num_carry"]
+    kept = scan.body.outputs if outputs else scan.body.outputs[:carried]
 
     def advance(carry: Sequence[Any], slices: Sequence[Any]) -> tuple[list[Any], list[Any]]:
-        values = compute(loop.body, [*given[:fixed], *carry, *slices], [*map(Spot, results), *spots])
+        values = compute(scan.body, [*inputs[:consts], *carry, *slices], [*map(ValueLocation, kept), *inner])
         return values[:carried], values[carried:]
 
-    first = list(given[fixed : fixed + carried])
+    first = list(inputs[consts : consts + carried])
     if length == 0:
         return first, {}
-    slices = [array[:length] for array in given[fixed + carried :]]
-    carry, stacked = lax.scan(advance, first, slices, length=length, unroll=loop.step.params["unroll"])
-    rows = dict(zip(spots, stacked[len(results) - carried :], strict=True))
-    return [*carry, *stacked[: len(results) - carried]], {place: rows[place.spot][place.index] for place in places}
+    slices = [array[:length] for array in inputs[consts + carried :]]
+    carry, stacked = lax.scan(advance, first, slices, length=length, unroll=scan.step.params["unroll"])
+    rows = dict(zip(inner, stacked[len(kept) - carried :], strict=True))
+    results: dict[Location, Any] = {location: rows[location.inner][location.iteration] for location in locations}
+    return [*carry, *stacked[: len(kept) - carried]], results

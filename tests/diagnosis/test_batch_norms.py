@@ -17,7 +17,8 @@ from support.torch_networks import Dense, Residual, make  # noqa: E402
 import featviz as fv  # noqa: E402
 from featviz.diagnosis.batch_norms import find_batch_norms  # noqa: E402
 from featviz.model import OUTPUT  # noqa: E402
-from featviz.tracing.program import evaluate, trace  # noqa: E402
+from featviz.tracing.evaluation import evaluate  # noqa: E402
+from featviz.tracing.program import trace  # noqa: E402
 
 pytestmark = pytest.mark.frameworks
 

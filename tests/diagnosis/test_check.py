@@ -23,7 +23,8 @@ from featviz.diagnosis.trials import drift, read_answers, run_trials
 from featviz.diagnosis.verdict import judge
 from featviz.errors import FeatvizError
 from featviz.model import InputSpec
-from featviz.tracing.program import evaluate, trace
+from featviz.tracing.evaluation import evaluate
+from featviz.tracing.program import trace
 
 SIDE = 24
 CAFFE = replace(COLORED["0..255 less Caffe's mean, BGR"], size=(SIDE, SIDE))

@@ -10,7 +10,7 @@ from jax import lax
 
 from featviz.gradients import convolution as room
 from featviz.gradients.convolution import phased_convolution
-from featviz.tracing.program import rewrite
+from featviz.tracing.evaluation import rewrite
 
 RULES = [phased_convolution]
 RNG = np.random.default_rng(0)

@@ -9,7 +9,8 @@ from flax import nnx
 from jax import lax
 
 from featviz.gradients.max_pooling import WHOLE, indexed_max_pool
-from featviz.tracing.program import rewrite, trace
+from featviz.tracing.evaluation import rewrite
+from featviz.tracing.program import trace
 
 RNG = np.random.default_rng(0)
 SCATTER = "select_and_scatter_add"

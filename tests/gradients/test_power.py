@@ -9,7 +9,8 @@ import pytest
 from jax import lax
 
 from featviz.gradients.power import constant_power
-from featviz.tracing.program import rewrite, trace
+from featviz.tracing.evaluation import rewrite
+from featviz.tracing.program import trace
 
 RNG = np.random.default_rng(0)
 EXPONENTS = [-0.25, -0.5, -0.75, -1.0, -1.5, -0.3]

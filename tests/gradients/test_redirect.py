@@ -7,7 +7,7 @@ import pytest
 from jax import lax
 
 from featviz.gradients.redirect import LOWEST, redirected_gelu, redirected_relu
-from featviz.tracing.program import rewrite
+from featviz.tracing.evaluation import rewrite
 
 ON, OFF = jnp.array(True), jnp.array(False)
 RELUS = {np.inf: jax.nn.relu, 6.0: jax.nn.relu6}

@@ -64,7 +64,7 @@ def from_onnx(
         weights,
         spec,
         name=name or (path.stem if path is not None else "onnx"),
-        single=single,
+        single_image=single,
         classes=classes,
         source=source,
     )

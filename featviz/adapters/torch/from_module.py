@@ -16,7 +16,7 @@ from featviz.adapters.torch.lowerings import correct
 from featviz.adapters.traced import build_model
 from featviz.errors import FeatvizError, in_one_line
 from featviz.model import InputSpec, Model, Weights
-from featviz.tracing.marks import key_name, mark, within
+from featviz.tracing.marks import entry_name, mark, module_scope
 
 if TYPE_CHECKING:
     import torch
@@ -174,7 +174,7 @@ def _watch(path: str, module: "torch.nn.Module") -> None:
     call = module.forward
 
     def forward(*args: Any, **kwargs: Any) -> Any:
-        with failing_in(path, module), within(path, opaque=True):
+        with failing_in(path, module), module_scope(path, opaque=True):
             return call(*args, **kwargs)
 
     def read(module: Any, args: Any, output: Any) -> None:
@@ -191,4 +191,4 @@ def _arrays(output: Any) -> dict[str, jax.Array]:
     from torchax.tensor import Tensor, View
 
     leaves, _ = tree_flatten_with_path(output)
-    return {"/".join(map(key_name, path)): leaf.jax() for path, leaf in leaves if isinstance(leaf, Tensor | View)}
+    return {"/".join(map(entry_name, path)): leaf.jax() for path, leaf in leaves if isinstance(leaf, Tensor | View)}

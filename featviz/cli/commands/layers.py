@@ -86,11 +86,11 @@ def count_parameters(model: "Model", names: Sequence[str]) -> dict[str, int]:
     """How many numbers the weights of each layer and of what is inside it have, by the names of the weights."""
     import jax
 
-    from featviz.tracing.marks import key_name
+    from featviz.tracing.marks import entry_name
 
     sizes: list[tuple[list[str], int]] = []
     for path, leaf in jax.tree_util.tree_leaves_with_path(model.weights):
-        sizes.append((_parts("/".join(map(key_name, path))), leaf.size))
+        sizes.append((_parts("/".join(map(entry_name, path))), leaf.size))
     counts = {}
     for name in names:
         parts = _parts(name)

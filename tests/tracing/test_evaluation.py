@@ -1,4 +1,4 @@
-"""The walker of traced programs: what it flattens, what it runs, and where its rules reach."""
+"""Evaluation of traced programs: which steps run, and where rules apply."""
 
 import jax
 import jax.numpy as jnp
@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from jax import lax
 
-from featviz.tracing.program import Replacement, cut, evaluate, flatten, rewrite, trace, walk
+from featviz.tracing.evaluation import Replacement, cut, evaluate, rewrite
+from featviz.tracing.program import trace
 
 X = np.array([[0.5, -1.0, 2.0], [-0.25, 3.0, 1.5]], np.float32)
-MATRIX = np.array([[1.0, 2.0, 0.0], [0.0, -1.0, 1.0], [3.0, 0.5, 1.0]], np.float32)
 
 
 @jax.custom_vjp
@@ -50,10 +50,6 @@ def jitted(x):
 FUNCTIONS = [scanned, branched, nested, jitted, doubled_backwards, tripled_tangent]
 
 
-def primitives(function, *args):
-    return [step.primitive.name for step in trace(function, *args)[0].steps]
-
-
 def keep(program, step):
     """The identity rewrite of every sine."""
     return Replacement(step.inputs, lambda x: (jnp.sin(x),)) if step.primitive.name == "sin" else None
@@ -84,46 +80,6 @@ def recording(log):
         return Replacement(step.inputs, run)
 
     return rule
-
-
-@pytest.mark.parametrize("wrap", [jax.jit, jax.remat, lambda f: jax.jit(jax.remat(jax.jit(f)))])
-def test_calls_are_inlined(wrap):
-    assert primitives(wrap(lambda x: jnp.sin(x) + 1.0), X) == ["sin", "add"]
-
-
-def test_a_jitted_function_called_twice_stands_twice_with_its_own_values():
-    sine = jax.jit(jnp.sin)
-    program, _ = trace(lambda x: sine(sine(x)), X)
-    first, second = program.steps
-    assert [first.primitive.name, second.primitive.name] == ["sin", "sin"]
-    assert (first.inputs, second.inputs, second.outputs) == (program.inputs, first.outputs, program.outputs)
-    np.testing.assert_array_equal(evaluate(program, [X], program.outputs)[0], jnp.sin(jnp.sin(X)))
-
-
-def test_closed_over_arrays_are_known():
-    inner = jax.jit(lambda x: x @ MATRIX)
-    program, _ = trace(lambda x: inner(x) @ jnp.asarray(MATRIX), X)
-    products = [step for step in program.steps if step.primitive.name == "dot_general"]
-    assert len(products) == 2
-    for step in products:
-        np.testing.assert_array_equal(step.inputs[1].known, MATRIX)
-    np.testing.assert_allclose(evaluate(program, [X], program.outputs)[0], X @ MATRIX @ MATRIX, rtol=1e-6)
-
-
-def test_an_array_of_differing_numbers_and_a_key_are_no_number():
-    key = jax.random.key(3)
-    program, _ = trace(lambda x: jnp.stack([x @ MATRIX, x * jax.random.key_data(key)[1].astype(x.dtype)]), X)
-    assert all(value.scalar is None for step in program.steps[:2] for value in step.inputs)
-    np.testing.assert_allclose(evaluate(program, [X], program.outputs)[0], [X @ MATRIX, 3.0 * X], rtol=1e-6)
-
-
-def test_scopes_are_joined_through_calls():
-    def function(x):
-        with jax.named_scope("outer"):
-            return jax.jit(jax.named_scope("inner")(jnp.sin))(x)
-
-    (step,) = trace(function, X)[0].steps
-    assert step.scope == "outer/inner"
 
 
 def test_only_what_is_wanted_runs():
@@ -189,12 +145,6 @@ def test_a_trace_inside_vmap_and_grad_closes_over_their_values():
     scales = jnp.array([1.0, 2.0])
     gradients = jax.vmap(jax.grad(scaled), in_axes=(None, 0))(X, scales)
     np.testing.assert_allclose(gradients, np.cos(X) * np.array([1.0, 2.0])[:, None, None], rtol=1e-6)
-
-
-def test_walking_visits_the_bodies_of_scans_and_conds_once():
-    program = flatten(jax.make_jaxpr(nested)(X))
-    found = [step.primitive.name for _, step in walk(program)]
-    assert (found.count("scan"), found.count("cond"), found.count("sin")) == (1, 1, 2)
 
 
 def test_a_cut_program_takes_a_value_and_computes_the_others_of_its_step():
