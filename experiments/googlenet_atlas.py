@@ -20,8 +20,9 @@ import numpy as np
 from data import FOLDER, network
 
 import featviz as fv
-from featviz.circuits.connections import connections, strongest
-from featviz.circuits.spreads import spread_of, surveyed_spread
+from featviz.circuits.expanded_weights import expanded_weights
+from featviz.circuits.ranking import strongest
+from featviz.circuits.unit_std import surveyed_unit_std, unit_std
 from featviz.cli.session import keep_compiled, name_classes
 from featviz.pictures.sheets import save_sheet
 
@@ -37,14 +38,14 @@ def survey(model: fv.Model, out: Path) -> fv.Survey | None:
 
 def circuit(model: fv.Model, seen: fv.Survey | None) -> dict[str, list[int]]:
     """Sixteen units of each block: see above."""
-    spreads = spread_of(model, BLOCKS) if seen is None else surveyed_spread(seen, BLOCKS)
+    std = unit_std(model, BLOCKS) if seen is None else surveyed_unit_std(seen, BLOCKS)
     rng = np.random.default_rng(0)
     chosen = {BLOCKS[-1]: sorted(rng.choice(model.layer(BLOCKS[-1]).units, EACH, replace=False).tolist())}
     for below, layer in zip(BLOCKS[-2::-1], BLOCKS[:0:-1], strict=True):
-        ties = connections(model, below, layer, spreads[below])
+        weights = expanded_weights(model, below, layer, std[below])
         votes: Counter[int] = Counter()
         for unit in chosen[layer]:
-            for other, strength in strongest(ties[unit], EACH):
+            for other, strength in strongest(weights[unit], EACH):
                 votes[other] += abs(strength)
         chosen[below] = sorted(unit for unit, _ in votes.most_common(EACH))
     return {layer: chosen[layer] for layer in BLOCKS}

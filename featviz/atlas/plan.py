@@ -4,7 +4,6 @@ import json
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from functools import cached_property
 from typing import Any
 
@@ -18,13 +17,13 @@ from featviz.atlas.series import FACETS, Series
 from featviz.common.canonical import digest
 from featviz.errors import FeatvizError, nearest
 from featviz.model import Model, hash_architecture, hash_weights, require_model
+from featviz.model.layer_patterns import choose_layers
 from featviz.model.shapes import shapes_at
 from featviz.objectives import channel
 from featviz.pages.records import Role
 from featviz.pictures.provenance import describe_run, network_words, recipe_words
 from featviz.recipes import Recipe, default_size, expand_stages, resolve
 from featviz.rendering.checks import Size, check_count, check_dtype, check_objectives, check_size
-from featviz.surveys.reduction import trunk
 
 # Of every layer that has them, or of each layer its own.
 Units = Iterable[int] | Mapping[str, Iterable[int]]
@@ -106,8 +105,8 @@ def make_plan(
 
     Raises: FeatvizError for a pattern that fits no layer, a unit that no layer has, a size without sense.
     """
-    chosen = choose(require_model(model), layers)
-    rich = set(chosen if full is None else choose(model, full, among=chosen, option="full") if full else ())
+    chosen = choose_layers(require_model(model), layers)
+    rich = set(chosen if full is None else choose_layers(model, full, among=chosen, option="full") if full else ())
     wanted = choose_units(model, chosen, units)
     seed = check_count("seed", seed, 0, 2**32 - 1 - MORE_SEEDS)
     recipe = resolve(recipe, model)
@@ -219,39 +218,6 @@ def attributes_of(series: Series, model: Model) -> dict[str, Any]:
     }
     plain: dict[str, Any] = json.loads(json.dumps(found))
     return plain
-
-
-def choose(
-    model: Model, patterns: Sequence[str] | None, *, among: Sequence[str] | None = None, option: str = "layers"
-) -> tuple[str, ...]:
-    """The layers that the patterns fit, such as `inception_4*`, in forward order; by default the network's blocks.
-
-    Raises: FeatvizError for a pattern that fits none, with the nearest name.
-    """
-    if patterns is None:
-        return tuple(layer.name for layer in trunk(model))
-    if isinstance(patterns, str) or not patterns:
-        raise FeatvizError(f"`{option}` is {patterns!r}; expected a list of names or patterns")
-    names = [layer.name for layer in model.layers if len(layer.shape) <= 3] if among is None else list(among)
-    for pattern in patterns:
-        if not fitting(names, [pattern]):
-            raise FeatvizError(f"`{option}`: no layer of {model.name} fits `{pattern}`; {nearest(pattern, names)}")
-    return tuple(fitting(names, patterns))
-
-
-def fitting(names: Sequence[str], patterns: Sequence[str]) -> list[str]:
-    """The names that one of the patterns fits, in their own order.
-
-    >>> fitting(["conv1", "conv1/3x3", "conv2"], ["conv*"]), fitting(["blocks[3]/mlp"], ["blocks[3]/*"])
-    (['conv1', 'conv2'], ['blocks[3]/mlp'])
-    """
-    return [name for name in names if any(_fits(name, pattern) for pattern in patterns)]
-
-
-def _fits(name: str, pattern: str) -> bool:
-    """Part by part, so that `conv*` is not `conv1/3x3`; `conv1/*` is. Brackets stand for themselves (`conv[1]`)."""
-    parts, patterns = name.split("/"), pattern.replace("[", "[[]").split("/")
-    return len(parts) == len(patterns) and all(map(fnmatchcase, parts, patterns))
 
 
 def share(tasks: Sequence[Task], model: Model, *, number: int, count: int) -> tuple[Task, ...]:

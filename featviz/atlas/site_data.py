@@ -15,7 +15,7 @@ from featviz.atlas.entries import Entries
 from featviz.atlas.photo_records import photographs_in_parts
 from featviz.atlas.reading import Atlas, command_of, key_of, provenance_of
 from featviz.atlas.report import faults_of
-from featviz.circuits.links import Links
+from featviz.circuits.strongest_links import StrongestLinks
 from featviz.errors import FeatvizError, in_one_line
 from featviz.evaluation.features import Features
 from featviz.model import Model
@@ -206,9 +206,9 @@ class SiteData:
         }
 
     @cached_property
-    def links(self) -> Links:
+    def links(self) -> StrongestLinks:
         """How the atlas's layers are tied to one another."""
-        return Links(self.model, self.atlas.layers, self.survey)
+        return StrongestLinks(self.model, self.atlas.layers, self.survey)
 
 
 def _shown(entries: Entries, unit: int, role: Role, seed: int) -> list[PictureRecord]:

@@ -1,1 +1,1 @@
-"""Which units a unit is wired to."""
+"""Which units a unit is connected to: expanded weights, and the strongest links that follow from them."""

@@ -12,8 +12,9 @@ import numpy as np
 from featviz.common.compilation import compiled
 from featviz.errors import FeatvizError
 from featviz.model import Model, Weights
+from featviz.model.layer_patterns import block_layers
 from featviz.surveys.receptive_fields import by_position
-from featviz.surveys.reduction import batches, trunk
+from featviz.surveys.reduction import batches
 
 # The share of a network's layers, by their number, after which features predict best: late ones know objects, not
 # what a unit half way looks for (measured by how well photographs themselves do).
@@ -63,7 +64,7 @@ def features_of(other: Model | Features) -> Features:
         return other
     if not isinstance(other, Model):
         raise FeatvizError(f"`other` is a {type(other).__name__}; expected a Model or Features(model, layer)")
-    chosen = [layer for layer in trunk(other) if len(layer.shape) in (2, 3)]
+    chosen = [layer for layer in block_layers(other) if len(layer.shape) in (2, 3)]
     if not chosen:
         raise FeatvizError(f"`other`: {other.name} has no layer of shape (h, w, c) or (tokens, c)")
     return Features(other, chosen[min(int(DEPTH * len(chosen)), len(chosen) - 1)].name)

@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Float, Float32, Integer, UInt8
 
 from featviz.ascent.outcome import Outcome
+from featviz.circuits.strongest_links import UnitLink
 
 
 class Role(enum.Enum):
@@ -47,19 +48,6 @@ class PictureRecord:
     seed: int
     key: str
     command: str | None
-
-
-@dataclass(frozen=True)
-class UnitLink:
-    """Another unit, and how strongly it is connected to this one.
-
-    `strength` is in [-1, 1]: of inputs and outputs the summed weight relative to the strongest, negative where it
-    inhibits; of similar units the cosine similarity of their weights.
-    """
-
-    layer: str
-    unit: int
-    strength: float
 
 
 @dataclass(frozen=True)

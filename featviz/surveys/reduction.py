@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from featviz.common.compilation import compiled
-from featviz.model import Layer, Model, Weights
+from featviz.model import Model, Weights
 from featviz.model.shapes import shapes_at
 from featviz.surveys.receptive_fields import Grid, grid_of, largest
 
@@ -36,21 +36,6 @@ def _reduction(apply: Any, layers: tuple[str, ...]) -> Any:
         return {layer: largest(activations[layer]) for layer in layers}
 
     return jax.jit(reduce)
-
-
-def trunk(model: Model) -> list[Layer]:
-    """A network's blocks: the layers whose names have the fewest parts, of as many parts as it takes to have five.
-
-    >>> import featviz as fv
-    >>> [layer.name for layer in trunk(fv.load("patterns"))][:3]
-    ['conv1', 'conv2', 'mixed3a']
-    """
-    layers = [layer for layer in model.layers if len(layer.shape) <= 3]
-    for depth in range(max((layer.name.count("/") for layer in layers), default=0)):
-        blocks = [layer for layer in layers if layer.name.count("/") <= depth]
-        if len(blocks) >= 5:
-            return blocks
-    return layers
 
 
 def grid_at(model: Model, layer: str, size: tuple[int, int]) -> Grid:

@@ -12,11 +12,12 @@ from tqdm import tqdm
 
 from featviz.errors import FeatvizError, nearest
 from featviz.model import Layer, Model, hash_weights, require_model
+from featviz.model.layer_patterns import block_layers
 from featviz.model.shapes import shapes_at
 from featviz.rendering.checks import check_count, check_size
 from featviz.surveys.photos import MOST_WINDOWS, Folder, Photo, Source, find_photos, prepare, quiet, read_ahead
 from featviz.surveys.receptive_fields import Grid, receptive_fields
-from featviz.surveys.reduction import BATCH, Maxima, grid_at, maxima_of, trunk
+from featviz.surveys.reduction import BATCH, Maxima, grid_at, maxima_of
 from featviz.surveys.survey_store import BLOCK, Store, create, is_survey, open_store, told
 from featviz.version import __version__
 
@@ -262,7 +263,7 @@ def choose_layers(model: Model, layers: Sequence[str] | None) -> tuple[str, ...]
     Raises: FeatvizError for an unknown one.
     """
     if layers is None:
-        layers = [layer.name for layer in trunk(model)]
+        layers = [layer.name for layer in block_layers(model)]
     if isinstance(layers, str) or not layers:
         raise FeatvizError(f"`layers` is {layers!r}; expected a list of names, such as ['{model.layers[0].name}']")
     return tuple(dict.fromkeys(model.layer(name).name for name in layers))

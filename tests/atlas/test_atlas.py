@@ -17,7 +17,7 @@ from featviz.atlas.atlas_store import safe_part
 from featviz.atlas.build import build_atlas
 from featviz.atlas.engines import local
 from featviz.atlas.journal import read_journal
-from featviz.atlas.plan import choose, make_plan, share
+from featviz.atlas.plan import make_plan, share
 from featviz.errors import FeatvizError
 from featviz.pages.records import Role
 
@@ -305,18 +305,6 @@ def test_shares_are_disjoint_and_together_the_plan(tiny):
     for number, count in ((0, 2), (3, 2), (1, 0)):
         with pytest.raises(FeatvizError, match="`shard` is"):
             share(plan.tasks, tiny, number=number, count=count)
-
-
-def test_patterns_of_layers():
-    model = fv.load("patterns")
-    assert choose(model, ["mixed3*"]) == ("mixed3a", "mixed3b")
-    assert choose(model, ["conv2", "conv1"]) == ("conv1", "conv2")
-    assert "mixed3a/1x1" in choose(model, ["mixed3a/*"]) and "mixed3a" not in choose(model, ["mixed3a/*"])
-    assert choose(model, None)[-1] == "logits"
-    with pytest.raises(FeatvizError, match=r"no layer of patterns fits `mixd\*`"):
-        choose(model, ["mixd*"])
-    with pytest.raises(FeatvizError, match="`full`"):
-        choose(model, ["conv1"], among=["conv2"], option="full")
 
 
 def test_hostile_layer_names_are_one_part_of_a_path():

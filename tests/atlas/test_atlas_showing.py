@@ -145,7 +145,7 @@ def fails(capsys, *arguments):
 def test_wrong_commands(capsys, tmp_path):
     out = ["-o", str(tmp_path / "a")]
     for arguments, says in (
-        (["--layers", "mixd4a"], "fits `mixd4a`"),
+        (["--layers", "mixd4a"], "matches `mixd4a`"),
         (["--shard", "5/4"], "--shard is `5/4`; expected I/N"),
         (["--units", "5-2"], "--units is `5-2`"),
         (["--units", "conv1:99"], "`units` is 99"),

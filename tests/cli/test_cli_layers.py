@@ -27,7 +27,7 @@ def test_names_and_patterns_are_split_at_commas(patterns, texts, found):
 
 @pytest.mark.parametrize("text", ["mixd4a", "conv1,zzz*", ","])
 def test_what_fits_no_layer_is_refused(patterns, text):
-    with pytest.raises(FeatvizError, match="`layers`: no layer of patterns fits"):
+    with pytest.raises(FeatvizError, match="`layers`: no layer of patterns matches"):
         find_layers(patterns, (text,))
 
 

@@ -17,12 +17,13 @@ from support.sites import HOSTILE
 
 from featviz.ascent.outcome import Outcome
 from featviz.atlas.site.site_writer import write_layer, write_unit
+from featviz.circuits.strongest_links import UnitLink
 from featviz.errors import FeatvizError
 from featviz.pages import addresses, text
 from featviz.pages.assets import STATIC
 from featviz.pages.layer_graph import rows
 from featviz.pages.markup import join, tag
-from featviz.pages.records import PhotoCrop, Role, UnitLink
+from featviz.pages.records import PhotoCrop, Role
 
 VOID = {"meta", "link", "img", "input", "br"}
 

@@ -10,6 +10,7 @@ from PIL import Image
 
 from featviz.ascent.outcome import Outcome
 from featviz.atlas.site.site_writer import write_assets, write_index, write_layer, write_unit
+from featviz.circuits.strongest_links import UnitLink
 from featviz.pages.records import (
     ClassScore,
     EvidenceFigure,
@@ -19,7 +20,6 @@ from featviz.pages.records import (
     PictureRecord,
     Role,
     SurveyRecord,
-    UnitLink,
     UnitRecord,
     UnitSummary,
 )

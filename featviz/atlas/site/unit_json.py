@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from featviz.atlas.site.unit_photos import crop_href
+from featviz.circuits.strongest_links import UnitLink
 from featviz.pages.addresses import crop_name, picture_name
-from featviz.pages.records import NetworkRecord, PhotoCrop, PictureRecord, SurveyRecord, UnitLink, UnitRecord
+from featviz.pages.records import NetworkRecord, PhotoCrop, PictureRecord, SurveyRecord, UnitRecord
 from featviz.pictures.picture import plain_json
 
 # Raised when a field changes its meaning or goes; new ones may come at any time.

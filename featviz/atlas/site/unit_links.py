@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
+from featviz.circuits.strongest_links import UnitLink
 from featviz.pages import text
 from featviz.pages.frames import There, linked
 from featviz.pages.markup import Child, Html, tag
-from featviz.pages.records import ClassScore, UnitLink, UnitRecord
+from featviz.pages.records import ClassScore, UnitRecord
 
 
 def ties(unit: UnitRecord, start: str, there: There) -> list[tuple[str, Child, Child]]:

@@ -21,15 +21,15 @@ def export(
 ) -> None:
     """The pictures of ATLAS, a folder that `featviz atlas` has written, as files, and a table of all units."""
     from featviz.atlas.export import export as write
-    from featviz.atlas.plan import fitting
     from featviz.atlas.reading import open_atlas
+    from featviz.model.layer_patterns import match_layers
 
     with wrong_command():
         found = open_atlas(atlas, revision=revision)
         patterns = split_all(layers)
-        chosen = None if patterns is None else fitting(found.layers, patterns)
+        chosen = None if patterns is None else match_layers(found.layers, patterns)
         for pattern in patterns or ():
-            if not fitting(found.layers, [pattern]):
+            if not match_layers(found.layers, [pattern]):
                 found.find(pattern)
     written = write(found, out, suffix=suffix, table=table, layers=chosen, progress=not quiet)
     if not quiet:

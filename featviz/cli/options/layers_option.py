@@ -35,10 +35,10 @@ def find_layers(model: "Model", texts: Sequence[str]) -> list[str] | None:
 
     Raises: FeatvizError for a pattern that fits none, with the nearest name.
     """
-    from featviz.atlas.plan import choose
+    from featviz.model.layer_patterns import choose_layers
 
     patterns = split_all(texts)
     if patterns is None:
         return None
     # An option of commas alone names nothing, and is refused as that.
-    return list(dict.fromkeys(name for each in patterns or [""] for name in choose(model, [each])))
+    return list(dict.fromkeys(name for each in patterns or [""] for name in choose_layers(model, [each])))

@@ -1,0 +1,70 @@
+"""Layers by name or pattern, such as `inception_4*`, and the blocks of a network."""
+
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+
+from featviz.errors import FeatvizError, nearest
+from featviz.model.model import Layer, Model
+
+# The blocks of a network are at least this many layers, if it has as many.
+MIN_BLOCKS = 5
+
+
+def block_layers(model: Model) -> list[Layer]:
+    """The blocks of a network: its layers with the shortest paths, as deep as needed for five of them.
+
+    >>> import featviz as fv
+    >>> [layer.name for layer in block_layers(fv.load("patterns"))][:3]
+    ['conv1', 'conv2', 'mixed3a']
+    """
+    layers = [layer for layer in model.layers if len(layer.shape) <= 3]
+    for depth in range(max((layer.name.count("/") for layer in layers), default=0)):
+        blocks = [layer for layer in layers if layer.name.count("/") <= depth]
+        if len(blocks) >= MIN_BLOCKS:
+            return blocks
+    return layers
+
+
+def choose_layers(
+    model: Model, patterns: Sequence[str] | None, *, among: Sequence[str] | None = None, option: str = "layers"
+) -> tuple[str, ...]:
+    """The layers that match any of the patterns, in forward order.
+
+    Args:
+      model: the network.
+      patterns: names or patterns of layers; None for the network's blocks (`block_layers`).
+      among: the names to choose from; all layers with at most two axes of positions by default.
+      option: the name of the option in error messages.
+
+    Raises:
+      FeatvizError: if a pattern matches no layer; the message names the nearest one.
+
+    >>> import featviz as fv
+    >>> choose_layers(fv.load("patterns"), ["mixed3*"])
+    ('mixed3a', 'mixed3b')
+    """
+    if patterns is None:
+        return tuple(layer.name for layer in block_layers(model))
+    if isinstance(patterns, str) or not patterns:
+        raise FeatvizError(f"`{option}` is {patterns!r}; expected a list of names or patterns")
+    names = [layer.name for layer in model.layers if len(layer.shape) <= 3] if among is None else list(among)
+    for pattern in patterns:
+        if not match_layers(names, [pattern]):
+            raise FeatvizError(f"`{option}`: no layer of {model.name} matches `{pattern}`; {nearest(pattern, names)}")
+    return tuple(match_layers(names, patterns))
+
+
+def match_layers(names: Sequence[str], patterns: Sequence[str]) -> list[str]:
+    """The names that match any of the patterns, in the order of `names`.
+
+    A `*` matches within one part of a path: `conv*` does not match `conv1/3x3`, `conv1/*` does. Brackets are literal.
+
+    >>> match_layers(["conv1", "conv1/3x3", "conv2"], ["conv*"]), match_layers(["blocks[3]/mlp"], ["blocks[3]/*"])
+    (['conv1', 'conv2'], ['blocks[3]/mlp'])
+    """
+    return [name for name in names if any(_matches(name, pattern) for pattern in patterns)]
+
+
+def _matches(name: str, pattern: str) -> bool:
+    parts, patterns = name.split("/"), pattern.replace("[", "[[]").split("/")
+    return len(parts) == len(patterns) and all(map(fnmatchcase, parts, patterns))
