@@ -13,7 +13,8 @@ from featviz.circuits.linearization import middle_position
 from featviz.common.compilation import compiled
 from featviz.model import Apply, Model, Weights
 from featviz.model.shapes import shapes_at
-from featviz.tracing.program import Program, Replacement, Step, cut, evaluate, trace
+from featviz.tracing.evaluation import Replacement, cut, evaluate
+from featviz.tracing.program import Program, Step, trace
 from featviz.tracing.relu import find_relu
 
 # Standard deviation of the grays of one image, as of natural images, and that of the colors relative to it.
