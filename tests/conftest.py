@@ -7,7 +7,9 @@ from pathlib import Path
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
+from support.evidence import LAYER, blobs
 from support.surveys import IMAGES, LAYERS, make_folder
 from support.tiny import Tiny, build
 
@@ -105,3 +107,11 @@ def broken_survey(tiny, tmp_path_factory):
     path = tmp_path_factory.mktemp("broken")
     photos = make_folder(path / "photos", IMAGES[:200], broken=(0, 17, 130, 199))
     return photos, survey(tiny, photos, out=path / "s", layers=LAYERS, progress=False)
+
+
+@pytest.fixture(scope="session")
+def blob_survey(patterns, tmp_path_factory):
+    """A survey of one layer of `patterns` on 60 photographs of blobs."""
+    rng = np.random.default_rng(0)
+    photos = [blobs(rng) for _ in range(60)]
+    return survey(patterns, photos, out=tmp_path_factory.mktemp("blobs") / "s", layers=[LAYER], progress=False)

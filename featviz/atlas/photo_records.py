@@ -9,7 +9,7 @@ from tqdm import tqdm
 from featviz.atlas.source_photos import Original, original_of, to_original
 from featviz.errors import FeatvizError
 from featviz.evaluation.evidence import evidence
-from featviz.evaluation.evidence_drawing import lines_of, verdict
+from featviz.evaluation.evidence_text import figure_lines, verdict
 from featviz.evaluation.features import Features
 from featviz.model import Model
 from featviz.pages.records import EvidenceFigure, PhotoCrop, SurveyRecord
@@ -25,21 +25,6 @@ LARGEST, EACH = 9, 4
 AT_ONCE = 256
 # A photo's number and a box in it.
 Piece = tuple[int, Box]
-# What each figure of the evidence means, for a reader who meets it the first time.
-MEANINGS = {
-    "E0 alive": "How far the picture excites the unit beyond photographs, in standard deviations of its largest "
-    "activation over half of them, and the share of them that it exceeds; far above 3 is good.",
-    "E1 predicts": "How often another network, shown the picture, tells a photograph that excites the unit from one "
-    "that does not: as good as the unit's top photographs at best, as other units' pictures at worst.",
-    "E2 selective": "The unit's rank among its layer's by how unusually the picture excites it; 1 is best.",
-    "E3 survives": "What JPEG, blur, shrinking and less contrast leave of the picture's activation, relative to what "
-    "they leave of photographs'; 1 is as robust as they are.",
-    "E4 path": "Whether the picture goes through the layers below as the top photographs do, 1 being their own way "
-    "and 0 that of any; and how far the other units it excites in this layer are those that they excite, in standard "
-    "deviations above other photographs; above 1.5 is good.",
-    "E5 transfers": "What another network, from photographs alone, foretells of the picture's activation, as a "
-    "percentile among photographs, and how well it foretells theirs (r); above 90 % is good.",
-}
 
 
 def photographs_of(
@@ -196,6 +181,8 @@ def _judged(
     judged = {}
     for unit, row in zip(units, rows, strict=True):
         trusted, said = verdict(row)
-        figures = tuple(EvidenceFigure(name, value, beside, MEANINGS[name]) for name, value, beside in lines_of(row))
+        figures = tuple(
+            EvidenceFigure(line.heading, line.value, line.beside, line.meaning) for line in figure_lines(row)
+        )
         judged[unit] = replace(found[unit], figures=figures, trusted=trusted, verdict=said)
     return judged

@@ -1,135 +1,130 @@
-"""A unit's pictures before its witnesses: the figures E0 to E5 of one unit."""
+"""The evidence figures of units: their pictures evaluated against reference statistics."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+from jaxtyping import Float
 
 from featviz.evaluation import figures
+from featviz.evaluation.corruptions import Pixels
 from featviz.evaluation.features import Features
-from featviz.evaluation.flag import doubts, untold
+from featviz.evaluation.figures import PathArrays, UnitArrays
+from featviz.evaluation.flag import flag_reasons, inconclusive
 from featviz.evaluation.layer_paths import path_boxes, pooled_in
-from featviz.evaluation.reference_statistics import Witness, Witnesses, left_of
+from featviz.evaluation.reference_statistics import LayerReference, corrupted_activations
 from featviz.model import Model
 from featviz.surveys.receptive_fields import box_around
 from featviz.surveys.reduction import grid_at, maxima_of
 
-# What photos must keep of their activation for the quotient E3 to mean anything.
-LEAST_LEFT = 0.05
-
 
 @dataclass(frozen=True)
 class UnitEvidence:
-    """The figures of one unit's picture, or of several pictures of it together; nan where one makes no sense.
+    """The evidence figures of one unit's picture, or of several pictures of it together.
 
-    `deviations` and `percentile` are E0; `predicts` E1, `predicts_hard` its hard form, `photos` and `photos_hard` the
-    same for the top nine photos of A, `others` for other units' pictures; `rank` is E2, `survives` E3, `path` and
-    `company` E4, `foretold`, `foretold_percentile` and `foretold_deviations` E5. `doubt` is what the flag is raised
-    by, above 0, and `reasons` say why; without any, the unit is `trusted`. Where these rest on too little, `untold`
-    says why, and `trusted` is None.
+    Attributes:
+      name: of the unit, such as "inception_4c:103".
+      activation: the unit's largest activation on the picture, the mean over several.
+      figures: the figures' quantities by name, such as "prediction"; nan where one has no meaning. All are listed by
+        `featviz.evaluation.figures.quantities`.
+      flag_margin: by how much the flag "do not trust" is raised, above 0.
+      flag_reasons: why it is raised; () if it is not.
+      inconclusive: why the reasons rest on too little evidence; () if they do not.
     """
 
     name: str
     activation: float
-    deviations: float
-    percentile: float
-    predicts: float
-    predicts_hard: float
-    photos: float
-    photos_hard: float
-    others: float
-    rank: float
-    survives: float
-    path: float
-    company: float
-    foretold: float
-    foretold_percentile: float
-    foretold_deviations: float
-    doubt: float
-    reasons: tuple[str, ...]
-    untold: tuple[str, ...] = ()
+    figures: Mapping[str, float]
+    flag_margin: float
+    flag_reasons: tuple[str, ...]
+    inconclusive: tuple[str, ...] = ()
 
     @property
     def trusted(self) -> bool | None:
-        return None if self.untold else not self.reasons
+        """Whether the flag is not raised; None if the evidence is inconclusive."""
+        return None if self.inconclusive else not self.flag_reasons
 
 
 @dataclass(frozen=True)
-class _Seen:
-    """A unit's pictures as the network and phi see them; rows are pictures."""
+class _Responses:
+    """What the network and phi make of a unit's pictures; rows are pictures."""
 
-    images: Sequence[np.ndarray]
-    values: np.ndarray
-    cropped: np.ndarray
-    whole: np.ndarray
-    paths: dict[str, np.ndarray]
+    images: Sequence[Pixels]
+    activations: Float[np.ndarray, "pictures units"]
+    crops: Float[np.ndarray, "pictures features"]
+    pictures: Float[np.ndarray, "pictures features"]
+    paths: dict[str, Float[np.ndarray, "pictures units"]]
 
 
-def judge(
-    model: Model, known: Witnesses, pictures: Mapping[int, Sequence[np.ndarray]], phi: Features
+def evaluate_pictures(
+    model: Model, reference: LayerReference, pictures: Mapping[int, Sequence[Pixels]], phi: Features
 ) -> dict[int, UnitEvidence]:
-    """The judgment of each unit's pictures, uint8 (h, w, c); the units are those of the witnesses or some of them."""
-    seen = {unit: _see(model, known, unit, images, phi) for unit, images in pictures.items()}
-    return {unit: _judge(model, known, known.of[unit], seen, phi) for unit in pictures}
+    """The evidence of each unit's pictures.
+
+    Args:
+      model: the network that the pictures are of.
+      reference: of a layer's units, those of `pictures` among them.
+      pictures: unit -> its pictures, uint8 (h, w, c).
+      phi: another network's features, those of the reference.
+    """
+    responses = {unit: _respond(model, reference, unit, images, phi) for unit, images in pictures.items()}
+    return {unit: _evaluate(reference, _gather(model, reference, unit, responses)) for unit in pictures}
 
 
-def _see(model: Model, known: Witnesses, unit: int, images: Sequence[np.ndarray], phi: Features) -> _Seen:
-    values, boxes, paths = [], [], []
+def _respond(model: Model, reference: LayerReference, unit: int, images: Sequence[Pixels], phi: Features) -> _Responses:
+    layer, side = reference.layer, reference.receptive_field
+    activations, crops, paths = [], [], []
     for image in images:
-        top, at = (np.asarray(v)[0] for v in maxima_of(model, image[None], (known.layer,))[known.layer])
-        grid = grid_at(model, known.layer, image.shape[:2])
-        values.append(top)
-        boxes.append(box_around(at[unit], grid, known.side, image.shape[:2]))
-        looked = path_boxes(model, known.layer, [at[unit]], known.side, image.shape[:2])
-        paths.append(pooled_in(model, looked, [image]))
-    crops = [image[top:bottom, left:right] for image, (left, top, right, bottom) in zip(images, boxes, strict=True)]
-    gathered = {layer: np.concatenate([path[layer] for path in paths]) for layer in paths[0]}
-    return _Seen(images, np.stack(values), phi(crops), phi(images), gathered)
+        size = image.shape[:2]
+        maxima, positions = (np.asarray(values)[0] for values in maxima_of(model, image[None], (layer,))[layer])
+        activations.append(maxima)
+        left, top, right, bottom = box_around(positions[unit], grid_at(model, layer, size), side, size)
+        crops.append(image[top:bottom, left:right])
+        paths.append(pooled_in(model, path_boxes(model, layer, [positions[unit]], side, size), [image]))
+    by_layer = {name: np.concatenate([path[name] for path in paths]) for name in paths[0]}
+    return _Responses(images, np.stack(activations), phi(crops), phi(images), by_layer)
 
 
-def _judge(model: Model, known: Witnesses, of: Witness, seen: Mapping[int, _Seen], phi: Features) -> UnitEvidence:
-    own = seen[of.unit]
-    value = float(own.values[:, of.unit].mean())
-    deviations, percentile = figures.alive(value, of.column[known.a])
-    left = figures.finite_mean([left_of(model, known.layer, of.unit, image, of.rest) for image in own.images])
-    correlation, foretold_percentile, foretold = figures.transfers(
-        known.whole_a, of.column[known.a], known.whole_b, of.column[known.b], own.whole.mean(0)
-    )
-    ranks = [figures.selective(v, known.mean, known.sd, of.unit) for v in own.values]
-    others = [figures.predicts(each.cropped, of.high, of.low) for unit, each in seen.items() if unit != of.unit]
-    found: dict[str, Any] = {
-        "activation": value,
-        "deviations": deviations,
-        "percentile": percentile,
-        "predicts": figures.predicts(own.cropped, of.high, of.low),
-        "predicts_hard": figures.predicts(own.cropped, of.high, of.next_high),
-        "photos": figures.predicts(of.tops, of.high, of.low),
-        "photos_hard": figures.predicts(of.tops, of.high, of.next_high),
-        "others": figures.finite_mean(others),
-        "rank": figures.finite_mean(ranks),
-        "survives": left / of.left if of.left > LEAST_LEFT else float("nan"),
-        "path": _path(known, of, own),
-        "company": _company(known, of, own),
-        "foretold": correlation,
-        "foretold_percentile": foretold_percentile,
-        "foretold_deviations": foretold,
+def _gather(model: Model, reference: LayerReference, unit: int, responses: Mapping[int, _Responses]) -> UnitArrays:
+    """The arrays that the figures of a unit are functions of."""
+    of_unit, response, layer = reference.units[unit], responses[unit], reference.layer
+    paths = {
+        name: PathArrays(response.paths[name], photos, reference.other_paths[name])
+        for name, photos in of_unit.paths.items()
     }
-    doubt, reasons = doubts(found, fires=bool(np.ptp(of.column[known.a]) > 0))
-    name, photos = f"{known.layer}:{of.unit}", len(known.a) + len(known.b)
-    return UnitEvidence(name, **found, doubt=doubt, reasons=reasons, untold=untold(found, reasons, photos=photos))
+    return UnitArrays(
+        unit=unit,
+        activations=response.activations,
+        layer_mean=reference.mean,
+        layer_sd=reference.sd,
+        activations_a=of_unit.activations[reference.a],
+        activations_b=of_unit.activations[reference.b],
+        baseline=of_unit.baseline,
+        corrupted_pictures=np.stack([corrupted_activations(model, layer, unit, image) for image in response.images]),
+        corrupted_photos=of_unit.corrupted,
+        picture_crops=response.crops,
+        other_crops=tuple(other.crops for index, other in responses.items() if index != unit),
+        high_crops=of_unit.high_crops,
+        next_high_crops=of_unit.next_high_crops,
+        low_crops=of_unit.low_crops,
+        top_crops=of_unit.top_crops,
+        pictures=response.pictures,
+        photos_a=reference.photos_a,
+        photos_b=reference.photos_b,
+        paths_below=tuple(path for name, path in paths.items() if name != layer),
+        path_own=PathArrays(*(np.delete(rows, unit, -1) for rows in paths[layer])),
+    )
 
 
-def _path(known: Witnesses, of: Witness, own: _Seen) -> float:
-    """E4 over all layers below together."""
-    below = [layer for layer in of.paths if layer != known.layer]
-    return figures.path_over([(p, of.paths[name], known.chance[name]) for name in below for p in own.paths[name]])
-
-
-def _company(known: Witnesses, of: Witness, own: _Seen) -> float:
-    def without(rows: np.ndarray) -> np.ndarray:
-        return np.delete(rows, of.unit, -1)
-
-    layer = known.layer
-    tops, chance = without(of.paths[layer]), without(known.chance[layer])
-    return figures.finite_mean([figures.company(each, tops, chance) for each in without(own.paths[layer])])
+def _evaluate(reference: LayerReference, arrays: UnitArrays) -> UnitEvidence:
+    values = figures.compute(arrays)
+    varies = bool(np.ptp(arrays.activations_a) > 0)
+    margin, reasons = flag_reasons(values, varies=varies)
+    return UnitEvidence(
+        name=f"{reference.layer}:{arrays.unit}",
+        activation=float(arrays.activations[:, arrays.unit].mean()),
+        figures=values,
+        flag_margin=margin,
+        flag_reasons=reasons,
+        inconclusive=inconclusive(values, reasons, photos=len(reference.a) + len(reference.b)),
+    )

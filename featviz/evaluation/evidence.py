@@ -1,28 +1,39 @@
-"""Evidence: each picture beside what the survey's photographs say of its unit, as the figures E0 to E5."""
+"""`fv.evidence`: the evidence figures of pictures, as a table with a row for each unit."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float
 from tqdm import tqdm
 
 from featviz.errors import FeatvizError, nearest
 from featviz.evaluation import figures
-from featviz.evaluation.evaluate import UnitEvidence, judge
+from featviz.evaluation.corruptions import Pixels
+from featviz.evaluation.evaluate import UnitEvidence, evaluate_pictures
 from featviz.evaluation.features import Features, features_of
-from featviz.evaluation.reference_statistics import EACH, phi_of_photos, split_photos, witnesses
+from featviz.evaluation.reference_statistics import (
+    PER_DECILE,
+    features_of_photos,
+    reference_statistics,
+    split_photos,
+)
+from featviz.evaluation.sample_statistics import bootstrap_interval, finite_mean
 from featviz.model import Model
 from featviz.pictures.captions import split_name
 from featviz.pictures.picture import Picture, plain_json
 from featviz.surveys.survey import Survey
 
-NUMBERS = tuple(field.name for field in fields(UnitEvidence) if field.type is float)
-
 
 @dataclass(frozen=True, repr=False)
 class Evidence:
-    """A table of judgments; `means()` averages each figure over units, with its bootstrap interval."""
+    """The evidence of several units.
+
+    Attributes:
+      rows: one a unit.
+      other: the network and the layer whose features compare pictures with photographs.
+    """
 
     rows: tuple[UnitEvidence, ...]
     other: str
@@ -31,26 +42,43 @@ class Evidence:
         trusted = sum(row.trusted is True for row in self.rows)
         return f"<Evidence of {len(self.rows)} units, {trusted} trusted, compared by {self.other}>"
 
-    def column(self, figure: str) -> np.ndarray:
-        """One figure of all units. Raises FeatvizError with the nearest name for an unknown one."""
-        if figure not in NUMBERS:
-            raise FeatvizError(f"there is no figure `{figure}`; {nearest(figure, NUMBERS)}")
-        return np.array([getattr(row, figure) for row in self.rows], np.float64)
+    def column(self, quantity: str) -> Float[np.ndarray, " units"]:
+        """One quantity of all units, such as "prediction"; "activation" and "flag_margin" too.
 
-    def to_json(self) -> dict[str, Any]:
-        """All figures as plain JSON values."""
-        means = {name: list(values) for name, values in self.means().items()}
-        units = [{**asdict(row), "trusted": row.trusted} for row in self.rows]
-        plain: dict[str, Any] = plain_json({"other": self.other, "units": units, "means": means})
-        return plain
+        Raises: FeatvizError, with the nearest name, for an unknown one.
+        """
+        if quantity == "activation":
+            return np.array([row.activation for row in self.rows], np.float64)
+        if quantity == "flag_margin":
+            return np.array([row.flag_margin for row in self.rows], np.float64)
+        names = [known.name for known in figures.quantities()]
+        if quantity not in names:
+            raise FeatvizError(f"there is no quantity `{quantity}`; {nearest(quantity, names)}")
+        return np.array([row.figures[quantity] for row in self.rows], np.float64)
 
     def means(self) -> dict[str, tuple[float, float, float]]:
-        """Figure -> mean over units, and the ends of its 95 % interval."""
-        table = {}
-        for name in NUMBERS:
-            values = self.column(name)
-            table[name] = (figures.finite_mean(values), *figures.interval(values))
-        return table
+        """Quantity -> its mean over units, and the ends of the mean's 95 % bootstrap interval; nan is left out."""
+        names = ["activation", *(quantity.name for quantity in figures.quantities()), "flag_margin"]
+        columns = {name: self.column(name) for name in names}
+        return {name: (finite_mean(values), *bootstrap_interval(values)) for name, values in columns.items()}
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything as plain JSON values; numbers that are not finite are text, as `plain_json` writes them."""
+        units = [
+            {
+                "name": row.name,
+                "activation": row.activation,
+                **row.figures,
+                "flag_margin": row.flag_margin,
+                "flag_reasons": row.flag_reasons,
+                "inconclusive": row.inconclusive,
+                "trusted": row.trusted,
+            }
+            for row in self.rows
+        ]
+        means = {name: list(values) for name, values in self.means().items()}
+        plain: dict[str, Any] = plain_json({"other": self.other, "units": units, "means": means})
+        return plain
 
 
 def evidence(
@@ -58,46 +86,60 @@ def evidence(
     survey: Survey,
     *,
     other: Model | Features,
-    each: int = EACH,
+    per_decile: int = PER_DECILE,
     progress: bool = True,
 ) -> Evidence:
-    """The figures E0 to E5 of pictures of channels, one row a unit; several pictures of one unit are judged together.
+    """The evidence figures of pictures of channels: how far pictures and photographs agree.
+
+    The figures are listed by `featviz.evaluation.figures`; the flag is in `featviz.evaluation.flag`. Pictures are
+    evaluated as they are saved, with 8 bits a channel.
 
     Args:
-      pictures: with names such as `inception_4c:103`, as `render` gives them, in layers of the survey.
-      survey: of the network that the pictures are of.
-      other: ANOTHER network, whose features compare pictures with photographs: a Model, or `Features`, which names
-        the layer too.
-      each: photographs of each decile of B in E1.
+      pictures: with names such as `inception_4c:103`, as `render` gives them, in layers of the survey. Several
+        pictures of one unit are evaluated together.
+      survey: of the network that the pictures are of; 800 photographs are enough, 40 the minimum.
+      other: ANOTHER network, whose features compare pictures with photographs: a Model, for its layer half way
+        through, or `Features`, which name a layer.
+      per_decile: photographs of each decile in E1.
+      progress: whether to show a progress bar.
 
-    The formulas are in `featviz.evaluation.figures`, the flag in `featviz.evaluation.flag`. Pictures are judged
-    as they are saved, 8 bits a channel.
+    Returns: one row a unit, in the order of the pictures.
 
-    Raises: FeatvizError for a picture of no channel, of a layer that the survey lacks, or a survey of too few photos.
+    Raises: FeatvizError for a picture that is not of a channel, or of a layer that the survey lacks, or a survey of
+      too few photographs.
+
+    >>> import featviz as fv, tempfile
+    >>> model, photos = fv.load("patterns"), np.random.default_rng(0).random((40, 32, 32, 3))
+    >>> picture = fv.render(model, fv.channel("conv1", 3), size=32, steps=1, progress=False)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     survey = fv.survey(model, photos, out=f"{folder}/survey", layers=["conv1"], size=32, progress=False)
+    ...     evidence = fv.evidence([picture], survey, other=fv.Features(model, "conv1"), progress=False)
+    >>> evidence.rows[0].name, evidence.column("prediction").shape
+    ('conv1:3', (1,))
     """
     phi = features_of(other)
     split_photos(survey)
-    layers: dict[str, dict[int, list[np.ndarray]]] = {}
+    layers: dict[str, dict[int, list[Pixels]]] = {}
     for picture in pictures:
         layer, unit = unit_of(picture, survey)
         layers.setdefault(layer, {}).setdefault(unit, []).append(picture.to_uint8()[..., : survey.model.input.channels])
     rows: dict[str, UnitEvidence] = {}
     with tqdm(total=1 + 2 * len(layers), unit="part", disable=None if progress else True) as bar:
-        whole = phi_of_photos(survey, phi)
+        photo_features = features_of_photos(survey, phi)
         bar.update()
         for layer, units in layers.items():
-            known = witnesses(survey, layer, list(units), phi, whole, each=each)
+            reference = reference_statistics(survey, layer, list(units), phi, photo_features, per_decile=per_decile)
             bar.update()
-            rows |= {row.name: row for row in judge(survey.model, known, units, phi).values()}
+            rows |= {row.name: row for row in evaluate_pictures(survey.model, reference, units, phi).values()}
             bar.update()
-    order = dict.fromkeys("{}:{}".format(*unit_of(picture, survey)) for picture in pictures)
-    return Evidence(tuple(rows[name] for name in order), f"{phi.model.name} {phi.layer}")
+    names = dict.fromkeys("{}:{}".format(*unit_of(picture, survey)) for picture in pictures)
+    return Evidence(tuple(rows[name] for name in names), f"{phi.model.name} {phi.layer}")
 
 
 def unit_of(picture: Picture, survey: Survey) -> tuple[str, int]:
     """The layer and the unit of a picture of a channel.
 
-    Raises: FeatvizError if its name is another's, or the survey lacks its layer.
+    Raises: FeatvizError if the picture is not of a channel, or the survey lacks its layer.
     """
     layer, unit = split_name(picture.name)
     if not unit.isdecimal():

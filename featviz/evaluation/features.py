@@ -1,29 +1,36 @@
-"""Another network's features, by which pictures and photographs are compared."""
+"""phi: another network's features, by which pictures and photographs are compared."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float
 
 from featviz.common.compilation import compiled
 from featviz.errors import FeatvizError
-from featviz.model import Model, Weights
+from featviz.evaluation.corruptions import Pixels
+from featviz.model import Apply, Model, Weights
 from featviz.model.layer_patterns import block_layers
 from featviz.surveys.receptive_fields import by_position
 from featviz.surveys.reduction import batches
 
-# The share of a network's layers, by their number, after which features predict best: late ones know objects, not
-# what a unit half way looks for (measured by how well photographs themselves do).
+# The share of a network's layers after which features predict best: late layers represent objects, not what a unit half
+# way looks for (measured by how well photographs themselves predict).
 DEPTH = 0.5
 
 
 @dataclass(frozen=True)
 class Features:
-    """phi: the mean over positions of one layer of a network, without its class token; (n, units).
+    """phi: the mean over positions of one layer's activations, without the class token.
+
+    Attributes:
+      model: the network.
+      layer: one of its layers.
+
+    Raises: FeatvizError, with the nearest name, for an unknown layer.
 
     >>> import featviz as fv
     >>> Features(fv.load("patterns"), "mixed4a")([np.zeros((64, 64, 3), np.uint8)]).shape
@@ -36,21 +43,23 @@ class Features:
     def __post_init__(self) -> None:
         self.model.layer(self.layer)
 
-    def __call__(self, images: Iterable[np.ndarray]) -> np.ndarray:
-        """The features of uint8 images (h, w, channels) of any sizes, scaled to the network's own: (n, units).
+    def __call__(self, images: Iterable[Pixels]) -> Float[np.ndarray, "n units"]:
+        """The features of images.
 
-        Grays become colors and colors grays as the network wants them; a generator's images are never all held.
+        Args:
+          images: uint8 (h, w, channels) of any sizes, which are resized to the network's, grays and colors converted.
+            A generator's images are not all in memory at once.
         """
-        found = [np.zeros((0, self.model.layer(self.layer).units), np.float32)]
+        parts = [np.zeros((0, self.model.layer(self.layer).units), np.float32)]
         size, channels = self.model.input.size, self.model.input.channels
-        for count, some in batches(fit(image, size, channels=channels) for image in images):
-            program = compiled(_pooled(self.model.apply, self.layer), self.model.weights, some)
-            found.append(np.asarray(program(self.model.weights, some))[:count])
-        return np.concatenate(found)
+        for count, batch in batches(fit(image, size, channels=channels) for image in images):
+            program = compiled(_pooled(self.model.apply, self.layer), self.model.weights, batch)
+            parts.append(np.asarray(program(self.model.weights, batch))[:count])
+        return np.concatenate(parts)
 
 
 @lru_cache(maxsize=8)
-def _pooled(apply: Any, layer: str) -> Any:
+def _pooled(apply: Apply, layer: str) -> Callable[..., jax.Array]:
     def pooled(weights: Weights, images: jax.Array) -> jax.Array:
         activation = apply(weights, images.astype(jnp.float32) / jnp.float32(255), layers=[layer])[layer]
         return by_position(activation).mean(1)
@@ -59,7 +68,10 @@ def _pooled(apply: Any, layer: str) -> Any:
 
 
 def features_of(other: Model | Features) -> Features:
-    """The features of a network: as they are, or of the layer half way through it."""
+    """The features of a network: those given, or of the layer half way through a Model.
+
+    Raises: FeatvizError for any other type, or a network without layers of positions.
+    """
     if isinstance(other, Features):
         return other
     if not isinstance(other, Model):
@@ -70,8 +82,13 @@ def features_of(other: Model | Features) -> Features:
     return Features(other, chosen[min(int(DEPTH * len(chosen)), len(chosen) - 1)].name)
 
 
-def fit(image: np.ndarray, size: tuple[int, int], *, channels: int | None = None) -> np.ndarray:
-    """A uint8 image (h, w, c) scaled to `size` (height, width), antialiased, bicubic; of 1 or 3 `channels` if given.
+def fit(image: Pixels, size: tuple[int, int], *, channels: int | None = None) -> Pixels:
+    """An image resized, bicubic and antialiased.
+
+    Args:
+      image: uint8 (h, w, c).
+      size: (height, width).
+      channels: 1 or 3; by default the image's.
 
     >>> fit(np.zeros((8, 8, 1), np.uint8), (4, 4), channels=3).shape
     (4, 4, 3)
@@ -81,6 +98,6 @@ def fit(image: np.ndarray, size: tuple[int, int], *, channels: int | None = None
     channels = channels or image.shape[-1]
     if image.shape == (*size, channels):
         return image
-    shown = Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).convert({1: "L", 3: "RGB"}[channels])
-    made = np.asarray(shown.resize((size[1], size[0]), Image.Resampling.BICUBIC))
-    return made if made.ndim == 3 else made[..., None]
+    converted = Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).convert({1: "L", 3: "RGB"}[channels])
+    resized = np.asarray(converted.resize((size[1], size[0]), Image.Resampling.BICUBIC))
+    return resized if resized.ndim == 3 else resized[..., None]

@@ -1,102 +1,119 @@
-"""The layers below a unit's, and what they do where the unit looks."""
+"""The layers that a unit's layer is computed from, and their activations where the unit looks."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Float
 
 from featviz.common.compilation import compiled
-from featviz.model import Model, Weights
+from featviz.evaluation.corruptions import Pixels
+from featviz.model import Apply, Model, Weights
 from featviz.surveys.receptive_fields import Box, box_around, by_position, grid_of
 from featviz.surveys.reduction import BATCH, batches, grid_at
 
-# Positions a side, around its own, whose units are a unit's company.
-NEAR = 3
-# Layers of a path that are looked at, spread over its length.
-MOST = 6
+# Coactivation is that of the units at this many positions a side around the unit's own.
+NEIGHBORHOOD = 3
+# Layers of a path that take part, spread over its length.
+MAX_LAYERS = 6
 
 
 def layers_below(model: Model, layer: str) -> tuple[str, ...]:
-    """The layers that a layer is computed from, in forward order; at most `MOST`, blocks if two or more.
+    """The layers that a layer is computed from, in forward order; at most `MAX_LAYERS`, blocks if two or more.
 
     >>> import featviz as fv
     >>> layers_below(fv.load("patterns"), "mixed3b")
     ('conv1', 'conv2', 'mixed3a')
     """
-    parents = {each.name: each.parents for each in model.layers}
-    found, waiting = set(), [layer]
+    parents = {candidate.name: candidate.parents for candidate in model.layers}
+    ancestors, waiting = set(), [layer]
     while waiting:
         for name in parents.get(waiting.pop(), ()):
-            if name in parents and name not in found:
-                found.add(name)
+            if name in parents and name not in ancestors:
+                ancestors.add(name)
                 waiting.append(name)
-    below = [each.name for each in model.layers if each.name in found and len(each.shape) in (2, 3)]
+    below = [
+        candidate.name for candidate in model.layers if candidate.name in ancestors and len(candidate.shape) in (2, 3)
+    ]
     blocks = [name for name in below if "/" not in name]
     chosen = blocks if len(blocks) >= 2 else below
-    if len(chosen) > MOST:
-        chosen = [chosen[round(at)] for at in np.linspace(0, len(chosen) - 1, MOST)]
+    if len(chosen) > MAX_LAYERS:
+        chosen = [chosen[round(index)] for index in np.linspace(0, len(chosen) - 1, MAX_LAYERS)]
     return tuple(chosen)
 
 
 def path_boxes(
-    model: Model, layer: str, places: Sequence[int], side: int, size: tuple[int, int]
+    model: Model, layer: str, positions: Sequence[int], receptive_field: int, size: tuple[int, int]
 ) -> dict[str, list[Box]]:
-    """Where to look for the path of a unit at some places of its layer: boxes of images of `size`, one a place.
+    """The boxes in which a unit's path is observed: layer name -> a box for each position.
 
-    In the layers below all of the receptive field, `side` px; in the unit's own layer the `NEAR` x `NEAR` positions.
+    In the layers below that is the receptive field, in the unit's own layer `NEIGHBORHOOD` x `NEIGHBORHOOD` positions.
+
+    Args:
+      model: the network.
+      layer: the unit's.
+      positions: of the unit in its layer, row * columns + column.
+      receptive_field: its side in pixels.
+      size: (height, width) of the images.
     """
     grid = grid_at(model, layer, size)
-    field = [box_around(at, grid, side, size) for at in places]
-    near = NEAR * max(-(-size[0] // grid.rows), -(-size[1] // grid.columns))
+    fields = [box_around(position, grid, receptive_field, size) for position in positions]
+    side = NEIGHBORHOOD * max(-(-size[0] // grid.rows), -(-size[1] // grid.columns))
     return {
-        **dict.fromkeys(layers_below(model, layer), field),
-        layer: [box_around(at, grid, near, size) for at in places],
+        **dict.fromkeys(layers_below(model, layer), fields),
+        layer: [box_around(position, grid, side, size) for position in positions],
     }
 
 
-def pooled_in(model: Model, boxes: Mapping[str, Sequence[Box]], images: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
-    """Each layer's activations averaged over the positions whose centers lie in an image's box: (images, units).
+def pooled_in(
+    model: Model, boxes: Mapping[str, Sequence[Box]], images: Sequence[Pixels]
+) -> dict[str, Float[np.ndarray, "images units"]]:
+    """Each layer's activations averaged over the positions whose centers lie in an image's box.
 
-    `boxes` gives each layer's, one an image, (left, top, right, bottom) in pixels; images are uint8 of one size.
+    Args:
+      model: the network.
+      boxes: layer name -> a box for each image, (left, top, right, bottom) in pixels.
+      images: uint8 (h, w, c) of one size.
     """
     layers = tuple(boxes)
-    found: dict[str, list[np.ndarray]] = {layer: [] for layer in layers}
+    parts: dict[str, list[np.ndarray]] = {layer: [] for layer in layers}
     height, width = images[0].shape[:2]
     scale = np.array((width, height, width, height), np.float32)
     shares = np.stack([np.asarray(boxes[layer], np.float32) / scale for layer in layers], 1)
     first = 0
-    for count, some in batches(images, count=min(BATCH, len(images))):
-        part = shares[first : first + count]
-        part = np.concatenate([part, np.repeat(part[-1:], len(some) - count, 0)])
-        made = compiled(_pooling(model.apply, layers), model.weights, some, part)(model.weights, some, part)
+    for count, batch in batches(images, count=min(BATCH, len(images))):
+        of_batch = shares[first : first + count]
+        of_batch = np.concatenate([of_batch, np.repeat(of_batch[-1:], len(batch) - count, 0)])
+        program = compiled(_pooling(model.apply, layers), model.weights, batch, of_batch)
+        pooled = program(model.weights, batch, of_batch)
         for layer in layers:
-            found[layer].append(np.asarray(made[layer])[:count])
+            parts[layer].append(np.asarray(pooled[layer])[:count])
         first += count
-    return {layer: np.concatenate(parts) for layer, parts in found.items()}
+    return {layer: np.concatenate(arrays) for layer, arrays in parts.items()}
 
 
 @lru_cache(maxsize=16)
-def _pooling(apply: Any, layers: tuple[str, ...]) -> Any:
+def _pooling(apply: Apply, layers: tuple[str, ...]) -> Callable[..., dict[str, jax.Array]]:
     def pool(weights: Weights, images: jax.Array, boxes: jax.Array) -> dict[str, jax.Array]:
         activations = apply(weights, images.astype(jnp.float32) / jnp.float32(255), layers=layers)
-        return {layer: _within(activations[layer], boxes[:, number]) for number, layer in enumerate(layers)}
+        return {layer: _mean_within(activations[layer], boxes[:, index]) for index, layer in enumerate(layers)}
 
     return jax.jit(pool)
 
 
-def _within(activation: jax.Array, boxes: jax.Array) -> jax.Array:
+def _mean_within(activation: Float[Array, "n *positions units"], boxes: Float[Array, "n 4"]) -> Float[Array, "n units"]:
+    """The mean over the positions within a box in shares of the image, (left, top, right, bottom)."""
     grid = grid_of(activation.shape[1:])
     maps = by_position(activation).reshape(activation.shape[0], grid.rows, grid.columns, activation.shape[-1])
-    rows = _weights(boxes[:, 1], boxes[:, 3], grid.rows)
-    columns = _weights(boxes[:, 0], boxes[:, 2], grid.columns)
+    rows = _position_weights(boxes[:, 1], boxes[:, 3], grid.rows)
+    columns = _position_weights(boxes[:, 0], boxes[:, 2], grid.columns)
     return jnp.einsum("nhwc,nh,nw->nc", maps, rows, columns)
 
 
-def _weights(start: jax.Array, end: jax.Array, count: int) -> jax.Array:
-    """Equal weights of the positions between two shares of an axis, at least of the one in the middle; (n, count)."""
+def _position_weights(start: Float[Array, " n"], end: Float[Array, " n"], count: int) -> Float[Array, "n count"]:
+    """Equal weights for the positions between two shares of an axis, or for the middle one if there is none between."""
     centers = (jnp.arange(count, dtype=jnp.float32)[None] + 0.5) / count
     inside = (centers >= start[:, None]) & (centers <= end[:, None])
     middle = ((start + end)[:, None] / 2 * count).astype(jnp.int32) == jnp.arange(count)[None]

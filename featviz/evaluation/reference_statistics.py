@@ -1,4 +1,4 @@
-"""Witnesses: what the photographs of a survey say of units, gathered once for any number of pictures."""
+"""Reference statistics: what the photographs of a survey say of units, computed once for any number of pictures."""
 
 import hashlib
 import io
@@ -7,12 +7,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Float, Int
 
 from featviz.common.files import write_whole
 from featviz.errors import FeatvizError
-from featviz.evaluation.corruptions import TRANSFORMS
+from featviz.evaluation.corruptions import CORRUPTIONS, Pixels
 from featviz.evaluation.features import Features
-from featviz.evaluation.figures import LEAST, finite_mean, survives
 from featviz.evaluation.layer_paths import path_boxes, pooled_in
 from featviz.model import Model, hash_weights
 from featviz.surveys.receptive_fields import Box, box_around
@@ -20,141 +20,186 @@ from featviz.surveys.reduction import maxima_of
 from featviz.surveys.statistics import halves, moments, top_photos
 from featviz.surveys.survey import Survey
 
-# Photographs of each decile of B that take part in E1, and the photos of A that stand for the unit itself: nine, as
-# in the people's experiments (Borowski et al. 2021).
-EACH = 24
-TOP = 9
+# Photographs of each decile of B that take part in E1, and the photographs of A that stand for the unit itself: nine,
+# as in the experiments with people (Borowski et al. 2021).
+PER_DECILE = 24
+TOP_PHOTOS = 9
 # Photographs of A that stand for any.
-CHANCE = 64
+OTHER_PHOTOS = 64
+# The fewest photographs in a half that any figure makes sense with.
+MIN_PHOTOS = 20
 
 
 @dataclass(frozen=True)
-class Witness:
-    """One unit: its activations over all photos; phi of its photos' receptive fields; its top photos' paths.
+class UnitReference:
+    """One unit's statistics over photographs.
 
-    `high`, `next_high` and `low` are of B's top, second and bottom decile, `tops` of A's top photos; `paths` are
-    their activations, (photos, units), a layer each; `left` is what damage leaves of the unit on them, above `rest`:
-    0 for a rectified unit, else its mean over A.
+    Attributes:
+      unit: its index in the layer.
+      activations: its largest activation on each photograph of the survey.
+      high_crops, next_high_crops, low_crops: phi of its receptive field in photographs of the top, second and bottom
+        decile of B.
+      top_crops: the same in the top photographs of A.
+      paths: layer name -> activations on these top photographs, pooled where the unit looks.
+      baseline: the activation that counts as none: 0 for a rectified unit, else its mean over A.
+      corrupted: its activation on each top photograph as it is (first column) and under each corruption.
     """
 
     unit: int
-    column: np.ndarray
-    high: np.ndarray
-    next_high: np.ndarray
-    low: np.ndarray
-    tops: np.ndarray
-    paths: dict[str, np.ndarray]
-    rest: float
-    left: float
+    activations: Float[np.ndarray, " photos"]
+    high_crops: Float[np.ndarray, "high features"]
+    next_high_crops: Float[np.ndarray, "next_high features"]
+    low_crops: Float[np.ndarray, "low features"]
+    top_crops: Float[np.ndarray, "top_photos features"]
+    paths: dict[str, Float[np.ndarray, "top_photos units"]]
+    baseline: float
+    corrupted: Float[np.ndarray, "top_photos versions"]
 
 
 @dataclass(frozen=True)
-class Witnesses:
-    """The units of one layer, and what they share.
+class LayerReference:
+    """The statistics of some units of one layer, and what they share.
 
-    `mean` and `sd` are of all units of the layer over A; `side` is the receptive field in pixels; `a` and `b` number
-    the photos of either half, `whole_a` and `whole_b` are phi of all of them; `chance` are paths of other photos.
+    Attributes:
+      layer: its name.
+      units: unit -> its statistics.
+      mean, sd: of all units of the layer over A.
+      receptive_field: the side of a unit's receptive field in pixels.
+      a, b: the indices of the photographs of either half.
+      photos_a, photos_b: phi of each whole photograph.
+      other_paths: layer name -> activations on photographs chosen at random, pooled at random positions.
     """
 
     layer: str
-    of: dict[int, Witness]
-    mean: np.ndarray
-    sd: np.ndarray
-    side: int
-    a: np.ndarray
-    b: np.ndarray
-    whole_a: np.ndarray
-    whole_b: np.ndarray
-    chance: dict[str, np.ndarray]
+    units: dict[int, UnitReference]
+    mean: Float[np.ndarray, " units"]
+    sd: Float[np.ndarray, " units"]
+    receptive_field: int
+    a: Int[np.ndarray, " photos_a"]
+    b: Int[np.ndarray, " photos_b"]
+    photos_a: Float[np.ndarray, "photos_a features"]
+    photos_b: Float[np.ndarray, "photos_b features"]
+    other_paths: dict[str, Float[np.ndarray, "other_photos units"]]
 
 
-def split_photos(survey: Survey) -> tuple[np.ndarray, np.ndarray]:
-    """The numbers of halves A and B. Raises FeatvizError if there are too few photos for any figure."""
+def split_photos(survey: Survey) -> tuple[Int[np.ndarray, " photos_a"], Int[np.ndarray, " photos_b"]]:
+    """The indices of halves A and B.
+
+    Raises: FeatvizError if the survey has too few photographs for any figure.
+    """
     a, b = halves(survey)
-    if len(a) < LEAST:
-        raise FeatvizError(f"the survey has {len(survey)} photos; expected {2 * LEAST} or more")
+    if len(a) < MIN_PHOTOS:
+        raise FeatvizError(f"the survey has {len(survey)} photos; expected {2 * MIN_PHOTOS} or more")
     return a, b
 
 
-def phi_of_photos(survey: Survey, phi: Features) -> np.ndarray:
-    """phi of every photo whole, (photos, features), nan where one cannot be read; kept in the survey's folder."""
+def features_of_photos(survey: Survey, phi: Features) -> Float[np.ndarray, "photos features"]:
+    """phi of every whole photograph, nan for unreadable ones; stored in the survey's folder."""
     key = hashlib.sha256(f"{hash_weights(phi.model.weights)} {phi.layer}".encode()).hexdigest()[:16]
     path, shape = survey.store.path / f"features-{key}.npy", (len(survey), phi.model.layer(phi.layer).units)
     with suppress(OSError, ValueError):
-        kept = np.load(path, allow_pickle=False)
-        if kept.shape == shape and kept.dtype == np.float32:
-            return kept
-    numbers = np.flatnonzero(survey.readable)
+        stored = np.load(path, allow_pickle=False)
+        if stored.shape == shape and stored.dtype == np.float32:
+            return stored
+    readable = np.flatnonzero(survey.readable)
     rows = np.full(shape, np.nan, np.float32)
-    rows[numbers] = phi(survey.photo(number) for number in numbers.tolist())
+    rows[readable] = phi(survey.photo(index) for index in readable.tolist())
     buffer = io.BytesIO()
     np.save(buffer, rows, allow_pickle=False)
-    with suppress(FeatvizError):  # of a survey on a read-only disk: computed again the next time
+    with suppress(FeatvizError):  # a survey on a read-only disk: computed again the next time
         write_whole(path, buffer.getvalue())
     return rows
 
 
-def witnesses(
-    survey: Survey, layer: str, units: Sequence[int], phi: Features, whole: np.ndarray, *, each: int = EACH
-) -> Witnesses:
-    """What photographs say of units of one layer; `whole` is of `phi_of_photos`."""
+def reference_statistics(
+    survey: Survey,
+    layer: str,
+    units: Sequence[int],
+    phi: Features,
+    photo_features: Float[np.ndarray, "photos features"],
+    *,
+    per_decile: int = PER_DECILE,
+) -> LayerReference:
+    """What photographs say of units of one layer.
+
+    Args:
+      survey: of the network.
+      layer: a layer of the survey.
+      units: indices in it.
+      phi: another network's features.
+      photo_features: what `features_of_photos` gives for these.
+      per_decile: photographs of each decile of B in E1.
+
+    Raises: FeatvizError for an unknown layer, or a survey of too few photographs.
+    """
     a, b = split_photos(survey)
-    columns, places = (read(layer, units=list(units)) for read in (survey.maxima, survey.positions))
+    columns, positions = (read(layer, units=list(units)) for read in (survey.maxima, survey.positions))
     grid, side = survey.grid(layer), survey.receptive_field(layer)
-    crops: dict[tuple[int, Box], int] = {}
-    asked = []
-    for column, at in zip(columns.T, places.T, strict=True):
-        chosen = _choose(column, a, b, each)
-        keys = [[(int(n), box_around(at[n], grid, side, survey.size)) for n in numbers] for numbers in chosen]
-        tops = chosen[-1]
-        asked.append(([[crops.setdefault(key, len(crops)) for key in some] for some in keys], tops, at[tops]))
-    seen = phi(_cut(survey, list(crops)))
+    # Units share photographs: each receptive field is cut and looked at once.
+    slots: dict[tuple[int, Box], int] = {}
+    chosen = []
+    for column, position in zip(columns.T, positions.T, strict=True):
+        groups = _choose_photos(column, a, b, per_decile)
+        keys = [[(int(n), box_around(position[n], grid, side, survey.size)) for n in indices] for indices in groups]
+        rows = [[slots.setdefault(key, len(slots)) for key in group] for group in keys]
+        chosen.append((rows, groups[-1], position[groups[-1]]))
+    crops = phi(_cut_crops(survey, list(slots)))
     rectified = survey.layer(layer).rectified
     mean, sd = moments(survey, layer, a)
-    found = {}
-    for unit, column, (slots, tops, at) in zip(units, columns.T, asked, strict=True):
-        high, next_high, low, best = (seen[some] for some in slots)
-        photos = [survey.photo(number) for number in tops]
-        paths = pooled_in(survey.model, path_boxes(survey.model, layer, at, side, survey.size), photos)
-        rest = 0.0 if rectified else float(mean[unit])
-        left = finite_mean([left_of(survey.model, layer, unit, photo, rest) for photo in photos])
-        found[unit] = Witness(unit, column, high, next_high, low, best, paths, rest, left)
-    return Witnesses(layer, found, mean, sd, side, a, b, whole[a], whole[b], _chance(survey, layer, side, a))
+    references = {}
+    for unit, column, (rows, tops, position) in zip(units, columns.T, chosen, strict=True):
+        photos = [survey.photo(index) for index in tops]
+        boxes = path_boxes(survey.model, layer, position, side, survey.size)
+        high, next_high, low, top = (crops[group] for group in rows)
+        references[unit] = UnitReference(
+            unit,
+            column,
+            high,
+            next_high,
+            low,
+            top,
+            paths=pooled_in(survey.model, boxes, photos),
+            baseline=0.0 if rectified else float(mean[unit]),
+            corrupted=np.stack([corrupted_activations(survey.model, layer, unit, photo) for photo in photos]),
+        )
+    other_paths = _other_paths(survey, layer, side, a)
+    return LayerReference(layer, references, mean, sd, side, a, b, photo_features[a], photo_features[b], other_paths)
 
 
-def _choose(column: np.ndarray, a: np.ndarray, b: np.ndarray, each: int) -> list[np.ndarray]:
-    """Photos of B's top, second and bottom decile, spread over each, and the top ones of A."""
+def _choose_photos(column: np.ndarray, a: np.ndarray, b: np.ndarray, per_decile: int) -> list[np.ndarray]:
+    """Photographs of B's top, second and bottom decile, spread over each, and the top ones of A."""
     ranked = b[np.argsort(column[b], kind="stable")]
     deciles = np.array_split(ranked, 10)
-    chosen = [deciles[at] for at in (9, 8, 0)]
-    spread = [some[np.linspace(0, len(some) - 1, min(each, len(some))).round().astype(int)] for some in chosen]
-    return [*spread, top_photos(column, a, TOP)]
+    spread = [
+        decile[np.linspace(0, len(decile) - 1, min(per_decile, len(decile))).round().astype(int)]
+        for decile in (deciles[9], deciles[8], deciles[0])
+    ]
+    return [*spread, top_photos(column, a, TOP_PHOTOS)]
 
 
-def _cut(survey: Survey, keys: list[tuple[int, Box]]) -> list[np.ndarray]:
-    """The crops in their order; each photo is opened once."""
-    cut: dict[int, np.ndarray] = {}
+def _cut_crops(survey: Survey, keys: list[tuple[int, Box]]) -> list[np.ndarray]:
+    """The crops in the order of `keys`; each photograph is opened once."""
+    crops: dict[int, np.ndarray] = {}
     by_photo: dict[int, list[tuple[int, Box]]] = {}
-    for slot, (number, box) in enumerate(keys):
-        by_photo.setdefault(number, []).append((slot, box))
-    for number, wanted in by_photo.items():
-        pixels = survey.photo(number)
-        for slot, (left, top, right, bottom) in wanted:
-            cut[slot] = pixels[top:bottom, left:right].copy()
-    return [cut[slot] for slot in range(len(cut))]
+    for slot, (index, box) in enumerate(keys):
+        by_photo.setdefault(index, []).append((slot, box))
+    for index, boxes in by_photo.items():
+        pixels = survey.photo(index)
+        for slot, (left, top, right, bottom) in boxes:
+            crops[slot] = pixels[top:bottom, left:right].copy()
+    return [crops[slot] for slot in range(len(crops))]
 
 
-def left_of(model: Model, layer: str, unit: int, image: np.ndarray, rest: float) -> float:
-    """What damage leaves of a unit's activation on an image, E3's numerator or denominator."""
-    images = np.stack([image, *(transform(image) for transform in TRANSFORMS.values())])
-    values = np.asarray(maxima_of(model, images, (layer,))[layer][0])[:, unit]
-    return survives(float(values[0]), values[1:], rest)
+def corrupted_activations(model: Model, layer: str, unit: int, image: Pixels) -> Float[np.ndarray, " versions"]:
+    """A unit's largest activation on an image as it is, and under each corruption."""
+    images = np.stack([image, *(corrupt(image) for corrupt in CORRUPTIONS.values())])
+    return np.asarray(maxima_of(model, images, (layer,))[layer][0])[:, unit]
 
 
-def _chance(survey: Survey, layer: str, side: int, a: np.ndarray) -> dict[str, np.ndarray]:
-    """Paths of some photos of A, seen at a position at random."""
+def _other_paths(survey: Survey, layer: str, side: int, a: np.ndarray) -> dict[str, np.ndarray]:
+    """Paths of photographs of A chosen at random, each at a random position."""
     rng, grid = np.random.default_rng(0), survey.grid(layer)
-    chosen = rng.choice(a, min(CHANCE, len(a)), replace=False)
-    places = rng.integers(0, grid.rows * grid.columns, len(chosen))
-    boxes = path_boxes(survey.model, layer, places.tolist(), side, survey.size)
-    return pooled_in(survey.model, boxes, [survey.photo(number) for number in chosen])
+    chosen = rng.choice(a, min(OTHER_PHOTOS, len(a)), replace=False)
+    positions = rng.integers(0, grid.rows * grid.columns, len(chosen))
+    boxes = path_boxes(survey.model, layer, positions.tolist(), side, survey.size)
+    return pooled_in(survey.model, boxes, [survey.photo(index) for index in chosen])

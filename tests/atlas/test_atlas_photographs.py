@@ -9,10 +9,11 @@ from support.surveys import IMAGES, refused
 from support.tiny import build
 
 from featviz.ascent.outcome import Outcome
-from featviz.atlas.photo_records import EACH, LARGEST, MEANINGS, photographs_of
+from featviz.atlas.photo_records import EACH, LARGEST, photographs_of
 from featviz.atlas.source_photos import to_original
 from featviz.evaluation.evidence import evidence
 from featviz.evaluation.features import Features
+from featviz.evaluation.figures import FIGURES
 from featviz.pictures.picture import Picture
 from featviz.surveys.reduction import maxima_of
 from featviz.surveys.statistics import INTERVALS
@@ -130,10 +131,9 @@ def test_evidence_in_words(whole_survey, patterns):
     rows = evidence(named, whole_survey, other=phi, progress=False).rows
     for each, row in zip(found.values(), rows, strict=True):
         assert each.trusted == row.trusted and each.verdict
-        assert [figure.name for figure in each.figures] == list(MEANINGS)
-        assert each.figures[0].value == f"{row.deviations:.3g} sd" and each.picture_activation == pytest.approx(
-            row.activation
-        )
+        assert [figure.name for figure in each.figures] == [figure.heading for figure in FIGURES]
+        assert each.figures[0].value == f"{row.figures['activation_z']:.3g} sd"
+        assert each.picture_activation == pytest.approx(row.activation)
         assert all(figure.meaning.endswith(".") for figure in each.figures)
 
 

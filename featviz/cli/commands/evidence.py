@@ -64,7 +64,8 @@ def evidence(
     """
     from featviz.common.files import check_writable, known_suffix, write_whole
     from featviz.evaluation.evidence import evidence as judge
-    from featviz.evaluation.evidence_drawing import SUFFIXES, draw_evidence, save_evidence, table
+    from featviz.evaluation.evidence_drawing import SUFFIXES, draw_evidence, save_evidence
+    from featviz.evaluation.evidence_text import table
     from featviz.surveys.survey import open_survey
     from featviz.surveys.survey_store import open_store
 
@@ -93,7 +94,7 @@ def evidence(
         if ctx.get_parameter_source("other") is ParameterSource.DEFAULT:
             click.echo("no --other was given: on photographs the flag was tried with DeiT-tiny, blocks/6")
     if out is not None:
-        save_evidence(draw_evidence(found, survey, made, shown=shown), out)
+        save_evidence(draw_evidence(found, survey, made, photos_from=shown), out)
         write_whole(out.with_suffix(".json"), (json.dumps(made.to_json(), indent=1) + "\n").encode())
         if not quiet:
             click.echo(str(out))
