@@ -12,7 +12,7 @@ from featviz.parameterizations import Parameterization, Shape
 from featviz.regularizers import Fidelity, Transform
 
 # The version of what is computed: raised whenever a change here, or in what this stands on, changes pictures' bits.
-VERSION = 3
+VERSION = 4
 # How a lane stands. Running lanes move; all others are frozen.
 RUNNING, CONVERGED, OUT_OF_STEPS, NOT_FINITE = range(4)
 # The axis of a mesh of devices over which lanes are spread.

@@ -21,7 +21,8 @@ from featviz.model.layer_patterns import choose_layers
 from featviz.model.shapes import shapes_at
 from featviz.objectives import channel
 from featviz.pages.records import Role
-from featviz.pictures.provenance import describe_run, network_words, recipe_words
+from featviz.pictures.command import network_words, recipe_words
+from featviz.pictures.provenance import describe_run
 from featviz.recipes import Recipe, default_size, expand_stages, resolve
 from featviz.rendering.checks import Size, check_count, check_dtype, check_objectives, check_size
 

@@ -18,8 +18,8 @@ from featviz.common.canonical import describe, digest
 from featviz.errors import FeatvizError, nearest
 from featviz.pages.records import Role
 from featviz.pictures.captions import split_name
+from featviz.pictures.command import command_line
 from featviz.pictures.picture import Picture
-from featviz.pictures.provenance import command_line
 
 
 @dataclass(frozen=True)

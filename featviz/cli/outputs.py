@@ -18,8 +18,8 @@ def plan_files(
     out: Path, objectives: Sequence["Objective"], suffix: str, *, facets: int = 1, model: "Model"
 ) -> list[list[Path]]:
     """Where each objective's pictures go: one to the file OUT, several into the folder OUT, named by unit and class."""
+    from featviz.pictures.file_names import class_name, file_stem
     from featviz.pictures.picture import SUFFIXES
-    from featviz.pictures.provenance import class_name, file_stem
 
     names_file = out.suffix.lower() in SUFFIXES
     count = len(objectives) * facets

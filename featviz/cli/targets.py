@@ -1,157 +1,90 @@
-"""TARGET: `LAYER:UNITS`, split at the last colon."""
+"""TARGET: `LAYER:UNITS`, split at the last colon. The kinds of objectives read their own forms of UNITS."""
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from featviz.errors import FeatvizError, likely
 
 if TYPE_CHECKING:
     import numpy as np
+    from jaxtyping import Float
 
     from featviz.model import Model
     from featviz.objectives import Objective
+    from featviz.objectives.target_forms import UnitSource
 
-UNIT = re.compile(r"(?P<sign>-?)(?P<unit>\d+)(@(?P<at>center|class|patches\d*|\d+(x\d+)*))?")
-HEAD = re.compile(r"head(?P<number>\d+)of(?P<heads>\d+)")
 RANGE = re.compile(r"(?P<first>\d+)-(?P<last>\d+)")
+# What stands before the colon for the network's outputs.
 LOGIT = "logit"
 
 
-def parse_target(text: str, model: "Model", *, directions: "np.ndarray | None" = None) -> list["Objective"]:
+def parse_target(
+    text: str, model: "Model", *, directions: "Float[np.ndarray, 'count units'] | None" = None
+) -> list["Objective"]:
     """The objectives that a TARGET names.
 
-    UNITS is a list, split at commas, of `103`, `0-15`, `103@3x4` for the neuron at row 3 and column 4,
-    `103@center`, `-103` for the negative (before the layer's ReLU), `all`, and `whole` for the layer as a
-    whole. `logit:5` is the network's output 5, `logit:tabby` the class of that name where the network's
-    classes have names (a synonym will do, but no comma). `103@patches` leaves out the class token of a layer
-    of tokens, the first; `103@patches2` two of them; `103@class` is that token alone, `103@7` the token 7. `head2of12`
-    is the third of twelve attention heads, of a layer `heads`.
+    UNITS is a list, split at commas, of `103`, `0-15`, `all`, or any other form of `objectives.TARGET_FORMS`: `103@3x4`
+    for the neuron at row 3 and column 4, `103@center`, `whole` for the whole layer. A `-` before a form is its negative
+    (before the layer's ReLU). `logit:5` is the network's output 5, `logit:tabby` the class of that name if the
+    network's classes have names (a synonym will do, but no comma). Of a layer of tokens, `103@patches` leaves out the
+    class token, the first; `103@patches2` two of them; `103@class` is that token alone, `103@7` the token 7.
+    `head2of12` is the third of twelve attention heads of a layer `heads`.
 
-    With `directions`, (count, units), UNITS are numbers of rows there, each a direction among the layer's units.
+    Args:
+      text: LAYER:UNITS.
+      model: the network that has the layer.
+      directions: (count, units); if given, UNITS are indices of its rows, each a direction among the layer's units.
 
-    Raises: FeatvizError for a text that is none of these, an unknown layer, or a unit out of range.
+    Raises:
+      FeatvizError: for a text of none of these forms, an unknown layer, or a unit out of range.
     """
-    from featviz.objectives import deepdream, head
-
     layer, colon, units = text.rpartition(":")
     if not colon or not layer or not units:
-        known = [each.name for each in model.layers]
-        meant = model.layer((likely(text.strip(":"), known) or known[-1:])[0])
-        example = f"{meant.name}:0-{min(meant.units, 16) - 1}"
+        known = [layer.name for layer in model.layers]
+        suggestion = model.layer((likely(text.strip(":"), known) or known[-1:])[0])
+        example = f"{suggestion.name}:0-{min(suggestion.units, 16) - 1}"
         raise FeatvizError(f"TARGET is `{text}`; expected LAYER:UNITS, such as `{example}`")
+    source = _find_source(layer, model, directions)
+    return [objective for item in units.split(",") for objective in _parse_item(item, source)]
+
+
+def _find_source(layer: str, model: "Model", directions: "np.ndarray | None") -> "UnitSource":
+    """What the units of a target count."""
+    from featviz.objectives.target_forms import UnitsOf, UnitSource
+
     if directions is not None:
-        units_there = model.layer(layer).units
-        if directions.shape[1] != units_there:
-            raise FeatvizError(f"--directions: each has {directions.shape[1]} numbers; {layer} has {units_there} units")
-        return [each for item in units.split(",") for each in _parse_item(item, _Directions(layer, directions))]
-    names = {each.name for each in model.layers}
-    source = _Units(layer, model, is_layer=layer != LOGIT or LOGIT in names)
-    if source.is_layer:
-        model.layer(layer)
-    objectives: list[Objective] = []
-    for item in units.split(","):
-        if item == "whole" and source.is_layer:
-            objectives.append(deepdream(layer))
-        elif (one := HEAD.fullmatch(item)) and source.is_layer:
-            objectives.append(head(layer, int(one["number"]), heads=int(one["heads"])))
-        elif not source.is_layer and item != "all" and not re.fullmatch(r"-?[\d@x-]+", item):
-            objectives.append(source.one(model.class_index(item)))
-        else:
-            objectives += _parse_item(item, source)
-    return objectives
+        units = model.layer(layer).units
+        if directions.shape[1] != units:
+            raise FeatvizError(f"--directions: each has {directions.shape[1]} numbers; {layer} has {units} units")
+        return UnitSource(model, layer, UnitsOf.DIRECTIONS, len(directions), directions)
+    if layer == LOGIT and LOGIT not in {known.name for known in model.layers}:
+        return UnitSource(model, layer, UnitsOf.OUTPUT, model.layers[-1].units)
+    return UnitSource(model, layer, UnitsOf.LAYER, model.layer(layer).units)
 
 
-@dataclass(frozen=True)
-class _Units:
-    """A layer's units, or the network's outputs."""
-
-    layer: str
-    model: "Model"
-    is_layer: bool
-
-    @property
-    def count(self) -> int:
-        return self.model.layer(self.layer).units if self.is_layer else self.model.layers[-1].units
-
-    @property
-    def what(self) -> str:
-        return "units"
-
-    def one(self, unit: int, *, position: tuple[int, ...] | None = None) -> "Objective":
-        from featviz.objectives import channel, logit, neuron
-
-        if position is not None:
-            return neuron(self.layer, unit, position=position or None)
-        return channel(self.layer, unit) if self.is_layer else logit(unit)
-
-    def patches(self, unit: int, class_tokens: int) -> "Objective":
-        from featviz.objectives import patches
-
-        return patches(self.layer, unit, class_tokens=class_tokens)
-
-
-@dataclass(frozen=True)
-class _Directions:
-    """Directions among a layer's units, by their numbers."""
-
-    layer: str
-    rows: "np.ndarray"
-
-    @property
-    def count(self) -> int:
-        return len(self.rows)
-
-    @property
-    def what(self) -> str:
-        return "directions"
-
-    def one(self, unit: int, *, position: tuple[int, ...] | None = None) -> "Objective":
-        from featviz.objectives import direction
-
-        if position == ():
-            raise FeatvizError(f"`{unit}@center` is no direction; expected its place, such as {unit}@3x4 or {unit}@0")
-        return direction(self.layer, self.rows[unit], position=position, number=unit)
-
-    def patches(self, unit: int, class_tokens: int) -> "Objective":
-        from featviz.objectives import direction
-
-        return direction(self.layer, self.rows[unit], class_tokens=class_tokens, number=unit)
-
-
-def _parse_item(item: str, source: _Units | _Directions) -> list["Objective"]:
+def _parse_item(item: str, source: "UnitSource") -> list["Objective"]:
+    """The objectives of one item of UNITS."""
     if item == "all":
-        return [source.one(unit) for unit in range(source.count)]
-    bounds, one = RANGE.fullmatch(item), UNIT.fullmatch(item)
+        return [_read_form(str(unit), source) for unit in range(source.count)]
+    bounds = RANGE.fullmatch(item)
     if bounds is not None:
         first, last = int(bounds["first"]), int(bounds["last"])
         if first > last:
             raise FeatvizError(f"the range `{item}` of {source.layer} runs backwards; expected `{last}-{first}`")
-        _check(last, source)
-        return [source.one(unit) for unit in range(first, last + 1)]
-    if one is None:
-        raise FeatvizError(
-            f"`{item}` names no unit of {source.layer}; expected 103, 0-15, 103@3x4, 103@center, 103@patches, "
-            f"103@class, head0of12, -103, all, whole"
-        )
-    unit, at = int(one["unit"]), one["at"]
-    _check(unit, source)
-    if at is not None and at.startswith("patches"):
-        objective = source.patches(unit, int(at.removeprefix("patches") or 1))
-    else:
-        objective = source.one(unit, position=None if at is None else _position(at))
-    return [-objective if one["sign"] else objective]
+        # The last first: a range that is far out of bounds is refused at once.
+        _read_form(str(last), source)
+        return [_read_form(str(unit), source) for unit in range(first, last + 1)]
+    objective = _read_form(item.removeprefix("-"), source)
+    return [-objective if item.startswith("-") else objective]
 
 
-def _position(at: str) -> tuple[int, ...]:
-    """The place that follows the @; () for the center."""
-    if at == "center":
-        return ()
-    return (0,) if at == "class" else tuple(int(part) for part in at.split("x"))
+def _read_form(item: str, source: "UnitSource") -> "Objective":
+    """The objective of one item that is neither a range nor a negative."""
+    from featviz.objectives import TARGET_FORMS
 
-
-def _check(unit: int, source: _Units | _Directions) -> None:
-    if unit >= source.count:
-        raise FeatvizError(
-            f"unit {unit} is out of range; {source.layer} has {source.count} {source.what}, 0 to {source.count - 1}"
-        )
+    for form in TARGET_FORMS:
+        objective = form.read(item, source)
+        if objective is not None:
+            return objective
+    examples = ", ".join(form.example for form in TARGET_FORMS if form.units_of is source.units_of)
+    raise FeatvizError(f"`{item}` names no unit of {source.layer}; expected {examples}, 0-15, -103, all")

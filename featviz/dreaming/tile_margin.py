@@ -12,14 +12,7 @@ from featviz.gradients.rules import run_with_rules
 from featviz.model import IMAGE, Model, Weights
 from featviz.model.shapes import shapes_at
 from featviz.objectives import Objective
-from featviz.objectives.directions import Cosine, Direction
-from featviz.objectives.latents import Latent
-from featviz.objectives.layers import MeanSquare
-from featviz.objectives.references import GuidedDream
-from featviz.objectives.units import Channel
 
-# Means over positions: of a tile's positions as of the image's.
-MEANS = Channel | MeanSquare | Direction | GuidedDream | Latent | Cosine
 # Pixels a side of an image on which the reach is measured; what looks farther than its half is taken for a whole.
 PROBE = 1024
 # Of the gradient's sum: what lies farther out is thrown away. With FACTOR the gradient across tile borders is within
@@ -34,8 +27,7 @@ def plan_tiling(model: Model, weights: Weights, objective: Objective, *, side: i
     look farther than a tile has room for.
     """
     for term in objective.terms:
-        whole = not isinstance(term, MEANS) or (isinstance(term, Cosine) and term.position is not None)
-        if whole and term.layers != (IMAGE,):
+        if not term.mean_over_positions and term.layers != (IMAGE,):
             raise FeatvizError(
                 f"`{term.label}` looks at the image as a whole and cannot be dreamed in tiles; expected a mean over "
                 "positions, such as a layer or a channel, or a smaller photo and `tile` 0"

@@ -1,37 +1,42 @@
-"""What to maximize."""
+"""What to maximize. A new kind of objective is a file here and its line below."""
 
-from featviz.objectives.base import Objective, stack
-from featviz.objectives.custom import function
-from featviz.objectives.directions import cosine, direction, tensor_direction
-from featviz.objectives.groups import alignment, diverse, diversity, interpolate
-from featviz.objectives.latents import latent, latent_survives
-from featviz.objectives.layers import deepdream, head
-from featviz.objectives.positions import patches, within
-from featviz.objectives.references import caricature, guided_dream, inversion, style
-from featviz.objectives.units import channel, logit, neuron
+from featviz.objectives.channels import CHANNEL_FORM, PATCHES_FORM
+from featviz.objectives.channels import channel as channel
+from featviz.objectives.channels import patches as patches
+from featviz.objectives.cosines import cosine as cosine
+from featviz.objectives.custom import function as function
+from featviz.objectives.directions import DIRECTION_FORMS
+from featviz.objectives.directions import direction as direction
+from featviz.objectives.facets import diverse as diverse
+from featviz.objectives.facets import diversity as diversity
+from featviz.objectives.interpolations import alignment as alignment
+from featviz.objectives.interpolations import interpolate as interpolate
+from featviz.objectives.latents import latent as latent
+from featviz.objectives.latents import latent_survives as latent_survives
+from featviz.objectives.logits import CLASS_FORM, LOGIT_FORM
+from featviz.objectives.logits import logit as logit
+from featviz.objectives.masks import within as within
+from featviz.objectives.matching import guided_dream as guided_dream
+from featviz.objectives.matching import inversion as inversion
+from featviz.objectives.matching import style as style
+from featviz.objectives.mean_squares import HEAD_FORM, MEAN_SQUARE_FORM
+from featviz.objectives.mean_squares import deepdream as deepdream
+from featviz.objectives.mean_squares import head as head
+from featviz.objectives.neurons import NEURON_FORM
+from featviz.objectives.neurons import neuron as neuron
+from featviz.objectives.objective import Objective as Objective
+from featviz.objectives.objective import stack as stack
+from featviz.objectives.tensor_directions import caricature as caricature
+from featviz.objectives.tensor_directions import tensor_direction as tensor_direction
 
-__all__ = [
-    "Objective",
-    "alignment",
-    "caricature",
-    "channel",
-    "cosine",
-    "deepdream",
-    "direction",
-    "diversity",
-    "function",
-    "guided_dream",
-    "head",
-    "interpolate",
-    "inversion",
-    "latent",
-    "latent_survives",
-    "logit",
-    "neuron",
-    "patches",
-    "stack",
-    "style",
-    "tensor_direction",
-    "diverse",
-    "within",
-]
+# How the command line writes objectives, for those that it can write.
+TARGET_FORMS = (
+    CHANNEL_FORM,
+    NEURON_FORM,
+    PATCHES_FORM,
+    HEAD_FORM,
+    MEAN_SQUARE_FORM,
+    LOGIT_FORM,
+    CLASS_FORM,
+    *DIRECTION_FORMS,
+)

@@ -1,125 +1,121 @@
-"""An objective: a weighted sum of terms, each a function from activations to one number an image."""
+"""The contract of a term: everything that the rest of featviz asks about a kind of objective."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Set
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 import jax
-import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Float
 
-from featviz.common.canonical import digest
-from featviz.errors import FeatvizError
-from featviz.model import Activations
+from featviz.model import BEFORE_RELU, IMAGE, OUTPUT, Activations, before_relu
 
-# The shape of each activation, without the images' axis.
+# The shape of each activation, without the axis of images.
 Shapes = Mapping[str, tuple[int, ...]]
+# Leaves of a term. While objectives are stacked or traced, each is a JAX array with a leading axis or a tracer.
+Index = np.integer | jax.Array
+Scalar = np.floating | jax.Array
+Values = np.ndarray | jax.Array
+
+# The metadata of a field that is part of a term's structure: each of its values has a compiled program of its own. All
+# other fields are leaves, which are arguments of the compiled program.
+STATIC = {"static": True}
+
+T = TypeVar("T", bound="LayerTerm")
 
 
-class Term(Protocol):
-    """One thing to maximize. A frozen dataclass and pytree: its layer is static, its unit a leaf.
+class Term(ABC):
+    """One quantity to maximize: a function from activations to one number per image.
 
-    `value` gives one number an image, (n,), of activations (n, ...); `check` refuses shapes that make no sense.
+    A kind of term is a frozen dataclass that JAX knows as a pytree. Its layers are static, its units, vectors and
+    positions are leaves, so that terms of one structure stack and a stack compiles once. A new kind says its `layers`
+    (or is a `LayerTerm`), its `label` and its `value`. The other properties have defaults. Nothing outside asks for the
+    class of a term.
+
+    The contract, which `tests/objectives/test_base_contract.py` holds for every kind: the gradient of `value` raises
+    it, one image's value does not depend on the other images unless `depends_on_group`, and the canonical JSON of the
+    term does not change from release to release without a new `ascent.VERSION`.
     """
 
     @property
-    def layers(self) -> tuple[str, ...]: ...
+    @abstractmethod
+    def layers(self) -> tuple[str, ...]:
+        """The names of the activations that `value` reads."""
 
     @property
-    def label(self) -> str: ...
+    @abstractmethod
+    def label(self) -> str:
+        """What captions and file names say: `inception_4c:103`."""
 
-    def value(self, activations: Activations) -> jax.Array: ...
+    @abstractmethod
+    def value(self, activations: Activations) -> Float[Array, " n"]:
+        """The number to maximize for each of n images, from activations of shape (n, *positions, units)."""
 
-    def check(self, shapes: Shapes) -> None: ...
+    def check(self, shapes: Shapes) -> None:  # noqa: B027
+        """Refuses layers of a shape that the term cannot be computed from. By default every shape is accepted.
+
+        Raises: FeatvizError, in one line.
+        """
+
+    @property
+    def target(self) -> str | None:
+        """The term as the command line writes it, `LAYER:UNITS`; None where no command line can."""
+        return None
+
+    @property
+    def class_index(self) -> int | None:
+        """The index of the class that the term is the score of, or None."""
+        return None
+
+    @property
+    def channel_index(self) -> int | None:
+        """The unit of the layer where the term is a channel, a mean over all its positions; None otherwise."""
+        return None
+
+    @property
+    def mean_over_positions(self) -> bool:
+        """Whether the value is a mean over all positions of a layer, so that it can be computed tile by tile."""
+        return False
+
+    @property
+    def depends_on_group(self) -> bool:
+        """Whether one image's value depends on the other images of its group."""
+        return False
+
+    def preactivation(self, rectified: Set[str]) -> "Term":
+        """The term that minimizing this one means.
+
+        A term that is linear in a layer of `rectified` reads the layer before its ReLU instead: after it, every gray
+        image has the smallest value. By default the term itself.
+        """
+        return self
+
+    def resolve_nested(self, rectified: Set[str]) -> "Term":
+        """This term when it is not minimized: a term that holds an objective decides whether that is minimized."""
+        return self
 
 
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True, repr=False)
-class Objective:
-    """sum_i weights[i] * terms[i](activations), one number an image; everything is maximized.
+@dataclass(frozen=True)
+class LayerTerm(Term):
+    """A term of one layer."""
 
-    Objectives add, subtract and scale; a penalty is an objective with a minus sign. Of one structure (the same
-    kinds and layers) they stack, and a stack compiles once: units, directions and weights are leaves.
-
-    >>> from featviz.objectives import channel
-    >>> channel("conv1", 3) - 0.5 * channel("conv1", 4)
-    <Objective conv1:3 - 0.5 * conv1:4>
-    """
-
-    terms: tuple[Term, ...]
-    weights: tuple[Any, ...]
-
-    def __repr__(self) -> str:
-        try:
-            return f"<Objective {self.label}>"
-        except TypeError:
-            # Stacked or traced, its numbers are none, and JAX prints it in its errors all the same.
-            return f"<Objective of {', '.join(self.layers)}>"
-
-    def __call__(self, activations: Activations) -> jax.Array:
-        """(n,) float32: the objective of each image."""
-        total: Any = 0.0
-        for term, weight in zip(self.terms, self.weights, strict=True):
-            total = total + jnp.asarray(weight, jnp.float32) * term.value(activations)
-        return total
-
-    def __add__(self, other: "Objective") -> "Objective":
-        if not isinstance(other, Objective):
-            return NotImplemented
-        return Objective(self.terms + other.terms, self.weights + other.weights)
-
-    def __mul__(self, factor: float) -> "Objective":
-        if isinstance(factor, Objective):
-            raise FeatvizError("an objective times an objective is undefined; expected a number")
-        return Objective(self.terms, tuple(np.float32(weight * factor) for weight in self.weights))
-
-    __rmul__ = __mul__
-
-    def __neg__(self) -> "Objective":
-        return self * -1.0
-
-    def __sub__(self, other: "Objective") -> "Objective":
-        return self + -other
-
-    def __truediv__(self, divisor: float) -> "Objective":
-        return self * (1.0 / divisor)
+    layer: str = field(metadata=STATIC)
 
     @property
     def layers(self) -> tuple[str, ...]:
-        """The activations that it looks at, each once."""
-        return tuple(dict.fromkeys(layer for term in self.terms for layer in term.layers))
-
-    @property
-    def label(self) -> str:
-        """What a caption says: `inception_4c:103`, or the sum of its terms."""
-        parts = []
-        for term, weight in zip(self.terms, self.weights, strict=True):
-            size = abs(float(weight))
-            sign = "-" if weight < 0 else "+"
-            parts.append(f"{sign} " + (term.label if size == 1.0 else f"{size:g} * {term.label}"))
-        text = " ".join(parts)
-        return text[2:] if text.startswith("+ ") else text.replace("- ", "-", 1)
-
-    @property
-    def hash(self) -> str:
-        """SHA-256 of the canonical JSON: the objective's name for ever, and the seed of its lane."""
-        return digest(self)
+        return (self.layer,)
 
 
-def single(term: Term) -> Objective:
-    """The objective of one term, weight 1. Raises FeatvizError if its layer is no name."""
-    for layer in term.layers:
-        if not isinstance(layer, str):
-            raise FeatvizError(f"`layer` is a {type(layer).__name__}; expected a layer's name, as in Model.layers")
-    return Objective((term,), (np.float32(1.0),))
+def move_before_relu(term: T, rectified: Set[str]) -> T:
+    """The term of the pre-activation of its layer, if the layer is one of `rectified`; else the term.
 
-
-def stack(objectives: Sequence[Objective]) -> Objective:
-    """Objectives of one structure as one, each leaf with a leading lane axis.
-
-    Raises: FeatvizError if their structures differ.
+    This is `Term.preactivation` for terms that are linear in their layer.
     """
-    structures = {jax.tree.structure(objective) for objective in objectives}
-    if len(structures) != 1:
-        raise FeatvizError(f"`objectives` have {len(structures)} structures; expected one to stack")
-    return jax.tree.map(lambda *leaves: np.stack([np.asarray(leaf) for leaf in leaves]), *objectives)
+    return replace(term, layer=before_relu(term.layer)) if term.layer in rectified else term
+
+
+def label_as_target(term: LayerTerm) -> str | None:
+    """The term's label, which is `LAYER:UNITS`, if the command line can name its layer; else None."""
+    is_named = term.layer not in (IMAGE, OUTPUT) and not term.layer.endswith(BEFORE_RELU)
+    return term.label if is_named else None

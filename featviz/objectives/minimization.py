@@ -1,51 +1,31 @@
-"""What a negative objective means: that of the pre-activation, where a ReLU has cut the activation off."""
+"""What minimizing an objective means: where a ReLU cuts the activation off, the pre-activation is minimized."""
 
-from dataclasses import replace
-from typing import Any
+from collections.abc import Set
 
-from featviz.model import Model, before_relu
-from featviz.objectives.base import Objective
-from featviz.objectives.directions import (
-    Cosine,
-    Direction,
-    DirectionAt,
-    DirectionOverPatches,
-    Numbered,
-    TensorDirection,
-)
-from featviz.objectives.groups import Diverse
-from featviz.objectives.positions import Patches, Within
-from featviz.objectives.units import Channel, Neuron
-
-# What is linear in a layer, more or less; a mean of squares has its smallest value at 0 with and without a ReLU.
-SIGNED = Channel | Neuron | Direction | DirectionAt | DirectionOverPatches | Cosine | TensorDirection | Patches | Within
+from featviz.model import Model
+from featviz.objectives.objective import Objective
 
 
 def for_minimization(model: Model, objective: Objective) -> Objective:
-    """The objective that is optimized for one that is minimized: of its layers before their ReLUs.
+    """The objective that is optimized when the given one is minimized: of its layers before their ReLUs.
 
-    After a ReLU every gray image has the smallest value, 0, and nothing to minimize. So where all of an objective's
-    weights are negative, its units and directions of rectified layers take the pre-activation. In a sum with positive
-    weights, `a - 0.5 * b`, the layers stay as they were written; `before_relu(layer)` names the other.
+    After a ReLU every gray image has the smallest value, 0, and there is nothing to minimize. So if all weights of an
+    objective are negative, its units and directions of rectified layers read the pre-activation. In a sum with positive
+    weights, `a - 0.5 * b`, the layers stay as written; `before_relu(layer)` names the pre-activation.
 
     >>> import featviz as fv
     >>> for_minimization(fv.load("patterns"), -fv.channel("conv2", 3)).layers
     ('conv2<before ReLU>',)
     """
-    if any(isinstance(term, Diverse) for term in objective.terms):
-        inside = (
-            replace(term, of=for_minimization(model, term.of)) if isinstance(term, Diverse) else term
-            for term in objective.terms
-        )
-        return Objective(tuple(inside), objective.weights)
-    shut = {layer.name for layer in model.layers if layer.rectified}
-    if not all(weight < 0 for weight in objective.weights):
+    return with_preactivations(objective, frozenset(layer.name for layer in model.layers if layer.rectified))
+
+
+def with_preactivations(objective: Objective, rectified: Set[str]) -> Objective:
+    """The same for a network whose rectified layers have the names `rectified`."""
+    is_minimized = all(weight < 0 for weight in objective.weights)
+    terms = tuple(
+        term.preactivation(rectified) if is_minimized else term.resolve_nested(rectified) for term in objective.terms
+    )
+    if all(new is old for new, old in zip(terms, objective.terms, strict=True)):
         return objective
-    return Objective(tuple(_before(term, shut) for term in objective.terms), objective.weights)
-
-
-def _before(term: Any, shut: set[str]) -> Any:
-    """A term of a rectified layer as that of what goes into its ReLU."""
-    if isinstance(term, Numbered):
-        return replace(term, of=_before(term.of, shut))
-    return replace(term, layer=before_relu(term.layer)) if isinstance(term, SIGNED) and term.layer in shut else term
+    return Objective(terms, objective.weights)

@@ -1,49 +1,58 @@
-"""A unit united with what its best photographs have in common: an objective drawn from both."""
+"""An objective of a unit together with what its best photographs have in common."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from functools import lru_cache, partial
+from collections.abc import Iterable, Set
+from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, overload
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Float
 
+from featviz.common.arguments import as_int, is_sequence
 from featviz.common.compilation import compiled
 from featviz.errors import FeatvizError
 from featviz.model import Activations, Weights
 from featviz.objectives import Objective
-from featviz.objectives.base import Shapes, single
+from featviz.objectives.base import STATIC, Index, LayerTerm, Shapes, Values, move_before_relu
 from featviz.objectives.directions import Direction
+from featviz.objectives.objective import Examples, single
 from featviz.surveys.receptive_fields import by_position
 from featviz.surveys.reduction import batches
 from featviz.surveys.statistics import halves, top_photos
 from featviz.surveys.survey import Survey
 
-# Photographs that a layer's spread over positions is measured on.
+# Photographs that a layer's standard deviations over positions are measured on.
 SAMPLE = 48
-SPREAD_FLOOR = 1e-3
+MIN_DEVIATION = 1e-3
 
 
-@partial(jax.tree_util.register_dataclass, data_fields=["unit", "vector"], meta_fields=["layer", "power"])
+@jax.tree_util.register_dataclass
 @dataclass(frozen=True)
-class Exemplars:
-    """A unit and what its best photographs have in common: the direction `vector`, under the unit's name."""
+class Exemplars(LayerTerm):
+    """The direction `vector` of a unit and of what its best photographs have in common.
 
-    layer: str
-    unit: Any
-    vector: Any
-    power: float
+    Its label is that of the unit, so that the picture stands beside other pictures of the unit. No command line names
+    it, since the vector comes from a survey.
+    """
 
-    @property
-    def layers(self) -> tuple[str, ...]:
-        return (self.layer,)
+    unit: Index
+    vector: Float[Values, " units"]
+    power: float = field(metadata=STATIC)
 
     @property
     def label(self) -> str:
         return f"{self.layer}:{int(self.unit)}"
 
-    def value(self, activations: Activations) -> jax.Array:
+    @property
+    def mean_over_positions(self) -> bool:
+        return True
+
+    def preactivation(self, rectified: Set[str]) -> "Exemplars":
+        return move_before_relu(self, rectified)
+
+    def value(self, activations: Activations) -> Float[Array, " n"]:
         return Direction(self.layer, self.vector, self.power).value(activations)
 
     def check(self, shapes: Shapes) -> None:
@@ -59,16 +68,27 @@ def exemplars(survey: Survey, layer: str, unit: Iterable[int], *, share: float =
 def exemplars(
     survey: Survey, layer: str, unit: int | Iterable[int], *, share: float = 0.5, power: float = 1.0, count: int = 9
 ) -> Objective | list[Objective]:
-    """A direction of `layer` that unites a unit with its best photographs: render it as any other objective.
+    """A unit with what its best photographs have in common, as a direction of its layer.
 
     v = (1 - share) e + share t, of length 1: e is the unit alone; t, of length 1 too, is the mean over the unit's
     `count` best photographs of half A of the layer's activations where the unit is most active, in standard deviations
-    (over positions) from the layer's mean, each divided by its deviation once more. The objective is
-    dot(h, v) * max(.1, cosine(h, v))^power at each position, averaged over them. It bears the unit's name; of several
-    units it is a list. On GoogLeNet such pictures predict other photographs better than the unit's alone
-    (benchmarks/evidence.py), since photographs had a part in them: say so where you show them.
+    (over positions) from the layer's mean, each divided by its deviation once more. The objective is the mean over
+    positions of dot(h, v) * max(.1, cosine(h, v))^power. On GoogLeNet such pictures predict other photographs better
+    than the unit's alone (benchmarks/evidence.py), since photographs had a part in them: say so where you show them.
 
-    Raises: FeatvizError for an unknown layer or unit, or a share outside [0, 1].
+    Args:
+      survey: a survey of photographs that has the layer.
+      layer: the name of the layer.
+      unit: the index of the unit, from 0, or several of them.
+      share: how much the photographs count, from 0, the unit alone, to 1, its photographs alone.
+      power: how much the angle counts beside the length, from 0.
+      count: how many photographs.
+
+    Returns:
+      The objective, whose label is the unit's; for several units a list of objectives.
+
+    Raises:
+      FeatvizError: for an unknown layer or unit, or a share outside [0, 1].
 
     >>> import featviz as fv, tempfile
     >>> photos = np.random.default_rng(0).random((12, 64, 64, 3))
@@ -77,49 +97,50 @@ def exemplars(
     ...     exemplars(survey, "conv2", 3).label
     'conv2:3'
     """
-    many = [unit] if isinstance(unit, int | np.integer) else list(unit)
-    count_all = survey.layer(layer).units
-    for one in many:
-        if not 0 <= one < count_all:
-            raise FeatvizError(f"`unit` {one} is out of range; {layer} has {count_all} units, 0 to {count_all - 1}")
+    indices = [int(as_int("unit", index)) for index in unit] if is_sequence(unit) else [int(as_int("unit", unit))]
+    units = survey.layer(layer).units
+    for index in indices:
+        if not 0 <= index < units:
+            raise FeatvizError(f"`unit` {index} is out of range; {layer} has {units} units, 0 to {units - 1}")
     if not 0 <= share <= 1:
         raise FeatvizError(f"`share` is {share}; expected a number from 0, the unit alone, to 1, its photographs alone")
-    a, _ = halves(survey)
-    mean, spread = _spread(survey, layer, a)
-    made = [
-        single(Exemplars(layer, np.int32(one), _mixed(survey, layer, int(one), a, mean, spread, share, count), power))
-        for one in many
-    ]
-    return made[0] if isinstance(unit, int | np.integer) else made
+    half_a, _ = halves(survey)
+    mean, deviation = _moments(survey, layer, half_a)
+
+    def objective(index: int) -> Objective:
+        shared = _shared_features(survey, layer, index, top_photos(survey.maxima(layer, units=index), half_a, count))
+        unit_alone = np.zeros(units, np.float32)
+        unit_alone[index] = 1.0
+        vector = (1 - share) * unit_alone + share * _unit_length((shared - mean) / deviation**2)
+        return single(Exemplars(layer, np.int32(index), _unit_length(vector).astype(np.float32), power))
+
+    objectives = [objective(index) for index in indices]
+    return objectives if is_sequence(unit) else objectives[0]
 
 
-def _mixed(
-    survey: Survey, layer: str, unit: int, a: np.ndarray, mean: np.ndarray, spread: np.ndarray, share: float, count: int
-) -> np.ndarray:
-    """The direction of one unit."""
-    column, places = survey.maxima(layer, units=unit), survey.positions(layer, units=unit)
-    best = top_photos(column, a, count)
-    maps = _maps(survey, layer, best)
-    common = np.mean([at[places[number]] for number, at in zip(best, maps, strict=True)], axis=0)
-    own = np.zeros(len(mean), np.float32)
-    own[unit] = 1.0
-    mixed = (1 - share) * own + share * _unit_length((common - mean) / spread**2)
-    return _unit_length(mixed).astype(np.float32)
+def _shared_features(survey: Survey, layer: str, unit: int, photos: np.ndarray) -> Float[np.ndarray, " units"]:
+    """The layer's mean activation over photographs, each where the unit is most active."""
+    positions = survey.positions(layer, units=unit)
+    maps = _activation_maps(survey, layer, photos)
+    return np.mean([rows[positions[photo]] for photo, rows in zip(photos, maps, strict=True)], axis=0)
 
 
-def _spread(survey: Survey, layer: str, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and standard deviation of the layer's units over positions of some photographs."""
-    some = _maps(survey, layer, numbers[:: max(1, len(numbers) // SAMPLE)][:SAMPLE])
-    return some.mean((0, 1)), some.std((0, 1)) + SPREAD_FLOOR
+def _moments(
+    survey: Survey, layer: str, photos: np.ndarray
+) -> tuple[Float[np.ndarray, " units"], Float[np.ndarray, " units"]]:
+    """Mean and standard deviation of the layer's units over positions of some of the photographs."""
+    sample = photos[:: max(1, len(photos) // SAMPLE)][:SAMPLE]
+    maps = _activation_maps(survey, layer, sample)
+    return maps.mean((0, 1)), maps.std((0, 1)) + MIN_DEVIATION
 
 
-def _maps(survey: Survey, layer: str, numbers: np.ndarray) -> np.ndarray:
-    """The layer's activations on photographs, (photos, positions, units)."""
-    found = []
-    for count, some in batches([survey.photo(number) for number in numbers]):
-        program = compiled(_activation(survey.model.apply, layer), survey.model.weights, some)
-        found.append(np.asarray(program(survey.model.weights, some))[:count])
-    return np.concatenate(found)
+def _activation_maps(survey: Survey, layer: str, photos: np.ndarray) -> Float[np.ndarray, "photos positions units"]:
+    """The layer's activations on photographs."""
+    maps = []
+    for count, images in batches([survey.photo(photo) for photo in photos]):
+        program = compiled(_activation(survey.model.apply, layer), survey.model.weights, images)
+        maps.append(np.asarray(program(survey.model.weights, images))[:count])
+    return np.concatenate(maps)
 
 
 @lru_cache(maxsize=8)
@@ -133,3 +154,10 @@ def _activation(apply: Any, layer: str) -> Any:
 def _unit_length(vector: np.ndarray) -> np.ndarray:
     length = float(np.linalg.norm(vector))
     return vector / length if length > 0 else vector
+
+
+EXAMPLES: Examples = {
+    "exemplars": lambda layer, shape: single(
+        Exemplars(layer, np.int32(2), np.linspace(-1, 1, shape[-1], dtype=np.float32), 1.0)
+    )
+}

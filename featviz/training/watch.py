@@ -15,8 +15,8 @@ from featviz.common.signatures import spelled_out
 from featviz.errors import FeatvizError
 from featviz.model import Model, require_model
 from featviz.objectives import Objective
+from featviz.pictures.file_names import file_stem
 from featviz.pictures.picture import Picture
-from featviz.pictures.provenance import file_stem
 from featviz.rendering.checks import as_objectives, check_count
 from featviz.rendering.render import render_each
 from featviz.rendering.render_options import LookOptions, RenderOptions

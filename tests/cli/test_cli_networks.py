@@ -189,7 +189,7 @@ def test_directions_are_units_like_any_others(folder, capsys):
     assert {path.stem for path in (folder / "out").glob("*direction*.png")} == {*names, "conv2-direction-4-negative"}
     ours = fv.load_picture(folder / "out" / "conv2-direction-1.png")
     model = fv.load("patterns")
-    other = fv.render(model, fv.direction("conv2", rows[1], number=1), size=32, steps=4)
+    other = fv.render(model, fv.direction("conv2", rows[1], index=1), size=32, steps=4)
     assert ours.score == pytest.approx(other.score, rel=1e-6)
 
 
@@ -242,7 +242,7 @@ def test_targets_that_suit_transformers(tokens):
         np.testing.assert_allclose(objective(values)[0], value, rtol=1e-4, err_msg=text)
     with pytest.raises(FeatvizError, match="3 directions, 0 to 2"):
         parse_target("fc2:3", tokens, directions=rows)
-    with pytest.raises(FeatvizError, match="number` is 2 of 2 heads"):
+    with pytest.raises(FeatvizError, match="index` is 2 of 2 heads"):
         parse_target("heads:head2of2", tokens)
     pictures = fv.render(tokens, [fv.head("heads", 1, heads=2), fv.channel("fc1/gelu", 3)], size=32, steps=4)
     assert all(np.isfinite(picture.score) for picture in pictures)

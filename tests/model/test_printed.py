@@ -4,7 +4,7 @@ import jax
 import numpy as np
 
 import featviz as fv
-from featviz.objectives.base import stack
+from featviz.objectives import stack
 
 
 def test_a_model_is_its_name_its_layers_and_its_input(tiny, patterns):

@@ -293,7 +293,7 @@ class TestLatents:
             latent_survives(np.ones(7), ENCODER, 4, **options)
 
     def test_a_latent_out_of_range_is_refused(self):
-        with pytest.raises(FeatvizError, match="`number` is 9; `encoder` has 9 latents"):
+        with pytest.raises(FeatvizError, match="`index` is 9; `encoder` has 9 latents"):
             latent("layer", ENCODER, 9)
 
 

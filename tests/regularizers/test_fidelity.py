@@ -16,7 +16,7 @@ from featviz.model import IMAGE
 from featviz.objectives import channel, logit
 from featviz.optimizers import Adam, Custom
 from featviz.parameterizations import Polar, RawPixels
-from featviz.pictures.provenance import recipe_options
+from featviz.pictures.command import recipe_options
 from featviz.recipes import Recipe, Stage, accentuation_2024, default
 from featviz.regularizers import Fidelity, Noise, RandomCrop, Roll, UniformNoise, total_variation
 from featviz.regularizers.transforms.geometric import compose

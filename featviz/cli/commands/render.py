@@ -136,7 +136,7 @@ def render(
         network = network if classes is None else name_classes(network, classes)
         objectives = [each for text in targets for each in read_target(text, network, directions)]
         if exemplars is not None:
-            objectives = unite(objectives, exemplars, network)
+            objectives = add_exemplars(objectives, exemplars, network)
         paths = plan_files(out, objectives, suffix, facets=facets, model=network)
         # Imported here, so that a wrong command is refused at once.
         from featviz.ascent import Convergence
@@ -243,23 +243,25 @@ def read_start(path: Path, network: "Model", size: int | tuple[int, int] | None)
     return photo.pixels.astype("float32") / 255
 
 
-def unite(objectives: list["Objective"], folder: Path, network: "Model") -> list["Objective"]:
-    """The objectives of channels, each united with the unit's best photographs."""
-    from featviz.pictures.captions import split_name
-    from featviz.pictures.provenance import target
+def add_exemplars(objectives: list["Objective"], folder: Path, network: "Model") -> list["Objective"]:
+    """The objectives of channels, each as a direction of the unit and its best photographs."""
     from featviz.surveys.exemplars import exemplars
     from featviz.surveys.survey import open_survey
 
     survey = open_survey(folder, network)
-    units: dict[str, list[int]] = {}
+    channels: list[tuple[str, int]] = []
     for objective in objectives:
-        layer, unit = split_name(target(objective) or "")
-        if not unit.isdecimal() or layer not in {each.name for each in network.layers}:
+        term, unit = objective.terms[0], objective.terms[0].channel_index
+        # Only what the command line can write: neither a negative, nor a channel of the image or the output.
+        if unit is None or objective.target != term.target:
             raise FeatvizError(f"--exemplars: `{objective.label}` is not a channel; expected one such as 103 or 0-15")
-        units.setdefault(layer, []).append(int(unit))
-    made = [each for layer, some in units.items() for each in exemplars(survey, layer, some)]
-    by_label = {each.label: each for each in made}
-    return [by_label[objective.label] for objective in objectives]
+        channels.append((term.layers[0], unit))
+    directions: dict[tuple[str, int], Objective] = {}
+    # All units of a layer at once: its statistics are measured once.
+    for layer in dict.fromkeys(layer for layer, _ in channels):
+        units = [unit for name, unit in channels if name == layer]
+        directions |= zip(((layer, unit) for unit in units), exemplars(survey, layer, units), strict=True)
+    return [directions[channel] for channel in channels]
 
 
 def parse_size(text: str | None) -> int | tuple[int, int] | None:

@@ -5,87 +5,74 @@
 all sizes; lucid's are sums, so its weights are to be multiplied by height * width * channels.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Float
 
 from featviz.errors import FeatvizError
 from featviz.model import IMAGE, Activations
-from featviz.objectives.base import Objective, Shapes, single
+from featviz.objectives.base import STATIC, Scalar, Term
+from featviz.objectives.objective import Examples, Objective, single
 from featviz.regularizers.filters import gaussian_blur
 
 
-@partial(jax.tree_util.register_dataclass, data_fields=[], meta_fields=["layer"])
-@dataclass(frozen=True)
-class TotalVariation:
-    """mean |x[i + 1, j] - x[i, j]| + mean |x[i, j + 1] - x[i, j]|."""
-
-    layer: str = IMAGE
+class ImageTerm(Term):
+    """A term of the image that the network sees, of any size."""
 
     @property
     def layers(self) -> tuple[str, ...]:
-        return (self.layer,)
+        return (IMAGE,)
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class TotalVariation(ImageTerm):
+    """mean |x[i + 1, j] - x[i, j]| + mean |x[i, j + 1] - x[i, j]|."""
 
     @property
     def label(self) -> str:
         return "total variation"
 
-    def value(self, activations: Activations) -> jax.Array:
-        image = activations[self.layer]
+    def value(self, activations: Activations) -> Float[Array, " n"]:
+        image = activations[IMAGE]
         return sum((jnp.mean(jnp.abs(jnp.diff(image, axis=axis)), axis=(1, 2, 3)) for axis in (1, 2)), jnp.float32(0))
 
-    def check(self, shapes: Shapes) -> None:
-        """Every image will do."""
 
-
-@partial(jax.tree_util.register_dataclass, data_fields=["center"], meta_fields=["power", "layer"])
+@jax.tree_util.register_dataclass
 @dataclass(frozen=True)
-class Distance:
+class Distance(ImageTerm):
     """mean |x - center|^power."""
 
-    center: Any
-    power: int
-    layer: str = IMAGE
-
-    @property
-    def layers(self) -> tuple[str, ...]:
-        return (self.layer,)
+    center: Scalar
+    power: int = field(metadata=STATIC)
 
     @property
     def label(self) -> str:
         return f"L{self.power}"
 
-    def value(self, activations: Activations) -> jax.Array:
-        away = activations[self.layer] - jnp.asarray(self.center, jnp.float32)
+    def value(self, activations: Activations) -> Float[Array, " n"]:
+        away = activations[IMAGE] - jnp.asarray(self.center, jnp.float32)
         size = jnp.abs(away) if self.power == 1 else jnp.square(away)
         return jnp.mean(size, axis=(1, 2, 3))
 
-    def check(self, shapes: Shapes) -> None:
-        """Every image will do."""
 
-
-@partial(jax.tree_util.register_dataclass, data_fields=[], meta_fields=["exponent", "layer"])
+@jax.tree_util.register_dataclass
 @dataclass(frozen=True)
-class FrequencyPower:
+class FrequencyPower(ImageTerm):
     """sum_f |2 f|^exponent |X(f)|^2 / (h w)^2, f in cycles a pixel, X the Fourier transform; averaged over channels."""
 
-    exponent: float
-    layer: str = IMAGE
-
-    @property
-    def layers(self) -> tuple[str, ...]:
-        return (self.layer,)
+    exponent: float = field(metadata=STATIC)
 
     @property
     def label(self) -> str:
         return f"frequency power^{self.exponent:g}"
 
-    def value(self, activations: Activations) -> jax.Array:
-        image = activations[self.layer]
+    def value(self, activations: Activations) -> Float[Array, " n"]:
+        image = activations[IMAGE]
         height, width = image.shape[1:3]
         radius = 2 * np.hypot(np.fft.fftfreq(height)[:, None], np.fft.fftfreq(width)[None, :])
         # The mean has frequency 0 and is no one's fault, whatever the exponent.
@@ -94,27 +81,18 @@ class FrequencyPower:
         power = jnp.square(spectrum.real) + jnp.square(spectrum.imag)
         return jnp.mean(jnp.sum(power * weight.astype(np.float32)[None, :, :, None], axis=(1, 2)), axis=-1)
 
-    def check(self, shapes: Shapes) -> None:
-        """Every image will do."""
 
-
-@partial(jax.tree_util.register_dataclass, data_fields=[], meta_fields=["layer"])
+@jax.tree_util.register_dataclass
 @dataclass(frozen=True)
-class VariationNorm:
+class VariationNorm(ImageTerm):
     """sum over four directions of sqrt(mean (x[p + d] - x[p])^2), d = (0, 1), (1, 0), (1, 1), (1, -1)."""
-
-    layer: str = IMAGE
-
-    @property
-    def layers(self) -> tuple[str, ...]:
-        return (self.layer,)
 
     @property
     def label(self) -> str:
         return "variation norm"
 
-    def value(self, activations: Activations) -> jax.Array:
-        x = activations[self.layer]
+    def value(self, activations: Activations) -> Float[Array, " n"]:
+        x = activations[IMAGE]
         pairs = (
             (x[:, :, 1:], x[:, :, :-1]),
             (x[:, 1:], x[:, :-1]),
@@ -125,33 +103,22 @@ class VariationNorm:
         norms = [jnp.sqrt(jnp.mean(jnp.square(a - b), axis=(1, 2, 3)) + 1e-12) for a, b in pairs]
         return sum(norms[1:], start=norms[0])
 
-    def check(self, shapes: Shapes) -> None:
-        """Every image will do."""
 
-
-@partial(jax.tree_util.register_dataclass, data_fields=["sigma"], meta_fields=["layer"])
+@jax.tree_util.register_dataclass
 @dataclass(frozen=True)
-class BlurDifference:
+class BlurDifference(ImageTerm):
     """mean (x - blur(x))^2 / 2, the blurred image held fixed."""
 
-    sigma: Any
-    layer: str = IMAGE
-
-    @property
-    def layers(self) -> tuple[str, ...]:
-        return (self.layer,)
+    sigma: Scalar
 
     @property
     def label(self) -> str:
         return "blur difference"
 
-    def value(self, activations: Activations) -> jax.Array:
-        image = activations[self.layer]
-        blurred = jax.lax.stop_gradient(gaussian_blur(image, self.sigma, radius=4))
+    def value(self, activations: Activations) -> Float[Array, " n"]:
+        image = activations[IMAGE]
+        blurred = jax.lax.stop_gradient(gaussian_blur(image, jnp.asarray(self.sigma), radius=4))
         return 0.5 * jnp.mean(jnp.square(image - blurred), axis=(1, 2, 3))
-
-    def check(self, shapes: Shapes) -> None:
-        """Every image will do."""
 
 
 def total_variation() -> Objective:
@@ -237,3 +204,10 @@ PENALTIES = {
     "l1": l1(),
     "l2": l2(),
 }
+
+
+def _penalty(name: str, layer: str, shape: tuple[int, ...]) -> Objective:
+    return PENALTIES[name]
+
+
+EXAMPLES: Examples = {name: partial(_penalty, name) for name in PENALTIES}
