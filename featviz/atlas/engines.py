@@ -7,7 +7,8 @@ from typing import NamedTuple, Protocol
 from featviz.atlas.plan import Task
 from featviz.model import Model
 from featviz.pictures.picture import Picture
-from featviz.rendering.render import render_groups
+from featviz.rendering.draw import render_groups
+from featviz.rendering.request import make_request
 
 
 class Drawn(NamedTuple):
@@ -40,7 +41,7 @@ def local(model: Model, tasks: Sequence[Task], *, on_start: Begin) -> Generator[
 def draw(model: Model, task: Task, *, on_start: Callable[[int], None] | None = None) -> Iterator[Drawn]:
     """The entries of one task; `on_start` is told the unit of each as it is taken up."""
     series = task.series
-    drawn = render_groups(
+    request = make_request(
         model,
         [series.objective(unit) for unit in task.units],
         recipe=series.recipe,
@@ -48,10 +49,10 @@ def draw(model: Model, task: Task, *, on_start: Callable[[int], None] | None = N
         steps=series.steps,
         seed=series.seed,
         dtype=series.dtype,
-        count=series.count,
+        group_size=series.count,
         lanes=task.lanes,
         progress=False,
-        on_start=None if on_start is None else lambda number: on_start(task.units[number]),
     )
-    for number, pictures in drawn:
-        yield Drawn(task, task.units[number], pictures)
+    begin = None if on_start is None else lambda index: on_start(task.units[index])
+    for index, pictures in render_groups(request, on_start=begin):
+        yield Drawn(task, task.units[index], pictures)

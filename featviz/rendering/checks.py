@@ -1,4 +1,4 @@
-"""What render refuses before any work starts, each in one line."""
+"""Validation of what `render` and `dream` are asked: each refusal is one line, before any work starts."""
 
 import inspect
 from collections.abc import Iterable, Sequence
@@ -7,40 +7,51 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float
 
 from featviz.errors import FeatvizError, nearest
-from featviz.model import BEFORE_RELU, IMAGE, OUTPUT, Model, require_model
+from featviz.model import BEFORE_RELU, IMAGE, OUTPUT, Model, Weights, require_model
 from featviz.model.shapes import shapes_for
 from featviz.objectives import Objective
+from featviz.parameterizations import Shape
 from featviz.pictures.picture import Picture
 from featviz.recipes import Recipe
 
 SMALLEST_SIZE, LARGEST_SIZE = 8, 4096
+LARGEST_SEED = 2**32 - 1
+DTYPES = ("float32", "bfloat16")
 
+# Pixels a side, or (height, width).
 Size = int | tuple[int, int]
+# One image to start from, or one for each objective.
+Start = Float[np.ndarray, "h w c"] | Picture | Sequence[Float[np.ndarray, "h w c"] | Picture]
 
 
-def check_count(name: str, value: int, least: int, most: int) -> int:
-    """A whole number within bounds."""
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or not least <= value <= most:
-        raise FeatvizError(f"`{name}` is {value!r}; expected a whole number from {least} to {most}")
+def check_count(name: str, value: int, minimum: int, maximum: int) -> int:
+    """An integer within bounds."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or not minimum <= value <= maximum:
+        raise FeatvizError(f"`{name}` is {value!r}; expected a whole number from {minimum} to {maximum}")
     return int(value)
+
+
+def check_seed(seed: int) -> int:
+    """A seed that fits into 32 bits."""
+    return check_count("seed", seed, 0, LARGEST_SEED)
 
 
 def check_dtype(dtype: Any) -> str:
     """The name of the dtype of the network's values."""
-    known = ("float32", "bfloat16")
     try:
         name = "float32" if dtype is None else jnp.dtype(dtype).name
     except TypeError:
         name = str(dtype)
-    if name not in known:
-        raise FeatvizError(f"`dtype` is {name}; expected {' or '.join(known)}")
+    if name not in DTYPES:
+        raise FeatvizError(f"`dtype` is {name}; expected {' or '.join(DTYPES)}")
     return name
 
 
-def check_image(name: str, image: np.ndarray | Picture, model: Model) -> np.ndarray:
-    """An image for a network as float32, (height, width, channels), in [0,1]."""
+def check_image(name: str, image: Float[np.ndarray, "h w c"] | Picture, model: Model) -> Float[np.ndarray, "h w c"]:
+    """An image for a network as float32 in [0,1]."""
     require_model(model)
     image = np.asarray(image.pixels if isinstance(image, Picture) else image)
     if image.ndim != 3 or image.shape[-1] != model.input.channels:
@@ -53,30 +64,30 @@ def check_image(name: str, image: np.ndarray | Picture, model: Model) -> np.ndar
 
 
 def require_objective(name: str, given: Any) -> Objective:
-    """The objective that was given."""
+    """The argument itself, if it is an objective."""
     if isinstance(given, Objective):
         return given
     layer, _, unit = given.rpartition(":") if isinstance(given, str) else ("", "", "")
     example = f"fv.channel({layer!r}, {unit})" if layer and unit.isdecimal() else "fv.channel('conv1', 3)"
     if inspect.isroutine(given):
         example = "fv.function(f, 'conv1', name='mine')"
-    found = repr(given) if isinstance(given, str | int | float | None) else f"a {type(given).__name__}"
-    raise FeatvizError(f"`{name}` is {found}; expected an Objective, such as {example}")
+    described = repr(given) if isinstance(given, str | int | float | None) else f"a {type(given).__name__}"
+    raise FeatvizError(f"`{name}` is {described}; expected an Objective, such as {example}")
 
 
 def as_objectives(name: str, given: Any) -> list[Objective]:
     """One objective or several, as a list."""
     if isinstance(given, Objective | str) or not isinstance(given, Iterable):
         return [require_objective(name, given)]
-    return [require_objective(f"{name}[{number}]", each) for number, each in enumerate(given)]
+    return [require_objective(f"{name}[{index}]", item) for index, item in enumerate(given)]
 
 
-def check_starts(start: Any, model: Model, count: int) -> list[np.ndarray]:
-    """The image that each of `count` objectives starts from, all of one size; none where there is no start."""
+def check_starts(start: Start | None, model: Model, count: int) -> list[Float[np.ndarray, "h w c"]]:
+    """The image that each of `count` objectives starts from, all of one size; an empty list without `start`."""
     if start is None:
         return []
     if not isinstance(start, list | tuple):
-        return [check_image("start", start, model)] * count
+        return [check_image("start", start, model)] * count  # type: ignore[arg-type]  # any other sequence is refused
     images = [check_image("start", image, model) for image in start]
     if len(images) != count or len({image.shape for image in images}) > 1:
         raise FeatvizError(
@@ -87,7 +98,7 @@ def check_starts(start: Any, model: Model, count: int) -> list[np.ndarray]:
 
 
 def check_fidelity(model: Model, recipe: Recipe) -> None:
-    """A recipe's fidelity has a weight of sense and a layer that exists, and the recipe has no stages."""
+    """A recipe's fidelity has a finite weight and an existing layer, and the recipe has no stages."""
     fidelity = recipe.fidelity
     if fidelity is None:
         return
@@ -99,7 +110,7 @@ def check_fidelity(model: Model, recipe: Recipe) -> None:
         raise FeatvizError("`recipe` has stages and fidelity to its start; expected one or the other")
 
 
-def check_size(size: Size | None, start: np.ndarray | None) -> tuple[int, int]:
+def check_size(size: Size | None, start: Float[np.ndarray, "h w c"] | None) -> tuple[int, int]:
     """The height and width of the pictures."""
     if size is None:
         assert start is not None
@@ -113,41 +124,40 @@ def check_size(size: Size | None, start: np.ndarray | None) -> tuple[int, int]:
     return height, width
 
 
-def check_weights(model: Model, weights: Any) -> Any:
+def check_weights(model: Model, weights: Weights | None) -> Weights:
     """The weights to run: the model's own, or others of the same structure, shapes and dtypes."""
     if weights is None:
         return model.weights
-    expected, found = (
+    expected, given = (
         {jax.tree_util.keystr(path): (np.shape(leaf), np.dtype(leaf.dtype)) for path, leaf in leaves}
         for leaves in map(jax.tree_util.tree_leaves_with_path, (model.weights, weights))
     )
-    for name in sorted(expected.keys() | found.keys()):
-        if expected.get(name) != found.get(name):
+    for name in sorted(expected.keys() | given.keys()):
+        if expected.get(name) != given.get(name):
             raise FeatvizError(
-                f"`weights` has {name} as {found.get(name)}; expected {expected.get(name)}, as in {model.name}"
+                f"`weights` has {name} as {given.get(name)}; expected {expected.get(name)}, as in {model.name}"
             )
     return weights
 
 
-def check_objectives(model: Model, objectives: Sequence[Objective], shape: tuple[int, ...]) -> None:
-    """Every layer exists, every unit and position is inside its layer at this picture size."""
-    names = dict.fromkeys(name for objective in objectives for name in objective.layers)
+def check_objectives(model: Model, objectives: Sequence[Objective], shape: Shape) -> None:
+    """Every layer exists, and every unit and position is inside its layer for images of `shape`, (n, h, w, c)."""
+    layers = dict.fromkeys(layer for objective in objectives for layer in objective.layers)
     known = [layer.name for layer in model.layers]
-    for name in names:
-        if name.removesuffix(BEFORE_RELU) not in known and name not in (IMAGE, OUTPUT):
-            raise FeatvizError(f"{model.name} has no layer `{name}`; {nearest(name, known)}")
+    for layer in layers:
+        if layer.removesuffix(BEFORE_RELU) not in known and layer not in (IMAGE, OUTPUT):
+            raise FeatvizError(f"{model.name} has no layer `{layer}`; {nearest(layer, known)}")
+    size = "x".join(map(str, shape[1:3]))
     try:
-        sizes = shapes_for(model, tuple(names), shape)
+        shapes = shapes_for(model, tuple(layers), shape)
     except FeatvizError:
         raise
     except Exception as error:
         line = str(error).strip().splitlines()[0]
-        size = "x".join(map(str, shape[1:3]))
         raise FeatvizError(f"{model.name} cannot run on pictures of `size` {size}: {line}") from error
-    for name in names:
-        if 0 in sizes[name]:
-            size = "x".join(map(str, shape[1:3]))
-            raise FeatvizError(f"{model.name} cannot run on pictures of `size` {size}: nothing is left of {name}")
+    for layer in layers:
+        if 0 in shapes[layer]:
+            raise FeatvizError(f"{model.name} cannot run on pictures of `size` {size}: nothing remains of {layer}")
     for objective in objectives:
         for term in objective.terms:
-            term.check(sizes)
+            term.check(shapes)

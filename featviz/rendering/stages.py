@@ -1,136 +1,156 @@
-"""Stages: octaves one after the other, each from what the one before has left, enlarged."""
+"""Stages: octaves one after the other, each starting from the result of the one before, enlarged."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 import jax
 import numpy as np
 from jax.sharding import Mesh
+from jaxtyping import Float
 from scipy import ndimage
 
 from featviz.ascent import Routine
 from featviz.ascent.lanes import LaneResult, lane_key, run_lanes
+from featviz.model import Weights
 from featviz.objectives import Objective
 from featviz.recipes.base import Carry
+from featviz.rendering.request import Request
+
+Images = Float[np.ndarray, "n h w c"]
 
 
 @dataclass(frozen=True)
-class Octave:
-    """A stage that is ready to run: its routine, which has the size, and its steps."""
+class Placement:
+    """Where a request runs: `weights` on all devices of `mesh`, `lanes` optimizations side by side on each."""
 
-    routine: Routine
-    steps: int
-    penalty: Objective | None
+    weights: Weights
+    mesh: Mesh
+    lanes: int
+
+
+@dataclass(frozen=True)
+class Monitor:
+    """What is reported while lanes run.
+
+    `on_progress(lanes, steps)` gets how many lanes ran and how many steps they made together, `on_start` the index of
+    each objective when it gets a lane. With `snapshot_every` lanes that go on are shown every so many steps.
+    """
+
+    on_progress: Callable[[int, int], None]
+    on_start: Callable[[int], None] | None = None
+    snapshot_every: int | None = None
 
 
 def run_stages(
-    octaves: Sequence[Octave],
-    weights: Any,
-    objectives: Sequence[Objective],
-    *,
-    carry: Carry,
-    seed: int,
-    start: Sequence[np.ndarray] | None,
-    count: int,
-    mesh: Mesh,
-    on_progress: Callable[[int, int], None],
-    on_start: Callable[[int], None] | None = None,
-    snapshot_every: int | None = None,
-) -> Iterator[LaneResult]:
-    """What each objective's lane leaves after the last stage, with the history of all; of one structure.
+    request: Request, indices: Sequence[int], placement: Placement, monitor: Monitor
+) -> Iterator[tuple[int, LaneResult]]:
+    """The results of the request's objectives at `indices`, of one structure, each with its objective's index.
 
-    `start` has each objective's group of images, (n, height, width, channels), at the last stage's size. A recipe of
-    one stage refills lanes as they end; with more, as many objectives as there are lanes go through all stages before
-    the next ones. `on_start` is told the number of each objective as it is taken up. With `snapshot_every`, a number of
-    steps, lanes that run on are shown as well, at their stage's size.
+    A recipe of one stage refills lanes as they finish. With more, as many objectives as there are lanes go through all
+    stages before the next ones. Results that are not `over` are snapshots, at their stage's size.
     """
-    if len(octaves) == 1:
-        options = {
-            "seed": seed,
-            "count": count,
-            "mesh": mesh,
-            "on_progress": on_progress,
-            "on_start": on_start,
-            "snapshot_every": snapshot_every,
-        }
-        yield from _run(octaves[0], weights, objectives, 0, start, **options)
+    if len(request.stages) == 1:
+        starts = [_start_images(request, index) for index in indices] if request.starts else None
+        yield from _run_stage(request, 0, indices, starts, placement, monitor)
         return
-    width = count * mesh.devices.size
-    for first in range(0, len(objectives), width):
-        some = objectives[first : first + width]
-        if on_start is not None:
-            for at in range(len(some)):
-                on_start(first + at)
-        given = [None] * len(some) if start is None else start[first : first + width]
-        bases = [_base(octaves[-1].routine, seed, each, image) for each, image in zip(some, given, strict=True)]
-        ended: list[LaneResult] = []
-        for number, octave in enumerate(octaves):
-            size = octave.routine.shape[1:3]
-            images = [resize(base, size) for base in bases]
-            if ended and carry is Carry.DETAIL:
-                before = octaves[number - 1].routine.shape[1:3]
-                details = [part.pixels - resize(base, before) for part, base in zip(ended, bases, strict=True)]
-                images = [np.clip(b + resize(d, size), 0, 1) for b, d in zip(images, details, strict=True)]
-            elif ended:
-                images = [resize(part.pixels, size) for part in ended]
-            options = {
-                "seed": seed,
-                "count": count,
-                "mesh": mesh,
-                "on_progress": on_progress,
-                "snapshot_every": snapshot_every,
-            }
-            parts: dict[int, LaneResult] = {}
-            for part in _run(octave, weights, some, number, images, **options):
-                joined = join(ended[part.number], part) if ended else part
-                if part.over:
-                    parts[part.number] = joined
-                else:
-                    yield joined._replace(number=first + part.number)
-            ended = [parts[at] for at in range(len(some))]
-        yield from (part._replace(number=first + part.number) for part in ended)
+    lanes = placement.lanes * placement.mesh.devices.size
+    for first in range(0, len(indices), lanes):
+        yield from _run_batch(request, indices[first : first + lanes], placement, monitor)
 
 
-def _run(
-    octave: Octave,
-    weights: Any,
-    objectives: Sequence[Objective],
-    number: int,
-    start: Sequence[np.ndarray] | None,
-    **options: Any,
-) -> Iterator[LaneResult]:
-    yield from run_lanes(
-        octave.routine,
-        weights,
-        objectives,
-        penalty=octave.penalty,
-        steps=octave.steps,
-        start=start,
-        stage=number,
-        **options,
+def _run_batch(
+    request: Request, indices: Sequence[int], placement: Placement, monitor: Monitor
+) -> Iterator[tuple[int, LaneResult]]:
+    """All stages of as many objectives as there are lanes."""
+    if monitor.on_start is not None:
+        for index in indices:
+            monitor.on_start(index)
+    bases = [_base_images(request, index) for index in indices]
+    finished: dict[int, LaneResult] = {}
+    for stage in range(len(request.stages)):
+        before = finished
+        starts = [
+            _next_images(request, stage, base, before.get(index)) for index, base in zip(indices, bases, strict=True)
+        ]
+        finished = {}
+        quiet = replace(monitor, on_start=None)
+        for index, result in _run_stage(request, stage, indices, starts, placement, quiet):
+            joined = join(before[index], result) if before else result
+            if joined.over:
+                finished[index] = joined
+            else:
+                yield index, joined
+    yield from ((index, finished[index]) for index in indices)
+
+
+def _run_stage(
+    request: Request,
+    stage: int,
+    indices: Sequence[int],
+    starts: Sequence[Images] | None,
+    placement: Placement,
+    monitor: Monitor,
+) -> Iterator[tuple[int, LaneResult]]:
+    """One stage of the objectives at `indices`."""
+    prepared = request.stages[stage]
+    on_start = monitor.on_start
+    results = run_lanes(
+        prepared.routine,
+        placement.weights,
+        [request.objectives[index] for index in indices],
+        penalty=prepared.penalty,
+        steps=prepared.steps,
+        seed=request.seed,
+        start=starts,
+        count=placement.lanes,
+        mesh=placement.mesh,
+        on_progress=monitor.on_progress,
+        on_start=None if on_start is None else lambda lane_index: on_start(indices[lane_index]),
+        stage=stage,
+        snapshot_every=monitor.snapshot_every,
     )
+    return ((indices[result.number], result) for result in results)
 
 
-def _base(routine: Routine, seed: int, objective: Objective, start: np.ndarray | None) -> np.ndarray:
+def _start_images(request: Request, index: int) -> Images:
+    """The caller's start image of an objective, for each picture of its group."""
+    return np.stack([request.starts[index]] * request.group_size)
+
+
+def _base_images(request: Request, index: int) -> Images:
     """The images that the stages grow from, at full size: the start, or the parameterization's own noise."""
-    if start is not None:
-        return start
+    if request.starts:
+        return _start_images(request, index)
+    return _noise(request.stages[-1].routine, request.seed, request.objectives[index])
+
+
+def _noise(routine: Routine, seed: int, objective: Objective) -> Images:
     key = jax.random.fold_in(lane_key(seed, objective), 0xFFFFFFFF)
     params = routine.parameterization.init(key, routine.shape)
     return np.asarray(routine.parameterization.to_image(params, routine.shape), np.float32)
 
 
-def join(old: LaneResult, new: LaneResult) -> LaneResult:
-    """One lane's two stages: the new one's picture with the history, and the attribution, of both."""
-    history = np.concatenate([old.history, new.history])
-    attribution = new.attribution
-    if old.attribution is not None and attribution is not None:
-        attribution = attribution + resize(old.attribution[..., None], attribution.shape[1:3])[..., 0]
-    return new._replace(history=history, attribution=attribution)
+def _next_images(request: Request, stage: int, base: Images, before: LaneResult | None) -> Images:
+    """The images that a stage starts from: what `carry` takes over from the stage before, else the base."""
+    size = request.stages[stage].routine.shape[1:3]
+    if before is None:
+        return resize(base, size)
+    if request.recipe.carry is Carry.DETAIL:
+        detail = before.pixels - resize(base, request.stages[stage - 1].routine.shape[1:3])
+        return np.clip(resize(base, size) + resize(detail, size), 0, 1)
+    return resize(before.pixels, size)
 
 
-def resize(images: np.ndarray, size: tuple[int, ...], *, axis: int = 1) -> np.ndarray:
+def join(earlier: LaneResult, later: LaneResult) -> LaneResult:
+    """Two stages of one lane as one result: the later image, the history and the attribution of both."""
+    history = np.concatenate([earlier.history, later.history])
+    attribution = later.attribution
+    if earlier.attribution is not None and attribution is not None:
+        attribution = attribution + resize(earlier.attribution[..., None], attribution.shape[1:3])[..., 0]
+    return later._replace(history=history, attribution=attribution)
+
+
+def resize(images: Float[np.ndarray, "..."], size: tuple[int, ...], *, axis: int = 1) -> Float[np.ndarray, "..."]:
     """Images, (n, height, width, channels), at another (height, width): linear, corners on corners (scipy's zoom).
 
     `axis` is that of the height: 0 for one image.
@@ -143,13 +163,3 @@ def resize(images: np.ndarray, size: tuple[int, ...], *, axis: int = 1) -> np.nd
     factors = [1.0] * images.ndim
     factors[axis : axis + 2] = size[0] / images.shape[axis], size[1] / images.shape[axis + 1]
     return np.asarray(ndimage.zoom(images, factors, order=1), np.float32)
-
-
-def show_attribution(attribution: np.ndarray, *, percentile: float = 80.0) -> np.ndarray:
-    """The accumulated gradient as alpha in [0,1]: clipped at its 80th percentile (Fel et al. 2023, MACO).
-
-    >>> show_attribution(np.array([[0.0, 1.0], [2.0, 2.0]]), percentile=50.0).tolist()
-    [[0.0, 0.6666666865348816], [1.0, 1.0]]
-    """
-    bar = np.percentile(attribution, percentile)
-    return np.clip(attribution / max(float(bar), 1e-30), 0, 1).astype(np.float32)

@@ -1,32 +1,67 @@
 """A picture as it forms."""
 
 from collections.abc import Iterator
-from typing import Unpack
 
-from featviz.common.signatures import spelled_out
-from featviz.model import Model
+from jax.typing import DTypeLike
+
+from featviz.ascent import Convergence
+from featviz.model import Model, Weights
 from featviz.objectives import Objective
 from featviz.pictures.picture import Picture
-from featviz.rendering.checks import check_count, require_objective
-from featviz.rendering.render import render_groups
-from featviz.rendering.render_options import RenderOptions
+from featviz.recipes import Recipe
+from featviz.rendering.checks import Size, Start, check_count, require_objective
+from featviz.rendering.draw import render_groups
+from featviz.rendering.request import make_request
 
 
-@spelled_out(RenderOptions, seed=0, progress=False)
-def stream(model: Model, target: Objective, *, every: int = 16, **options: Unpack[RenderOptions]) -> Iterator[Picture]:
-    """The picture of a target every `every` steps as it forms, for a notebook; the last is the one that `render` gives.
+def stream(
+    model: Model,
+    target: Objective,
+    *,
+    every: int = 16,
+    recipe: Recipe | str | None = None,
+    size: Size | None = None,
+    steps: int | None = None,
+    seed: int = 0,
+    start: Start | None = None,
+    weights: Weights | None = None,
+    lanes: int | None = None,
+    dtype: DTypeLike | None = None,
+    convergence: Convergence | None = None,
+    transparency: bool | None = None,
+    progress: bool = False,
+) -> Iterator[Picture]:
+    """Snapshots of a picture as it forms, for a notebook; the last one is the picture that `render` gives.
 
-    An accelerator makes 16 steps at a time, so that it shows every 16, 32, 48, .... The options are those of
-    `render_each`. In the stages of a recipe the pictures have the stages' sizes.
+    Args:
+      target: one objective.
+      every: steps between two snapshots. An accelerator makes 16 steps at a time and shows one every 16, 32, 48, ....
+
+    The other args and the refusals are those of `render`. In the stages of a recipe the snapshots have the stages'
+    sizes.
+
+    Returns:
+      An iterator of Pictures, whose `history` is as long as the steps made so far.
 
     >>> import featviz as fv
     >>> forming = fv.stream(fv.load("patterns"), fv.channel("conv1", 0), every=2, size=32, steps=5)
     >>> [len(picture.history) for picture in forming]
     [2, 4, 5]
-
-    Raises: FeatvizError as `render` does.
     """
     check_count("every", every, 1, 1_000_000)
-    options = {"progress": False, **options}
-    drawn = render_groups(model, [require_objective("target", target)], snapshot_every=every, **options)
-    return (pictures[0] for _, pictures in drawn)
+    request = make_request(
+        model,
+        [require_objective("target", target)],
+        recipe=recipe,
+        size=size,
+        steps=steps,
+        seed=seed,
+        start=start,
+        weights=weights,
+        lanes=lanes,
+        dtype=dtype,
+        convergence=convergence,
+        transparency=transparency,
+        progress=progress,
+    )
+    return (group[0] for _, group in render_groups(request, snapshot_every=every))

@@ -12,25 +12,26 @@ from featviz.errors import FeatvizError, in_one_line, nearest
 from featviz.model import Model, Weights
 from featviz.rendering.checks import check_weights
 
-# How a path is written in messages, and the name of a variable's array within nnx's own checkpoints.
+# The names on the way to an array of a tree.
 Names = tuple[str, ...]
+# The name of a variable's array within nnx's own checkpoints.
 VALUE = "value"
-# What marks a folder as a tree that Orbax has written.
+# The file that marks a folder as a tree written by Orbax.
 ORBAX = "_METADATA"
-# And what is in the name of one that it has not finished.
+# Part of the name of a folder that Orbax has not finished.
 UNFINISHED = "orbax-checkpoint-tmp"
 
 
 def weights_in(model: Model, given: Any, *, name: str) -> Weights:
     """The weights of `model` within `given`: the tree itself, or a part of it such as a train state's.
 
-    A Flax nnx module gives its own; any other tree is searched for the names of the model's weights, the nearest to its
-    root. linen's `params` may stand there without their collection's name. `name` is what messages call it.
+    A Flax nnx module gives its own. Any other tree is searched for the names of the model's weights, from its root
+    downwards. linen's `params` may come without the name of their collection. `name` is what messages call the tree.
 
     >>> import featviz as fv
     >>> model = fv.load("patterns")
-    >>> found = weights_in(model, {"step": 3, "ema": model.weights["params"]}, name="state")
-    >>> list(found)
+    >>> weights = weights_in(model, {"step": 3, "ema": model.weights["params"]}, name="state")
+    >>> list(weights)
     ['params']
 
     Raises: FeatvizError if an array is missing, or has another shape or dtype.
@@ -38,25 +39,25 @@ def weights_in(model: Model, given: Any, *, name: str) -> Weights:
     structure: Any = jax.tree.structure(model.weights)
     if jax.tree.structure(given) == structure:
         return check_weights(model, given)
-    found = _named(_opened(given))
-    wanted = list(_named(model.weights))
-    depths = sorted({path[:depth] for path in found for depth in range(len(path))}, key=len)
-    for short in (0, 1):
-        for root in depths:
-            paths = [root + path[short:] for path in wanted]
-            if len(set(paths)) == len(paths) and all(path in found for path in paths):
-                return check_weights(model, jax.tree.unflatten(structure, [found[path] for path in paths]))
-    missing = next(path for path in wanted if path not in found)
+    arrays = _by_path(_unwrap(given))
+    expected = list(_by_path(model.weights))
+    roots = sorted({path[:depth] for path in arrays for depth in range(len(path))}, key=len)
+    for dropped in (0, 1):
+        for root in roots:
+            paths = [root + path[dropped:] for path in expected]
+            if len(set(paths)) == len(paths) and all(path in arrays for path in paths):
+                return check_weights(model, jax.tree.unflatten(structure, [arrays[path] for path in paths]))
+    missing = next(path for path in expected if path not in arrays)
     raise FeatvizError(
         f"`{name}` lacks `{'/'.join(missing)}` of {model.name}; "
-        f"{nearest('/'.join(missing), ['/'.join(path) for path in found])}"
+        f"{nearest('/'.join(missing), ['/'.join(path) for path in arrays])}"
     )
 
 
 def read_checkpoint(path: str | os.PathLike[str]) -> Any:
-    """The tree of arrays of a safetensors file, or of a folder that Orbax has written.
+    """The tree of arrays of a safetensors file, or of a folder written by Orbax.
 
-    Raises: FeatvizError if there is nothing of the kind, or it cannot be read.
+    Raises: FeatvizError if it is neither, or cannot be read.
     """
     source = Path(path)
     try:
@@ -64,23 +65,23 @@ def read_checkpoint(path: str | os.PathLike[str]) -> Any:
             from safetensors.numpy import load_file
 
             return _nested(load_file(source))
-        folder = next((each for each in (source, *sorted(source.glob("*/"))) if (each / ORBAX).exists()), None)
+        folder = next((path for path in (source, *sorted(source.glob("*/"))) if (path / ORBAX).exists()), None)
         if folder is not None:
             return _read_orbax(folder.resolve())
-    # Whatever the readers meet in a damaged file.
+    # The readers raise errors of many kinds for a damaged file.
     except Exception as error:
         raise FeatvizError(f"the checkpoint `{source.name}` cannot be read: {in_one_line(error)}") from error
-    raise FeatvizError(f"`{source.name}` is no checkpoint; expected a .safetensors file, or a folder of Orbax's")
+    raise FeatvizError(f"`{source.name}` is no checkpoint; expected a .safetensors file, or a folder written by Orbax")
 
 
-def steps_of(folder: str | os.PathLike[str]) -> list[Path]:
-    """The checkpoints within a folder, by the numbers in their names, the last ones of these.
+def checkpoints_in(folder: str | os.PathLike[str]) -> list[Path]:
+    """The checkpoints within a folder, in the order of the last number in their names.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     for name in ("run-10", "run-9", "logs"):
     ...         _ = Path(folder, name).with_suffix(".safetensors" if "run" in name else ".txt").write_bytes(b"")
-    ...     [path.stem for path in steps_of(folder)]
+    ...     [path.stem for path in checkpoints_in(folder)]
     ['run-9', 'run-10']
 
     Raises: FeatvizError if there is none.
@@ -88,21 +89,23 @@ def steps_of(folder: str | os.PathLike[str]) -> list[Path]:
     root = Path(folder)
     if not root.is_dir():
         raise FeatvizError(f"there is no folder `{root.name}` of checkpoints")
-    found = [path for path in root.iterdir() if _is_checkpoint(path)]
-    if not found:
-        raise FeatvizError(f"the folder `{root.name}` holds no checkpoints, of Orbax or in .safetensors")
-    return sorted(found, key=lambda path: (_number(path), path.name))
+    checkpoints = [path for path in root.iterdir() if _is_checkpoint(path)]
+    if not checkpoints:
+        raise FeatvizError(
+            f"the folder `{root.name}` holds no checkpoints; expected folders written by Orbax, or .safetensors files"
+        )
+    return sorted(checkpoints, key=lambda path: (_last_number(path), path.name))
 
 
 def _is_checkpoint(path: Path) -> bool:
     if UNFINISHED in path.name:
         return False
     if path.is_dir():
-        return any((each / ORBAX).exists() for each in (path, *path.glob("*/")))
+        return any((folder / ORBAX).exists() for folder in (path, *path.glob("*/")))
     return path.suffix == ".safetensors"
 
 
-def _number(path: Path) -> int:
+def _last_number(path: Path) -> int:
     digits = "".join(c if c.isdigit() else " " for c in path.stem).split()
     return int(digits[-1]) if digits else -1
 
@@ -112,7 +115,7 @@ def _read_orbax(folder: Path) -> Any:
 
     reader = ocp.PyTreeCheckpointer()
     tree = reader.metadata(folder).item_metadata.tree
-    # As arrays of the host, whatever devices they were written from.
+    # As numpy arrays, whatever devices they were written from.
     options = jax.tree.map(lambda _: ocp.RestoreArgs(restore_type=np.ndarray), tree)
     return reader.restore(folder, restore_args=options)
 
@@ -120,16 +123,16 @@ def _read_orbax(folder: Path) -> Any:
 def _nested(flat: Mapping[str, np.ndarray]) -> dict[str, Any]:
     tree: dict[str, Any] = {}
     for name, array in flat.items():
-        *above, last = name.split("/")
-        place = tree
-        for part in above:
-            place = place.setdefault(part, {})
-        place[last] = array
+        *parents, last = name.split("/")
+        branch = tree
+        for part in parents:
+            branch = branch.setdefault(part, {})
+        branch[last] = array
     return tree
 
 
-def _opened(given: Any) -> Any:
-    """An nnx module's weights; anything else as it is."""
+def _unwrap(given: Any) -> Any:
+    """The weights of an nnx module; anything else unchanged."""
     from flax import nnx
 
     if isinstance(given, nnx.Module | nnx.State):
@@ -139,10 +142,10 @@ def _opened(given: Any) -> Any:
     return given
 
 
-def _named(tree: Any) -> dict[Names, Any]:
+def _by_path(tree: Any) -> dict[Names, Any]:
     """The arrays of a tree by the names on their way, the same for a dict and for an object."""
-    found = {}
+    arrays = {}
     for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
         names = tuple(jax.tree_util.keystr((entry,), simple=True) for entry in path)
-        found[names[:-1] if names and names[-1] == VALUE else names] = leaf
-    return found
+        arrays[names[:-1] if names and names[-1] == VALUE else names] = leaf
+    return arrays

@@ -15,7 +15,7 @@ import pytest
 from support.tiny import build
 
 import featviz.ascent.lanes
-import featviz.rendering.render
+import featviz.rendering.request
 from featviz import ascent
 from featviz.ascent import Convergence, Routine
 from featviz.ascent.batching import device_mesh
@@ -194,7 +194,7 @@ def test_other_programs_reach_the_same_scores(monkeypatch, lanes, chunk):
     objectives = [FAMILIES["channel"](unit) for unit in range(8)]
     recipe = replace(RECIPE, steps=42)
     expected = [picture.score for picture in draw(objectives, recipe=recipe)]
-    monkeypatch.setattr(featviz.rendering.render, "default_chunk", lambda: chunk)
+    monkeypatch.setattr(featviz.rendering.request, "default_chunk", lambda: chunk)
     pictures = draw(objectives, recipe=recipe, lanes=lanes)
     assert {picture.provenance["lanes"] for picture in pictures} == {lanes}
     assert {len(picture.history) for picture in pictures} == {42}

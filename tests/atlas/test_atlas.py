@@ -81,7 +81,7 @@ def test_an_entry_is_the_picture_that_render_draws(tiny, whole):
         assert np.array_equal(found.history, picture.history) and found.outcome is picture.outcome
     again = fv.render(tiny, fv.channel("conv2", 3), seed=2, **DRAWN)
     assert np.array_equal(whole.picture("conv2:3", role=Role.SEED, seed=2).to_uint8(), again.to_uint8())
-    group = fv.render_group(tiny, fv.diverse(fv.channel("conv2", 3)), count=4, **DRAWN)
+    group = fv.render_group(tiny, fv.diverse(fv.channel("conv2", 3)), group_size=4, **DRAWN)
     facets = whole.pictures("conv2:3", role=Role.FACET)
     assert [np.array_equal(a.to_uint8(), b.to_uint8()) for a, b in zip(group, facets, strict=True)] == [True] * 4
 

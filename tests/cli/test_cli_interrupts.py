@@ -9,7 +9,7 @@ import jax
 import pytest
 
 from featviz.cli.main import run
-from featviz.rendering import render as rendering
+from featviz.rendering import draw as rendering
 
 FAST = ["--size", "32", "--steps", "3", "--quiet"]
 

@@ -16,7 +16,8 @@ from featviz.model import hash_weights
 from featviz.objectives import channel, deepdream, direction, neuron
 from featviz.optimizers import Custom
 from featviz.recipes import RECIPES, default
-from featviz.rendering import render as room
+from featviz.rendering import request as requests
+from featviz.rendering.render import render_each
 from featviz.version import __version__
 
 
@@ -76,10 +77,10 @@ def test_the_command_makes_the_picture_again_or_is_none(tiny, other_weights, obj
 def records(model, objective, **options):
     """The provenance of a call's pictures, made before any work: nothing is compiled."""
     made = []
-    original = room.describe_picture
+    original = requests.describe_picture
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(room, "describe_picture", lambda *args, **more: made.append(original(*args, **more)))
-        room.render_each(model, [objective], **{**SMALL, **options})
+        patch.setattr(requests, "describe_picture", lambda *args, **more: made.append(original(*args, **more)))
+        render_each(model, [objective], **{**SMALL, **options})
     return made
 
 

@@ -260,7 +260,7 @@ def test_transparency_shows_where_the_gradient_was(patterns):
 
 def test_a_group_is_drawn_together(patterns):
     options = {"size": 32, "steps": 8, "progress": False}
-    pictures = fv.render_group(patterns, fv.channel("conv2", 3), count=3, **options)
+    pictures = fv.render_group(patterns, fv.channel("conv2", 3), group_size=3, **options)
     assert len({picture.pixels.tobytes() for picture in pictures}) == 3
     assert [picture.provenance["image"] for picture in pictures] == [0, 1, 2]
     assert all(picture.score > picture.history[0] for picture in pictures)

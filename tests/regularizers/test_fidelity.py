@@ -131,7 +131,7 @@ def test_a_group_and_an_attribution():
     from featviz.rendering.render import render_group
 
     recipe = replace(HELD, transparency=True)
-    pictures = render_group(MODEL, UNIT, recipe=recipe, count=2, start=PHOTO, progress=False)
+    pictures = render_group(MODEL, UNIT, recipe=recipe, group_size=2, start=PHOTO, progress=False)
     assert [picture.alpha.shape for picture in pictures] == [(16, 16)] * 2
     np.testing.assert_array_equal(draw(recipe=recipe).pixels, draw().pixels)
 

@@ -67,7 +67,7 @@ def test_nonsense_is_refused_before_any_work(tiny, objective, options, pattern):
     ("module", "layer", "says"),
     [
         (Fixed(), "fc", "`size` is 8 x 8: tiny cannot run on images of 8 x 8 px ("),
-        (Valid(), "conv", "tiny cannot run on pictures of `size` 8x8: nothing is left of conv"),
+        (Valid(), "conv", "tiny cannot run on pictures of `size` 8x8: nothing remains of conv"),
     ],
 )
 def test_a_size_that_the_network_cannot_take_is_refused(module, layer, says):
@@ -137,7 +137,7 @@ def test_a_recipe_is_told_by_its_name(tiny):
     assert fv.citation("lucid") == fv.citation(RECIPES["lucid"])
     assert refusal(tiny, logit(0), recipe="lucd") == "there is no recipe `lucd`; did you mean `lucid`?"
     assert refusal(tiny, logit(0), recipe=3).startswith("`recipe` is a int; expected a Recipe, or the name of one")
-    with pytest.raises(FeatvizError, match="`weights` is what compare takes from each of `checkpoints`"):
+    with pytest.raises(TypeError, match="unexpected keyword argument 'weights'"):
         fv.compare(tiny, [tiny.weights], logit(0), weights=tiny.weights)
 
 

@@ -19,8 +19,8 @@ from featviz.common import compilation
 from featviz.errors import FeatvizError
 from featviz.pictures.captions import captions_of
 from featviz.recipes import Recipe, Stage
-from featviz.training.comparison import barred
-from featviz.training.training_weights import read_checkpoint, steps_of, weights_in
+from featviz.training.comparison import with_bar
+from featviz.training.training_weights import checkpoints_in, read_checkpoint, weights_in
 
 TARGETS = [fv.channel("conv1", 3), fv.channel("conv1", 7), fv.logit(2)]
 BRIGHT = fv.channel("conv1/relu", [1, 8])
@@ -70,8 +70,8 @@ def test_each_look_is_what_render_draws_with_those_weights(tiny, other_weights):
             np.testing.assert_array_equal(seen.pixels, drawn.pixels)
             assert seen.score == drawn.score
     report = watch.report()
-    assert report.looks == 2 and 0 < report.first < report.seconds <= report.total
-    assert report.share == report.seconds / report.total and "2 looks took" in str(report)
+    assert report.updates == 2 and 0 < report.first < report.seconds <= report.total
+    assert report.share == report.seconds / report.total and "2 updates took" in str(report)
 
 
 def test_a_warm_picture_goes_on_from_the_one_before(tiny):
@@ -128,7 +128,6 @@ def test_what_does_not_fit_is_refused_in_one_line(tiny, other_weights):
     refused = [
         (lambda: fv.Watch(tiny, [], every=1), "`targets` is empty"),
         (lambda: fv.Watch(tiny, TARGETS, every=0), "`every` is 0"),
-        (lambda: fv.Watch(tiny, TARGETS, every=1, start=1), "`start` is what Watch gives"),
         (lambda: weights_in(tiny, {"conv1": {}}, name="w"), "`w` lacks `params/conv1/bias` of tiny"),
         (lambda: weights_in(tiny, jax.tree.map(lambda leaf: leaf[..., :3], other_weights), name="w"), "conv1"),
         (lambda: fv.compare(tiny, [], TARGETS), "`checkpoints` is empty"),
@@ -141,6 +140,8 @@ def test_what_does_not_fit_is_refused_in_one_line(tiny, other_weights):
         with pytest.raises(FeatvizError, match=message) as error:
             call()
         assert "\n" not in str(error.value)
+    with pytest.raises(TypeError, match="unexpected keyword argument 'start'"):
+        fv.Watch(tiny, TARGETS, every=1, start=1)
 
 
 @pytest.fixture(scope="module")
@@ -156,7 +157,7 @@ def folder(tmp_path_factory, other_weights):
 
 
 def test_checkpoints_of_orbax_are_compared_on_one_scale(tiny, other_weights, folder):
-    assert [path.name for path in steps_of(folder)] == ["2", "10"]
+    assert [path.name for path in checkpoints_in(folder)] == ["2", "10"]
     found = fv.compare(tiny, folder, BRIGHT, **SMALL)
     assert found.labels == ("2", "10")
     again = fv.compare(tiny, {"half": halved(other_weights), "whole": other_weights}, BRIGHT, **SMALL)
@@ -196,7 +197,7 @@ def test_sheets_and_films_have_a_bar_for_each_score(tiny, other_weights, tmp_pat
     assert found.sheet().width > 2 * 96
     # Each is named by its unit, which the pictures have kept, and by its checkpoint.
     rows = zip(found.pictures, found.scales(), strict=True)
-    shown = [barred(picture, scale=scale) for row, scale in rows for picture in row]
+    shown = [with_bar(picture, scale=scale) for row, scale in rows for picture in row]
     assert captions_of(shown, 96, load_default(size=10)).title == "tiny conv1/relu"
     named = fv.contact_sheet(shown, columns=2, notes=["early", "late"] * 2)
     assert np.array_equal(np.asarray(found.sheet()), np.asarray(named))

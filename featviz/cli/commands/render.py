@@ -141,12 +141,13 @@ def render(
         # Imported here, so that a wrong command is refused at once.
         from featviz.ascent import Convergence
         from featviz.objectives import diverse
-        from featviz.rendering.render import render_groups
+        from featviz.rendering.draw import render_groups
+        from featviz.rendering.request import make_request
 
-        drawn = render_groups(
+        request = make_request(
             network,
             [diverse(objective) for objective in objectives] if facets > 1 else objectives,
-            count=facets,
+            group_size=facets,
             recipe=recipe,
             size=None if start is not None else pixels,
             steps=steps,
@@ -157,6 +158,7 @@ def render(
             dtype=dtype,
             progress=not quiet,
         )
+        drawn = render_groups(request)
     places = [path for some in paths for path in some]
     check_places(out, places)
     finished: dict[int, list[Picture]] = {}

@@ -1,0 +1,89 @@
+"""Drawing: the objectives of a request go through their stages, and pictures come out as they are finished."""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+import jax
+import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jaxtyping import Float
+from tqdm import tqdm
+
+from featviz.ascent.batching import choose_lanes, device_mesh
+from featviz.ascent.lanes import LaneResult
+from featviz.pictures.picture import Picture
+from featviz.rendering.request import Request, group_by_structure
+from featviz.rendering.stages import Monitor, Placement, run_stages
+
+
+def render_groups(
+    request: Request, *, on_start: Callable[[int], None] | None = None, snapshot_every: int | None = None
+) -> Iterator[tuple[int, list[Picture]]]:
+    """Each objective's index with its group of pictures, as soon as it is finished.
+
+    Args:
+      on_start: gets the index of each objective when a lane begins it.
+      snapshot_every: steps between two snapshots of a group that is not finished; the `history` of these pictures is
+        as long as the steps made so far.
+    """
+    mesh = device_mesh()
+    weights = jax.device_put(request.weights, NamedSharding(mesh, PartitionSpec()))
+    total = request.steps * len(request.objectives)
+    with tqdm(total=total, unit="step", desc="compiling", disable=None if request.progress else True) as bar:
+        monitor = Monitor(partial(_show_progress, bar), on_start, snapshot_every)
+        # One compiled program for all objectives of one structure.
+        for indices in group_by_structure(request.objectives):
+            placement = Placement(weights, mesh, lanes_for(request, indices, weights, mesh))
+            for index, result in run_stages(request, indices, placement, monitor):
+                if result.over:
+                    bar.total -= request.steps - len(result.history)
+                yield index, make_pictures(request, index, result, lanes=placement.lanes)
+
+
+def lanes_for(request: Request, indices: list[int], weights: Any, mesh: Mesh) -> int:
+    """Lanes on each device for the objectives at `indices`, of one structure."""
+    objectives = [request.objectives[index] for index in indices]
+    # The last stage is the largest.
+    last = request.stages[-1]
+    return choose_lanes(
+        last.routine, request.model, weights, objectives, last.penalty, mesh=mesh, requested=request.lanes
+    )
+
+
+def make_pictures(request: Request, index: int, result: LaneResult, *, lanes: int) -> list[Picture]:
+    """The pictures of a group. Their alpha is the parameterization's own, else the accumulated gradient."""
+    channels, display = request.model.input.channels, request.recipe.display
+    provenance = request.provenance[index] | {"lanes": lanes}
+    pictures = []
+    for member, image in enumerate(result.pixels):
+        alpha = image[..., channels] if image.shape[-1] > channels else None
+        if alpha is None and result.attribution is not None:
+            alpha = show_attribution(result.attribution[member])
+        pixels = image[..., :channels]
+        pictures.append(
+            Picture(
+                pixels=pixels if display is None else display(pixels),
+                score=float(result.scores[member]),
+                outcome=result.outcome,
+                history=result.history,
+                provenance=provenance | ({"image": member} if request.group_size > 1 else {}),
+                alpha=alpha,
+            )
+        )
+    return pictures
+
+
+def _show_progress(bar: Any, lanes: int, steps: int) -> None:
+    bar.set_description(f"{lanes} lanes", refresh=False)
+    bar.update(steps)
+
+
+def show_attribution(attribution: Float[np.ndarray, "h w"], *, percentile: float = 80.0) -> Float[np.ndarray, "h w"]:
+    """The accumulated gradient as alpha in [0,1]: clipped at its 80th percentile (Fel et al. 2023, MACO).
+
+    >>> show_attribution(np.array([[0.0, 1.0], [2.0, 2.0]]), percentile=50.0).tolist()
+    [[0.0, 0.6666666865348816], [1.0, 1.0]]
+    """
+    ceiling = np.percentile(attribution, percentile)
+    return np.clip(attribution / max(float(ceiling), 1e-30), 0, 1).astype(np.float32)
