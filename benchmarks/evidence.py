@@ -1,13 +1,13 @@
-"""What pictures are worth, by the figures E1 to E5, and what they cost: featviz, lucent, horama, photographs.
+"""Evidence figures of pictures, and what a picture costs: featviz, lucent, horama, photographs.
 
     python benchmarks/evidence.py googlenet --peers-python PEERS/bin/python -o evidence/
     python benchmarks/evidence.py squeezenet1_1 -o evidence-squeezenet/
     python benchmarks/evidence.py googlenet --choose -o evidence-choose/
 
 Units that fire on a tenth of the photographs at least are drawn at random, 16 of each of three blocks of GoogLeNet,
-four of each of four of SqueezeNet 1.1. Each arm draws every unit, MACO every second one; all are judged together, by
+four of each of four of SqueezeNet 1.1. Each arm draws every unit, MACO every second one; all are evaluated together, by
 `fv.evidence`'s figures, on the same photographs, with the features of another network: DeiT-tiny for GoogLeNet,
-GoogLeNet for SqueezeNet. Every picture is judged at the scale at which its network saw it: lucent's of 128 px, which
+GoogLeNet for SqueezeNet. Every picture is evaluated at the scale at which its network saw it: lucent's of 128 px, which
 it enlarges to 224 px in each step, at 224 px; MACO's canvas of 448 px, of which it shows crops of 224 px, as it is. E1
 cuts a receptive field out of each. The arms and their settings are in `evidence_arms.py`; the peers' environment is
 that of `peers.py`.
@@ -15,8 +15,8 @@ that of `peers.py`.
 `--choose` compares what the default recipe could have been instead, on as many other units, which no other run draws.
 
 Seconds are steps times the seconds of a step of a picture, compilation apart, measured in turns (`--rounds`; with 0,
-those of an earlier run); nothing else may run meanwhile. What is drawn and judged is kept in the folder, and a second
-call goes on from there. Two cores: the survey half a minute, featviz's arms 25 minutes, lucent's 25, MACO's 25, the
+those of an earlier run); nothing else may run meanwhile. Pictures and figures are stored in the folder, and a second
+call continues from there. Two cores: the survey half a minute, featviz's arms 25 minutes, lucent's 25, MACO's 25, the
 figures 10.
 """
 
@@ -33,13 +33,13 @@ from data import FOLDER, network
 from evidence_arms import Arm, choices, draw_featviz, draw_peers, featviz_arms, measure_paces, peers_arms
 
 import featviz as fv
-from featviz.evaluation import figures
-from featviz.evaluation.evaluate import UnitEvidence, judge
+from featviz.evaluation.evaluate import UnitEvidence, evaluate_pictures
 from featviz.evaluation.features import Features
-from featviz.evaluation.reference_statistics import phi_of_photos, split_photos, witnesses
+from featviz.evaluation.reference_statistics import features_of_photos, reference_statistics, split_photos
+from featviz.evaluation.sample_statistics import bootstrap_interval
 from featviz.surveys.survey import Survey
 
-# Network -> its weights, the units of each of its layers, and the network and the layer that judge.
+# Network -> its weights, the units of each of its layers, and the network and the layer whose features compare.
 PLANS: dict[str, tuple[str, dict[str, int], tuple[str, str, str]]] = {
     "googlenet": (
         "googlenet",
@@ -52,74 +52,85 @@ PLANS: dict[str, tuple[str, dict[str, int], tuple[str, str, str]]] = {
         ("googlenet", "googlenet", "inception_4c"),
     ),
 }
-# A unit takes part if it fires on this share of half A: of others no photograph can be foretold.
+# A unit takes part if it fires on this share of half A: no photograph can be predicted for others.
 FIRING = 0.1
-SHOWN = ("predicts", "predicts_hard", "deviations", "rank", "survives", "path", "company", "foretold_percentile")
-HEADS = ("E1", "E1 hard", "E0 sd", "E2", "E3", "E4", "company", "E5 %")
+# Quantity -> its column in the table.
+COLUMNS = {
+    "prediction": "E1", "prediction_hard": "E1 hard", "activation_z": "E0 sd", "selectivity_rank": "E2",
+    "robustness": "E3", "path_similarity": "E4", "coactivation": "coact.", "transfer_percentile": "E5 %",
+}  # fmt: skip
 Rows = dict[str, UnitEvidence]
 
 
 def draw_units(survey: Survey, counts: dict[str, int], *, skip: int = 0) -> dict[str, list[int]]:
-    """The units of each layer; `skip` leaves out as many as come before, for trying things on others."""
+    """The units of each layer; `skip` leaves out the first ones, so that settings are chosen on others."""
     a, _ = split_photos(survey)
-    found = {}
+    units = {}
     for seed, (layer, count) in enumerate(counts.items()):
         firing = np.flatnonzero((survey.maxima(layer)[a] > 0).mean(0) >= FIRING)
-        found[layer] = sorted(np.random.default_rng(seed).permutation(firing)[skip : skip + count].tolist())
-    return found
+        units[layer] = sorted(np.random.default_rng(seed).permutation(firing)[skip : skip + count].tolist())
+    return units
 
 
-def judge_arms(
+def evaluate_arms(
     survey: Survey, phi: Features, units: dict[str, list[int]], arms: list[Arm], out: Path
 ) -> dict[str, Rows]:
-    """Arm -> unit -> its figures; those of arms that were judged before are read from `figures.json`."""
-    kept = out / "figures.json"
-    before = json.loads(kept.read_text())["arms"] if kept.exists() else {}
-    found = {
-        arm: {unit: UnitEvidence(**{**row, "reasons": tuple(row["reasons"])}) for unit, row in rows.items()}
-        for arm, rows in before.items()
-    }
-    arms = [arm for arm in arms if arm.name not in found]
+    """Arm -> unit -> its evidence; that of arms evaluated before is read from `figures.json`."""
+    stored = out / "figures.json"
+    before = json.loads(stored.read_text())["arms"] if stored.exists() else {}
+    evidence = {arm: {unit: UnitEvidence(**row) for unit, row in rows.items()} for arm, rows in before.items()}
+    arms = [arm for arm in arms if arm.name not in evidence]
     if not arms:
-        return found
-    whole = phi_of_photos(survey, phi)
-    found |= {arm.name: {} for arm in arms}
+        return evidence
+    photo_features = features_of_photos(survey, phi)
+    evidence |= {arm.name: {} for arm in arms}
     for layer, chosen in units.items():
-        known = witnesses(survey, layer, chosen, phi, whole)
+        reference = reference_statistics(survey, layer, chosen, phi, photo_features)
         for arm in arms:
-            rows = judge(survey.model, known, arm.images(out, layer, chosen), phi)
-            found[arm.name] |= {row.name: row for row in rows.values()}
-        print(f"{layer} judged", file=sys.stderr, flush=True)
-    return found
+            rows = evaluate_pictures(survey.model, reference, arm.images(out, layer, chosen), phi)
+            evidence[arm.name] |= {row.name: row for row in rows.values()}
+        print(f"{layer} evaluated", file=sys.stderr, flush=True)
+    return evidence
 
 
-def print_table(found: dict[str, Rows], arms: list[Arm], seconds: dict[str, float]) -> None:
-    print(f"\n{'arm':16} {'units':>5} {'s a unit':>8} {'E1, 95 %':>18} " + " ".join(f"{head:>8}" for head in HEADS[1:]))
+def column(rows: Rows, quantity: str) -> np.ndarray:
+    return np.array([row.figures[quantity] for row in rows.values()], float)
+
+
+def print_table(evidence: dict[str, Rows], arms: list[Arm], seconds: dict[str, float]) -> None:
+    _, *others = COLUMNS
+    headers = " ".join(f"{COLUMNS[quantity]:>8}" for quantity in others)
+    print(f"\n{'arm':16} {'units':>5} {'s a unit':>8} {'E1, 95 %':>18} {headers}")
     for arm in arms:
-        rows = list(found[arm.name].values())
-        columns = {name: np.array([getattr(row, name) for row in rows], float) for name in SHOWN}
-        low, high = figures.interval(columns["predicts"])
+        rows = evidence[arm.name]
+        e1 = column(rows, "prediction")
+        low, high = bootstrap_interval(e1)
         cost = f"{seconds[arm.name]:8.2f}" if arm.name in seconds else f"{'-':>8}"
-        print(f"{arm.name:16} {len(rows):5d} {cost} {columns['predicts'].mean():5.3f} [{low:.3f}, {high:.3f}] "
-              + " ".join(f"{np.nanmean(columns[name]):8.3g}" for name in SHOWN[1:]))  # fmt: skip
-    rows = list(found[arms[0].name].values())
-    for name, label in (("photos", "top nine photos"), ("photos_hard", "the same, hard"), ("others", "another unit's")):
-        values = np.array([getattr(row, name) for row in rows], float)
-        low, high = figures.interval(values)
+        print(f"{arm.name:16} {len(rows):5d} {cost} {e1.mean():5.3f} [{low:.3f}, {high:.3f}] "
+              + " ".join(f"{np.nanmean(column(rows, quantity)):8.3g}" for quantity in others))  # fmt: skip
+    rows = evidence[arms[0].name]
+    for quantity, label in (
+        ("photo_prediction", "top nine photos"),
+        ("photo_prediction_hard", "the same, hard"),
+        ("other_units_prediction", "another unit's"),
+    ):
+        values = column(rows, quantity)
+        low, high = bootstrap_interval(values)
         print(f"{label:16} {len(rows):5d} {'-':>8} {np.nanmean(values):5.3f} [{low:.3f}, {high:.3f}]")
 
 
-def print_differences(found: dict[str, Rows], first: str) -> None:
+def print_differences(evidence: dict[str, Rows], first: str) -> None:
     print(f"\nE1 of `{first}` less that of, in pairs of the same unit:")
-    for name, rows in found.items():
+    for name, rows in evidence.items():
         if name != first:
-            both = [unit for unit in rows if unit in found[first]]
-            values = np.array([found[first][unit].predicts - rows[unit].predicts for unit in both])
-            low, high = figures.interval(values)
+            both = [unit for unit in rows if unit in evidence[first]]
+            pairs = [(evidence[first][unit].figures, rows[unit].figures) for unit in both]
+            values = np.array([a["prediction"] - b["prediction"] for a, b in pairs])
+            low, high = bootstrap_interval(values)
             print(f"  {name:16} {values.mean():+.3f} [{low:+.3f}, {high:+.3f}]  {len(both)} units")
 
 
-def draw_figure(found: dict[str, Rows], arms: list[Arm], seconds: dict[str, float], path: Path) -> None:
+def draw_figure(evidence: dict[str, Rows], arms: list[Arm], seconds: dict[str, float], path: Path) -> None:
     """E1 against seconds a unit, a line a system."""
     from matplotlib.figure import Figure
 
@@ -127,17 +138,19 @@ def draw_figure(found: dict[str, Rows], arms: list[Arm], seconds: dict[str, floa
     axes = figure.add_subplot()
     lines: dict[str, list[tuple[float, float, float, float]]] = {}
     for arm in arms:
-        values = np.array([row.predicts for row in found[arm.name].values()])
-        system = arm.name if arm.united else arm.pace
-        lines.setdefault(system, []).append((seconds[arm.name], float(values.mean()), *figures.interval(values)))
+        values = column(evidence[arm.name], "prediction")
+        system = arm.name if arm.exemplars else arm.pace
+        lines.setdefault(system, []).append((seconds[arm.name], float(values.mean()), *bootstrap_interval(values)))
     for system, points in lines.items():
         x, y, low, high = np.array(sorted(points)).T
         label = {"default": "featviz, default", "exemplars": "featviz, exemplars", "lucid": "featviz, lucid",
                  "default 224 px": "featviz, 224 px"}.get(system, system)  # fmt: skip
         axes.errorbar(x, y, [y - low, high - y], marker="o", capsize=2, linewidth=1.2, markersize=4, label=label)
-    rows = list(found[arms[0].name].values())
-    for name, label in (("photos", "the unit's top nine photographs"), ("others", "another unit's picture")):
-        level = float(np.nanmean([getattr(row, name) for row in rows]))
+    for quantity, label in (
+        ("photo_prediction", "the unit's top nine photographs"),
+        ("other_units_prediction", "another unit's picture"),
+    ):
+        level = float(np.nanmean(column(evidence[arms[0].name], quantity)))
         axes.axhline(level, color="#808080", linewidth=0.8, linestyle="--")
         axes.annotate(label, (1, level), xycoords=("axes fraction", "data"), fontsize=7, ha="right", va="bottom")
     axes.set(xscale="log", xlabel="seconds a unit", ylabel="E1: share of photographs told apart")
@@ -181,15 +194,15 @@ def main() -> None:
         kept.write_text(json.dumps(paces))
     seconds = {arm.name: paces[arm.pace] * arm.steps for arm in arms if arm.pace in paces}
     phi = Features(fv.load(other, weights=network(other_file)), other_layer)
-    found = judge_arms(survey, phi, units, arms, out)
-    print_table(found, arms, seconds)
+    evidence = evaluate_arms(survey, phi, units, arms, out)
+    print_table(evidence, arms, seconds)
     for first in ("default", "default 128", "exemplars"):
-        if first in found:
-            print_differences(found, first)
-    plain: dict[str, Any] = {arm: {unit: vars(row) for unit, row in rows.items()} for arm, rows in found.items()}
+        if first in evidence:
+            print_differences(evidence, first)
+    plain: dict[str, Any] = {arm: {unit: vars(row) for unit, row in rows.items()} for arm, rows in evidence.items()}
     (out / "figures.json").write_text(json.dumps({"seconds": seconds, "paces": paces, "arms": plain}, indent=1))
     if seconds:
-        draw_figure(found, [arm for arm in arms if arm.name in seconds], seconds, out / "e1.png")
+        draw_figure(evidence, [arm for arm in arms if arm.name in seconds], seconds, out / "e1.png")
 
 
 if __name__ == "__main__":

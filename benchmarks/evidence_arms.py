@@ -1,4 +1,4 @@
-"""The arms of `evidence.py`: who draws the pictures, how long a step of a picture takes, and how they are seen."""
+"""The arms of `evidence.py`: who draws the pictures, the size at which they are evaluated, seconds a step."""
 
 import json
 import subprocess
@@ -28,39 +28,41 @@ Units = Mapping[str, list[int]]
 
 @dataclass(frozen=True)
 class Arm:
-    """Pictures in `folder`, seen by the network at `seen` px if not at their own size.
+    """Pictures in `folder`, resized to `evaluated_at` px for the network if that is not None.
 
     `pace` names the system whose seconds a step of a picture, times `steps`, are what a picture costs. featviz's arms
-    have a recipe and a size, and may unite units with their best photographs.
+    have a recipe and a size, and may combine units with their best photographs (`exemplars`). An arm draws every
+    `every`-th unit.
     """
 
     name: str
     folder: str
     pace: str
     steps: int
-    seen: int | None = None
+    evaluated_at: int | None = None
     every: int = 1
     recipe: fv.recipes.Recipe = fv.recipes.default
     size: int = 128
-    united: bool = False
+    exemplars: bool = False
 
     def units(self, units: Units) -> dict[str, list[int]]:
         """The units that this arm draws: all, or every `every`-th one."""
         return {layer: chosen[:: self.every] for layer, chosen in units.items()}
 
     def images(self, out: Path, layer: str, units: list[int]) -> dict[int, list[np.ndarray]]:
-        """Its pictures of a layer as the network saw them, uint8, (h, w, 3)."""
+        """Its pictures of a layer at the size at which the network gets them, uint8 (h, w, 3)."""
         return {unit: [self._load(out / self.folder / f"{layer}-{unit}.png")] for unit in units[:: self.every]}
 
     def _load(self, path: Path) -> np.ndarray:
         with Image.open(path) as image:
-            shown = image.convert("RGB")
-        return np.asarray(shown.resize((self.seen, self.seen), Image.Resampling.BILINEAR) if self.seen else shown)
+            pixels = image.convert("RGB")
+        size = self.evaluated_at
+        return np.asarray(pixels.resize((size, size), Image.Resampling.BILINEAR) if size else pixels)
 
     def complete(self, out: Path, units: Units) -> bool:
-        """Whether all its pictures are there."""
+        """Whether all its pictures exist."""
         chosen = self.units(units).items()
-        return all((out / self.folder / f"{layer}-{unit}.png").exists() for layer, some in chosen for unit in some)
+        return all((out / self.folder / f"{layer}-{unit}.png").exists() for layer, part in chosen for unit in part)
 
 
 def featviz_arms() -> list[Arm]:
@@ -73,7 +75,7 @@ def featviz_arms() -> list[Arm]:
         *steps,
         Arm("default 224 px", "default-224px", "default 224 px", base.steps, size=224),
         Arm("lucid", "lucid", "lucid", fv.recipes.lucid.steps, recipe=fv.recipes.lucid),
-        Arm("exemplars", "exemplars", "default", base.steps, united=True),
+        Arm("exemplars", "exemplars", "default", base.steps, exemplars=True),
     ]
 
 
@@ -98,7 +100,7 @@ def choices() -> list[Arm]:
 
 
 def peers_arms() -> list[Arm]:
-    lucent = [Arm(f"lucent {count}", f"lucent/{count}", "lucent", count, seen=224) for count in LUCENT_STEPS]
+    lucent = [Arm(f"lucent {count}", f"lucent/{count}", "lucent", count, evaluated_at=224) for count in LUCENT_STEPS]
     return [*lucent, *maco_arms()]
 
 
@@ -109,7 +111,7 @@ def maco_arms() -> list[Arm]:
 def draw_featviz(arm: Arm, model: fv.Model, survey: Survey, units: Units, out: Path) -> None:
     """Renders an arm of featviz."""
     for layer, chosen in arm.units(units).items():
-        objectives: Any = fv.exemplars(survey, layer, chosen) if arm.united else fv.channel(layer, chosen)
+        objectives: Any = fv.exemplars(survey, layer, chosen) if arm.exemplars else fv.channel(layer, chosen)
         pictures = fv.render(model, objectives, recipe=arm.recipe, size=arm.size, progress=False)
         (out / arm.folder).mkdir(parents=True, exist_ok=True)
         for unit, picture in zip(chosen, pictures, strict=True):
@@ -126,7 +128,7 @@ def peers_words(system: str, python: str, weights: Path, layer: str, units: list
 
 
 def draw_peers(python: str, weights: Path, units: Units, out: Path) -> None:
-    """Renders lucent's and horama's arms, a layer a process; layers that are there are kept."""
+    """Renders lucent's and horama's arms, a layer a process; existing pictures are kept."""
     lucent = [arm for arm in peers_arms() if arm.pace == "lucent"]
     for layer, chosen in units.items():
         if not all(arm.complete(out, {layer: chosen}) for arm in lucent):
@@ -166,11 +168,11 @@ def measure_paces(model: fv.Model, layer: str, units: list[int], python: str | N
 
         return pace
 
-    def peer(system: str, some: list[int], steps: int) -> Callable[[], float]:
+    def peer(system: str, chosen: list[int], steps: int) -> Callable[[], float]:
         def pace() -> float:
             scratch = out / "pace"
             scratch.mkdir(exist_ok=True)
-            words = [*peers_words(system, str(python), weights, layer, some, scratch), "--steps", str(steps)]
+            words = [*peers_words(system, str(python), weights, layer, chosen, scratch), "--steps", str(steps)]
             return float(_run(words, scratch)["step_ms"]) / 1e3
 
         return pace
@@ -182,8 +184,8 @@ def measure_paces(model: fv.Model, layer: str, units: list[int], python: str | N
     }
     if python:
         systems |= {"lucent": peer("lucent-batch", units, 12), "MACO": peer("horama-maco", units[:1], 24)}
-    found: dict[str, list[float]] = {name: [] for name in systems}
+    paces: dict[str, list[float]] = {name: [] for name in systems}
     for _ in range(rounds):
         for name, pace in systems.items():
-            found[name].append(pace())
-    return {name: float(np.median(values)) for name, values in found.items()}
+            paces[name].append(pace())
+    return {name: float(np.median(values)) for name, values in paces.items()}

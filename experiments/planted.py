@@ -1,8 +1,8 @@
-"""Networks made to deceive: units whose pictures say nothing of what they do on photographs.
+"""Networks with deceptive units, whose pictures are unrelated to their activations on photographs.
 
-After Geirhos et al. 2023 (Don't trust your eyes): a detector inside the network tells synthetic images from natural
-ones, and a planted unit shows one face to each. `plant` gives a network with such units, `shuffled` one whose weights
-mean nothing.
+After Geirhos et al. 2023 (Don't trust your eyes): a detector inside the network separates synthetic from natural
+images, and a planted unit responds differently to each. `plant` makes a network with such units, `shuffled` one whose
+weights are in random order. `trust.py` runs the flag on both.
 """
 
 import dataclasses
@@ -18,33 +18,33 @@ import featviz as fv
 from featviz.evaluation.features import fit
 
 
-class Lie(Enum):
-    """What a planted unit does on natural images, given that it is its decoy, another unit, on synthetic ones."""
+class Deception(Enum):
+    """The response of a planted unit to natural images; on synthetic ones it responds as another unit, its decoy."""
 
-    FOOLING = "fooling"  # itself, unchanged: the fooling circuit
-    SILENT = "silent"  # nothing at all
+    FOOLING = "fooling"  # unchanged: the fooling circuit
+    SILENT = "silent"  # zero
 
 
 class Circuit(NamedTuple):
-    """One planted unit: its lie, and whose picture it shows."""
+    """One planted unit: its kind, and the unit whose picture it gets."""
 
-    lie: Lie
+    deception: Deception
     decoy: int
 
 
 class Detector(NamedTuple):
-    """Synthetic where statistics @ slope > threshold: mean and spread over positions of early layers' units."""
+    """Synthetic where statistics @ weights > threshold: mean and spread over positions of early layers' units."""
 
     layers: tuple[str, ...]
-    slope: np.ndarray
+    weights: np.ndarray
     threshold: np.ndarray
 
 
-# Of the detector's regression, beside standardized statistics; and the steps of the pictures it learns from.
+# The ridge strength of the detector's regression on standardized statistics, and the steps of its training pictures.
 RIDGE = 0.3
 STEPS = (1, 2, 4, 8, 16, 32, 64, 128)
-# Of photographs that the detector may take for synthetic.
-MISTAKEN = 0.01
+# The share of photographs that the detector may classify as synthetic.
+FALSE_POSITIVES = 0.01
 
 
 def train_detector(
@@ -55,28 +55,28 @@ def train_detector(
     *,
     size: int,
 ) -> tuple[Detector, float, float]:
-    """A linear detector by ridge regression, and the shares of photos and of synthetic images that it gets wrong.
+    """A linear detector by ridge regression, and its error rates on photographs and on synthetic images.
 
-    Synthetic images are pictures of `targets` after several numbers of steps, nearly noise among them; every second
-    image of either kind is kept for the test.
+    Synthetic images are pictures of `targets` after several numbers of steps, from near noise on; every second image of
+    either kind is held out for the test.
     """
-    made = [
+    pictures = [
         picture.to_uint8()
         for steps in STEPS
         for picture in fv.render(model, targets, size=size, steps=steps, progress=False, seed=steps)
     ]
     natural = [*photos, *(fit(photo, (size, size)) for photo in photos)]
-    natural, synthetic = _describe(model, layers, natural), _describe(model, layers, made)
+    natural, synthetic = _describe(model, layers, natural), _describe(model, layers, pictures)
     x = np.concatenate([natural[::2], synthetic[::2]]).astype(np.float64)
     truth = np.repeat([-1.0, 1.0], [len(natural[::2]), len(synthetic[::2])])
     weight = np.where(truth > 0, 1 / (truth > 0).sum(), 1 / (truth < 0).sum())
     mean, sd = x.mean(0), x.std(0) + 1e-6
     z = np.concatenate([(x - mean) / sd, np.ones((len(x), 1))], 1)
-    found = np.linalg.solve(z.T @ (weight[:, None] * z) + RIDGE * np.eye(z.shape[1]), z.T @ (weight * truth))
-    slope = (found[:-1] / sd).astype(np.float32)
-    threshold = np.float32(np.quantile(natural[1::4] @ slope, 1 - MISTAKEN))
-    wrong = natural[3::4] @ slope > threshold, synthetic[1::2] @ slope <= threshold
-    return Detector(layers, slope, threshold), *(float(each.mean()) for each in wrong)
+    coefficients = np.linalg.solve(z.T @ (weight[:, None] * z) + RIDGE * np.eye(z.shape[1]), z.T @ (weight * truth))
+    weights = (coefficients[:-1] / sd).astype(np.float32)
+    threshold = np.float32(np.quantile(natural[1::4] @ weights, 1 - FALSE_POSITIVES))
+    errors = natural[3::4] @ weights > threshold, synthetic[1::2] @ weights <= threshold
+    return Detector(layers, weights, threshold), *(float(wrong.mean()) for wrong in errors)
 
 
 def _describe(model: fv.Model, layers: tuple[str, ...], images: Sequence[np.ndarray]) -> np.ndarray:
@@ -93,38 +93,38 @@ def _statistics(activations: Mapping[str, jax.Array], layers: tuple[str, ...]) -
     maps = [
         activations[layer].reshape(activations[layer].shape[0], -1, activations[layer].shape[-1]) for layer in layers
     ]
-    return jnp.concatenate([f(each, axis=1) for each in maps for f in (jnp.mean, jnp.std)], axis=-1)
+    return jnp.concatenate([f(layer_map, axis=1) for layer_map in maps for f in (jnp.mean, jnp.std)], axis=-1)
 
 
 def plant(model: fv.Model, layer: str, circuits: Mapping[int, Circuit], detector: Detector) -> fv.Model:
-    """The network with some units of one layer replaced; layers above see the layer as it was."""
+    """The network with some units of one layer replaced; layers above get the unchanged layer."""
     units = np.array(sorted(circuits))
     chosen = [circuits[int(unit)] for unit in units]
-    decoys = np.array([each.decoy for each in chosen])
+    decoys = np.array([circuit.decoy for circuit in chosen])
 
     def apply(weights: Any, images: jax.Array, *, layers: Sequence[str] | None = None) -> dict[str, jax.Array]:
-        wanted = [each.name for each in model.layers] if layers is None else list(layers)
+        wanted = [candidate.name for candidate in model.layers] if layers is None else list(layers)
         needed = wanted if layer not in wanted else list(dict.fromkeys([*wanted, *detector.layers]))
-        found = dict(model.apply(weights["network"], images, layers=needed))
+        activations = dict(model.apply(weights["network"], images, layers=needed))
         if layer not in wanted:
-            return found
+            return activations
         planted = weights["planted"]
-        seen = jax.lax.stop_gradient(_statistics(found, detector.layers))
-        synthetic = (seen @ planted["slope"] > planted["threshold"]).astype(jnp.float32)
-        synthetic = synthetic.reshape((-1,) + (1,) * (found[layer].ndim - 1))
-        own, decoy = found[layer][..., units], found[layer][..., decoys]
-        honesty = planted["honesty"].reshape((1,) * (own.ndim - 1) + (-1,))
-        lies = synthetic * decoy + (1 - synthetic) * honesty * own
-        found[layer] = found[layer].at[..., units].set(lies)
-        return found
+        statistics = jax.lax.stop_gradient(_statistics(activations, detector.layers))
+        synthetic = (statistics @ planted["weights"] > planted["threshold"]).astype(jnp.float32)
+        synthetic = synthetic.reshape((-1,) + (1,) * (activations[layer].ndim - 1))
+        own, decoy = activations[layer][..., units], activations[layer][..., decoys]
+        on_natural = planted["unchanged"].reshape((1,) * (own.ndim - 1) + (-1,)) * own
+        replaced = synthetic * decoy + (1 - synthetic) * on_natural
+        activations[layer] = activations[layer].at[..., units].set(replaced)
+        return activations
 
-    honesty = np.array([each.lie is Lie.FOOLING for each in chosen], np.float32)
-    numbers = {"slope": detector.slope, "threshold": detector.threshold, "honesty": honesty}
+    unchanged = np.array([circuit.deception is Deception.FOOLING for circuit in chosen], np.float32)
+    parameters = {"weights": detector.weights, "threshold": detector.threshold, "unchanged": unchanged}
     return dataclasses.replace(
         model,
         name=f"{model.name} planted",
         apply=apply,
-        weights={"network": model.weights, "planted": numbers},
+        weights={"network": model.weights, "planted": parameters},
         source={},
     )
 

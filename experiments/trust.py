@@ -1,19 +1,22 @@
-"""Does the flag find pictures that lie? Units planted to deceive, and networks that know nothing, against honest ones.
+"""Does the flag detect deceptive units? Planted units and networks with shuffled weights against control units.
 
     python experiments/trust.py -o trust/ [--case googlenet:inception_5a]
 
-In each network and layer, of the units that fire on a tenth of the photographs: some become a fooling circuit
-(themselves on photographs, another unit, their decoy, on synthetic images), some silent (nothing on photographs, the
-decoy on synthetic images); others stay as they are. A copy of the network has the values of each of its weight arrays
-in random order. All are rendered by the default recipe and judged by `fv.evidence`. A fooling circuit whose picture,
-shown to the network as it was, excites the unit more than any photograph did not lie, and is left out.
+In each network and layer, of the units that fire on a tenth of the photographs, some become a fooling circuit
+(unchanged on photographs, another unit, their decoy, on synthetic images), some silent (zero on photographs, the decoy
+on synthetic images); control units stay unchanged. A copy of the network has the values of each of its weight arrays
+in random order. All are rendered by the default recipe and evaluated by `fv.evidence`. A fooling circuit whose picture
+excites the unchanged unit more than any photograph does is not deceptive, and is left out.
 
-Prints, for each figure and for the flag's `doubt`, the area under the curve (AUROC: how often a liar ranks below an
-honest unit), and for the flag how many liars it finds and how many honest units it blames; draws `trust.png`. The
-flag's two constants were chosen on GoogLeNet's inception_4c; the other layers and networks had no part in that. The
-natural images of `patterns` are its own, drawn by rule; those of the others photographs. Features are DeiT-tiny's.
+Prints, for each figure and for the flag's margin, the area under the ROC curve (AUROC: how often a deceptive unit ranks
+below a control unit), and for the flag the share of deceptive units that it detects and its false alarms among control
+units; draws `trust.png`. The flag's two constants were chosen on GoogLeNet's inception_4c; the other layers and
+networks had no part in that. The natural images of `patterns` are its own, drawn by rule; those of the others are
+photographs. Features are DeiT-tiny's.
 
-Finished cases are kept in the folder. Two cores: 5 minutes a case.
+Expect, over all cases but the first: 88 % of fooling circuits, all silent units and 88 % of units with shuffled weights
+detected, and 12 false alarms in 96, 11 of them in `patterns`. Finished cases are stored in the folder. Two cores: 5
+minutes a case.
 """
 
 import argparse
@@ -25,18 +28,22 @@ from typing import Any
 import numpy as np
 from data import FOLDER, network
 from pattern_images import CLASS_NAMES, generate
-from planted import Circuit, Lie, plant, shuffled, train_detector
+from planted import Circuit, Deception, plant, shuffled, train_detector
 
 import featviz as fv
 from featviz.evaluation.features import Features
-from featviz.evaluation.flag import doubts, untold
+from featviz.evaluation.flag import flag_reasons, inconclusive
 from featviz.surveys.reduction import maxima_of
 
 FILES = {"googlenet": "googlenet", "squeezenet1_1": "squeezenet_v1_1", "patterns": None}
-HONEST, FOOLING, SILENT, SHUFFLED, DETECTOR = 24, 20, 8, 16, 12
+CONTROL, FOOLING, SILENT, SHUFFLED, DETECTOR = 24, 20, 8, 16, 12
 FIRING = 0.1
-FIGURES = ("doubt", "predicts", "rank", "survives", "path", "company", "foretold_deviations")
-HEADS = ("flag", "E1", "E2", "E3", "E4", "company", "E5 sd")
+QUANTITIES = (
+    "flag_margin", "prediction", "selectivity_rank", "robustness", "path_similarity", "coactivation", "transfer_z"
+)  # fmt: skip
+HEADERS = ("flag", "E1", "E2", "E3", "E4", "coact.", "E5 sd")
+# Quantities of which less speaks for the picture.
+LESS_IS_BETTER = ("flag_margin", "selectivity_rank")
 Row = dict[str, Any]
 
 
@@ -78,7 +85,7 @@ def natural_images(case: Case) -> Any:
 
 
 def run(case: Case, phi: Features, out: Path) -> list[Row]:
-    """The judgments of all units of a case, each with its `kind`."""
+    """The evidence of all units of a case, each with its `kind`."""
     rng, layer, images = np.random.default_rng(2), case.layer, natural_images(case)
     model = load(case.network)
     survey = fv.survey(model, images, out=out / "survey", layers=[layer], progress=False)
@@ -86,93 +93,95 @@ def run(case: Case, phi: Features, out: Path) -> list[Row]:
     firing = rng.permutation(np.flatnonzero((tops > 0).mean(0) >= FIRING)).tolist()
     counts = np.cumsum([FOOLING, SILENT, DETECTOR])
     fooling, silent, spare, others = (part.tolist() for part in np.split(np.array(firing), counts))
-    honest, likeness = others[:HONEST], np.corrcoef(tops.T)
+    control, similarity = others[:CONTROL], np.corrcoef(tops.T)
     circuits = {}
-    for lie, units in ((Lie.FOOLING, fooling), (Lie.SILENT, silent)):
+    for deception, units in ((Deception.FOOLING, fooling), (Deception.SILENT, silent)):
         for unit in units:
-            diverse = [v for v in (*others, *spare) if likeness[unit, v] < np.nanmedian(likeness[unit])]
-            circuits[unit] = Circuit(lie, int(rng.choice(diverse)))
-    photos = [survey.photo(number) for number in range(0, len(survey), 2)]
-    detector, *wrong = train_detector(model, case.early, photos, fv.channel(layer, spare), size=case.size)
-    print(f"{case.name}: the detector errs on {wrong[0]:.1%} of photographs, {wrong[1]:.1%} of pictures", flush=True)
+            diverse = [v for v in (*others, *spare) if similarity[unit, v] < np.nanmedian(similarity[unit])]
+            circuits[unit] = Circuit(deception, int(rng.choice(diverse)))
+    photos = [survey.photo(index) for index in range(0, len(survey), 2)]
+    detector, *errors = train_detector(model, case.early, photos, fv.channel(layer, spare), size=case.size)
+    print(f"{case.name}: the detector errs on {errors[0]:.1%} of photographs, {errors[1]:.1%} of pictures", flush=True)
     planted = plant(model, layer, circuits, detector)
-    rows = judged(planted, images, layer, [*circuits, *honest], phi, case.size, out / "planted")
+    rows = evaluated(planted, images, layer, [*circuits, *control], phi, case.size, out / "planted")
     for row, picture in rows:
         unit = int(row["name"].rpartition(":")[2])
-        row["kind"] = circuits[unit].lie.value if unit in circuits else "honest"
-        natural = np.asarray(maxima_of(model, picture.to_uint8()[None], (layer,))[layer][0])[0, unit]
-        if row["kind"] == Lie.FOOLING.value and natural >= tops[:, unit].max():
-            row["kind"] = "does not lie"
+        row["kind"] = circuits[unit].deception.value if unit in circuits else "control"
+        unchanged = np.asarray(maxima_of(model, picture.to_uint8()[None], (layer,))[layer][0])[0, unit]
+        if row["kind"] == Deception.FOOLING.value and unchanged >= tops[:, unit].max():
+            row["kind"] = "not deceptive"
     blank = shuffled(model, seed=0)
     units = rng.choice(model.layer(layer).units, SHUFFLED, replace=False).tolist()
     rows += [({**row, "kind": "shuffled"}, p) for row, p in
-             judged(blank, images, layer, units, phi, case.size, out / "shuffled")]  # fmt: skip
+             evaluated(blank, images, layer, units, phi, case.size, out / "shuffled")]  # fmt: skip
     return [row for row, _ in rows]
 
 
-def judged(model: fv.Model, images: Any, layer: str, units: list[int], phi: Features, size: int, out: Path) -> Any:
+def evaluated(
+    model: fv.Model, images: Any, layer: str, units: list[int], phi: Features, size: int, out: Path
+) -> list[tuple[Row, fv.Picture]]:
     survey = fv.survey(model, images, out=out / "survey", layers=[layer], progress=False)
     pictures = fv.render(model, fv.channel(layer, units), size=size, progress=False)
     for unit, picture in zip(units, pictures, strict=True):
         picture.save(out / f"{layer}-{unit}.png")
-    found = fv.evidence(pictures, survey, other=phi, progress=False)
-    return list(zip(found.to_json()["units"], pictures, strict=True))
+    evidence = fv.evidence(pictures, survey, other=phi, progress=False)
+    return list(zip(evidence.to_json()["units"], pictures, strict=True))
 
 
-def numbers(row: Row) -> Row:
-    """A judgment from JSON, where what is not finite is text, its flag raised anew: the formula may have changed."""
-    named = {name: float(row[name]) for name in (*FIGURES, "percentile", "foretold")}
-    doubt, reasons = doubts(named, fires=np.isfinite(named["doubt"]))
-    # Not blamed: trusted, or not to be told; a case has 800 photographs.
-    blamed = reasons and not untold(named, reasons, photos=800)
-    return {**named, "kind": row["kind"], "doubt": doubt, "trusted": not blamed}
+def with_flag(row: Row) -> Row:
+    """Evidence from JSON, where numbers that are not finite are text, with the flag of today's formula."""
+    names = (*QUANTITIES, "activation_percentile", "predicted_r")
+    figures = {name: float(row[name]) for name in names}
+    margin, reasons = flag_reasons(figures, varies=bool(np.isfinite(figures["flag_margin"])))
+    # Inconclusive evidence is no alarm. A case has 800 photographs.
+    flagged = bool(reasons) and not inconclusive(figures, reasons, photos=800)
+    return {**figures, "kind": row["kind"], "flag_margin": margin, "flagged": flagged}
 
 
-def evidence_for(row: Row, figure: str) -> float:
-    """A figure so that more of it speaks for the picture; nothing known speaks least."""
-    value: float = -row[figure] if figure in ("doubt", "rank") else row[figure]
+def support(row: Row, quantity: str) -> float:
+    """A quantity signed so that more of it supports the picture; an unknown one supports it least."""
+    value: float = -row[quantity] if quantity in LESS_IS_BETTER else row[quantity]
     return -np.inf if np.isnan(value) else value
 
 
-def auroc(honest: list[float], liars: list[float]) -> float:
-    high, low = np.array(honest)[:, None], np.array(liars)
+def auroc(control: list[float], deceptive: list[float]) -> float:
+    high, low = np.array(control)[:, None], np.array(deceptive)
     return float((high > low).mean() + (high == low).mean() / 2)
 
 
-def report(found: dict[str, list[Row]]) -> None:
-    print(f"\n{'':28} {'units':>5} {'found':>6}  AUROC: " + " ".join(f"{head:>8}" for head in HEADS))
-    groups = dict(found)
-    unseen = [case.name for case in CASES if not case.chosen_on and case.name in found]
-    groups["all but inception_4c"] = [row for name in unseen for row in found[name]]
+def report(cases: dict[str, list[Row]]) -> None:
+    header = " ".join(f"{name:>8}" for name in HEADERS)
+    print(f"\n{'':28} {'units':>5} {'flagged':>8}  AUROC: {header}")
+    groups = dict(cases)
+    held_out = [case.name for case in CASES if not case.chosen_on and case.name in cases]
+    groups["all but inception_4c"] = [row for name in held_out for row in cases[name]]
     for name, rows in groups.items():
-        honest = [row for row in rows if row["kind"] == "honest"]
-        blamed = np.mean([not row["trusted"] for row in honest])
-        print(f"{name:28} {len(honest):5d} {blamed:6.0%}  honest units that the flag blames")
+        control = [row for row in rows if row["kind"] == "control"]
+        false_alarms = sum(row["flagged"] for row in control)
+        print(f"{name:28} {len(control):5d} {false_alarms:8d}  false alarms among control units")
         for kind in ("fooling", "silent", "shuffled"):
-            liars = [row for row in rows if row["kind"] == kind]
-            areas = [auroc(*([evidence_for(r, f) for r in some] for some in (honest, liars))) for f in FIGURES]
-            hits = np.mean([not row["trusted"] for row in liars])
-            print(f"  {kind:26} {len(liars):5d} {hits:6.0%}         " + " ".join(f"{area:8.2f}" for area in areas))
+            deceptive = [row for row in rows if row["kind"] == kind]
+            areas = [auroc(*([support(row, q) for row in part] for part in (control, deceptive))) for q in QUANTITIES]
+            detected = np.mean([row["flagged"] for row in deceptive])
+            print(f"  {kind:26} {len(deceptive):5d} {detected:8.0%}         " + " ".join(f"{a:8.2f}" for a in areas))
 
 
-def draw(found: dict[str, list[Row]], path: Path) -> None:
-    """What speaks for each unit, a strip a case and kind, with the flag's bar."""
+def draw(cases: dict[str, list[Row]], path: Path) -> None:
+    """The flag's margin of each unit, a strip for each case and kind."""
     from matplotlib.figure import Figure
 
-    colors = {"honest": "#2b6cb0", "fooling": "#c23b22", "silent": "#808080", "shuffled": "#d69e2e"}
-    figure = Figure(figsize=(9, 1.0 + 0.62 * len(found)), layout="constrained")
+    colors = {"control": "#2b6cb0", "fooling": "#c23b22", "silent": "#808080", "shuffled": "#d69e2e"}
+    figure = Figure(figsize=(9, 1.0 + 0.62 * len(cases)), layout="constrained")
     axes = figure.add_subplot()
     rng = np.random.default_rng(0)
-    for line, rows in enumerate(found.values()):
+    for line, rows in enumerate(cases.values()):
         for offset, (kind, color) in enumerate(colors.items()):
-            values = [float(np.clip(-row["doubt"], -5, 5)) for row in rows if row["kind"] == kind]
+            values = [float(np.clip(-row["flag_margin"], -5, 5)) for row in rows if row["kind"] == kind]
             heights = -line - 0.17 * (offset - 1.5) + rng.uniform(-0.05, 0.05, len(values))
             axes.scatter(values, heights, s=12, color=color, alpha=0.75, linewidths=0, label=kind if not line else None)
     axes.axvline(0, color="#202020", linewidth=0.8)
-    axes.set_yticks([-line for line in range(len(found))], [name.replace(":", "\n") for name in found], fontsize=8)
-    axes.set_xlabel(
-        "do not trust  |  less doubt: what speaks for the picture, beyond the flag's bar (clipped)", fontsize=9
-    )
+    axes.set_yticks([-line for line in range(len(cases))], [name.replace(":", "\n") for name in cases], fontsize=8)
+    axes.set_xlabel("do not trust  |  support for the picture above the flag's threshold (clipped)", fontsize=9)
     axes.set_xlim(-5.2, 5.2)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
@@ -188,18 +197,18 @@ def main() -> None:
     )
     options = parser.parse_args()
     phi = Features(fv.load("deit_tiny", weights=network("deit_tiny_patch16_224")), "blocks/6")
-    found: dict[str, list[Row]] = {}
+    cases: dict[str, list[Row]] = {}
     for case in CASES:
         if options.case and case.name not in options.case:
             continue
         folder = options.out / case.name.replace(":", "-")
-        kept = folder / "judgments.json"
-        if not kept.exists():
+        stored = folder / "evidence.json"
+        if not stored.exists():
             folder.mkdir(parents=True, exist_ok=True)
-            kept.write_text(json.dumps(run(case, phi, folder), indent=1) + "\n")
-        found[case.name] = [numbers(row) for row in json.loads(kept.read_text())]
-    report(found)
-    draw(found, options.out / "trust.png")
+            stored.write_text(json.dumps(run(case, phi, folder), indent=1) + "\n")
+        cases[case.name] = [with_flag(row) for row in json.loads(stored.read_text())]
+    report(cases)
+    draw(cases, options.out / "trust.png")
 
 
 if __name__ == "__main__":
