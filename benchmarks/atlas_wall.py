@@ -34,7 +34,7 @@ SIDE = 96
 # Two frames: what was changed before the first is on the screen by the second.
 PAINTED = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
 SHEETS = """async () => {
-  const sheets = new Set([...document.querySelectorAll("#wall .picture")].map(node => node.style.backgroundImage));
+  const sheets = new Set([...document.querySelectorAll("#grid .picture")].map(node => node.style.backgroundImage));
   await Promise.all([...sheets].filter(Boolean).map(sheet => {
     const image = new Image();
     image.src = sheet.slice(5, -2);
@@ -79,7 +79,7 @@ def measured(page: Page, address: str) -> dict[str, float]:
         started = time.perf_counter()
 
     page.goto(address, wait_until="commit")
-    page.wait_for_selector("html[data-hung]")
+    page.wait_for_selector("html[data-ready]")
     note("open")
     page.select_option("#sort", "high")
     note("sort by score")

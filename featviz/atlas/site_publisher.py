@@ -9,12 +9,12 @@ from tqdm import tqdm
 
 from featviz.atlas.plan import Task
 from featviz.atlas.site.site_writer import write_assets, write_index, write_layer, write_main, write_unit
+from featviz.atlas.site.unit_json import read_published_unit
 from featviz.atlas.site_data import SiteData, choose_strip, striking
 from featviz.errors import FeatvizError, in_one_line
 from featviz.pages.addresses import main_picture
 from featviz.pages.records import NetworkRecord, Role, SurveyRecord
 from featviz.pages.sprites import SpriteSlot
-from featviz.pages.standing import standing_page
 
 # Seconds between two looks at what is new, at the least; and at the least this many times as long as the last one
 # took, so that pages cost two hundredths of the drawing at most.
@@ -139,11 +139,11 @@ class SitePublisher:
         self.asked.add(layer)
         found = set()
         for unit, keys in self.gathering.keys(layer).items():
-            page = standing_page(self.folder, layer, unit)
+            page = read_published_unit(self.folder, layer, unit)
             if page is None or page.keys != keys:
                 found.add(unit)
             else:
-                self.gathering.know(layer, page.brief)
+                self.gathering.know(layer, page.summary)
         return found
 
     def _pages(

@@ -1,1 +1,1 @@
-"""The atlas as a website of plain files: opens from the disk or from any server, needs no network and no build."""
+"""What static pages of all kinds share: templates, charts, images, sprites, addresses, records."""

@@ -1,82 +1,130 @@
-"""Two drawings in SVG: how a score rose, and where a picture stands among photographs."""
+"""Two charts: a score over the steps, and a histogram with a marked value. `charts.html` draws them as SVG.
+
+Coordinates are those of a view box of `WIDTH` x `HEIGHT`, which the page stretches to the chart's place.
+"""
 
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Float, Real
 
-from featviz.pages import text
-from featviz.pages.markup import Html, tag
-from featviz.pages.records import SurveyRecord
+from featviz.pages.formatting import format_count, format_number
 
-# Points of a curve, more than there are pixels to tell them apart.
-POINTS = 160
 WIDTH, HEIGHT = 400, 100
+# Points of a curve: more would not be told apart on a screen.
+MAX_POINTS = 160
+# Space above and below a curve, so that its line is not cut at the edges.
+INSET = 2
 
 
-def curve(histories: Sequence[np.ndarray]) -> Html | None:
-    """The scores over the steps, the first drawn over the others; None where there is nothing to draw.
+class ScoreChart(NamedTuple):
+    """Curves of scores as SVG paths, the first one last since it is drawn above the others; labels of the axes."""
 
-    The others, of the same unit from other seeds, show on the same scale how far luck goes.
+    description: str
+    paths: tuple[str, ...]
+    low: str
+    high: str
+    last_step: str
+
+
+class Bar(NamedTuple):
+    """A bar's rectangle, in decimals for SVG."""
+
+    x: str
+    y: str
+    width: str
+    height: str
+
+
+class Marker(NamedTuple):
+    """A marked value: its text, its distance from the left in percent, and whether its text stands left of it."""
+
+    text: str
+    percent: float
+    text_left: bool
+
+
+class HistogramChart(NamedTuple):
+    """Bars, a marker or None, labels of the axis."""
+
+    description: str
+    bars: tuple[Bar, ...]
+    marker: Marker | None
+    low: str
+    high: str
+
+
+def score_chart(histories: Sequence[Float[np.ndarray, " steps"]]) -> ScoreChart | None:
+    """The scores over the steps, or None if there is nothing to draw.
+
+    Args:
+      histories: one series for each run, the one to highlight first. Runs from other seeds, on the same scale, show
+        how much the score varies.
     """
-    lines = [np.asarray(history, np.float64) for history in histories]
-    lines = [line for line in lines if len(line) > 1 and np.isfinite(line).sum() > 1]
-    if not lines or len(histories[0]) < 2 or lines[0].shape != histories[0].shape:
+    series = [np.asarray(history, np.float64) for history in histories]
+    drawable = [scores for scores in series if len(scores) > 1 and np.isfinite(scores).sum() > 1]
+    if not series or not drawable or drawable[0] is not series[0]:
         return None
-    values = np.concatenate([line[np.isfinite(line)] for line in lines])
-    low, high, steps = float(values.min()), float(values.max()), max(len(line) for line in lines)
-    paths = [_line(line, low, high, steps, "first" if not at else "other") for at, line in enumerate(lines)]
-    own = lines[0][np.isfinite(lines[0])]
-    said = f"Score by step: from {text.number(own[0])} to {text.number(own[-1])} in {text.count(steps)} steps."
-    axis = tag("p", tag("span", "step 1"), tag("span", text.count(steps)), class_="axis")
-    scale = tag("p", tag("span", text.number(high)), tag("span", text.number(low)), class_="scale")
-    return tag("figure", tag("div", _svg(said, *reversed(paths)), scale, class_="plot"), axis, class_="curve")
+    values = np.concatenate([scores[np.isfinite(scores)] for scores in drawable])
+    low, high, steps = float(values.min()), float(values.max()), max(len(scores) for scores in drawable)
+    first = series[0][np.isfinite(series[0])]
+    return ScoreChart(
+        description=f"Score by step: from {format_number(first[0])} to {format_number(first[-1])} "
+        f"in {format_count(steps)} steps.",
+        paths=tuple(_path(scores, low, high, steps) for scores in reversed(drawable)),
+        low=format_number(low),
+        high=format_number(high),
+        last_step=format_count(steps),
+    )
 
 
-def histogram(photographs: SurveyRecord) -> Html | None:
-    """How many photographs excite the unit how much, and where its picture's activation lies."""
-    edges, counts = np.asarray(photographs.edges, np.float64), np.asarray(photographs.counts, np.float64)
+def histogram_chart(
+    edges: Real[np.ndarray, " bins+1"], counts: Real[np.ndarray, " bins"], *, marked: float, description: str
+) -> HistogramChart | None:
+    """A histogram and where a value lies in it, or None if there is nothing to draw.
+
+    Args:
+      edges: the bins' edges, ascending.
+      counts: how many values each bin has.
+      marked: the value to mark; it may lie outside the bins, and is not marked if it is not finite.
+      description: what is counted, without a full stop.
+    """
+    edges, counts = np.asarray(edges, np.float64), np.asarray(counts, np.float64)
     if len(edges) != len(counts) + 1 or not len(counts) or not np.isfinite(edges).all() or counts.max() <= 0:
         return None
-    shown = math.isfinite(photographs.picture_activation)
-    low = min(edges[0], photographs.picture_activation) if shown else edges[0]
-    high = max(edges[-1], photographs.picture_activation) if shown else edges[-1]
+    has_mark = math.isfinite(marked)
+    low, high = (min(edges[0], marked), max(edges[-1], marked)) if has_mark else (edges[0], edges[-1])
     span = (high - low) or 1.0
-    bars = []
-    for left, right, value in zip(edges[:-1], edges[1:], counts, strict=True):
-        # Few photographs are at the far end, which is the end that matters: one must still be seen.
-        tall = max(HEIGHT * value / counts.max(), 1.0) if value else 0.0
-        if tall:
-            start, wide = WIDTH * (left - low) / span, WIDTH * (right - left) / span
-            bars.append(
-                tag("rect", x=_at(start), y=_at(HEIGHT - tall), width=_at(max(wide - 1, 0.5)), height=_at(tall))
-            )
-    said = f"Histogram of the largest activation on each of {text.count(photographs.count, of='photograph')}"
-    if not shown:
-        mark, said = None, said + "."
-    else:
-        where = 100 * (photographs.picture_activation - low) / span
-        side = " end" if where > 50 else ""
-        note = tag("span", "this picture ", tag("b", text.number(photographs.picture_activation)))
-        mark = tag("div", note, class_="mark" + side, style=f"left:{where:.2f}%")
-        said += f"; this picture reaches {text.number(photographs.picture_activation)}."
-    axis = tag("p", tag("span", text.number(low)), tag("span", text.number(high)), class_="axis")
-    return tag("figure", tag("div", _svg(said, *bars), mark, class_="plot"), axis, class_="histogram")
+    bars = [
+        _bar(WIDTH * (start - low) / span, WIDTH * (end - start) / span, HEIGHT * count / counts.max())
+        for start, end, count in zip(edges[:-1], edges[1:], counts, strict=True)
+        if count
+    ]
+    percent = 100 * (marked - low) / span if has_mark else 0.0
+    return HistogramChart(
+        description=f"{description}; this picture reaches {format_number(marked)}." if has_mark else f"{description}.",
+        bars=tuple(bars),
+        marker=Marker(format_number(marked), percent, percent > 50) if has_mark else None,
+        low=format_number(low),
+        high=format_number(high),
+    )
 
 
-def _line(line: np.ndarray, low: float, high: float, steps: int, name: str) -> Html:
-    at = np.unique(np.linspace(0, len(line) - 1, min(len(line), POINTS)).astype(int))
-    at = at[np.isfinite(line[at])]
-    x = WIDTH * at / max(steps - 1, 1)
-    y = HEIGHT - (HEIGHT - 4) * (line[at] - low) / ((high - low) or 1.0) - 2
-    points = "L".join(f"{a:.1f} {b:.1f}" for a, b in zip(x.tolist(), y.tolist(), strict=True))
-    return tag("path", d="M" + points, class_=name)
+def _path(scores: Float[np.ndarray, " steps"], low: float, high: float, steps: int) -> str:
+    indices = np.unique(np.linspace(0, len(scores) - 1, min(len(scores), MAX_POINTS)).astype(int))
+    indices = indices[np.isfinite(scores[indices])]
+    x = WIDTH * indices / max(steps - 1, 1)
+    y = HEIGHT - INSET - (HEIGHT - 2 * INSET) * (scores[indices] - low) / ((high - low) or 1.0)
+    return "M" + "L".join(f"{a:.1f} {b:.1f}" for a, b in zip(x.tolist(), y.tolist(), strict=True))
 
 
-def _svg(said: str, *children: Html) -> Html:
-    box = f"0 0 {WIDTH} {HEIGHT}"
-    return tag("svg", *children, viewBox=box, preserveAspectRatio="none", role="img", aria_label=said)
+def _bar(x: float, width: float, height: float) -> Bar:
+    # Few values lie at the far end, which is the end that matters: a bar of one value must still be visible.
+    height = max(height, 1.0)
+    return Bar(*(_decimal(value) for value in (x, HEIGHT - height, max(width - 1, 0.5), height)))
 
 
-def _at(value: float) -> str:
+def _decimal(value: float) -> str:
     return f"{value:.2f}".rstrip("0").rstrip(".")

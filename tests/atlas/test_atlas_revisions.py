@@ -89,7 +89,7 @@ def test_the_commands(tmp_path, capsys):
     assert (tmp_path / "older" / "conv1" / "0.png").exists() and not (tmp_path / "older" / "conv1" / "1.png").exists()
     assert (tmp_path / "last" / "conv1" / "1.png").exists() and not (tmp_path / "last" / "conv1" / "0.png").exists()
     run(["site", out, "--revision", name, "--quiet"])
-    assert '"units":[0]' in (tmp_path / "a" / "site" / "walls" / "conv1" / "units.js").read_text("utf-8")
+    assert '"units":[0]' in (tmp_path / "a" / "site" / "grids" / "conv1" / "units.js").read_text("utf-8")
     for arguments in ([], ["--plan"]):
         with pytest.raises(SystemExit) as error:
             run(["atlas", "support.tiny:build", "-o", out, *options, *arguments])

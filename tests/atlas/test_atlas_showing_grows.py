@@ -126,19 +126,19 @@ def test_a_look_makes_only_what_is_new(copied, tiny, written, sheets):
     showing.drawn(task("conv1"), 3)
     showing.look()
     assert written[20:] == [("conv1", 3)] and len(sheets) == 2
-    before = files(copied / "site" / "walls")
-    (next((copied / "site" / "walls" / "conv1").glob("*.webp"))).unlink()
+    before = files(copied / "site" / "grids")
+    (next((copied / "site" / "grids" / "conv1").glob("*.webp"))).unlink()
     showing.layer("conv1")
-    assert len(written) == 21 and len(sheets) == 3 and files(copied / "site" / "walls") == before
+    assert len(written) == 21 and len(sheets) == 3 and files(copied / "site" / "grids") == before
 
 
 def test_after_a_restart_pages_that_stand_are_left(copied, tiny, written):
     site_of(copied, tiny).layer("conv2")
-    wall = (copied / "site" / "walls" / "conv2" / "units.js").read_bytes()
+    wall = (copied / "site" / "grids" / "conv2" / "units.js").read_bytes()
     del written[:]
     again = site_of(copied, tiny)
     again.layer("conv2")
-    assert written == [] and (copied / "site" / "walls" / "conv2" / "units.js").read_bytes() == wall
+    assert written == [] and (copied / "site" / "grids" / "conv2" / "units.js").read_bytes() == wall
     record = copied / "site" / "units" / "conv2" / "1" / "unit.json"
     record.write_text(record.read_text().replace(page(copied / "site", "conv2", 1)["pictures"][2]["key"], "0" * 64))
     (record.parents[1] / "2" / "unit.json").write_text("{")

@@ -1,4 +1,4 @@
-"""A small atlas's site for tests, made of synthetic pictures and of names that mean harm."""
+"""A small atlas's site for tests, made of synthetic pictures and of hostile names."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -39,6 +39,8 @@ HOSTILE = (
     "x" * 300,
     "層" * 90,
     "",
+    "{{ 7 * 7 }}{% raw %}",
+    "\x00\x07\x1b\ud800",
 )
 
 
@@ -48,15 +50,15 @@ def pixels(seed: int, *, side: int = 24, channels: int = 3) -> np.ndarray:
     return coarse.repeat(side // 4, 0).repeat(side // 4, 1)
 
 
-def shown(role: Role = Role.MAIN, number: int = 0, *, seed: int = 0, **changes: Any) -> PictureRecord:
+def picture(role: Role = Role.MAIN, index: int = 0, *, seed: int = 0, **changes: Any) -> PictureRecord:
     history = np.linspace(0, 12.5, 32, dtype=np.float32)
     made = PictureRecord(
-        role, number, pixels(seed), 12.5, Outcome.CONVERGED, history, seed, "0f" * 32, "featviz render net --x 'a b'"
+        role, index, pixels(seed), 12.5, Outcome.CONVERGED, history, seed, "0f" * 32, "featviz render net --x 'a b'"
     )
     return replace(made, **changes)
 
 
-def brief(unit: UnitRecord) -> UnitSummary:
+def summary(unit: UnitRecord) -> UnitSummary:
     main = unit.pictures[0]
     trusted = unit.survey.trusted if unit.survey else None
     return UnitSummary(unit.unit, unit.label, main.score, main.outcome, unit.faults, trusted)
@@ -71,15 +73,15 @@ def layer(name: str, units: int, **changes: Any) -> LayerRecord:
     return replace(LayerRecord(name, (8, 8, units), units, units, units), **changes)
 
 
-def photographs(folder: Path, *, text: str = "photo", **changes: Any) -> SurveyRecord:
+def survey(folder: Path, *, text: str = "photo", **changes: Any) -> SurveyRecord:
     """Statistics with crops of a photograph that is written into the folder."""
     path = folder / "one photo.jpg"
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
         Image.fromarray(pixels(7, side=64)).save(path)
-    box, whole = (-2.5, 4.0, 29.5, 36.0), (64, 64)
+    box, photo_size = (-2.5, 4.0, 29.5, 36.0), (64, 64)
     crops = [
-        PhotoCrop(percentile, percentile / 10, text, pixels(percentile), path.as_uri(), whole, box)
+        PhotoCrop(percentile, percentile / 10, text, pixels(percentile), path.as_uri(), photo_size, box)
         for percentile in (100, 100, 50, 0)
     ]
     edges, counts = np.linspace(0, 10, 11), np.array([100, 50, 20, 10, 5, 3, 2, 1, 0, 1])
@@ -91,20 +93,19 @@ def photographs(folder: Path, *, text: str = "photo", **changes: Any) -> SurveyR
     return replace(made, **changes)
 
 
-def unit(layer: str, number: int, *, label: str = "", **changes: Any) -> UnitRecord:
-    return replace(
-        UnitRecord(layer, number, label, (shown(seed=number),), provenance={"name": f"{layer}:{number}"}), **changes
-    )
+def unit(layer: str, index: int, *, label: str = "", **changes: Any) -> UnitRecord:
+    provenance = {"name": f"{layer}:{index}"}
+    return replace(UnitRecord(layer, index, label, (picture(seed=index),), provenance=provenance), **changes)
 
 
 def full_unit(layer: str, folder: Path, *, text: str = "tabby") -> UnitRecord:
-    """Unit 1 of a layer with all that a page may show; some of the units that it is tied to are not there."""
+    """Unit 1 of a layer with all that a page may show; some of the units it is connected to have no picture."""
     pictures = (
-        shown(seed=1),
-        *(shown(Role.SEED, at, seed=at) for at in (1, 2)),
-        *(shown(Role.FACET, at, seed=10 + at) for at in range(3)),
-        shown(Role.NEGATIVE, 0, seed=20),
-        shown(Role.CENTER, 0, seed=21),
+        picture(seed=1),
+        *(picture(Role.SEED, index, seed=index) for index in (1, 2)),
+        *(picture(Role.FACET, index, seed=10 + index) for index in range(3)),
+        picture(Role.NEGATIVE, 0, seed=20),
+        picture(Role.CENTER, 0, seed=21),
     )
     links = (UnitLink(layer, 0, 1.0), UnitLink(layer, 2, -0.5), UnitLink("elsewhere", 9, 0.25))
     classes = (ClassScore(3, text, 9.5, 0.75), ClassScore(4, "", -1.0, 0.001))
@@ -117,24 +118,38 @@ def full_unit(layer: str, folder: Path, *, text: str = "tabby") -> UnitRecord:
         outputs=links[::-1],
         similar=(UnitLink(layer, 2, 0.9),),
         classes=classes,
-        survey=photographs(folder, text=text),
+        survey=survey(folder, text=text),
     )
 
 
+def hostile_site(folder: Path, names: Sequence[str]) -> Path:
+    """A site whose network, layers, labels, faults, facts, commands and photographs all have hostile names."""
+    layers = [layer(name, 3) for name in names]
+    layers[1] = replace(layers[1], parents=(names[0], "unknown"))
+    shown = network(layers, name=names[0], facts={names[1]: names[2]}, command=names[0], surveyed=True)
+    units = []
+    for index, name in enumerate(names):
+        full = full_unit(name, folder / "photos", text=names[index - 1])
+        pictures = (replace(full.pictures[0], command=names[0]), *full.pictures[1:])
+        full = replace(full, pictures=pictures, faults=(names[1],), provenance={names[0]: names[1]})
+        units += [unit(name, 0, label=names[0]), full, unit(name, 2)]
+    return write_site(folder / "site", shown, units)
+
+
 def write_site(folder: Path, shown: NetworkRecord, units: Sequence[UnitRecord], **options: Any) -> Path:
-    """The whole site of these units, twice over, so that all links are there."""
+    """The whole site of these units; the pages are written twice, so that all links are there."""
     write_assets(folder)
     for _ in range(2):
-        for at, one in enumerate(units):
-            beside = [
+        for index, one in enumerate(units):
+            before, after = (
                 units[other].unit if 0 <= other < len(units) and units[other].layer == one.layer else None
-                for other in (at - 1, at + 1)
-            ]
-            write_unit(folder, shown, one, neighbors=(beside[0], beside[1]), **options)
+                for other in (index - 1, index + 1)
+            )
+            write_unit(folder, shown, one, neighbors=(before, after), **options)
     for one in shown.layers:
-        own = {unit.unit: unit for unit in units if unit.layer == one.name}
-        briefs = [brief(unit) for unit in own.values()]
-        write_layer(folder, shown, one, briefs, lambda number, own=own: own[number].pictures[0].pixels)
+        by_number = {unit.unit: unit for unit in units if unit.layer == one.name}
+        summaries = [summary(unit) for unit in by_number.values()]
+        write_layer(folder, shown, one, summaries, lambda index, units=by_number: units[index].pictures[0].pixels)
     write_index(
         folder, shown, {one.name: [unit.unit for unit in units if unit.layer == one.name] for one in shown.layers}
     )

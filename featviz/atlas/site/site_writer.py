@@ -1,21 +1,24 @@
-"""Writes the site, piece by piece, as the atlas grows; writing again changes nothing that is the same."""
+"""Writes the site piece by piece as the atlas grows; writing the same content again changes no file."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import UInt8
 
-from featviz.atlas.site.index_page import render_index
-from featviz.atlas.site.unit_json import unit_json
+from featviz.atlas.site.index_page import PACKAGE, render_index
+from featviz.atlas.site.layer_page import DATA_FILE, GridSheets, grid_data, render_layer
+from featviz.atlas.site.unit_json import RECORD_FILE, unit_json
 from featviz.atlas.site.unit_page import render_unit
-from featviz.atlas.site.wall_page import DATA, render_wall, wall_data
 from featviz.pages import addresses
-from featviz.pages.assets import assets
-from featviz.pages.frames import there_in
-from featviz.pages.page_files import put, sweep
-from featviz.pages.page_images import encode
+from featviz.pages.page_images import encode_pixels
 from featviz.pages.records import LayerRecord, NetworkRecord, UnitRecord, UnitSummary
-from featviz.pages.sprites import COLUMNS, SIDE, SpriteSlot, Thumbnails, groups, make_sheet
+from featviz.pages.site_files import cached_file_exists, remove_stale, write_if_changed
+from featviz.pages.sprites import COLUMNS, SIDE, SpriteSlot, Thumbnails, make_sheet, sheet_groups
+from featviz.pages.templating import static_files
+
+# The sheets of a layer by their units.
+Sheets = dict[tuple[int, ...], SpriteSlot]
 
 
 def write_unit(
@@ -26,89 +29,108 @@ def write_unit(
     neighbors: tuple[int | None, int | None],
     copy_photos: bool = False,
 ) -> None:
-    """A unit's page, its pictures and its `unit.json`; `neighbors` are the units before and after it.
+    """Writes a unit's page, its pictures and its `unit.json`.
 
-    Other units are shown and linked if their pictures are on the disk by now; else they have an empty frame until this
-    page is written again. With `copy_photos` the crops of photographs become files of the site.
+    Connected units are shown and linked if the site has their pictures by now; otherwise they have an empty frame
+    until this page is written again.
 
-    Raises: FeatvizError if a file cannot be written.
+    Args:
+      folder: the site's folder.
+      network: the unit's network.
+      unit: what the page shows.
+      neighbors: the units before and after this one, or None.
+      copy_photos: whether the crops of photographs become files of the site; by default photographs are linked.
+
+    Raises:
+      FeatvizError: if a file cannot be written.
     """
-    place = folder / addresses.unit_folder(unit.layer, unit.unit)
-    images = {addresses.picture_name(shown.role, shown.index): shown.pixels for shown in unit.pictures}
+    unit_folder = folder / addresses.unit_folder(unit.layer, unit.unit)
+    images = {addresses.picture_name(picture.role, picture.index): picture.pixels for picture in unit.pictures}
     if copy_photos and unit.survey:
-        images |= {addresses.crop_name(at): crop.pixels for at, crop in enumerate(unit.survey.examples)}
+        images |= {addresses.crop_name(index): crop.pixels for index, crop in enumerate(unit.survey.examples)}
     for name, pixels in images.items():
-        put(place / name, encode(pixels))
-    put(place / "unit.json", unit_json(network, unit, copied=copy_photos))
-    # The page last: where it is, what it shows is.
-    there = there_in(folder)
-    put(place / addresses.INDEX, render_unit(network, unit, neighbors=neighbors, there=there, copied=copy_photos))
-    sweep(place, ".webp", images)
+        write_if_changed(unit_folder / name, encode_pixels(pixels))
+    write_if_changed(unit_folder / RECORD_FILE, unit_json(network, unit, copied=copy_photos))
+    # The page comes last: once it exists, so does all that it shows.
+    file_exists = cached_file_exists(folder)
+    page = render_unit(network, unit, neighbors=neighbors, file_exists=file_exists, copied=copy_photos)
+    write_if_changed(unit_folder / addresses.INDEX, page)
+    remove_stale(unit_folder, ".webp", images)
 
 
-def write_main(folder: Path, layer: str, unit: int, pixels: np.ndarray) -> None:
-    """A unit's main picture alone, for others' pages to show. Raises: FeatvizError if it cannot be written."""
-    put(folder / addresses.main_picture(layer, unit), encode(pixels))
+def write_main(folder: Path, layer: str, unit: int, pixels: UInt8[np.ndarray, "h w c"]) -> None:
+    """Writes a unit's main picture alone, for other pages to show. Raises FeatvizError if it cannot be written."""
+    write_if_changed(folder / addresses.main_picture(layer, unit), encode_pixels(pixels))
 
 
 def write_layer(
     folder: Path,
     network: NetworkRecord,
     layer: LayerRecord,
-    briefs: Sequence[UnitSummary],
+    summaries: Sequence[UnitSummary],
     thumbnails: Thumbnails,
     *,
     known: Mapping[tuple[int, ...], SpriteSlot] | None = None,
-) -> dict[tuple[int, ...], SpriteSlot]:
-    """A layer's wall: its page, its units as data, its small pictures; `briefs` are the units done, in their order.
+) -> Sheets:
+    """Writes a layer's page, the data of its units and their sprite sheets.
 
-    `thumbnails(unit)` gives the pixels of a unit's main picture, uint8 (height, width, 1 or 3), or None. Gives back
-    the sheets by their units; handed in as `known` with the next call, those of the same units are not made again.
+    Args:
+      folder: the site's folder.
+      network: the layer's network.
+      layer: the layer.
+      summaries: the units that are rendered, in their order.
+      thumbnails: gives the pixels of a unit's main picture, or None if there is none.
+      known: what an earlier call returned; its sheets are not made again.
 
-    Raises: FeatvizError if a file cannot be written.
+    Returns:
+      The sheets by their units, without those that lack a picture.
+
+    Raises:
+      FeatvizError: if a file cannot be written.
     """
-    place = folder / addresses.wall_folder(layer.name)
-    hung = _hang(place, [brief.unit for brief in briefs], thumbnails, known or {})
-    names = [sheet.name for sheet in hung.values()]
-    missing = [unit for sheet in hung.values() for unit in sheet.missing]
-    cell = list(hung.values())[-1].cell if hung else (SIDE, SIDE)
-    there = there_in(folder)
-    whole = all(there(addresses.main_picture(layer.name, brief.unit)) for brief in briefs)
-    data = wall_data(layer, briefs, sheets=names, cell=cell, columns=COLUMNS, missing=missing, whole=whole)
-    put(place / DATA, data)
-    put(folder / addresses.layer_page(layer.name), render_wall(network, layer))
-    sweep(place, ".webp", names)
-    return {units: sheet for units, sheet in hung.items() if not sheet.missing}
-
-
-def _hang(
-    place: Path, units: Sequence[int], thumbnails: Thumbnails, known: Mapping[tuple[int, ...], SpriteSlot]
-) -> dict[tuple[int, ...], SpriteSlot]:
-    hung: dict[tuple[int, ...], SpriteSlot] = {}
-    cell: tuple[int, int] | None = None
-    for some in groups(units):
-        if some not in known or not (place / known[some].name).is_file():
-            sheet = make_sheet(some, thumbnails, cell=cell)
-            # Named by its pixels: what is there need not be encoded again.
-            if not (place / sheet.name).is_file():
-                put(place / sheet.name, sheet.encode())
-            hung[some] = SpriteSlot(sheet.name, sheet.cell, sheet.missing)
-        else:
-            hung[some] = known[some]
-        # A sheet without any picture sets no size.
-        cell = cell or (hung[some].cell if len(hung[some].missing) < len(some) else None)
-    return hung
+    grid_folder = folder / addresses.grid_folder(layer.name)
+    sheets = _write_sheets(grid_folder, [summary.unit for summary in summaries], thumbnails, known or {})
+    names = tuple(sheet.name for sheet in sheets.values())
+    missing = tuple(unit for sheet in sheets.values() for unit in sheet.missing)
+    cell_size = list(sheets.values())[-1].cell_size if sheets else (SIDE, SIDE)
+    file_exists = cached_file_exists(folder)
+    full_size = all(file_exists(addresses.main_picture(layer.name, summary.unit)) for summary in summaries)
+    grid = GridSheets(names, cell_size, COLUMNS, missing)
+    write_if_changed(grid_folder / DATA_FILE, grid_data(layer, summaries, sheets=grid, full_size=full_size))
+    write_if_changed(folder / addresses.layer_page(layer.name), render_layer(network, layer))
+    remove_stale(grid_folder, ".webp", names)
+    return {units: sheet for units, sheet in sheets.items() if not sheet.missing}
 
 
 def write_index(folder: Path, network: NetworkRecord, strips: Mapping[str, Sequence[int]]) -> None:
-    """The front page with the network's map; `strips` gives some units to show of each layer.
+    """Writes the front page; `strips` are the units of each layer whose pictures it shows.
 
-    Walls and pictures are linked if they are on the disk by now. Raises: FeatvizError if it cannot be written.
+    Pages and pictures are linked if the site has them by now. Raises FeatvizError if it cannot be written.
     """
-    put(folder / addresses.INDEX, render_index(network, strips, there_in(folder)))
+    page = render_index(network, strips, file_exists=cached_file_exists(folder))
+    write_if_changed(folder / addresses.INDEX, page)
 
 
 def write_assets(folder: Path) -> None:
-    """The styles and scripts that all pages share. Raises: FeatvizError if one cannot be written."""
-    for name, data in assets().items():
-        put(folder / addresses.ASSETS / name, data)
+    """Writes the styles and scripts. Raises FeatvizError if one cannot be written."""
+    for name, data in static_files(PACKAGE).items():
+        write_if_changed(folder / addresses.ASSETS / name, data)
+
+
+def _write_sheets(
+    grid_folder: Path, units: Sequence[int], thumbnails: Thumbnails, known: Mapping[tuple[int, ...], SpriteSlot]
+) -> Sheets:
+    sheets: Sheets = {}
+    cell_size: tuple[int, int] | None = None
+    for group in sheet_groups(units):
+        if group not in known or not (grid_folder / known[group].name).is_file():
+            sheet = make_sheet(group, thumbnails, cell_size=cell_size)
+            # The name is a hash of the pixels: a file that exists need not be encoded again.
+            if not (grid_folder / sheet.name).is_file():
+                write_if_changed(grid_folder / sheet.name, sheet.encode())
+            sheets[group] = SpriteSlot(sheet.name, sheet.cell_size, sheet.missing)
+        else:
+            sheets[group] = known[group]
+        # A sheet without any picture sets no size.
+        cell_size = cell_size or (sheets[group].cell_size if len(sheets[group].missing) < len(group) else None)
+    return sheets

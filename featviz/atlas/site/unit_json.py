@@ -1,24 +1,39 @@
-"""A unit's record as data, `unit.json`; docs/unit-json.md describes every field."""
+"""A unit's record as data, `unit.json`: written with its page, and read to see what an existing page shows.
+
+docs/unit-json.md describes every field.
+"""
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
+from jaxtyping import Real
 
-from featviz.atlas.site.unit_photos import crop_href
+from featviz.ascent.outcome import Outcome
+from featviz.atlas.site.unit_survey import crop_href
 from featviz.circuits.strongest_links import UnitLink
-from featviz.pages.addresses import crop_name, picture_name
-from featviz.pages.records import NetworkRecord, PhotoCrop, PictureRecord, SurveyRecord, UnitRecord
-from featviz.pictures.picture import plain_json
+from featviz.pages import addresses
+from featviz.pages.records import (
+    NetworkRecord,
+    PhotoCrop,
+    PictureRecord,
+    SurveyRecord,
+    UnitRecord,
+    UnitSummary,
+)
+from featviz.pictures.picture_files import plain_json
 
-# Raised when a field changes its meaning or goes; new ones may come at any time.
+RECORD_FILE = "unit.json"
+# Raised when a field is removed, renamed or changes its meaning; new ones may be added at any time.
 SCHEMA = 2
+
+Json = dict[str, object]
 
 
 def unit_json(network: NetworkRecord, unit: UnitRecord, *, copied: bool) -> bytes:
-    """The file's bytes: strict JSON in UTF-8."""
-    seen = unit.survey
+    """The file's content, strict JSON in UTF-8; `copied` if the crops of photographs are files of the site."""
     record = {
         "schema": SCHEMA,
         "network": network.name,
@@ -26,74 +41,105 @@ def unit_json(network: NetworkRecord, unit: UnitRecord, *, copied: bool) -> byte
         "unit": unit.unit,
         "label": unit.label,
         "faults": unit.faults,
-        "pictures": [_picture(shown) for shown in unit.pictures],
+        "pictures": [_picture(picture) for picture in unit.pictures],
         "inputs": _links(unit.inputs),
         "outputs": _links(unit.outputs),
         "similar": _links(unit.similar),
         "classes": [
-            {"index": one.index, "name": one.name, "logit": one.logit, "probability": one.probability}
-            for one in unit.classes
+            {"index": score.index, "name": score.name, "logit": score.logit, "probability": score.probability}
+            for score in unit.classes
         ],
-        "survey": None if seen is None else _photographs(seen, copied),
+        "survey": None if unit.survey is None else _survey(unit.survey, copied),
         "provenance": unit.provenance,
     }
     return (json.dumps(plain_json(record, "unit")) + "\n").encode()
 
 
-def _picture(shown: PictureRecord) -> dict[str, Any]:
-    height, width, channels = shown.pixels.shape
+@dataclass(frozen=True)
+class PublishedUnit:
+    """A unit whose page the site has: the content addresses of its pictures, and its summary."""
+
+    keys: frozenset[str]
+    summary: UnitSummary
+
+
+def read_published_unit(folder: Path, layer: str, unit: int) -> PublishedUnit | None:
+    """What a unit's page in the site `folder` shows, or None if there is no page or its record cannot be read.
+
+    The record is written before the page, so a page that exists shows what its record says.
+    """
+    required = (addresses.unit_page(layer, unit), addresses.main_picture(layer, unit))
+    try:
+        record = json.loads((folder / addresses.unit_folder(layer, unit) / RECORD_FILE).read_bytes())
+        pictures = record["pictures"]
+        keys = frozenset(str(picture["key"]) for picture in pictures)
+        score, outcome = float(pictures[0]["score"]), Outcome(pictures[0]["outcome"])
+        summary = UnitSummary(unit, record["label"], score, outcome, tuple(record["faults"]))
+    # Whatever a power cut left of the file: the page is then made again.
+    except (OSError, ValueError, KeyError, TypeError, IndexError):
+        return None
+    return PublishedUnit(keys, summary) if all((folder / address).is_file() for address in required) else None
+
+
+def _picture(picture: PictureRecord) -> Json:
+    height, width, channels = picture.pixels.shape
     return {
-        "role": shown.role.value,
-        "index": shown.index,
-        "file": picture_name(shown.role, shown.index),
+        "role": picture.role.value,
+        "index": picture.index,
+        "file": addresses.picture_name(picture.role, picture.index),
         "width": width,
         "height": height,
         "channels": channels,
-        "score": shown.score,
-        "outcome": shown.outcome.value,
-        "history": _decimals(shown.history),
-        "seed": shown.seed,
-        "key": shown.key,
-        "command": shown.command,
+        "score": picture.score,
+        "outcome": picture.outcome.value,
+        "history": _decimals(picture.history),
+        "seed": picture.seed,
+        "key": picture.key,
+        "command": picture.command,
     }
 
 
-def _links(links: Sequence[UnitLink]) -> list[dict[str, Any]]:
-    return [{"layer": tie.layer, "unit": tie.unit, "strength": tie.strength} for tie in links]
+def _links(links: Sequence[UnitLink]) -> list[Json]:
+    return [{"layer": other.layer, "unit": other.unit, "strength": other.strength} for other in links]
 
 
-def _photographs(seen: SurveyRecord, copied: bool) -> dict[str, Any]:
+def _survey(survey: SurveyRecord, copied: bool) -> Json:
     return {
-        "count": seen.count,
-        "mean": seen.mean,
-        "std": seen.std,
-        "active_fraction": seen.active_fraction,
-        "edges": _decimals(seen.edges),
-        "counts": [int(value) for value in seen.counts],
-        "picture_activation": seen.picture_activation,
-        "trusted": seen.trusted,
-        "verdict": seen.verdict,
+        "count": survey.count,
+        "mean": survey.mean,
+        "std": survey.std,
+        "active_fraction": survey.active_fraction,
+        "edges": _decimals(survey.edges),
+        "counts": [int(value) for value in survey.counts],
+        "picture_activation": survey.picture_activation,
+        "trusted": survey.trusted,
+        "verdict": survey.verdict,
         "figures": [
-            {"name": one.name, "value": one.value, "comparison": one.comparison, "meaning": one.meaning}
-            for one in seen.figures
+            {
+                "name": figure.name,
+                "value": figure.value,
+                "comparison": figure.comparison,
+                "meaning": figure.meaning,
+            }
+            for figure in survey.figures
         ],
-        "examples": [_crop(crop, number, copied) for number, crop in enumerate(seen.examples)],
+        "examples": [_example(crop, index, copied) for index, crop in enumerate(survey.examples)],
     }
 
 
-def _crop(crop: PhotoCrop, number: int, copied: bool) -> dict[str, Any]:
+def _example(crop: PhotoCrop, index: int, copied: bool) -> Json:
     return {
         "percentile": crop.percentile,
         "activation": crop.activation,
         "photo": crop.photo,
-        "file": crop_name(number) if copied else None,
-        # A copied photograph may go where its own folder's name is nobody's business.
+        "file": addresses.crop_name(index) if copied else None,
+        # A site that has the photographs may be published, and does not reveal the folder they came from.
         "href": None if copied else crop_href(crop),
         "photo_size": crop.photo_size,
         "box": crop.box,
     }
 
 
-def _decimals(values: np.ndarray) -> list[float]:
+def _decimals(values: Real[np.ndarray, " n"]) -> list[float]:
     """The shortest decimals that give the same float32 again."""
     return [float(text) for text in np.asarray(values, np.float32).astype(str)]

@@ -1,16 +1,50 @@
-"""A unit's page: readable without scripts, and linked to its neighbors."""
+"""A unit's page: readable without scripts, and linked to its neighbors and to the units it is connected to."""
 
 import json
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
 
-from featviz.atlas.site.unit_links import classes, ties
-from featviz.atlas.site.unit_photos import photographs
-from featviz.atlas.site.unit_pictures import hero, others
-from featviz.pages.addresses import INDEX, layer_page, link, unit_page
-from featviz.pages.frames import There
-from featviz.pages.markup import Child, Html, tag
-from featviz.pages.page import foot, keys, page, top
-from featviz.pages.records import NetworkRecord, UnitRecord
-from featviz.pictures.picture import plain_json
+from featviz.atlas.site.unit_pictures import fault_lines, main_facts, main_picture, picture_groups
+from featviz.atlas.site.unit_survey import survey_content
+from featviz.circuits.strongest_links import UnitLink
+from featviz.pages.addresses import INDEX, PageLink, layer_page, link, unit_page
+from featviz.pages.charts import score_chart
+from featviz.pages.formatting import format_percent
+from featviz.pages.page_images import UnitThumbnail, unit_thumbnail
+from featviz.pages.records import ClassScore, NetworkRecord, Role, UnitRecord
+from featviz.pages.site_files import FileExists
+from featviz.pages.templating import render_page
+from featviz.pictures.picture_files import plain_json
+
+PACKAGE = "featviz.atlas.site"
+
+
+class LinkedUnit(NamedTuple):
+    """A connected unit's picture, the connection's strength, and its layer if that is another one."""
+
+    thumbnail: UnitThumbnail
+    strength: float
+    other_layer: str | None
+
+
+class LinkGroup(NamedTuple):
+    """A section of connected units."""
+
+    id: str
+    title: str
+    note: str
+    units: tuple[LinkedUnit, ...]
+
+
+class ClassRow(NamedTuple):
+    """A row of the table of classes; `bar_percent` is the width of the probability's bar."""
+
+    class_index: int
+    name: str
+    bar_percent: float
+    probability: str
+    logit: float
 
 
 def render_unit(
@@ -18,53 +52,85 @@ def render_unit(
     unit: UnitRecord,
     *,
     neighbors: tuple[int | None, int | None],
-    there: There,
+    file_exists: FileExists,
     copied: bool,
 ) -> bytes:
-    """The page's bytes; `there` says which other units' pictures are on the disk."""
+    """The page's HTML.
+
+    Args:
+      network: the unit's network.
+      unit: what the page shows.
+      neighbors: the units before and after this one, or None.
+      file_exists: whether the site has a file; only pictures that exist are shown and linked.
+      copied: whether photographs are files of the site; otherwise they are linked.
+    """
     address = unit_page(unit.layer, unit.unit)
-    wall = f"{link(layer_page(unit.layer), address)}#unit={unit.unit}"
-    trail = [(network.name, link(INDEX, address)), (unit.layer, wall), (str(unit.unit), None)]
-    seen = photographs(network, unit, copied=copied)
-    sections = [*others(unit), *([seen] if unit.survey else []), *ties(unit, address, there)]
-    if unit.classes:
-        sections.append(("Classes", "What the network sees in the main picture.", classes(unit.classes)))
-    # Without a survey the same place only says how to come by one, so it does not stand before the units.
-    sections += [] if unit.survey else [seen]
-    shown = [_section(*section) for section in sections]
-    main = tag("main", hero(network, unit, wall), shown, _again(unit))
-    around = _around(unit, neighbors, address, wall)
-    below = foot(keys(("← →", "neighbors"), ("u", "layer")), tag("a", "unit.json", href="unit.json"))
-    title = f"{unit.layer} {unit.unit}" + (f", {unit.label}" if unit.label else "") + f" - {network.name}"
-    return page(address, title, top(trail, around), main, below, styles=("unit",), scripts=("unit",))
+    main = unit.pictures[0]
+    seeds = [picture.history for picture in unit.pictures if picture.role is Role.SEED]
+    before, after = (
+        None if other is None else PageLink(str(other), link(unit_page(unit.layer, other), address))
+        for other in neighbors
+    )
+    content = {
+        "network": network,
+        "unit": unit,
+        "index_href": link(INDEX, address),
+        "layer_href": f"{link(layer_page(unit.layer), address)}#unit={unit.unit}",
+        "before": before,
+        "after": after,
+        "main": main_picture(unit),
+        "faults": fault_lines(unit),
+        "facts": main_facts(network, unit),
+        "scores": score_chart([main.history, *seeds]),
+        "groups": picture_groups(unit),
+        "survey": survey_content(unit.survey, copied=copied) if unit.survey else None,
+        "survey_command": f"{network.command or 'featviz atlas MODEL -o ATLAS'} --survey FOLDER",
+        "links": _link_groups(unit, address, file_exists),
+        "classes": [_class_row(score) for score in unit.classes],
+        "command": main.command,
+        "provenance": json.dumps(plain_json(unit.provenance), indent=1, ensure_ascii=False)
+        if unit.provenance
+        else None,
+    }
+    return render_page(PACKAGE, "unit.html", address=address, content=content)
 
 
-def _section(title: str, note: Child, body: Child) -> Html:
-    head = tag("header", tag("h2", title), tag("p", note) if note else None)
-    return tag("section", head, tag("div", body, class_="body"), class_="part", id=title.lower().replace(" ", "-"))
+def _link_groups(unit: UnitRecord, address: str, file_exists: FileExists) -> list[LinkGroup]:
+    def linked(links: Sequence[UnitLink]) -> tuple[LinkedUnit, ...]:
+        return tuple(
+            LinkedUnit(
+                unit_thumbnail(other.layer, other.unit, address=address, file_exists=file_exists),
+                other.strength,
+                None if other.layer == unit.layer else other.layer,
+            )
+            for other in links
+        )
+
+    groups = [
+        LinkGroup(
+            "inputs",
+            "Strongest inputs",
+            "Units of earlier layers with the largest weights into this unit. The numbers are weights relative to the "
+            "largest.",
+            linked(unit.inputs),
+        ),
+        LinkGroup(
+            "outputs",
+            "Strongest outputs",
+            "Units of later layers into which this unit has the largest weights.",
+            linked(unit.outputs),
+        ),
+        LinkGroup(
+            "similar",
+            "Similar units",
+            "Units of this layer with the most similar weights. The numbers are cosine similarities.",
+            linked(unit.similar),
+        ),
+    ]
+    return [group for group in groups if group.units]
 
 
-def _around(unit: UnitRecord, neighbors: tuple[int | None, int | None], address: str, wall: str) -> Html:
-    before, after = neighbors
-
-    def to(other: int | None, rel: str, arrow: str) -> Html:
-        if other is None:
-            return tag("span", arrow, class_="off", aria_hidden="true")
-        body = [tag("span", arrow, aria_hidden="true"), " ", str(other)] if rel == "prev" else None
-        body = body or [str(other), " ", tag("span", arrow, aria_hidden="true")]
-        said = f"{'Previous' if rel == 'prev' else 'Next'} unit, {other}"
-        return tag("a", *body, rel=rel, href=link(unit_page(unit.layer, other), address), aria_label=said)
-
-    up = tag("a", "all of ", unit.layer, rel="up", href=wall, class_="up")
-    return tag("nav", to(before, "prev", "←"), up, to(after, "next", "→"), class_="around", aria_label="Neighbors")
-
-
-def _again(unit: UnitRecord) -> Html:
-    command = unit.pictures[0].command
-    if command:
-        again: Child = tag("pre", tag("code", command, id="command"))
-    else:
-        again = tag("p", "No command makes this picture again: something in its making has no name.", class_="prose")
-    record = json.dumps(plain_json(unit.provenance), indent=1, ensure_ascii=False)
-    whole = tag("details", tag("summary", "Provenance"), tag("pre", record)) if unit.provenance else None
-    return _section("Make it again", None, [again, whole])
+def _class_row(score: ClassScore) -> ClassRow:
+    width = 0.0 if math.isnan(score.probability) else 100 * min(max(score.probability, 0.0), 1.0)
+    name = score.name or f"class {score.index}"
+    return ClassRow(score.index, name, width, format_percent(score.probability), score.logit)

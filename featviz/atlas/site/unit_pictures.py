@@ -1,21 +1,21 @@
-"""A unit's own pictures: the main one with its label, and all the others."""
+"""A unit's own pictures: the main one with its label, and the others in groups."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from featviz.ascent.outcome import Outcome
-from featviz.pages import text
-from featviz.pages.charts import curve
-from featviz.pages.frames import own
-from featviz.pages.markup import Child, Html, tag
+from featviz.pages.formatting import format_count, format_number, format_shape, name_unit
+from featviz.pages.page_images import PageImage, page_image
 from featviz.pages.records import NetworkRecord, PictureRecord, Role, UnitRecord
 
-FAULTS = {
-    "dead": "Nothing in the image excites this unit: the picture is what the search began with.",
-    "never rises": "The score never rose above where it began.",
+# What each fault of `faults_of` means.
+FAULT_MEANINGS = {
+    "dead": "No gradient reaches the image: the picture is the starting noise.",
+    "never rises": "The score did not rise above its first value.",
     "gray": "The picture has hardly any contrast.",
-    "not finite": "The search left the range of numbers; what is shown is what it left behind.",
+    "not finite": "The optimization diverged to infinite or undefined values; the picture is its last state.",
 }
-ENDINGS = {
+OUTCOMES = {
     Outcome.CONVERGED: "converged",
     Outcome.OUT_OF_STEPS: "not converged",
     Outcome.DEAD: "dead",
@@ -23,98 +23,114 @@ ENDINGS = {
 }
 
 
-def hero(network: NetworkRecord, unit: UnitRecord, layer_href: str) -> Html:
-    """The main picture, large, with its object label."""
+class CaptionedImage(NamedTuple):
+    """A picture with its caption or None, its score, and how its optimization ended."""
+
+    image: PageImage
+    caption: str | None
+    score: str
+    outcome: str
+
+
+class PictureGroup(NamedTuple):
+    """A section of pictures."""
+
+    id: str
+    title: str
+    note: str
+    large: bool
+    pictures: tuple[CaptionedImage, ...]
+
+
+def main_picture(unit: UnitRecord) -> PageImage:
+    """The unit's main picture."""
     main = unit.pictures[0]
-    picture = own(main, f"What excites {text.name_of(unit)} most: {_fate(main)}.", class_="main")
-    seeds = [shown.history for shown in unit.pictures if shown.role is Role.SEED]
-    title = tag("h1", tag("span", "Unit ", class_="quiet"), str(unit.unit))
-    label = tag(
-        "div",
-        tag("p", tag("a", unit.layer, href=layer_href), class_="layer"),
-        title,
-        tag("p", unit.label, class_="called") if unit.label else None,
-        [tag("p", tag("strong", fault), ". ", FAULTS.get(fault, ""), class_="fault") for fault in unit.faults],
-        _trust(unit),
-        tag("dl", _facts(network, unit, main), class_="facts"),
-        curve([main.history, *seeds]),
-        class_="label",
+    return page_image(main, f"Feature visualization of {name_unit(unit)}: {_result(main)}.")
+
+
+def fault_lines(unit: UnitRecord) -> list[tuple[str, str]]:
+    """What is wrong with the main picture, as (name, meaning)."""
+    return [(fault, FAULT_MEANINGS.get(fault, "")) for fault in unit.faults]
+
+
+def main_facts(network: NetworkRecord, unit: UnitRecord) -> dict[str, str]:
+    """Label -> value, beside the main picture."""
+    main = unit.pictures[0]
+    steps = f"{format_count(len(main.history))}, " if len(main.history) else ""
+    facts = {
+        "Score": format_number(main.score),
+        "Steps": f"{steps}{OUTCOMES[main.outcome]}",
+        "Seed": str(main.seed),
+    }
+    for layer in network.layers:
+        if layer.name == unit.layer:
+            facts["Layer"] = f"{format_shape(layer)}, {format_count(layer.units, of='unit')}"
+    return facts
+
+
+def picture_groups(unit: UnitRecord) -> list[PictureGroup]:
+    """The other pictures of the unit, one group for each role that occurs."""
+    name = name_unit(unit)
+    center, facets, seeds, negatives = (
+        [picture for picture in unit.pictures if picture.role is role]
+        for role in (Role.CENTER, Role.FACET, Role.SEED, Role.NEGATIVE)
     )
-    return tag("section", picture, label, class_="hero")
+    main = unit.pictures[:1] if center else ()
+    groups = [
+        PictureGroup(
+            "center",
+            "Channel and neuron",
+            "The whole channel, and only the neuron at the center of its map.",
+            True,
+            (
+                *_captioned(main, f"The whole channel of {name}", caption="the whole channel"),
+                *_captioned(center, f"The center neuron of {name}", caption="the center neuron"),
+            ),
+        ),
+        PictureGroup(
+            "diversity",
+            "Diversity",
+            "Optimized together to activate the unit and to differ from one another.",
+            False,
+            _captioned(facets, f"A picture optimized for diversity, of {name}"),
+        ),
+        PictureGroup(
+            "seeds",
+            "Other seeds",
+            "The same optimization from other starting noise.",
+            False,
+            tuple(
+                captioned
+                for picture in seeds
+                for captioned in _captioned(
+                    [picture], f"{name} from seed {picture.seed}".capitalize(), caption=f"seed {picture.seed}"
+                )
+            ),
+        ),
+        PictureGroup(
+            "negative",
+            "Negative direction",
+            "Optimized to minimize the unit's activation, before its ReLU.",
+            False,
+            _captioned(negatives, f"A picture that minimizes {name}"),
+        ),
+    ]
+    return [group for group in groups if group.pictures]
 
 
-def others(unit: UnitRecord) -> list[tuple[str, Child, Child]]:
-    """What else was drawn of the unit, as sections: (title, note, body)."""
-    name = text.name_of(unit)
-    found: list[tuple[str, Child, Child]] = []
-    main = unit.pictures[0]
-
-    def of(role: Role) -> list[PictureRecord]:
-        return [shown for shown in unit.pictures if shown.role is role]
-
-    if center := of(Role.CENTER):
-        pair: list[Child] = [
-            own(main, f"The whole channel of {name}: {_fate(main)}.", "the whole channel", _score(main))
-        ]
-        pair += [
-            own(
-                shown, f"The neuron at the center of {name}: {_fate(shown)}.", "the neuron at the center", _score(shown)
-            )
-            for shown in center
-        ]
-        found.append(
-            ("Channel and neuron", "The channel everywhere, and only at the middle of the image.", _row(pair, "large"))
+def _captioned(
+    pictures: Sequence[PictureRecord], alt: str, *, caption: str | None = None
+) -> tuple[CaptionedImage, ...]:
+    return tuple(
+        CaptionedImage(
+            page_image(picture, f"{alt}: {_result(picture)}."),
+            caption,
+            format_number(picture.score),
+            OUTCOMES[picture.outcome],
         )
-    if facets := of(Role.FACET):
-        body = [
-            own(shown, f"Picture {at} of a diverse group of {name}: {_fate(shown)}.", _score(shown))
-            for at, shown in enumerate(facets, 1)
-        ]
-        found.append(("A diverse group", "All excite the unit, and are as unlike as they can be.", _row(body)))
-    if seeds := of(Role.SEED):
-        body = [
-            own(
-                shown,
-                f"{name} from seed {shown.seed}: {_fate(shown)}.".capitalize(),
-                f"seed {shown.seed}",
-                _score(shown),
-            )
-            for shown in seeds
-        ]
-        found.append(("Other seeds", "The same search from other noise.", _row(body)))
-    if negatives := of(Role.NEGATIVE):
-        body = [own(shown, f"What {name} is least active for: {_fate(shown)}.", _score(shown)) for shown in negatives]
-        found.append(("Negative direction", "What the unit is least active for, before it is rectified.", _row(body)))
-    return found
+        for picture in pictures
+    )
 
 
-def _row(figures: Sequence[Child], kind: str = "") -> Html:
-    return tag("div", *figures, class_=f"row {kind}".strip())
-
-
-def _score(shown: PictureRecord) -> Html:
-    return tag("span", text.number(shown.score), class_="score", title=f"score, {ENDINGS[shown.outcome]}")
-
-
-def _fate(shown: PictureRecord) -> str:
-    return f"score {text.number(shown.score)}, {ENDINGS[shown.outcome]}"
-
-
-def _facts(network: NetworkRecord, unit: UnitRecord, main: PictureRecord) -> list[Html]:
-    layer = next((layer for layer in network.layers if layer.name == unit.layer), None)
-    facts: list[tuple[str, str]] = [("Score", text.number(main.score))]
-    steps = text.count(len(main.history), of="step")
-    facts.append(("Search", f"{steps}, {ENDINGS[main.outcome]}" if len(main.history) else ENDINGS[main.outcome]))
-    facts.append(("Seed", str(main.seed)))
-    if layer:
-        facts.append(("Layer", f"{text.shape(layer)}, {text.count(layer.units, of='unit')}"))
-    return [tag("div", tag("dt", name), tag("dd", value)) for name, value in facts]
-
-
-def _trust(unit: UnitRecord) -> Html | None:
-    seen = unit.survey
-    if seen is None or seen.trusted is None:
-        return None
-    flag = "Borne out by photographs" if seen.trusted else "In doubt"
-    flagged = tag("a", tag("strong", flag), href="#in-photographs")
-    return tag("p", flagged, class_="trust" if seen.trusted else "doubt")
+def _result(picture: PictureRecord) -> str:
+    return f"score {format_number(picture.score)}, {OUTCOMES[picture.outcome]}"

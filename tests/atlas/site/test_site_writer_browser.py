@@ -65,7 +65,7 @@ def site(tmp_path_factory):
     ]
     units = []
     for number in range(30):
-        main = sites.shown(seed=number, score=float(number * 7 % 30))
+        main = sites.picture(seed=number, score=float(number * 7 % 30))
         unit = sites.unit("conv/1", number, pictures=(main,), label="tabby cat" if number % 10 == 4 else "")
         units.append(replace(unit, faults=("dead",) if number in (5, 6) else ()))
     units[1] = sites.full_unit("conv/1", folder / "photos")
@@ -86,21 +86,21 @@ def hostile(tmp_path_factory):
     return sites.write_site(folder / "site", network, units)
 
 
-def open_wall(page, site, layer="conv/1", state=""):
+def open_layer(page, site, layer="conv/1", state=""):
     page.goto((site / addresses.layer_page(layer)).as_uri() + state)
-    page.wait_for_selector("html[data-hung]")
+    page.wait_for_selector("html[data-ready]")
 
 
-def on_wall(page):
+def shown_units(page):
     """The units in sight, as they hang."""
     return page.evaluate(
-        """() => [...document.querySelectorAll("#wall a")].sort((a, b) => a.dataset.at - b.dataset.at)
+        """() => [...document.querySelectorAll("#grid a")].sort((a, b) => a.dataset.position - b.dataset.position)
         .map(link => Number(link.querySelector(".number").textContent))"""
     )
 
 
 def focused(page):
-    return page.evaluate("() => Number(document.activeElement.closest('#wall a')?.children[1].firstChild.textContent)")
+    return page.evaluate("() => Number(document.activeElement.closest('#grid a')?.children[1].firstChild.textContent)")
 
 
 def fits(page):
@@ -109,11 +109,11 @@ def fits(page):
 
 def test_from_the_map_to_a_wall_to_a_unit_and_on(page, site):
     page.goto((site / "index.html").as_uri())
-    assert page.locator(".map > li").count() == 3
+    assert page.locator(".layers > li").count() == 3
     page.click(".named >> text=conv/1")
-    page.wait_for_selector("html[data-hung]")
-    assert on_wall(page) == list(range(30))
-    page.click("#wall a >> nth=1")
+    page.wait_for_selector("html[data-ready]")
+    assert shown_units(page) == list(range(30))
+    page.click("#grid a >> nth=1")
     page.wait_for_selector("h1")
     assert page.inner_text("h1") == "Unit 1"
     assert page.locator("img").count() == 9 + 4 + 5  # its own, photographs, other units
@@ -137,41 +137,41 @@ def test_all_pictures_are_there(page, site):
 
 
 def test_sorting_filtering_searching(page, site):
-    open_wall(page, site)
+    open_layer(page, site)
     scores = {number: number * 7 % 30 for number in range(30)} | {1: 12.5}
     page.select_option("#sort", "high")
-    assert on_wall(page) == sorted(scores, key=lambda number: (-scores[number], number))
+    assert shown_units(page) == sorted(scores, key=lambda number: (-scores[number], number))
     page.select_option("#sort", "low")
-    assert on_wall(page) == sorted(scores, key=lambda number: (scores[number], number))
+    assert shown_units(page) == sorted(scores, key=lambda number: (scores[number], number))
     page.select_option("#sort", "label")
-    assert on_wall(page)[:4] == [1, 4, 14, 24]
+    assert shown_units(page)[:4] == [1, 4, 14, 24]
     page.select_option("#sort", "unit")
     page.select_option("#show", "fault-dead")
-    assert on_wall(page) == [5, 6] and page.inner_text("#wall .faulty .score >> nth=0") == "dead"
+    assert shown_units(page) == [5, 6] and page.inner_text("#grid .faulty .score >> nth=0") == "dead"
     page.select_option("#show", "trusted")
-    assert on_wall(page) == [1]
+    assert shown_units(page) == [1]
     page.select_option("#show", "all")
     page.fill("#search", "TABBY")
-    assert on_wall(page) == [1, 4, 14, 24] and page.inner_text("#count") == "4 of 30"
+    assert shown_units(page) == [1, 4, 14, 24] and page.inner_text("#count") == "4 of 30"
     page.fill("#search", "2")
-    assert on_wall(page) == [2, *range(20, 30)]
+    assert shown_units(page) == [2, *range(20, 30)]
     page.fill("#search", "no such thing")
-    assert on_wall(page) == [] and page.inner_text(".none")
+    assert shown_units(page) == [] and page.inner_text(".none")
     # The address holds what is shown: opened again, it is the same.
     page.fill("#search", "tabby")
     page.select_option("#sort", "high")
-    seen = on_wall(page)
+    seen = shown_units(page)
     page.reload()
-    page.wait_for_selector("html[data-hung]")
-    assert on_wall(page) == seen and page.input_value("#search") == "tabby"
+    page.wait_for_selector("html[data-ready]")
+    assert shown_units(page) == seen and page.input_value("#search") == "tabby"
 
 
 def test_the_wall_under_the_keyboard(page, site):
-    open_wall(page, site)
+    open_layer(page, site)
     page.keyboard.press("ArrowRight")
     assert focused(page) == 0
     columns = page.evaluate(
-        "() => new Set([...document.querySelectorAll('#wall > div')].map(d => d.getBoundingClientRect().x)).size"
+        "() => new Set([...document.querySelectorAll('#grid > div')].map(d => d.getBoundingClientRect().x)).size"
     )
     page.keyboard.press("ArrowRight")
     page.keyboard.press("ArrowDown")
@@ -181,7 +181,7 @@ def test_the_wall_under_the_keyboard(page, site):
     assert focused(page) == 29
     page.keyboard.press("/")
     page.keyboard.type("14")
-    assert on_wall(page) == [14]
+    assert shown_units(page) == [14]
     page.keyboard.press("Enter")
     assert focused(page) == 14
     page.keyboard.press("Enter")
@@ -192,7 +192,7 @@ def test_the_wall_under_the_keyboard(page, site):
     page.wait_for_url(re.compile(r"/14/index\.html"))
     page.keyboard.press("u")
     page.wait_for_url(re.compile("unit=14"))
-    page.wait_for_selector("html[data-hung]")
+    page.wait_for_selector("html[data-ready]")
     assert focused(page) == 14
 
 
@@ -236,11 +236,11 @@ def test_names_that_mean_harm_do_none(page, hostile):
     for name in HARM:
         page.goto((hostile / "index.html").as_uri())
         page.locator(".named a").nth(HARM.index(name)).evaluate("link => link.click()")
-        page.wait_for_selector("html[data-hung='2']")
+        page.wait_for_selector("html[data-ready='2']")
         assert page.text_content("h1") == name
         page.select_option("#show", index=2)
-        assert on_wall(page) == [1]
-        page.click("#wall a")
+        assert shown_units(page) == [1]
+        page.click("#grid a")
         page.wait_for_selector(".hero")
         assert page.text_content(".layer") == name
         assert page.locator("main script").count() == 0 and page.locator("[onmouseover]").count() == 0
@@ -264,8 +264,8 @@ def test_from_a_web_server(browser, server):
     for at in range(len(HARM)):
         page.goto(server)
         page.locator(".named a").nth(at).evaluate("link => link.click()")
-        page.wait_for_selector("html[data-hung='2']")
-        page.click("#wall a >> nth=0")
+        page.wait_for_selector("html[data-ready='2']")
+        page.click("#grid a >> nth=0")
         page.wait_for_selector(".hero")
     page.close()
     assert said == []
@@ -281,16 +281,16 @@ def test_a_large_wall(page, tmp_path):
     write_assets(tmp_path)
     pixels = sites.pixels(0)
     write_layer(tmp_path, sites.network([layer]), layer, briefs, lambda _: pixels)
-    open_wall(page, tmp_path, "large")
-    assert 0 < page.locator("#wall a").count() < 400
-    assert on_wall(page)[:50] == list(range(50))
+    open_layer(page, tmp_path, "large")
+    assert 0 < page.locator("#grid a").count() < 400
+    assert shown_units(page)[:50] == list(range(50))
     page.evaluate("() => scrollTo(0, document.body.scrollHeight / 2)")
-    page.wait_for_function("() => Math.abs(document.querySelector('#wall a').dataset.at - 2500) < 500")
+    page.wait_for_function("() => Math.abs(document.querySelector('#grid a').dataset.position - 2500) < 500")
     page.keyboard.press("ArrowRight")
     page.keyboard.press("End")
     assert focused(page) == count - 1
     page.select_option("#sort", "high")
-    assert page.inner_text("#wall a[data-at='0'] .score") == "4999"
+    assert page.inner_text("#grid a[data-position='0'] .score") == "4999"
     page.fill("#search", "class 42")
     assert page.inner_text("#count") == "50 of 5,000"
-    assert set(on_wall(page)) <= set(range(42, count, 100))
+    assert set(shown_units(page)) <= set(range(42, count, 100))

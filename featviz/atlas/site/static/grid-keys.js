@@ -1,31 +1,31 @@
 "use strict";
-// The wall under the keyboard.
+// The grid's keyboard shortcuts.
 
 window.atlas = window.atlas || {};
 
-atlas.listen = (view, search) => {
+atlas.addShortcuts = (view, search) => {
   const steps = () => ({
     ArrowLeft: -1,
     ArrowRight: 1,
     ArrowUp: -view.columns,
     ArrowDown: view.columns,
-    Home: -view.places.length,
-    End: view.places.length,
+    Home: -view.rows.length,
+    End: view.rows.length,
   });
 
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.shiftKey) return;
-    const writing = event.target.matches("input, select");
+    const typing = event.target.matches("input, select");
     if (event.key === "Escape" && event.target === search) {
       event.preventDefault();
       if (search.value) {
         search.value = "";
         search.dispatchEvent(new Event("input", { bubbles: true }));
-      } else view.go(view.current);
+      } else view.select(view.current);
     } else if (event.target === search && (event.key === "Enter" || event.key === "ArrowDown")) {
       event.preventDefault();
-      view.go(0);
-    } else if (writing) {
+      view.select(0);
+    } else if (typing) {
       return;
     } else if (event.key === "/") {
       event.preventDefault();
@@ -35,9 +35,9 @@ atlas.listen = (view, search) => {
       document.querySelector('.around a[rel="up"]')?.click();
     } else if (event.key in steps()) {
       event.preventDefault();
-      // The first key only shows where one is.
-      const started = document.activeElement?.dataset.at !== undefined;
-      view.go(started ? view.current + steps()[event.key] : view.current);
+      // The first key only shows which unit is the current one.
+      const started = document.activeElement?.dataset.position !== undefined;
+      view.select(started ? view.current + steps()[event.key] : view.current);
     }
   });
 };

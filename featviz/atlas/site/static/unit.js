@@ -1,5 +1,5 @@
 "use strict";
-// A unit's page under the keyboard: to its neighbors, up to its layer; and its command to the clipboard.
+// A unit's page: keys that lead to its neighbors and its layer, and a button that copies its command.
 
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.shiftKey || event.defaultPrevented) return;
