@@ -23,7 +23,8 @@ import featviz as fv
 from featviz.circuits.expanded_weights import expanded_weights
 from featviz.circuits.ranking import strongest
 from featviz.circuits.unit_std import surveyed_unit_std, unit_std
-from featviz.cli.session import keep_compiled, name_classes
+from featviz.cli.options.network_options import name_classes
+from featviz.common.compilation_cache import use_compilation_cache
 from featviz.pictures.sheets import save_sheet
 
 BLOCKS = [f"inception_{name}" for name in ("3a", "3b", "4a", "4b", "4c", "4d", "4e", "5a", "5b")]
@@ -56,7 +57,7 @@ def main() -> None:
     parser.add_argument("-o", "--out", type=Path, required=True)
     parser.add_argument("--all", action="store_true", help="all 5,488 units, with basic pages")
     options = parser.parse_args()
-    keep_compiled()
+    use_compilation_cache()
     options.out.mkdir(parents=True, exist_ok=True)
     model = fv.load("googlenet", weights=network("googlenet"))
     names = FOLDER / "networks" / "imagenet_classes.json"

@@ -1,77 +1,104 @@
-"""`featviz`: the commands, and how their errors are told."""
+"""`featviz`: the list of commands, and how the program ends."""
 
+import importlib
 import sys
-from typing import Any
+from typing import NoReturn
 
 import click
 
-from featviz.cli.commands.atlas import atlas
-from featviz.cli.commands.check import check
-from featviz.cli.commands.dream import dream
-from featviz.cli.commands.evidence import evidence
-from featviz.cli.commands.export import export
-from featviz.cli.commands.layers import layers
-from featviz.cli.commands.models import models
-from featviz.cli.commands.recipes import recipes
-from featviz.cli.commands.render import render
-from featviz.cli.commands.site import site
-from featviz.cli.commands.spectrum import spectrum
-from featviz.cli.commands.survey import survey
-from featviz.cli.session import Stopped, was_interrupted
+from featviz.cli.exit_status import INTERRUPTED, Interrupted, one_printable_line, was_interrupted
 from featviz.errors import FeatvizError, nearest
 from featviz.version import __version__
 
+# Every command by the heading under which `featviz --help` lists it. NAME-OF-COMMAND is the function `name_of_command`
+# of `featviz/cli/commands/name_of_command.py`.
+COMMANDS = {
+    "What there is": ["models", "recipes", "layers", "check"],
+    "Pictures": ["render", "dream"],
+    "Natural images beside them": ["survey", "evidence", "spectrum"],
+    "Everything at once": ["atlas", "site", "export"],
+}
 
-class Commands(click.Group):
-    """A group that names the nearest command when it does not know one."""
 
-    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
-        if args and self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
-            raise click.UsageError(f"there is no command `{args[0]}`; {nearest(args[0], self.list_commands(ctx))}")
+class CommandGroup(click.Group):
+    """The commands of COMMANDS, each imported when it is used; an unknown one is answered with the nearest."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names of all commands, in the order of the list."""
+        return [name for names in COMMANDS.values() for name in names]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of a name, or None."""
+        if cmd_name not in self.list_commands(ctx):
+            return None
+        name = cmd_name.replace("-", "_")
+        command = getattr(importlib.import_module(f"featviz.cli.commands.{name}"), name)
+        assert isinstance(command, click.Command)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click's, with the nearest command in the error."""
+        names = self.list_commands(ctx)
+        if args and args[0] not in names and not args[0].startswith("-"):
+            raise click.UsageError(f"there is no command `{args[0]}`; {nearest(args[0], names)}")
         return super().resolve_command(ctx, args)
 
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The commands under their headings, one line each."""
+        for heading, names in COMMANDS.items():
+            commands = [(name, self.get_command(ctx, name)) for name in names]
+            with formatter.section(heading):
+                formatter.write_dl([(name, command.get_short_help_str(100)) for name, command in commands if command])
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
-@click.version_option(__version__, prog_name="featviz")
-@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+
+@click.group(cls=CommandGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="featviz", help="Print the version.")
+@click.option("--debug", is_flag=True, help="Print the traceback of an error.")
 def cli(debug: bool) -> None:
-    """What does this unit of a neural network look for? featviz answers with pictures."""
+    """What does this unit of a neural network look for? featviz answers with pictures.
 
-
-for command in (models, layers, check, recipes, render, atlas, site, export, dream, survey, evidence, spectrum):
-    cli.add_command(command)
+    `featviz COMMAND --help` describes a command.
+    """
 
 
 def run(arguments: list[str] | None = None) -> None:
-    """Runs the command line: exit status 0, 1 when the work failed, 2 when the command was wrong, 130 after Ctrl-C."""
+    """Runs the command line, and exits unless all went well.
+
+    Args:
+      arguments: what follows `featviz`. By default the program's own.
+
+    Raises:
+      SystemExit: with status 1 when the work failed, 2 when the command was wrong, 130 after Ctrl-C. Standard error
+        then has one line.
+    """
     arguments = sys.argv[1:] if arguments is None else arguments
-    if "--debug" in arguments:
-        # Wherever it stands, it is the group's: people add it at the end of the line that failed.
+    debug = "--debug" in arguments
+    if debug:
+        # People add it at the end of the line that failed; click takes it only before the command.
         arguments = ["--debug", *(word for word in arguments if word != "--debug")]
     try:
         cli.main(arguments, prog_name="featviz", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message())
         sys.exit(0)
-    except Stopped as error:
-        _fail(error.format_message(), error.exit_code)
+    except Interrupted as error:
+        _exit(error.format_message(), error.exit_code)
     except (KeyboardInterrupt, click.Abort):
-        _fail("stopped", Stopped.exit_code)
+        _exit("stopped", INTERRUPTED)
     except Exception as error:
         if was_interrupted(error):
-            _fail("stopped", Stopped.exit_code)
+            _exit("stopped", INTERRUPTED)
         if isinstance(error, click.ClickException):
-            _fail(error.format_message(), error.exit_code)
-        if isinstance(error, FeatvizError) and "--debug" not in arguments:
-            _fail(str(error), 1)
-        if "--debug" in arguments:
+            _exit(error.format_message(), error.exit_code)
+        if debug:
             raise
-        _fail(f"{type(error).__name__}: {error} (this is a fault of featviz; --debug shows where)", 1)
+        if isinstance(error, FeatvizError):
+            _exit(str(error), 1)
+        _exit(f"{type(error).__name__}: {error} (a bug in featviz; --debug prints the traceback)", 1)
 
 
-def _fail(message: str, status: int) -> None:
-    line = " ".join(message.split())
-    # A name out of a file may hold anything: nothing unprintable reaches the terminal.
-    printable = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
-    click.echo(f"featviz: {printable}", err=True)
+def _exit(message: str, status: int) -> NoReturn:
+    click.echo(f"featviz: {one_printable_line(message)}", err=True)
     sys.exit(status)

@@ -5,6 +5,7 @@ for ever, since it never writes over an entry. Here each such warning removes th
 """
 
 import contextlib
+import gc
 import glob
 import re
 import warnings
@@ -12,14 +13,25 @@ import zlib
 from pathlib import Path
 from typing import Any
 
+from featviz.common.user_cache import cache_folder
+
 # Bytes of all entries together; a layer's programs take about half a megabyte.
 LARGEST = 2**30
 # What JAX warns of; the name is the program's, with which the names of its entries begin.
 TROUBLE = r"Error (reading|writing) persistent compilation cache entry for '([^']*)'"
 
 
-def keep_compiled_in(folder: Path) -> None:
-    """Keeps compiled programs in a folder; without it, if it cannot be made. Whatever is wrong there stops nothing."""
+def use_compilation_cache() -> None:
+    """Keeps compiled programs in the user's cache folder, so that a second process with the same layer starts fast."""
+    # Tracing makes many objects that stay: collecting them over and over took a tenth of the start.
+    gc.set_threshold(50_000, 20, 20)
+    # RuntimeError: there is no home.
+    with contextlib.suppress(RuntimeError):
+        use_cache_folder(cache_folder() / "xla")
+
+
+def use_cache_folder(folder: Path) -> None:
+    """Keeps compiled programs in a folder; does nothing if it cannot be made. No fault of the cache stops the work."""
     import jax
 
     try:

@@ -79,11 +79,11 @@ def test_a_full_disk_stops_nothing(rendered, tmp_path):
 
 
 def test_a_file_in_the_folders_place_stops_nothing(tmp_path, monkeypatch):
-    from featviz.cli.session import keep_compiled
+    from featviz.common.compilation_cache import use_compilation_cache
 
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("FEATVIZ_CACHE", str(tmp_path / "file"))
-    keep_compiled()
+    use_compilation_cache()
     assert (tmp_path / "file").read_text() == ""
 
 

@@ -10,7 +10,7 @@ import pytest
 from support.tiny import Tiny, build
 
 from featviz.ascent.lanes import lane_key
-from featviz.cli.commands.render import hold
+from featviz.cli.options.recipe_options import with_fidelity
 from featviz.errors import FeatvizError
 from featviz.model import IMAGE
 from featviz.objectives import channel, logit
@@ -161,15 +161,20 @@ def test_what_makes_no_sense_is_refused(change, message):
 
 def test_the_command_line_holds_by_a_weight():
     held = accentuation_2024
-    assert recipe_options("accentuation_2024", hold(held, 0.5)) == [
+    assert recipe_options("accentuation_2024", with_fidelity(held, 0.5)) == [
         "--recipe",
         "accentuation_2024",
         "--fidelity",
         "0.5",
     ]
-    assert recipe_options("accentuation_2024", hold(held, 0.0)) == ["--recipe", "accentuation_2024", "--fidelity", "0"]
-    assert recipe_options("default", hold(default, 2.0)) == ["--recipe", "default", "--fidelity", "2"]
-    assert recipe_options("default", hold(default, 0.0)) == ["--recipe", "default"]
+    assert recipe_options("accentuation_2024", with_fidelity(held, 0.0)) == [
+        "--recipe",
+        "accentuation_2024",
+        "--fidelity",
+        "0",
+    ]
+    assert recipe_options("default", with_fidelity(default, 2.0)) == ["--recipe", "default", "--fidelity", "2"]
+    assert recipe_options("default", with_fidelity(default, 0.0)) == ["--recipe", "default"]
     assert recipe_options("default", replace(default, fidelity=Fidelity(layer="conv1"))) is None
 
 

@@ -9,7 +9,7 @@ import jax
 
 from featviz.atlas.engines import draw
 from featviz.atlas.plan import Task
-from featviz.common.compilation_cache import keep_compiled_in
+from featviz.common.compilation_cache import use_cache_folder
 from featviz.model import Model
 from featviz.pictures.picture import Picture
 from featviz.pictures.provenance import describe_machine
@@ -36,7 +36,7 @@ class Worker:
         for name, value in settings.items():
             jax.config.update(name, value)
         if cache is not None:
-            keep_compiled_in(Path(cache))
+            use_cache_folder(Path(cache))
         self.model = replace(model, weights=jax.device_put(model.weights))
 
     def draw(self, task: Task) -> Iterator[tuple[int, list[Picture]] | None]:

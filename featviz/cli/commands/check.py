@@ -1,39 +1,38 @@
-"""`featviz check MODEL [PHOTOS]`: is the network taken as it was trained?"""
+"""`featviz check MODEL [PHOTOS]`: whether a network takes its images as it was trained to."""
 
 from pathlib import Path
 
 import click
 
-from featviz.cli.networks import find_model
-from featviz.cli.options.input_option import input_option
-from featviz.cli.session import keep_compiled, weights_option, wrong_command
+from featviz.cli.exit_status import usage_errors
+from featviz.cli.options.network_options import NetworkChoice, network_options
+from featviz.cli.options.option_group import PATH
 from featviz.errors import FeatvizError
 
 
 @click.command()
-@click.argument("model")
-@click.argument("photos", type=click.Path(path_type=Path), required=False)
-@weights_option
-@input_option
-def check(model: str, photos: Path | None, weights: Path | None, input_words: str | None) -> None:
-    """Silent faults of MODEL: above all a wrong input range, mean or channel order, which photographs tell.
+@network_options
+@click.argument("photos", type=PATH, required=False)
+def check(network: NetworkChoice, photos: Path | None) -> None:
+    """Find silent faults of MODEL: above all a wrong input range, mean or channel order.
 
-    PHOTOS is a folder of images such as MODEL was trained on; 64 of them are looked at. Exit status 1 where something
-    is wrong, 0 where nothing is or where it cannot be told.
+    PHOTOS is a folder of images such as MODEL was trained on; 64 of them are used. The exit status is 1 if there is a
+    fault, and 0 if there is none or if it cannot be decided.
     """
-    keep_compiled()
-    network = find_model(model, weights, input_words=input_words)
+    from featviz.common.compilation_cache import use_compilation_cache
     from featviz.diagnosis.check_input import check_input
     from featviz.surveys.photos import find_photos
 
+    use_compilation_cache()
+    model = network.load()
     if photos is not None:
-        with wrong_command():
+        with usage_errors():
             find_photos(photos)
-    found = check_input(network, photos)
-    for line in found.lines:
-        if line not in found.faults:
+    result = check_input(model, photos)
+    for line in result.lines:
+        if line not in result.faults:
             click.echo(line)
-    if found.suggestion is not None:
-        raise FeatvizError("; ".join([*found.faults, f"write input={found.suggestion}"]))
-    if found.faults:
-        raise FeatvizError("; ".join(found.faults))
+    if result.suggestion is not None:
+        raise FeatvizError("; ".join([*result.faults, f"write input={result.suggestion}"]))
+    if result.faults:
+        raise FeatvizError("; ".join(result.faults))

@@ -4,33 +4,43 @@ from pathlib import Path
 
 import click
 
+from featviz.cli.exit_status import usage_errors
 from featviz.cli.options.layers_option import layers_option, split_all
-from featviz.cli.session import revision_option, wrong_command
+from featviz.cli.options.output_options import format_option, out_option, quiet_option, revision_option
 
 
 @click.command()
 @click.argument("atlas")
-@click.option("-o", "--out", type=click.Path(path_type=Path), required=True, metavar="FOLDER", help="Where to.")
-@click.option("--format", "suffix", type=click.Choice(["png", "webp", "npy"]), default="png", show_default=True)
-@click.option("--table", type=click.Choice(["csv", "parquet"]), default="csv", show_default=True)
-@layers_option("Only these layers, by name or pattern, as inception_4*.")
+@out_option("Write the files into this folder.", metavar="FOLDER")
+@format_option
+@click.option(
+    "--table",
+    type=click.Choice(["csv", "parquet"]),
+    default="csv",
+    show_default=True,
+    help="Write the table of all units in this format.",
+)
+@layers_option("Export only these layers, by name or pattern, such as inception_4*.")
 @revision_option
-@click.option("--quiet", is_flag=True, help="No progress.")
+@quiet_option(printed="path")
 def export(
     atlas: str, out: Path, suffix: str, table: str, layers: tuple[str, ...], revision: str | None, quiet: bool
 ) -> None:
-    """The pictures of ATLAS, a folder that `featviz atlas` has written, as files, and a table of all units."""
+    """Write the pictures of ATLAS as files, and a table of all units.
+
+    ATLAS is a folder that `featviz atlas` has written.
+    """
     from featviz.atlas.export import export as write
     from featviz.atlas.reading import open_atlas
     from featviz.model.layer_patterns import match_layers
 
-    with wrong_command():
-        found = open_atlas(atlas, revision=revision)
+    with usage_errors():
+        opened = open_atlas(atlas, revision=revision)
         patterns = split_all(layers)
-        chosen = None if patterns is None else match_layers(found.layers, patterns)
+        chosen = None if patterns is None else match_layers(opened.layers, patterns)
         for pattern in patterns or ():
-            if not match_layers(found.layers, [pattern]):
-                found.find(pattern)
-    written = write(found, out, suffix=suffix, table=table, layers=chosen, progress=not quiet)
+            if not match_layers(opened.layers, [pattern]):
+                opened.find(pattern)
+    written = write(opened, out, suffix=suffix, table=table, layers=chosen, progress=not quiet)
     if not quiet:
         click.echo(str(written))

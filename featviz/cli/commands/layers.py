@@ -7,74 +7,89 @@ from typing import TYPE_CHECKING
 
 import click
 
-from featviz.cli.networks import find_model
-from featviz.cli.options.input_option import input_option
-from featviz.cli.session import weights_option, wrong_command
+from featviz.cli.exit_status import usage_errors
+from featviz.cli.options.network_options import NetworkChoice, network_options
 
 if TYPE_CHECKING:
     from featviz.model import Layer, Model
 
-# Fewer layers than this say nothing of a network: one level more is shown.
-FEW = 4
+# Fewer layers than this say little about a network: one more level is shown.
+FEW_LAYERS = 4
 
 
 @click.command()
-@click.argument("model")
-@weights_option
-@input_option
-@click.option("--depth", type=click.IntRange(min=1), help="How many levels of blocks within blocks.  [default: enough]")
-@click.option("--all", "everything", is_flag=True, help="Also what stands inside the blocks.")
-def layers(model: str, weights: Path | None, input_words: str | None, depth: int | None, everything: bool) -> None:
-    """The layers of MODEL as a tree: names to pass on, units, shapes at the training size, and parameters."""
-    from featviz.cli.model_help import find_entry
+@network_options
+@click.option(
+    "--depth", type=click.IntRange(min=1), help="Show this many levels of nested blocks.  [default: a useful number]"
+)
+@click.option("--all", "show_all", is_flag=True, help="Show every layer, also inside the blocks.")
+def layers(network: NetworkChoice, depth: int | None, show_all: bool) -> None:
+    """List the layers of MODEL as a tree: names, units, shapes at the training size, parameters."""
+    model = _outline(network)
+    levels = {layer.name: level(layer.name) for layer in model.layers}
+    deepest = max(levels.values())
+    if show_all:
+        depth = deepest
+    elif depth is None:
+        depth = _useful_depth(list(levels.values()))
+    shown = in_tree_order([layer for layer in model.layers if levels[layer.name] <= depth])
+    _echo_table(shown, levels, count_parameters(model, [layer.name for layer in shown]))
+    units = sum(layer.units for layer in shown)
+    click.echo(f"{len(shown)} layers, {units} units, {model.relus} ReLUs found", err=True)
+    hidden = len(model.layers) - len(shown)
+    if hidden:
+        click.echo(f"{hidden} more inside the blocks: --all, or --depth {depth + 1}", err=True)
+
+
+def _outline(network: NetworkChoice) -> "Model":
+    """The network; of one of the zoo only its shapes, which need no weights."""
+    from featviz.cli.model_argument import find_entry
     from featviz.zoo.registry import outline
 
-    if weights is None and input_words is None and not (":" in model or Path(model).suffix):
-        with wrong_command():
-            network = outline(find_entry(model).name)
-    else:
-        network = find_model(model, weights, input_words=input_words)
-    levels = {layer.name: level(layer.name) for layer in network.layers}
-    most = max(levels.values())
-    if everything:
-        depth = most
-    elif depth is None:
-        counts = (sum(each <= number for each in levels.values()) for number in range(1, most + 1))
-        depth = next((number for number, count in enumerate(counts, start=1) if count >= min(FEW, len(levels))), most)
-    shown = in_tree_order([layer for layer in network.layers if levels[layer.name] <= depth])
-    parameters = count_parameters(network, [layer.name for layer in shown])
-    names = ["  " * (levels[layer.name] - 1) + layer.name for layer in shown]
-    width = max(map(len, names))
-    shapes = [" x ".join(map(str, layer.shape)) for layer in shown]
-    wide = max(map(len, shapes))
-    click.echo(f"{'layer'.ljust(width)}  {'units':>6}  {'shape'.ljust(wide)}  parameters")
-    for layer, name, shape in zip(shown, names, shapes, strict=True):
-        count = parameters[layer.name]
-        click.echo(f"{name.ljust(width)}  {layer.units:>6}  {shape.ljust(wide)}  {f'{count:,}' if count else '':>10}")
-    inside = len(network.layers) - len(shown)
-    total = sum(layer.units for layer in shown)
-    click.echo(f"{len(shown)} layers, {total} units, {network.relus} ReLUs found", err=True)
-    if inside:
-        click.echo(f"{inside} more inside the blocks: --all, or --depth {depth + 1}", err=True)
+    name = network.model
+    assert name is not None
+    if network.weights is None and network.input_words is None and not (":" in name or Path(name).suffix):
+        with usage_errors():
+            return outline(find_entry(name).name)
+    return network.load()
+
+
+def _useful_depth(levels: Sequence[int]) -> int:
+    """The first depth down to which there are a few layers."""
+    for depth in range(1, max(levels)):
+        if sum(level <= depth for level in levels) >= min(FEW_LAYERS, len(levels)):
+            return depth
+    return max(levels)
+
+
+def _echo_table(layers: "Sequence[Layer]", levels: dict[str, int], parameters: dict[str, int]) -> None:
+    names = ["  " * (levels[layer.name] - 1) + layer.name for layer in layers]
+    name_width = max(map(len, names))
+    shapes = [" x ".join(map(str, layer.shape)) for layer in layers]
+    shape_width = max(map(len, shapes))
+    click.echo(f"{'layer'.ljust(name_width)}  {'units':>6}  {'shape'.ljust(shape_width)}  parameters")
+    for layer, name, shape in zip(layers, names, shapes, strict=True):
+        count = f"{parameters[layer.name]:,}" if parameters[layer.name] else ""
+        click.echo(f"{name.ljust(name_width)}  {layer.units:>6}  {shape.ljust(shape_width)}  {count:>10}")
 
 
 def in_tree_order(layers: "Sequence[Layer]") -> "list[Layer]":
     """Each block before what is inside it, and otherwise in forward order."""
-    first: dict[tuple[str, ...], int] = {}
-    for number, layer in enumerate(layers):
+    first_index: dict[tuple[str, ...], int] = {}
+    for index, layer in enumerate(layers):
         parts = tuple(_parts(layer.name))
         for end in range(1, len(parts) + 1):
-            first.setdefault(parts[:end], number)
+            first_index.setdefault(parts[:end], index)
 
-    def place(layer: "Layer") -> list[int]:
+    def sort_key(layer: "Layer") -> list[int]:
         parts = tuple(_parts(layer.name))
-        return [first[parts[:end]] for end in range(1, len(parts) + 1)]
+        return [first_index[parts[:end]] for end in range(1, len(parts) + 1)]
 
-    return sorted(layers, key=place)
+    return sorted(layers, key=sort_key)
 
 
 def level(name: str) -> int:
-    """How deep in its network's tree a layer stands: 1 for `conv1`, 2 for `block/conv` and for `layer1.conv`.
+    """The depth of a layer in its network's tree: 1 for `conv1`, 2 for `block/conv` and for `layer1.conv`.
 
     >>> level("blocks[3]/mlp"), level("layer1.0.conv1")
     (2, 3)
@@ -83,7 +98,7 @@ def level(name: str) -> int:
 
 
 def count_parameters(model: "Model", names: Sequence[str]) -> dict[str, int]:
-    """How many numbers the weights of each layer and of what is inside it have, by the names of the weights."""
+    """The size of the weights of each layer and of the layers inside it, by the weights' names."""
     import jax
 
     from featviz.tracing.marks import entry_name

@@ -1,68 +1,70 @@
-"""`featviz survey MODEL PHOTOS`: every unit over natural images."""
+"""`featviz survey MODEL PHOTOS -o FOLDER`: every unit's activations on natural images."""
 
 from pathlib import Path
 
 import click
 
-from featviz.cli.commands.render import parse_size
-from featviz.cli.networks import find_model
-from featviz.cli.options.input_option import input_option
+from featviz.cli.exit_status import interruptible, usage_errors
 from featviz.cli.options.layers_option import find_layers, layers_option
-from featviz.cli.session import Stopped, keep_compiled, stoppable, weights_option, wrong_command
+from featviz.cli.options.network_options import NetworkChoice, network_options
+from featviz.cli.options.option_group import PATH
+from featviz.cli.options.output_options import out_option, quiet_option
+from featviz.cli.options.recipe_options import size_option
+from featviz.cli.tables import echo_skipped
 
 
 @click.command()
-@click.argument("model")
-@click.argument("photos", type=click.Path(path_type=Path))
+@network_options
+@click.argument("photos", type=PATH)
+@out_option("Write the survey into this folder, which is new or of a survey to continue.", metavar="FOLDER")
+@layers_option("Survey these layers, by name or pattern, such as inception_4*.  [default: the network's blocks]")
+@size_option(default="that of the network's training")
 @click.option(
-    "-o", "--out", type=click.Path(path_type=Path), required=True, help="The survey's folder, new or to continue."
+    "--windows",
+    type=int,
+    metavar="K",
+    default=1,
+    show_default=True,
+    help="Cut each image into K x K overlapping windows.",
 )
-@weights_option
-@input_option
-@layers_option("Layers, by name or pattern, as inception_4*.  [default: the network's blocks]")
-@click.option("--size", metavar="PX", help="Pixels a side of what the network sees.  [default: as it was trained]")
-@click.option("--windows", type=int, default=1, show_default=True, help="K x K overlapping windows of each image.")
-@click.option("--quiet", is_flag=True, help="No progress and no summary.")
+@quiet_option(printed="summary")
 def survey(
-    model: str,
+    network: NetworkChoice,
     photos: Path,
     out: Path,
-    weights: Path | None,
-    input_words: str | None,
     layers: tuple[str, ...],
-    size: str | None,
+    size: int | tuple[int, int] | None,
     windows: int,
     quiet: bool,
 ) -> None:
-    """What every unit of MODEL does on the images of the folder PHOTOS.
+    """Record what every unit of MODEL does on the images of the folder PHOTOS.
 
-    One pass, whose results `featviz evidence` needs. Ctrl-C keeps what is done, and the same command continues it.
+    `featviz evidence` needs the result of this one pass. Ctrl-C keeps what is done, and the same command continues.
     """
-    with wrong_command():
-        pixels = parse_size(size)
-    keep_compiled()
-    network = find_model(model, weights, input_words=input_words)
+    from featviz.common.compilation_cache import use_compilation_cache
+
+    use_compilation_cache()
+    model = network.load()
     from featviz.rendering.checks import check_count, check_size
     from featviz.surveys.photos import MOST_WINDOWS, find_photos
     from featviz.surveys.survey import choose_layers, open_survey
     from featviz.surveys.survey import survey as run
 
-    with wrong_command():
-        chosen = find_layers(network, layers)
-        choose_layers(network, chosen)
-        check_size(network.input.size if pixels is None else pixels, None)
+    with usage_errors():
+        chosen = find_layers(model, layers)
+        choose_layers(model, chosen)
+        check_size(model.input.size if size is None else size, None)
         find_photos(photos, windows=check_count("windows", windows, 1, MOST_WINDOWS))
-    try:
-        with stoppable():
-            made = run(network, photos, out=out, layers=chosen, size=pixels, windows=windows, progress=not quiet)
-    except KeyboardInterrupt:
-        done = len(open_survey(out, network)) if (out / "zarr.json").exists() else 0
-        raise Stopped(f"stopped; {done} photos are in {out}; the same command continues") from None
+
+    def describe_progress() -> str:
+        count = len(open_survey(out, model)) if (out / "zarr.json").exists() else 0
+        return f"stopped; {count} photos are in {out}; the same command continues"
+
+    with interruptible(describe_progress):
+        made = run(model, photos, out=out, layers=chosen, size=size, windows=windows, progress=not quiet)
     if quiet:
         return
-    units = sum(network.layer(name).units for name in made.layers)
+    units = sum(model.layer(name).units for name in made.layers)
     click.echo(f"{out}  {len(made)} photos, {len(made.layers)} layers, {units} units")
-    for number, fault in list(made.faults.items())[:5]:
-        click.echo(f"skipped {made.names[int(number)]}: {fault}", err=True)
-    if len(made.faults) > 5:
-        click.echo(f"skipped {len(made.faults) - 5} more; all in {out / 'faults.json'}", err=True)
+    faults = {made.names[int(index)]: fault for index, fault in made.faults.items()}
+    echo_skipped(faults, listed_in=out / "faults.json")

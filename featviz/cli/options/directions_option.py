@@ -1,4 +1,4 @@
-"""`--directions FILE[:TENSOR]`: arrays whose rows are directions among a layer's units."""
+"""`--directions FILE[:TENSOR]`: an array whose rows are directions in the space of a layer's units."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,19 +9,28 @@ from featviz.errors import FeatvizError, in_one_line, nearest
 
 if TYPE_CHECKING:
     import numpy as np
+    from jaxtyping import Float
 
 directions_option = click.option(
     "--directions",
     metavar="FILE[:TENSOR]",
-    help="UNITS are directions: rows of an array, of a .npy file or a .safetensors file's tensor (probes, principal "
-    "components, a sparse autoencoder's decoder or encoder).",
+    help="Take UNITS as rows of the array in a .npy file, or of a tensor in a .safetensors file: probes, principal "
+    "components, a sparse autoencoder's decoder or encoder.",
 )
 
 
-def read_directions(text: str, units: int) -> "np.ndarray":
-    """The directions of a file, (count, units), float32; an array the other way about, (units, count), is turned.
+def read_directions(text: str, units: int) -> "Float[np.ndarray, 'count units']":
+    """The directions of a file; an array of shape (units, count) is transposed.
 
-    Raises: FeatvizError for a file that cannot be read, a tensor that it lacks, or an array of another shape.
+    Args:
+      text: `FILE` or `FILE:TENSOR`.
+      units: how many units the layer has.
+
+    Returns:
+      float32, one row for each direction.
+
+    Raises:
+      FeatvizError: for a file that cannot be read, a tensor that it lacks, or an array of another shape.
     """
     import numpy as np
 
@@ -35,13 +44,13 @@ def read_directions(text: str, units: int) -> "np.ndarray":
         raise FeatvizError(f"--directions: `{path.name}` cannot be read: {in_one_line(error)}") from None
     # An archive has no shape; what holds objects is refused by NumPy itself.
     if not isinstance(array, np.ndarray) or not np.issubdtype(array.dtype, np.number):
-        raise FeatvizError(f"--directions: `{path.name}` holds no array of numbers; expected (count, {units})")
+        raise FeatvizError(f"--directions: `{path.name}` holds no array of numbers; expected shape (count, {units})")
     rows = array[None] if array.ndim == 1 else array
     if rows.ndim == 2 and rows.shape[1] != units and rows.shape[0] == units:
         rows = rows.T
     if rows.ndim != 2 or rows.shape[1] != units:
         raise FeatvizError(
-            f"--directions: `{path.name}` is {array.shape}; expected (count, {units}), a row a direction"
+            f"--directions: `{path.name}` has shape {array.shape}; expected (count, {units}), one direction a row"
         )
     rows = rows.astype(np.float32)
     lengths = np.linalg.norm(rows, axis=1)
@@ -58,6 +67,6 @@ def _read_tensor(path: Path, tensor: str) -> "np.ndarray":
         if not tensor and len(names) == 1:
             tensor = names[0]
         if tensor not in names:
-            asked = f"`{tensor}`" if tensor else "none of its tensors"
-            raise FeatvizError(f"--directions: `{path.name}` is asked for {asked}; {nearest(tensor, names)}")
+            problem = f"has no tensor `{tensor}`" if tensor else "has several tensors"
+            raise FeatvizError(f"--directions: `{path.name}` {problem}; {nearest(tensor, names)}")
         return tensors.get_tensor(tensor)

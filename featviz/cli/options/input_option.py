@@ -1,4 +1,4 @@
-"""`--input`: how a network that says nothing of it expects its images."""
+"""`--input`: how a network takes its images, where neither the zoo nor its file says so."""
 
 import math
 from dataclasses import replace
@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from featviz.errors import FeatvizError, nearest
-from featviz.model import RANGES
 
 if TYPE_CHECKING:
     from featviz.model import InputSpec
@@ -22,17 +21,19 @@ input_option = click.option(
     "--input",
     "input_words",
     metavar="WORDS",
-    help="How a network of a file or another framework takes its images: a size, a range (unit, symmetric, bytes, "
-    "imagenet, caffe), nchw, bgr, gray, mean=, std=, ..., split at commas: 224,imagenet,nchw.",
+    help="Say how a network of a file or a framework takes its images: a size, a range (unit, symmetric, bytes, "
+    "imagenet, caffe), nchw, bgr, gray, mean=, std=, ..., split at commas, such as 224,imagenet,nchw.",
 )
 
 
 def parse_input(text: str, *, base: "InputSpec | None" = None) -> "InputSpec":
-    """The input specification that the words of `--input` name, beyond what is known of the network, `base`.
+    """The input specification that the words of `--input` name.
 
-    Words are split at commas: `224` or `224x320` (height x width), a range of RANGES, `nchw`, `nhwc`, `bgr`, `rgb`,
-    `gray`, and `channels=`, `multiple=`, `scale=`, `mean=` and `std=`, whose values for several channels are split at
-    slashes.
+    Args:
+      text: words, split at commas: `224` or `224x320` (height x width), a range of RANGES, `nchw`, `nhwc`, `bgr`,
+        `rgb`, `gray`, and `channels=`, `multiple=`, `scale=`, `mean=` and `std=`, whose values for several channels
+        are split at slashes.
+      base: what is known of the network; the words change it.
 
     >>> from featviz.model import InputSpec
     >>> parse_input("28,gray,nchw") == InputSpec(size=(28, 28), channels=1, channels_first=True)
@@ -40,9 +41,10 @@ def parse_input(text: str, *, base: "InputSpec | None" = None) -> "InputSpec":
     >>> parse_input("224,nchw,mean=.5/.4/.3").mean
     (0.5, 0.4, 0.3)
 
-    Raises: FeatvizError for a word that is none of these, or no size.
+    Raises:
+      FeatvizError: for a word that is none of these, or where no size is given.
     """
-    from featviz.model import InputSpec
+    from featviz.model import RANGES, InputSpec
 
     fields: dict[str, Any] = {}
     for word in filter(None, (word.strip().lower() for word in text.split(","))):
@@ -55,7 +57,7 @@ def parse_input(text: str, *, base: "InputSpec | None" = None) -> "InputSpec":
         elif equals and name in NUMBERS:
             fields[name] = _numbers(name, value)
         else:
-            words = [*RANGES, *FLAGS, *(f"{each}=" for each in NUMBERS)]
+            words = [*RANGES, *FLAGS, *(f"{key}=" for key in NUMBERS)]
             raise FeatvizError(f"--input has the word `{word}`; {nearest(word, words)}, or a size such as 224")
     if base is not None:
         return replace(base, **fields)
@@ -66,10 +68,10 @@ def parse_input(text: str, *, base: "InputSpec | None" = None) -> "InputSpec":
 
 def _numbers(name: str, text: str) -> Any:
     try:
-        numbers = tuple(float(each) for each in text.split("/"))
+        numbers = tuple(float(part) for part in text.split("/"))
     except ValueError:
         numbers = ()
-    fits = numbers and all(math.isfinite(number) for number in numbers)
+    fits = numbers and all(map(math.isfinite, numbers))
     if name in ("mean", "std") and fits and (name == "mean" or min(numbers) > 0):
         return numbers
     if name == "scale" and fits and len(numbers) == 1 and numbers[0] > 0:

@@ -1,23 +1,21 @@
-"""`--layers NAME,...`: layers by name or pattern, in every command that takes some."""
+"""`--layers NAME,...`: layers by name or pattern, in every command that takes layers."""
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
     from featviz.model import Model
 
-F = TypeVar("F", bound=Callable[..., Any])
 
-
-def layers_option(help_text: str) -> Callable[[F], F]:
+def layers_option(help_text: str) -> Callable[[Any], Any]:
     """The option: names or patterns split at commas; `--layer` and `-l` are the same, and all may be repeated."""
     return click.option("--layers", "--layer", "-l", "layers", multiple=True, metavar="NAME,...", help=help_text)
 
 
 def split_all(texts: Sequence[str]) -> list[str] | None:
-    """What was given, split at commas; None if nothing was.
+    """The names and patterns of all texts, split at commas; None if there is no text.
 
     >>> split_all(("conv1,conv2", "mixed*")), split_all(())
     (['conv1', 'conv2', 'mixed*'], None)
@@ -31,9 +29,10 @@ def split(text: str) -> list[str]:
 
 
 def find_layers(model: "Model", texts: Sequence[str]) -> list[str] | None:
-    """The layers that the names and patterns fit, in the order in which they are given; None if nothing was.
+    """The layers that the names and patterns match, in the order in which they are given; None if there is no text.
 
-    Raises: FeatvizError for a pattern that fits none, with the nearest name.
+    Raises:
+      FeatvizError: for a pattern that matches no layer, with the nearest name.
     """
     from featviz.model.layer_patterns import choose_layers
 
@@ -41,4 +40,4 @@ def find_layers(model: "Model", texts: Sequence[str]) -> list[str] | None:
     if patterns is None:
         return None
     # An option of commas alone names nothing, and is refused as that.
-    return list(dict.fromkeys(name for each in patterns or [""] for name in choose_layers(model, [each])))
+    return list(dict.fromkeys(name for pattern in patterns or [""] for name in choose_layers(model, [pattern])))

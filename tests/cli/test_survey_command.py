@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from PIL import Image
+from support.commands import refused
 
 import featviz.surveys.survey as room
 from featviz.cli.main import run
@@ -29,15 +30,6 @@ def words(folder, out, *more):
     return ["survey", "patterns", str(folder), "-o", str(out), "--layers", "conv1,mixed3a", *more]
 
 
-def failed(capsys, command):
-    """Exit status and the one line on standard error."""
-    with pytest.raises(SystemExit) as stop:
-        run(command)
-    text = capsys.readouterr()
-    assert text.err.count("\n") == 1 and "Traceback" not in text.err, text.err
-    return stop.value.code, text.err
-
-
 def test_a_folder_is_surveyed_and_what_cannot_be_read_is_named(folder, tmp_path, capsys, patterns):
     for number in range(7):
         (folder / f"broken{number}.jpg").write_bytes(b"no image")
@@ -47,7 +39,7 @@ def test_a_folder_is_surveyed_and_what_cannot_be_read_is_named(folder, tmp_path,
     assert text.out == f"{tmp_path / 's'}  47 photos, 2 layers, {units} units\n"
     lines = text.err.splitlines()
     assert len(lines) == 6 and all(f"skipped broken{i}.jpg: cannot identify" in lines[i] for i in range(5))
-    assert lines[5] == f"skipped 2 more; all in {tmp_path / 's' / 'faults.json'}"
+    assert lines[5] == f"skipped 2 more; all are in {tmp_path / 's' / 'faults.json'}"
     made = open_survey(tmp_path / "s", patterns)
     assert made.layers == ("conv1", "mixed3a") and made.readable.sum() == 40 and made.complete
     assert made.size == patterns.input.size
@@ -72,7 +64,7 @@ def test_ctrl_c_keeps_what_is_done_and_the_same_command_continues(folder, tmp_pa
 
     with monkeypatch.context() as patch:
         patch.setattr(room, "maxima_of", interrupted)
-        code, line = failed(capsys, words(folder, tmp_path / "s", "--quiet"))
+        code, line = refused(capsys, *words(folder, tmp_path / "s", "--quiet"))
     assert code == 130 and f"stopped; 32 photos are in {tmp_path / 's'}; the same command continues" in line
     run(words(folder, tmp_path / "s"))
     assert "40 photos" in capsys.readouterr().out
@@ -102,7 +94,7 @@ def test_ctrl_c_keeps_what_is_done_and_the_same_command_continues(folder, tmp_pa
 def test_a_wrong_command_is_told_in_one_line(folder, tmp_path, capsys, monkeypatch, command, status, says):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "empty").mkdir()
-    code, line = failed(capsys, ["survey", *command])
+    code, line = refused(capsys, "survey", *command)
     assert code == status and says in line
     assert sorted(path.name for path in tmp_path.iterdir()) == ["empty", "photos"]
 
@@ -110,13 +102,13 @@ def test_a_wrong_command_is_told_in_one_line(folder, tmp_path, capsys, monkeypat
 def test_photos_of_which_none_can_be_read_fail(tmp_path, capsys):
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "a.jpg").write_bytes(b"no image")
-    code, line = failed(capsys, words(tmp_path / "photos", tmp_path / "s"))
+    code, line = refused(capsys, *words(tmp_path / "photos", tmp_path / "s"))
     assert code == 1 and "none of 1 images can be read; cannot identify" in line
 
 
 def test_a_survey_of_other_layers_is_not_continued(folder, tmp_path, capsys):
     run(words(folder, tmp_path / "s", "--quiet", "--size", "16"))
-    code, line = failed(capsys, words(folder, tmp_path / "s", "--size", "16", "--layer", "conv2"))
+    code, line = refused(capsys, *words(folder, tmp_path / "s", "--size", "16", "--layer", "conv2"))
     assert (
         code == 1
         and "is a survey of other layers, conv1, mixed3a in place of conv1, mixed3a, conv2; expected a new folder"

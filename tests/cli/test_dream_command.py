@@ -1,12 +1,12 @@
-"""`featviz dream`: what it writes, what it refuses, and that it goes on."""
+"""`featviz dream`: what it writes, what it refuses, and that it continues."""
 
 import json
 
 import numpy as np
 import pytest
 from PIL import Image
+from support.commands import status as call
 
-from featviz.cli.main import run
 from featviz.pictures.picture import load_picture
 
 
@@ -22,15 +22,6 @@ def here(tmp_path, monkeypatch):
     for number in range(2):
         Image.fromarray(draw.integers(0, 256, (48, 64, 3), np.uint8)).save(frames / f"{number}.png")
     return tmp_path
-
-
-def call(*words):
-    """The exit status of a command."""
-    try:
-        run([*words])
-    except SystemExit as stopped:
-        return stopped.code
-    return 0
 
 
 QUICK = ("--octaves", "1", "--steps", "1")
@@ -88,9 +79,9 @@ def test_a_video_becomes_a_video(here):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("photo.png", "-o", "out.png"), "nothing to dream of; expected --layer"),
+        (("photo.png", "-o", "out.png"), "there is nothing to maximize; expected --layer"),
         (("photo.png", "-o", "out.png", "--layer", "conv9"), "did you mean `conv"),
-        (("photo.png", "-o", "out.png", "--guide", "guide.png", "--target", "conv2:1"), "--guide needs --layers"),
+        (("photo.png", "-o", "out.png", "--guide", "guide.png", "--target", "conv2:1"), "--guide goes with --layers"),
         (("photo.png", "-o", "out.gif", "--layer", "conv2"), "expected --zoom FRAMES"),
         (("photo.png", "-o", "out.xyz", "--layer", "conv2"), "out.xyz"),
         (("photo.png", "-o", "out.png", "--layer", "conv2", "--octaves", "many"), "expected a whole number or auto"),
@@ -110,7 +101,7 @@ def test_a_wrong_command_is_told_in_one_line(words, said, here, capsys):
     assert said in printed and "\n" not in printed
 
 
-def test_a_stopped_film_goes_on(here, monkeypatch, capsys):
+def test_an_interrupted_film_continues(here, monkeypatch, capsys):
     from featviz.dreaming.dream import PreparedDream
 
     made, own = [], PreparedDream.picture
@@ -124,7 +115,7 @@ def test_a_stopped_film_goes_on(here, monkeypatch, capsys):
     monkeypatch.setattr(PreparedDream, "picture", stopping)
     words = ("dream", "patterns", "photo.png", "--layer", "conv2", "-o", "film.gif", "--zoom", "4", *QUICK)
     assert call(*words) == 130
-    assert "goes on from the last finished frame" in capsys.readouterr().err
+    assert "the same command continues from the last finished frame" in capsys.readouterr().err
     assert not (here / "film.gif").exists()
     assert call(*words) == 0
     with Image.open("film.gif") as film:

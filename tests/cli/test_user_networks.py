@@ -9,14 +9,15 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import safetensors.numpy
-from test_cli import refused
+from support.commands import refused
 
 import featviz as fv
 from featviz.cli.main import run
 from featviz.cli.options.directions_option import read_directions
-from featviz.cli.options.input_option import RANGES, parse_input
+from featviz.cli.options.input_option import parse_input
 from featviz.cli.targets import parse_target
 from featviz.errors import FeatvizError
+from featviz.model import RANGES
 from featviz.zoo.weights.load import write_weights
 
 OWN = """
@@ -110,8 +111,12 @@ def test_a_function_that_returns_a_network_or_a_model(folder, capsys):
     [
         (["layers", "own:module"], 2, "expected --input, such as 224,imagenet,nchw"),
         (["layers", "own:network"], 2, "expected --weights FILE and --input"),
-        (["layers", "own:nothing"], 2, "returned a int; expected a featviz Model"),
-        (["layers", "own:broken"], 1, "featviz: `own:broken` failed: RuntimeError: no luck (--debug shows where)\n"),
+        (["layers", "own:nothing"], 2, "returned a value of type int; expected a featviz Model"),
+        (
+            ["layers", "own:broken"],
+            1,
+            "featviz: `own:broken` failed: RuntimeError: no luck (--debug prints the traceback)\n",
+        ),
         (["render", "own:broken", "a:0", "-o", "x"], 1, "`own:broken` failed: RuntimeError: no luck"),
         (["layers", "faulty:make"], 1, "`faulty` failed: SyntaxError: "),
         (["layers", "lacking:make"], 2, "`lacking:make` cannot be imported: No module named 'of_nobody'"),
@@ -126,11 +131,11 @@ def test_a_function_that_returns_a_network_or_a_model(folder, capsys):
         (
             ["layers", "net.pt"],
             2,
-            "`net.pt`, which holds weights; expected their network, and --weights net.pt",
+            "`net.pt`, a file of weights; expected its network, with --weights net.pt",
         ),
-        (["render", "own.safetensors", "a:0", "-o", "x"], 2, "`own.safetensors`, which holds weights; expected their"),
-        (["layers", "own.py"], 2, "a file of Python; expected a function that returns the network, as own:make"),
-        (["layers", "own"], 2, "a file of Python; expected a function that returns the network, as own:make"),
+        (["render", "own.safetensors", "a:0", "-o", "x"], 2, "`own.safetensors`, a file of weights; expected its"),
+        (["layers", "own.py"], 2, "a Python file; expected its function that returns the network, as own:make"),
+        (["layers", "own"], 2, "a Python file; expected its function that returns the network, as own:make"),
         (["layers", "notes.txt"], 2, "MODEL is `notes.txt`, a file of another kind; expected a network of `featviz"),
         (["layers", "."], 2, "MODEL is `.`, a folder; expected a network of `featviz models`, a file (.onnx, .keras)"),
         (
@@ -147,10 +152,10 @@ def test_a_function_that_returns_a_network_or_a_model(folder, capsys):
             "did you mean `symmetric`",
         ),
         (["layers", "own:network", "--weights", "own.safetensors", "--input", "nchw"], 2, "expected a size"),
-        (["layers", "own:model", "--input", "16"], 2, "own:model returned one"),
-        (["layers", "patterns", "--input", "16"], 2, "patterns brings its own"),
+        (["layers", "own:model", "--input", "16"], 2, "own:model returned a Model"),
+        (["layers", "patterns", "--input", "16"], 2, "patterns has its own"),
         (["layers", "own:network", "--weights", "own.py", "--input", "16"], 2, "`own.py`"),
-        (["layers", "none.onnx", "--weights", "own.safetensors"], 2, "none.onnx brings its own"),
+        (["layers", "none.onnx", "--weights", "own.safetensors"], 2, "none.onnx holds its own"),
         (["render", "patterns", "conv2:0", "-o", "x", "--directions", "none.npy"], 2, "`none.npy` cannot be read"),
     ],
 )
@@ -196,9 +201,9 @@ def test_directions_are_units_like_any_others(folder, capsys):
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("sae.safetensors", "none of its tensors.*expected one of `a`, `b`"),
-        ("sae.safetensors:c", "asked for `c`"),
-        ("sae.safetensors:b", r"is \(3, 7\); expected \(count, 32\)"),
+        ("sae.safetensors", "has several tensors; expected one of `a`, `b`"),
+        ("sae.safetensors:c", "has no tensor `c`"),
+        ("sae.safetensors:b", r"has shape \(3, 7\); expected \(count, 32\)"),
         ("zero.npy", "row 1 of `zero.npy` is zero"),
         ("objects.npy", "cannot be read"),
         ("words.npy", "holds no array of numbers"),

@@ -7,8 +7,8 @@ from typing import Any
 
 import jax
 import pytest
+from support.commands import refused
 
-from featviz.cli.main import run
 from featviz.rendering import draw as rendering
 
 FAST = ["--size", "32", "--steps", "3", "--quiet"]
@@ -35,14 +35,6 @@ def compare():
     return jax.tree.structure(Marked(1.0, Interrupted())) == jax.tree.structure(Marked(1.0, Interrupted()))
 
 
-def status(capsys, *words):
-    with pytest.raises(SystemExit) as stop:
-        run([str(word) for word in words])
-    text = capsys.readouterr().err
-    assert text.count("\n") == 1 and "Traceback" not in text
-    return stop.value.code, text
-
-
 def test_jax_makes_a_fault_of_a_ctrl_c_that_comes_while_it_compares():
     with pytest.raises(ValueError, match="checking equality of metadata") as error:
         compare()
@@ -58,7 +50,7 @@ def test_it_is_a_ctrl_c_while_pictures_are_drawn(tmp_path, monkeypatch, capsys, 
         compare()
 
     monkeypatch.setattr(rendering, "render_groups", interrupted)
-    code, line = status(capsys, "render", "patterns", "conv1:0-1", "-o", tmp_path / "out", *FAST)
+    code, line = refused(capsys, "render", "patterns", "conv1:0-1", "-o", tmp_path / "out", *FAST)
     assert code == 130 and f"stopped; {drawn} of 2 pictures are finished and in {tmp_path / 'out'}" in line
     assert len(list(tmp_path.glob("out/conv1-*.png"))) == drawn
 
@@ -69,7 +61,7 @@ def test_it_is_a_ctrl_c_wherever_it_comes(tmp_path, monkeypatch, capsys, debug):
         compare()
 
     monkeypatch.setattr(rendering, "render_groups", interrupted)
-    code, line = status(capsys, "render", "patterns", "conv1:0", "-o", tmp_path / "out.png", *FAST, *debug)
+    code, line = refused(capsys, "render", "patterns", "conv1:0", "-o", tmp_path / "out.png", *FAST, *debug)
     assert (code, line) == (130, "featviz: stopped\n")
 
 
@@ -81,5 +73,5 @@ def test_a_fault_without_one_stays_a_fault(tmp_path, monkeypatch, capsys):
             raise RuntimeError("outer") from error
 
     monkeypatch.setattr(rendering, "render_groups", broken)
-    code, line = status(capsys, "render", "patterns", "conv1:0", "-o", tmp_path / "out.png", *FAST)
-    assert code == 1 and line.startswith("featviz: RuntimeError: outer (this is a fault of featviz")
+    code, line = refused(capsys, "render", "patterns", "conv1:0", "-o", tmp_path / "out.png", *FAST)
+    assert code == 1 and line.startswith("featviz: RuntimeError: outer (a bug in featviz")

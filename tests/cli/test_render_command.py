@@ -1,4 +1,4 @@
-"""The command line: what it writes, and how it refuses."""
+"""`featviz render`: the files that it writes, how it refuses wrong commands, and how Ctrl-C ends it."""
 
 import json
 import os
@@ -10,6 +10,7 @@ import time
 import numpy as np
 import pytest
 from PIL import Image
+from support.commands import refused
 
 from featviz.cli.main import run
 from featviz.cli.targets import parse_target
@@ -23,15 +24,6 @@ FAST = ["--size", "32", "--steps", "3", "--quiet"]
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path_factory, monkeypatch):
     monkeypatch.setenv("FEATVIZ_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
-
-
-def refused(capsys, *words) -> tuple[int, str]:
-    """Exit status and the one line on standard error."""
-    with pytest.raises(SystemExit) as stop:
-        run(list(words))
-    text = capsys.readouterr().err
-    assert text.count("\n") == 1 and "Traceback" not in text, text
-    return stop.value.code, text
 
 
 def test_a_folder_gets_pictures_records_and_a_sheet(tmp_path):
@@ -76,7 +68,7 @@ def test_a_folder_that_grows_has_one_sheet_of_all(tmp_path, capsys):
     run([*draw, "conv1:3"])
     assert capsys.readouterr().err == "" and np.array_equal(shown(), before)
     run([*draw, "conv1:3", "--seed", "7"])
-    assert capsys.readouterr().err == "replaced 1 picture of other settings: seed 0 (now 7)\n"
+    assert capsys.readouterr().err == "replaced 1 picture made with other settings: seed 0 (now 7)\n"
     assert np.array_equal(shown(), sheet("conv1-2", "conv1-3", "conv1-10")) and not np.array_equal(shown(), before)
     assert (tmp_path / "curves.png").read_bytes() != lines
 
@@ -122,7 +114,6 @@ def test_an_array_file_holds_the_floats_themselves(tmp_path):
         (["render", "no.such:thing", "conv1:0", "-o", "x"], 2, "cannot be imported"),
         (["render", "patterns", "conv1:0", "-o", "x", "--start", "no.jpg"], 2, ": --start: `no.jpg` is not there; "),
         (["evidence", "nofolder", "--survey", "s"], 2, "featviz: there is no file `nofolder`; expected a picture"),
-        (["rendr"], 2, "did you mean `render`?"),
         (["layers", "nothing"], 2, "there is no network `nothing`"),
     ],
 )
@@ -186,9 +177,3 @@ def test_an_interrupt_keeps_what_is_finished(tmp_path):
     made = list(tmp_path.glob("out/conv1-*.png"))
     assert process.returncode == 130 and text.count("\n") == 1 and "stopped; " in text
     assert 0 < len(made) < 20 and all(load_picture(path).history.size == 400 for path in made)
-
-
-def test_the_package_is_a_program_of_the_interpreter_too():
-    command = [sys.executable, "-m", "featviz", "models"]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert "patterns" in done.stdout and not done.stderr

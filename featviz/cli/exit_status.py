@@ -1,0 +1,73 @@
+"""How commands end: 0, 1 when the work failed, 2 when the command was wrong, 130 after Ctrl-C."""
+
+import contextlib
+from collections.abc import Callable, Iterator
+
+import click
+
+from featviz.errors import FeatvizError
+
+# A shell's status for a program that Ctrl-C ended: 128 + SIGINT.
+INTERRUPTED = 130
+
+
+class Interrupted(click.ClickException):
+    """Ctrl-C ended the work; the message says what is kept."""
+
+    exit_code = INTERRUPTED
+
+
+@contextlib.contextmanager
+def usage_errors() -> Iterator[None]:
+    """Turns every FeatvizError of its block into a usage error: exit status 2."""
+    try:
+        yield
+    except FeatvizError as error:
+        raise click.UsageError(str(error)) from error
+
+
+@contextlib.contextmanager
+def interruptible(message: Callable[[], str]) -> Iterator[None]:
+    """Turns a Ctrl-C during its block into `Interrupted` with a message, which is made at that moment.
+
+    Args:
+      message: returns what is finished, and how the command is continued.
+
+    Raises:
+      Interrupted: if Ctrl-C ends the block, also where a library has turned it into another error.
+    """
+    try:
+        yield
+    except (KeyboardInterrupt, Exception) as error:
+        if not was_interrupted(error):
+            raise
+        raise Interrupted(message()) from error
+
+
+def was_interrupted(error: BaseException) -> bool:
+    """Whether a Ctrl-C is the error itself or among its causes.
+
+    JAX makes a ValueError of a Ctrl-C that comes while it compares a program's metadata, and frameworks do the like.
+    """
+    pending: list[BaseException | None] = [error]
+    visited: set[int] = set()
+    while pending:
+        cause = pending.pop()
+        if isinstance(cause, KeyboardInterrupt):
+            return True
+        if cause is not None and id(cause) not in visited:
+            visited.add(id(cause))
+            pending += [cause.__cause__, cause.__context__]
+    return False
+
+
+def one_printable_line(message: str) -> str:
+    r"""A message on one line, with escapes in place of what does not print.
+
+    A name out of a file may hold anything, and control characters would reach the terminal.
+
+    >>> one_printable_line("no layer `\x1b[31m`;\nexpected `conv1`")
+    'no layer `\\x1b[31m`; expected `conv1`'
+    """
+    line = " ".join(message.split())
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)

@@ -1,0 +1,121 @@
+"""MODEL: a network of the zoo, of a file, or of the user's own code; and what is said of anything else."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from featviz.cli.exit_status import usage_errors
+from featviz.cli.options.input_option import parse_input
+from featviz.errors import FeatvizError
+
+if TYPE_CHECKING:
+    from featviz.model import InputSpec, Model
+    from featviz.zoo.entry import Entry
+
+# Files that hold a network with its weights, by their extension, and the adapter that reads them.
+NETWORK_FILES = {".onnx": "from_onnx", ".keras": "from_keras"}
+# The extensions of files that hold only weights.
+WEIGHT_SUFFIXES = (".safetensors", ".pt", ".pth", ".ckpt", ".bin", ".caffemodel", ".h5", ".npz", ".msgpack")
+EXPECTED = "a network of `featviz models`, a file (.onnx, .keras), or package.module:function"
+
+
+def load_network(name: str, weights: Path | None, *, input_words: str | None = None) -> "Model":
+    """The network that MODEL names.
+
+    Args:
+      name: a network of the zoo; a .onnx or .keras file; or `package.module:function`. The function returns a Model or
+        a network of a framework, or is itself a network, `(weights, images)` -> an array or a dict.
+      weights: a file of weights. For a function that is itself a network: a safetensors file whose names are split at
+        `/` into a tree.
+      input_words: the text of --input, for a network that does not say how it takes its images.
+
+    Raises:
+      click.UsageError: if MODEL names no network, or the other options do not go with it.
+      FeatvizError: if the weights or the user's own code fail.
+    """
+    suffix = Path(name).suffix.lower()
+    if suffix in NETWORK_FILES:
+        if weights is not None:
+            raise click.UsageError(f"--weights goes with a network of the zoo; {Path(name).name} holds its own")
+        return adapt(NETWORK_FILES[suffix], name, Path(name).name, input_words)
+    if ":" in name:
+        from featviz.cli.user_networks import load_user_network
+
+        return load_user_network(name, weights, input_words=input_words)
+    from featviz.zoo.registry import load
+
+    with usage_errors():
+        entry = find_entry(name)
+        if input_words is not None:
+            raise FeatvizError(f"--input goes with a network of a file or of your own; {name} has its own")
+        if weights is None and entry.bundled is None and not entry.sources:
+            # Raises the error that says where this network's weights are to be had.
+            load(name)
+    return load(name, weights=weights)
+
+
+def adapt(adapter: str, network: Any, name: str, input_words: str | None) -> "Model":
+    """The Model of a framework's network or of a file.
+
+    Args:
+      adapter: the adapter's name in `featviz`, such as `from_torch`.
+      name: MODEL as pictures record it.
+      input_words: the text of --input; for a file it changes what the file says.
+    """
+    import featviz
+
+    source = {"model": name}
+    spec: InputSpec | None = None
+    if input_words is not None:
+        source["input"] = input_words
+        with usage_errors():
+            base = getattr(featviz, adapter)(network).input if declares_input(adapter) else None
+            spec = parse_input(input_words, base=base)
+    return getattr(featviz, adapter)(network, input=spec, source=source)
+
+
+def declares_input(adapter: str) -> bool:
+    """Whether the networks that an adapter takes say themselves how they take images."""
+    return adapter in NETWORK_FILES.values()
+
+
+def find_entry(name: str) -> "Entry":
+    """The network of the zoo that MODEL names.
+
+    >>> find_entry("net.pt")
+    Traceback (most recent call last):
+    featviz.errors.FeatvizError: MODEL is `net.pt`, a file of weights; expected its network, with --weights net.pt
+
+    Raises:
+      FeatvizError: if there is none of that name, with what MODEL may be.
+    """
+    from featviz.zoo.registry import find
+
+    try:
+        return find(name)
+    except FeatvizError as error:
+        # Where a name of the zoo is near, that is the likeliest.
+        hint = str(error) if "did you mean" in str(error) else f"there is no network `{name}`; expected {EXPECTED}"
+        raise FeatvizError(_describe_other(name) or hint) from None
+
+
+def _describe_other(name: str) -> str | None:
+    """What is said of a MODEL that is a file of another kind, a folder or a Python module."""
+    path = Path(name)
+    if path.suffix.lower() in WEIGHT_SUFFIXES:
+        return f"MODEL is `{name}`, a file of weights; expected its network, with --weights {name}"
+    if path.suffix == ".py" or _is_module(name):
+        module = ".".join(path.with_suffix("").parts) if path.suffix == ".py" else name
+        return f"MODEL is `{name}`, a Python file; expected its function that returns the network, as {module}:make"
+    if path.exists():
+        kind = "a folder" if path.is_dir() else "a file of another kind"
+        return f"MODEL is `{name}`, {kind}; expected {EXPECTED}"
+    return None
+
+
+def _is_module(name: str) -> bool:
+    """Whether there is a module of that name where the command is run."""
+    parts = name.split(".")
+    path = Path(*parts)
+    return all(map(str.isidentifier, parts)) and (path.with_suffix(".py").is_file() or (path / "__init__.py").is_file())

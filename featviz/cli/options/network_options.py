@@ -1,0 +1,97 @@
+"""Which network a command works on: MODEL, --weights, --input and --classes."""
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from featviz.cli.exit_status import usage_errors
+from featviz.cli.options.input_option import input_option
+from featviz.cli.options.option_group import PATH, option_group
+from featviz.errors import FeatvizError, in_one_line
+
+if TYPE_CHECKING:
+    from featviz.model import Model
+
+
+@dataclass(frozen=True)
+class NetworkChoice:
+    """The network that the options name; `model` is None where it is optional and not given."""
+
+    model: str | None
+    weights: Path | None
+    input_words: str | None
+    classes: Path | None = None
+
+    def load(self, *, default: str | None = None) -> "Model":
+        """The network, with the names of its classes.
+
+        Args:
+          default: the MODEL to load where none is given.
+
+        Raises:
+          click.UsageError: if the options name no network.
+          FeatvizError: if its weights or the user's own code fail.
+        """
+        from featviz.cli.model_argument import load_network
+
+        name = self.model or default
+        assert name is not None
+        network = load_network(name, self.weights, input_words=self.input_words)
+        if self.classes is None:
+            return network
+        with usage_errors():
+            return name_classes(network, self.classes)
+
+
+model_argument = click.argument("model")
+# Where a survey or an atlas says itself which network of the zoo it is of.
+model_option = click.option(
+    "--model", metavar="MODEL", help="Take this network if it is not of the zoo: package.module:function."
+)
+weights_option = click.option(
+    "--weights",
+    type=PATH,
+    metavar="FILE",
+    help="Read the network's weights from FILE: safetensors, .pth, .caffemodel or .h5.",
+)
+classes_option = click.option(
+    "--classes", type=PATH, metavar="FILE", help="Read the names of the classes from FILE: text, one a line, or JSON."
+)
+
+network_options = option_group("network", NetworkChoice, model_argument, weights_option, input_option)
+classified_network_options = option_group(
+    "network", NetworkChoice, model_argument, weights_option, input_option, classes_option
+)
+recorded_network_options = option_group("network", NetworkChoice, model_option, weights_option, input_option)
+recorded_classified_network_options = option_group(
+    "network", NetworkChoice, model_option, weights_option, input_option, classes_option
+)
+
+
+def name_classes(model: "Model", path: Path) -> "Model":
+    """The model with the names of its classes from a file.
+
+    Args:
+      path: a text file with a name on each line, a JSON list, or JSON of the form {"0": [id, name], ...}.
+
+    Raises:
+      FeatvizError: if the file cannot be read, or does not have one name for each output of the network.
+    """
+    try:
+        text = path.read_text("utf-8")
+        listed = json.loads(text) if path.suffix.lower() == ".json" else text.splitlines()
+        if isinstance(listed, dict):
+            listed = [listed[str(index)] for index in range(len(listed))]
+        names = tuple(entry[-1] if isinstance(entry, list) else entry for entry in listed)
+    except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
+        raise FeatvizError(f"--classes: `{path.name}` cannot be read: {in_one_line(error)}") from None
+    if not all(isinstance(name, str) for name in names):
+        raise FeatvizError(f"--classes: `{path.name}` has entries that are no text; expected names of classes")
+    units = model.layers[-1].units
+    if len(names) != units:
+        raise FeatvizError(f"--classes: `{path.name}` has {len(names)} names; {model.name} has {units} classes")
+    return dataclasses.replace(model, classes=names)

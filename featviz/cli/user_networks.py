@@ -1,0 +1,132 @@
+"""MODEL as `package.module:function`: a network of the user's own code."""
+
+import contextlib
+import importlib
+import inspect
+import os
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from featviz.cli.exit_status import usage_errors
+from featviz.cli.model_argument import adapt, declares_input
+from featviz.cli.options.input_option import parse_input
+from featviz.errors import FeatvizError, in_one_line, nearest
+
+if TYPE_CHECKING:
+    from featviz.model import Model
+
+# A class that a framework's networks inherit from, by its module and name, and the adapter that takes them.
+FRAMEWORKS = {
+    ("flax.nnx", "Module"): "from_nnx",
+    ("torch.nn.modules.module", "Module"): "from_torch",
+    ("keras.src.models.model", "Model"): "from_keras",
+    ("equinox._module", "Module"): "from_equinox",
+    ("onnx", "ModelProto"): "from_onnx",
+}
+
+
+def load_user_network(name: str, weights: Path | None, *, input_words: str | None) -> "Model":
+    """The network of a function that returns one, or that is itself one; arguments as of `load_network`."""
+    from featviz.model import Model
+
+    function = _import_function(name)
+    required = _required_arguments(function)
+    if len(required) == 2:
+        return _from_function(function, name, weights, input_words)
+    if weights is not None:
+        raise click.UsageError(f"--weights goes with a network of the zoo; {name} returns its own")
+    if required:
+        raise click.UsageError(
+            f"`{name}` takes {', '.join(required)}; expected a function without arguments, or of (weights, images)"
+        )
+    with _user_errors(name):
+        network = function()
+    if isinstance(network, Model):
+        if input_words is not None:
+            raise click.UsageError(f"--input goes with a network that is no Model yet; {name} returned a Model")
+        return network if network.source else replace(network, source={"model": name})
+    kind = type(network).__name__
+    adapter = _find_adapter(network)
+    if adapter is None:
+        raise click.UsageError(
+            f"`{name}` returned a value of type {kind}; expected a featviz Model, or a network of nnx, PyTorch, "
+            f"Keras, Equinox or ONNX"
+        )
+    if input_words is None and not declares_input(adapter):
+        raise click.UsageError(f"`{name}` returned a value of type {kind}; expected --input, such as 224,imagenet,nchw")
+    return adapt(adapter, network, name, input_words)
+
+
+def _find_adapter(network: Any) -> str | None:
+    """The name of the adapter that takes a network of this class, or None."""
+    bases = {(base.__module__, base.__name__) for base in type(network).__mro__}
+    for (module, name), adapter in FRAMEWORKS.items():
+        # Also of a module within that one: frameworks move their classes about.
+        if any(base == name and origin.startswith(module) for origin, base in bases):
+            return adapter
+    return None
+
+
+def _import_function(name: str) -> Callable[..., Any]:
+    module, _, attribute = name.partition(":")
+    if not module or not attribute:
+        raise click.UsageError(f"MODEL is `{name}`; expected package.module:function")
+    sys.path.insert(0, os.getcwd())
+    try:
+        with _user_errors(module):
+            imported = importlib.import_module(module)
+    except ImportError as error:
+        raise click.UsageError(f"`{name}` cannot be imported: {error}; expected package.module:function") from error
+    try:
+        function = getattr(imported, attribute)
+    except AttributeError:
+        known = [key for key, value in vars(imported).items() if callable(value) and not key.startswith("_")]
+        hint = nearest(attribute, known) if known else "expected a module with functions"
+        raise click.UsageError(f"`{module}` has no function `{attribute}`; {hint}") from None
+    if not callable(function):
+        raise click.UsageError(f"`{name}` is a value of type {type(function).__name__}; expected a function")
+    return function
+
+
+@contextlib.contextmanager
+def _user_errors(name: str) -> Iterator[None]:
+    """Names the user's own code in the errors that it raises; FeatvizError and ImportError stay as they are."""
+    try:
+        yield
+    except (FeatvizError, ImportError):
+        raise
+    except Exception as error:
+        message = f"{type(error).__name__}: {in_one_line(error)}"
+        raise FeatvizError(f"`{name}` failed: {message} (--debug prints the traceback)") from error
+
+
+def _required_arguments(function: Callable[..., Any]) -> list[str]:
+    """The positional arguments without a default: two of a network, `(weights, images)`, none of what returns one."""
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return []
+    return [p.name for p in parameters if p.kind in kinds and p.default is inspect.Parameter.empty]
+
+
+def _from_function(function: Callable[..., Any], name: str, weights: Path | None, input_words: str | None) -> "Model":
+    import jax
+
+    from featviz.adapters.function import from_function
+    from featviz.zoo.weights.load import read_tree
+
+    if weights is None or input_words is None:
+        raise click.UsageError(
+            f"`{name}` is a network, (weights, images); expected --weights FILE and --input, such as 224,imagenet"
+        )
+    with usage_errors():
+        spec = parse_input(input_words)
+        tree = jax.device_put(read_tree(weights))
+    source = {"model": name, "weights": weights.name, "input": input_words}
+    return from_function(function, tree, input=spec, source=source)
