@@ -23,8 +23,13 @@ from featviz.regularizers import view_shape
 SHARE = 0.8
 # More lanes than this do not make an accelerator faster; fewer programs' worth of rounding: a multiple of MULTIPLE.
 MOST, MULTIPLE = 256, 8
-# A CPU is busy with two lanes, and bitwise sameness wants a fixed number (docs/architecture.md).
+# The fewest lanes of a program on an accelerator.
 FEWEST = 2
+# On a CPU a program has one lane, so that no lane's rounding depends on its slot: XLA's convolutions (Eigen) sum the
+# last rows of a batch in another order than the others (seen with AVX2 on maps of 8 x 8 and 28 x 28). Two such programs
+# run at a time, from two threads: a step of two lanes of GoogLeNet's inception_4c at 128 px took 33 ms so, 39 ms one
+# after the other and 51 ms as one program of two lanes (jax 0.10.2, two cores with AVX2).
+CPU_LANES, CPU_BATCHES = 1, 2
 
 
 def device_mesh() -> Mesh:
@@ -35,6 +40,11 @@ def device_mesh() -> Mesh:
 def default_chunk() -> int:
     """Steps of one compiled call: see `ascent.Routine.chunk`."""
     return 1 if jax.default_backend() == "cpu" else 16
+
+
+def concurrent_batches(mesh: Mesh) -> int:
+    """How many programs run at a time on a mesh: two on a CPU of one device, else one."""
+    return CPU_BATCHES if mesh.devices.size == 1 and mesh.devices.flat[0].platform == "cpu" else 1
 
 
 def choose_lanes(
@@ -49,7 +59,7 @@ def choose_lanes(
 ) -> int:
     """Lanes on each device for these objectives, of one structure.
 
-    A CPU has always two. An accelerator gets as many as its free memory holds by the estimate, spread evenly over the
+    A CPU has always one. An accelerator gets as many as its free memory holds by the estimate, spread evenly over the
     rounds that all objectives need; where the compiled program says that it takes more than is free, half of them.
 
     Raises: FeatvizError where not even the fewest fit.
@@ -62,9 +72,10 @@ def choose_lanes(
     views = routine.samples * (1 if routine.fidelity is None else 2)
     one = lane_bytes(model, layers, routine.shape, views, seen=_seen(routine))
     if requested is not None or jax.default_backend() == "cpu":
-        count = FEWEST if requested is None else requested
-        if count * one > free:
-            raise _too_large(routine, count * one, free)
+        count = CPU_LANES if requested is None else requested
+        needed = count * one * concurrent_batches(mesh)
+        if needed > free:
+            raise _too_large(routine, needed, free)
         return count
     count = spread(len(objectives), most=min(MOST, max(FEWEST, free // one)), devices=mesh.devices.size)
     while memory_of(program(routine, weights, objectives[0], penalty, count, mesh=mesh)) > free:

@@ -1,7 +1,8 @@
-"""Objectives through lanes: the host's side of the ascent, which starts, watches and refills them."""
+"""Objectives through lanes: the host's side of the ascent, which starts, advances and refills them."""
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -11,6 +12,7 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from featviz import ascent
+from featviz.ascent.batching import concurrent_batches
 from featviz.ascent.outcome import Outcome
 from featviz.common.compilation import compiled
 from featviz.objectives import Objective, stack
@@ -23,7 +25,7 @@ class LaneResult(NamedTuple):
     """What a lane leaves behind: `pixels` (n, height, width, channels), `scores` (n,), `history` (steps,).
 
     `attribution`, (n, height, width), is the sum over the steps of |d objective / d image|, where it was wanted. One
-    that is not `over` is a look at a lane that runs on.
+    that is not `over` is a snapshot of a lane that runs on.
     """
 
     number: int
@@ -47,6 +49,14 @@ class LaneSlot:
         return sum(len(part) for part in self.history)
 
 
+class Advanced(NamedTuple):
+    """What some steps of a batch of lanes leave: scores (steps, lanes), status (lanes,), steps done (lanes,)."""
+
+    scores: np.ndarray
+    status: np.ndarray
+    done: np.ndarray
+
+
 def run_lanes(
     routine: ascent.Routine,
     weights: Any,
@@ -65,88 +75,137 @@ def run_lanes(
 ) -> Iterator[LaneResult]:
     """Runs objectives of one structure, `count` at a time on each device; a lane that ends makes room for the next.
 
-    `tick(lanes, steps)` is told how many lanes ran and how many steps they made together. Every call runs one
-    compiled program of `count` lanes a device, idle ones frozen, so a picture does not depend on its slot or
-    neighbors. `weights` lie on all devices of the mesh. The next steps are under way while a picture is taken out.
-    `start` has the images of each objective's group, (n, height, width, channels), in place of noise. A later `stage`
-    draws afresh. `on_start` is told the number of each objective as a lane takes it up. With `snapshot_every`
-    lanes that run on are shown as well, every so many steps.
+    On a CPU two batches of so many lanes run concurrently, each advanced by a thread of its own. All run one compiled
+    program, so a picture does not depend on its batch. `on_progress(lanes, steps)` is told how many lanes ran and how
+    many steps they made together. `weights` lie on all devices of the mesh. The next steps are under way while a
+    picture is taken out. `start` has the images of each objective's group, (n, height, width, channels), in place of
+    noise. A later `stage` draws afresh. `on_start` is told the number of each objective as a lane takes it up. With
+    `snapshot_every` lanes that run on are shown as well, every so many steps.
     """
-    lane, every = (NamedSharding(mesh, spec) for spec in (PartitionSpec(ascent.LANES), PartitionSpec()))
     waiting = deque(range(len(objectives)))
-    slots = [LaneSlot() for _ in range(count * mesh.devices.size)]
-    limit, penalty = jax.device_put((jnp.int32(steps), penalty), every)
-    lanes = stacked = None
-    ready: list[LaneResult] = []
-    while True:
-        if lanes is None or (waiting and any(slot.number is None for slot in slots)):
-            opened = _fill(slots, waiting)
-            # An idle lane repeats the first objective.
-            chosen = [objectives[slot.number or 0] for slot in slots]
-            stacked = jax.device_put(stack(chosen), lane)
-            keys = jnp.stack([lane_key(seed, objective, stage=stage) for objective in chosen])
-            images = None if start is None else np.stack([start[slot.number or 0] for slot in slots])
-            fresh = jax.device_put(ascent.start(routine, keys, images), lane)
-            for slot, new in zip(slots, opened, strict=True):
-                if on_start is not None and new and slot.number is not None:
-                    on_start(slot.number)
-            if lanes is None:
-                idle = np.where(opened, ascent.RUNNING, ascent.OUT_OF_STEPS).astype(np.int32)
-                lanes = fresh._replace(status=jax.device_put(idle, lane))
-            else:
-                lanes = jax.device_put(ascent.refill(lanes, fresh, jax.device_put(opened, lane)), lane)
-        busy = any(slot.number is not None for slot in slots)
+
+    def key_of(number: int) -> jax.Array:
+        return lane_key(seed, objectives[number], stage=stage)
+
+    limit, penalty = jax.device_put((jnp.int32(steps), penalty), NamedSharding(mesh, PartitionSpec()))
+    width = count * mesh.devices.size
+    fixed = (routine, weights, limit, penalty, mesh, objectives, start, key_of)
+    made = [
+        LaneBatch(*fixed, [LaneSlot() for _ in range(width)])
+        for _ in range(min(concurrent_batches(mesh), -(-len(objectives) // width)))
+    ]
+    with ThreadPoolExecutor(len(made)) as pool:
+        running: dict[Future[Advanced], LaneBatch] = {}
+
+        def go_on(batch: LaneBatch) -> None:
+            for number in batch.fill(waiting):
+                if on_start is not None:
+                    on_start(number)
+            if batch.busy:
+                remaining = max(steps - slot.steps for slot in batch.slots if slot.number is not None)
+                running[pool.submit(batch.advance, min(snapshot_every or WATCH, remaining))] = batch
+
+        for batch in made:
+            go_on(batch)
+        while running:
+            finished, _ = wait(running, return_when=FIRST_COMPLETED)
+            for future in finished:
+                batch = running.pop(future)
+                advanced = future.result()
+                on_progress(*batch.record(advanced))
+                results = batch.results(advanced.status, snapshots=snapshot_every is not None)
+                go_on(batch)
+                # Handed out here, while the steps just begun run on.
+                yield from results
+
+
+@dataclass
+class LaneBatch:
+    """The lanes of one call of the compiled program, `slots` in their order; the host's state of them."""
+
+    routine: ascent.Routine
+    weights: Any
+    limit: jax.Array
+    penalty: Objective | None
+    mesh: Mesh
+    objectives: Sequence[Objective]
+    start: Sequence[np.ndarray] | None
+    key_of: Callable[[int], jax.Array]
+    slots: list[LaneSlot]
+    stacked: Any = None
+    lanes: Any = None
+    program: Any = None
+
+    @property
+    def busy(self) -> bool:
+        return any(slot.number is not None for slot in self.slots)
+
+    def fill(self, waiting: deque[int]) -> list[int]:
+        """Puts waiting objectives into idle slots; the numbers of those that were taken up."""
+        opened = np.zeros(len(self.slots), bool)
+        for at, slot in enumerate(self.slots):
+            if slot.number is None and waiting:
+                self.slots[at] = LaneSlot(waiting.popleft())
+                opened[at] = True
+        if not opened.any():
+            return []
+        lane = NamedSharding(self.mesh, PartitionSpec(ascent.LANES))
+        # An idle lane repeats the first objective.
+        numbers = [slot.number or 0 for slot in self.slots]
+        self.stacked = jax.device_put(stack([self.objectives[number] for number in numbers]), lane)
+        keys = jnp.stack([self.key_of(number) for number in numbers])
+        images = None if self.start is None else np.stack([self.start[number] for number in numbers])
+        fresh = jax.device_put(ascent.start(self.routine, keys, images), lane)
+        if self.lanes is None:
+            idle = np.where(opened, ascent.RUNNING, ascent.OUT_OF_STEPS).astype(np.int32)
+            self.lanes = fresh._replace(status=jax.device_put(idle, lane))
+        else:
+            self.lanes = jax.device_put(ascent.refill(self.lanes, fresh, jax.device_put(opened, lane)), lane)
+        # Compiled here and not by the threads, which would do it once each.
+        arguments = (self.weights, self.stacked, self.penalty, self.limit, self.lanes)
+        self.program = compiled(ascent.advance, *arguments, routine=self.routine, mesh=self.mesh)
+        return [number for number, new in zip(numbers, opened, strict=True) if new]
+
+    def advance(self, steps: int) -> Advanced:
+        """At least so many steps of all lanes, in whole chunks."""
         parts = []
-        if busy:
-            arguments = (weights, stacked, penalty, limit)
-            program = compiled(ascent.advance, *arguments, lanes, routine=routine, mesh=mesh)
-            left = max(steps - slot.steps for slot in slots if slot.number is not None)
-            for _ in range(-(-min(snapshot_every or WATCH, left) // routine.chunk)):
-                lanes, part = program(*arguments, lanes)
-                parts.append(part)
-        # Handed out here, while the steps just begin run on.
-        yield from ready
-        if not busy:
-            return
-        scores, status, made = np.concatenate(parts), np.asarray(lanes.status), np.asarray(lanes.step)
-        on_progress(*_record(slots, scores, status, made))
-        over = [at for at, slot in enumerate(slots) if slot.number is not None and status[at] != ascent.RUNNING]
-        seen = (
-            [at for at, slot in enumerate(slots) if slot.number is not None and at not in over]
-            if snapshot_every
-            else []
-        )
-        ready = [each._replace(over=False) for each in _see(routine, weights, stacked, lanes, slots, seen, mesh=mesh)]
-        ready += _see(routine, weights, stacked, lanes, slots, over, mesh=mesh)
+        for _ in range(-(-steps // self.routine.chunk)):
+            self.lanes, part = self.program(self.weights, self.stacked, self.penalty, self.limit, self.lanes)
+            parts.append(part)
+        return Advanced(np.concatenate(parts), np.asarray(self.lanes.status), np.asarray(self.lanes.step))
+
+    def record(self, advanced: Advanced) -> tuple[int, int]:
+        """Appends each lane's new scores to its history; the number of lanes and of steps that ran."""
+        total = 0
+        for at, slot in enumerate(self.slots):
+            if slot.number is not None:
+                # A step that met a nan was made, but not kept.
+                new = int(advanced.done[at]) - slot.steps + int(advanced.status[at] == ascent.NOT_FINITE)
+                slot.history.append(advanced.scores[:new, at])
+                total += new
+        return sum(slot.number is not None for slot in self.slots), total
+
+    def results(self, status: np.ndarray, *, snapshots: bool) -> list[LaneResult]:
+        """What the lanes have drawn that are over, whose slots idle from now on; of the others too for `snapshots`."""
+        busy = [at for at, slot in enumerate(self.slots) if slot.number is not None]
+        over = [at for at in busy if status[at] != ascent.RUNNING]
+        wanted = sorted(busy if snapshots else over, key=lambda at: at in over)
+        if not wanted:
+            return []
+        program = compiled(ascent.finish, self.weights, self.stacked, self.lanes, routine=self.routine, mesh=self.mesh)
+        pixels, finals = map(np.asarray, program(self.weights, self.stacked, self.lanes))
+        moved = np.asarray(self.lanes.moved)
+        attribution = None if self.lanes.attribution is None else np.asarray(self.lanes.attribution)
+        results = []
+        for at in wanted:
+            number, history = self.slots[at].number, np.concatenate(self.slots[at].history)
+            assert number is not None
+            outcome = _outcome(int(status[at]), bool(moved[at]), history)
+            part = None if attribution is None else attribution[at]
+            results.append(LaneResult(number, pixels[at], finals[at], outcome, history, part, over=at in over))
         for at in over:
-            slots[at] = LaneSlot()
-
-
-def _see(
-    routine: ascent.Routine,
-    weights: Any,
-    stacked: Any,
-    lanes: ascent.Lane,
-    slots: list[LaneSlot],
-    chosen: list[int],
-    *,
-    mesh: Mesh,
-) -> list[LaneResult]:
-    """What the lanes in the chosen slots have drawn."""
-    if not chosen:
-        return []
-    program = compiled(ascent.finish, weights, stacked, lanes, routine=routine, mesh=mesh)
-    pixels, finals = map(np.asarray, program(weights, stacked, lanes))
-    moved, status = np.asarray(lanes.moved), np.asarray(lanes.status)
-    attribution = None if lanes.attribution is None else np.asarray(lanes.attribution)
-    left = []
-    for at in chosen:
-        number, history = slots[at].number, np.concatenate(slots[at].history)
-        assert number is not None
-        outcome = _outcome(int(status[at]), bool(moved[at]), history)
-        part = None if attribution is None else attribution[at]
-        left.append(LaneResult(number, pixels[at], finals[at], outcome, history, part))
-    return left
+            self.slots[at] = LaneSlot()
+        return results
 
 
 def lane_key(seed: int, objective: Objective, *, stage: int = 0) -> jax.Array:
@@ -155,28 +214,6 @@ def lane_key(seed: int, objective: Objective, *, stage: int = 0) -> jax.Array:
     for word in (objective.hash[:8], objective.hash[8:16]):
         key = jax.random.fold_in(key, int(word, 16))
     return jax.random.fold_in(key, stage) if stage else key
-
-
-def _fill(slots: list[LaneSlot], waiting: deque[int]) -> np.ndarray:
-    """Puts waiting objectives into idle slots; which slots were opened, (lanes,) bool."""
-    opened = np.zeros(len(slots), bool)
-    for at, slot in enumerate(slots):
-        if slot.number is None and waiting:
-            slots[at] = LaneSlot(waiting.popleft())
-            opened[at] = True
-    return opened
-
-
-def _record(slots: list[LaneSlot], scores: np.ndarray, status: np.ndarray, made: np.ndarray) -> tuple[int, int]:
-    """Appends each lane's new scores to its history; the number of lanes and of steps that ran."""
-    ran = 0
-    for at, slot in enumerate(slots):
-        if slot.number is not None:
-            # A step that met a nan was made, but not kept.
-            new = int(made[at]) - slot.steps + int(status[at] == ascent.NOT_FINITE)
-            slot.history.append(scores[:new, at])
-            ran += new
-    return sum(slot.number is not None for slot in slots), ran
 
 
 def _outcome(status: int, moved: bool, history: np.ndarray) -> Outcome:

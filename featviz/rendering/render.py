@@ -81,8 +81,8 @@ def render(
       start: an image in [0,1], (height, width, channels), or a Picture, in place of noise; or a list of one for each
         objective.
       weights: another checkpoint of the same network, run by the same compiled program.
-      lanes: optimizations computed side by side on each device, 2 to 65,536. Another number may round differently, so
-        it stands in the provenance. None: two on a CPU, as many as fit on an accelerator.
+      lanes: optimizations that one program computes on each device, 1 to 65,536. Another number may round differently,
+        so it stands in the provenance. None: one on a CPU, as many as fit on an accelerator.
       dtype: of the network's values, float32 or bfloat16, which accelerators run faster. Parameters, optimizer and the
         picture's score are float32 in either case.
       convergence: when to stop before `steps`. None: the recipe's.

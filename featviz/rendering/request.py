@@ -106,7 +106,7 @@ def make_request(
     recipe = recipe if convergence is None else replace(recipe, convergence=convergence)
     recipe = recipe if transparency is None else replace(recipe, transparency=transparency)
     if lanes is not None:
-        check_count("lanes", lanes, 2, 65_536)
+        check_count("lanes", lanes, 1, 65_536)
     dtype = check_dtype(dtype)
     if recipe.stages and extra_channels(recipe.parameterization):
         raise FeatvizError("`recipe` has stages and an alpha channel; expected one or the other")

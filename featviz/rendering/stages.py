@@ -10,6 +10,7 @@ from jaxtyping import Float
 from scipy import ndimage
 
 from featviz.ascent import Routine
+from featviz.ascent.batching import concurrent_batches
 from featviz.ascent.lanes import LaneResult, lane_key, run_lanes
 from featviz.model import Weights
 from featviz.objectives import Objective
@@ -53,7 +54,7 @@ def run_stages(
         starts = [_start_images(request, index) for index in indices] if request.starts else None
         yield from _run_stage(request, 0, indices, starts, placement, monitor)
         return
-    lanes = placement.lanes * placement.mesh.devices.size
+    lanes = placement.lanes * placement.mesh.devices.size * concurrent_batches(placement.mesh)
     for first in range(0, len(indices), lanes):
         yield from _run_batch(request, indices[first : first + lanes], placement, monitor)
 

@@ -10,7 +10,17 @@ from support.tiny import SMALL, build
 
 import featviz.ascent.batching
 from featviz.ascent import LANES, Routine
-from featviz.ascent.batching import FEWEST, MOST, choose_lanes, device_mesh, free_memory, lane_bytes, program, spread
+from featviz.ascent.batching import (
+    CPU_LANES,
+    FEWEST,
+    MOST,
+    choose_lanes,
+    device_mesh,
+    free_memory,
+    lane_bytes,
+    program,
+    spread,
+)
 from featviz.common.compilation import OPTIONS, compiled, compiler_options, memory_of
 from featviz.errors import FeatvizError
 from featviz.objectives import channel
@@ -43,8 +53,8 @@ def test_lanes_are_spread_evenly_over_the_fewest_rounds(number, most, devices):
     assert lanes * devices * rounds - number <= max(8, FEWEST) * devices * rounds
 
 
-def test_a_cpu_has_two_lanes_and_an_accelerator_what_fits(monkeypatch):
-    assert choose(monkeypatch, backend="cpu", free=1 << 36) == FEWEST
+def test_a_cpu_has_one_lane_and_an_accelerator_what_fits(monkeypatch):
+    assert choose(monkeypatch, backend="cpu", free=1 << 36) == CPU_LANES
     assert choose(monkeypatch, backend="cpu", free=1 << 36, requested=5) == 5
     assert choose(monkeypatch, backend="gpu", free=1 << 36) == 104
     assert choose(monkeypatch, backend="gpu", free=1 << 36, number=1000) == MOST

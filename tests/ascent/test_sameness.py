@@ -107,7 +107,8 @@ np.savez(sys.argv[1], **parts)
 def drawn_elsewhere(folder, *, devices):
     """The pictures of another process, by family and part."""
     path = folder / "pictures.npz"
-    environment = os.environ | {"XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}"}
+    paths = os.pathsep.join([str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
+    environment = os.environ | {"XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}", "PYTHONPATH": paths}
     words = [sys.executable, "-c", SCRIPT, str(path), str(devices)]
     subprocess.run(words, check=True, cwd=Path(__file__).parent, env=environment)
     with np.load(path) as found:

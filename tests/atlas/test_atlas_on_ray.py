@@ -187,8 +187,8 @@ def test_what_fails_in_a_worker_is_tried_again_and_then_told(cluster, patterns, 
 
 
 def test_what_featviz_refuses_in_a_worker_is_raised_as_it_is(cluster, patterns):
-    tasks = [replace(tasks_of(patterns, 4)[0], units=(1,), lanes=1)]
-    with pytest.raises(FeatvizError, match=r"^`lanes` is 1; expected a whole number from 2"):
+    tasks = [replace(tasks_of(patterns, 4)[0], units=(1,), lanes=0)]
+    with pytest.raises(FeatvizError, match=r"^`lanes` is 0; expected a whole number from 1"):
         draw(OnRay(workers=1, cpus=1), patterns, tasks)
 
 

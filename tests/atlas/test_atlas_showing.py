@@ -132,7 +132,7 @@ def test_an_estimate_counts_what_there_is_to_do(tiny):
     )  # fmt: skip
     estimates = estimate(tiny, plan.tasks)
     assert [len(each.task.units) for each in estimates] == [80] + [8] * 6
-    assert all(each.seconds > 0 and each.lanes == 2 and each.memory > 0 for each in estimates)
+    assert all(each.seconds > 0 and each.lanes == 1 and each.memory > 0 for each in estimates)
     assert "88 units, 128 entries" in table(estimates, "atlas")[-1]
 
 

@@ -94,7 +94,7 @@ def clock(monkeypatch):
 def test_a_site_is_made_of_an_atlas_that_is_only_opened(shown, copied, tiny):
     command = None
     assert site_of(copied, tiny, command=command).complete() == copied / "site" / "index.html"
-    assert page(copied / "site", "conv2", 1)["provenance"]["lanes"] == 2
+    assert page(copied / "site", "conv2", 1)["provenance"]["lanes"] == 1
     assert files(copied / "site") == files(shown.store.folder / "site")
 
 

@@ -41,7 +41,7 @@ def refusal(model, objectives, **options):
         (logit(0), {"steps": True}, r"`steps` is True; expected a whole number .*"),
         (logit(0), {"seed": -1}, r"`seed` is -1; expected a whole number from 0 to 4294967295"),
         (logit(0), {"seed": 2**32}, r"`seed` is 4294967296; expected a whole number .*"),
-        (logit(0), {"lanes": 1}, r"`lanes` is 1; expected a whole number from 2 to .*"),
+        (logit(0), {"lanes": 0}, r"`lanes` is 0; expected a whole number from 1 to .*"),
         (logit(0), {"size": 7}, r"`size` is 7; expected a whole number from 8 to 4096"),
         (logit(0), {"size": (16, 5000)}, r"`size` is 5000; expected .*"),
         (logit(0), {"size": (16, 16, 3)}, r"`size` is \(16, 16, 3\); expected a number of pixels or \(height, width\)"),
