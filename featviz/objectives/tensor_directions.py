@@ -47,10 +47,7 @@ class TensorDirection(LayerTerm):
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class Caricature(LayerTerm):
-    """dot(H, A) / positions * max(.1, cosine(H, A))^power, A the activations of an image of the same size.
-
-    A is what an image activates after the ReLU, so minimizing a caricature reads the same layer.
-    """
+    """dot(H, A) / positions * max(.1, cosine(H, A))^power, A the activations of an image of the same size."""
 
     tensor: Float[Values, "*positions units"]
     power: float = field(default=1.0, metadata=STATIC)
@@ -58,6 +55,9 @@ class Caricature(LayerTerm):
     @property
     def label(self) -> str:
         return f"{self.layer}:caricature{write_power(self.power)}"
+
+    def preactivation(self, rectified: Set[str]) -> "Caricature":
+        return move_before_relu(self, rectified)
 
     def value(self, activations: Activations) -> Float[Array, " n"]:
         return tensor_product(activations[self.layer], self.tensor, self.power)

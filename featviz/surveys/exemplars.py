@@ -31,7 +31,7 @@ MIN_DEVIATION = 1e-3
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class Exemplars(LayerTerm):
-    """The direction `vector` of a unit and of what its best photographs have in common.
+    """mean over positions of dot(h, v) * max(.1, cosine(h, v))^power, v a unit with what its best photographs share.
 
     Its label is that of the unit, so that the picture stands beside other pictures of the unit. No command line names
     it, since the vector comes from a survey.

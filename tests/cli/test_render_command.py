@@ -13,8 +13,6 @@ from PIL import Image
 from support.commands import refused
 
 from featviz.cli.main import run
-from featviz.cli.targets import parse_target
-from featviz.errors import FeatvizError
 from featviz.pictures.picture import load_picture
 from featviz.pictures.sheets import contact_sheet
 
@@ -144,15 +142,6 @@ def test_a_file_is_no_folder_for_several_pictures(capsys, tmp_path):
     (tmp_path / "plain").write_bytes(b"")
     code, text = refused(capsys, "render", "patterns", "conv1:0,1", "-o", str(tmp_path / "plain"), *FAST)
     assert code == 1 and f"-o is the file `{tmp_path / 'plain'}`; expected a folder for 2 pictures" in text
-
-
-def test_targets(patterns):
-    assert len(parse_target("mixed4a:all", patterns)) == 80
-    assert [o.label for o in parse_target("conv1:0-2,7", patterns)] == ["conv1:0", "conv1:1", "conv1:2", "conv1:7"]
-    assert parse_target("conv1:3@center", patterns)[0].label == "conv1:3@center"
-    assert parse_target("conv1/6x6:-3", patterns)[0].label == "-conv1/6x6:3"
-    with pytest.raises(FeatvizError, match="out of range"):
-        parse_target("logit:58", patterns)
 
 
 def test_a_function_of_the_users_own_returns_the_model(tmp_path, monkeypatch):

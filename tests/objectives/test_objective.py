@@ -1,4 +1,4 @@
-"""Objectives: their values are numpy's, gradient raises them, they combine and stack."""
+"""Objectives as sums: arithmetic, labels, stacks, and what a layer's shape refuses."""
 
 import jax
 import jax.numpy as jnp
@@ -6,86 +6,41 @@ import numpy as np
 import pytest
 
 from featviz.errors import FeatvizError
-from featviz.model import OUTPUT
-from featviz.objectives import channel, deepdream, direction, logit, neuron, stack
+from featviz.model import OUTPUT, before_relu
+from featviz.objectives import (
+    channel,
+    cosine,
+    deepdream,
+    direction,
+    diverse,
+    function,
+    head,
+    interpolate,
+    inversion,
+    latent,
+    logit,
+    neuron,
+    patches,
+    stack,
+    style,
+    tensor_direction,
+    within,
+)
 
-LAYOUTS = {"space": (2, 3, 5, 7), "tokens": (2, 4, 7), "flat": (2, 7)}
 VECTOR = np.linspace(-1, 1, 7, dtype=np.float32)
 
 
-def activations(layout, seed=0):
-    draw = np.random.default_rng(seed).normal(size=LAYOUTS[layout]).astype(np.float32)
-    return draw, {"layer": jnp.asarray(draw), OUTPUT: jnp.asarray(draw)}
+def activations(seed=0):
+    draw = np.random.default_rng(seed).normal(size=(2, 3, 5, 7)).astype(np.float32)
+    return {"layer": jnp.asarray(draw), OUTPUT: jnp.asarray(draw)}
 
 
-def over_positions(values):
-    return values.reshape(len(values), -1).mean(axis=1)
-
-
-def cosine_power(h, power):
-    dot = h @ VECTOR
-    cosine = dot / (np.linalg.norm(h, axis=-1) * np.linalg.norm(VECTOR))
-    return over_positions(dot * np.maximum(0.1, cosine) ** power)
-
-
-EXPECTED = {
-    "channel": (lambda: channel("layer", 3), lambda h: over_positions(h[..., 3])),
-    "logit": (lambda: logit(6), lambda h: over_positions(h[..., 6])),
-    "deepdream": (lambda: deepdream("layer"), lambda h: over_positions(h**2)),
-    "dot": (lambda: direction("layer", VECTOR), lambda h: over_positions(h @ VECTOR)),
-    "cosine": (lambda: direction("layer", VECTOR, power=2.0), lambda h: cosine_power(h, 2.0)),
-    "half power": (lambda: direction("layer", VECTOR, power=0.5), lambda h: cosine_power(h, 0.5)),
-    "sum": (
-        lambda: channel("layer", 1) * 2.0 - deepdream("layer") / 4.0,
-        lambda h: 2 * over_positions(h[..., 1]) - over_positions((h**2).reshape(2, -1)) / 4,
-    ),
-}
-
-
-@pytest.mark.parametrize("layout", LAYOUTS)
-@pytest.mark.parametrize("kind", EXPECTED)
-def test_values_are_those_of_numpy(kind, layout):
-    build, expected = EXPECTED[kind]
-    h, named = activations(layout)
-    found = build()(named)
-    assert (found.shape, found.dtype) == ((2,), jnp.float32)
-    np.testing.assert_allclose(found, expected(h.astype(np.float64)), rtol=2e-5, atol=1e-6)
-
-
-@pytest.mark.parametrize(
-    ("layout", "position", "at"),
-    [
-        ("space", None, (1, 2)),
-        ("space", (0, 4), (0, 4)),
-        ("space", (2, 0), (2, 0)),
-        ("tokens", None, (2,)),
-        ("tokens", (3,), (3,)),
-    ],
-)
-def test_a_neuron_is_one_unit_at_one_position(layout, position, at):
-    h, named = activations(layout)
-    found = neuron("layer", 4, position=position)(named)
-    np.testing.assert_array_equal(found, h[(slice(None), *at, 4)])
-
-
-@pytest.mark.parametrize("kind", EXPECTED)
-def test_gradient_raises_the_objective_of_each_image(kind):
-    objective = EXPECTED[kind][0]()
-    _, named = activations("space", seed=1)
+def test_a_gradient_step_raises_a_sum():
+    objective = channel("layer", 1) * 2.0 - deepdream("layer") / 4.0
+    named = activations(seed=1)
     gradient = jax.grad(lambda named: objective(named).sum())(named)
-    risen = objective(jax.tree.map(lambda h, g: h + 1e-2 * g, named, gradient))
-    assert np.all(np.asarray(risen) > np.asarray(objective(named)))
-
-
-def test_the_cosine_never_turns_the_sign_of_the_dot_product():
-    h = jnp.asarray(-VECTOR[None])
-    assert direction("layer", VECTOR, power=4.0)({"layer": h})[0] == pytest.approx(-1e-4 * VECTOR @ VECTOR)
-
-
-def test_a_silent_layer_has_a_finite_gradient():
-    for objective in (direction("layer", VECTOR, power=2.0), deepdream("layer"), channel("layer", 0)):
-        gradient = jax.grad(lambda h, objective=objective: objective({"layer": h}).sum())(jnp.zeros((1, 2, 2, 7)))
-        assert np.all(np.isfinite(gradient))
+    raised = objective(jax.tree.map(lambda h, g: h + 1e-2 * g, named, gradient))
+    assert np.all(np.asarray(raised) > np.asarray(objective(named)))
 
 
 def test_numbers_multiply_and_do_not_compound():
@@ -97,7 +52,7 @@ def test_numbers_multiply_and_do_not_compound():
     assert [float(weight) for weight in objective.weights] == [1.0]
 
 
-def test_subtraction_leaves_its_operands_alone():
+def test_subtraction_does_not_change_its_operands():
     left, right = channel("layer", 1), channel("layer", 2)
     before = (left.hash, right.hash)
     assert [float(weight) for weight in (left - right).weights] == [1.0, -1.0]
@@ -126,6 +81,9 @@ def test_an_objective_times_an_objective_is_refused():
         (deepdream("a"), "a:whole"),
         (direction("a", VECTOR), "a:direction"),
         (direction("a", VECTOR, power=2.0), "a:direction^2"),
+        (direction("a", VECTOR, index=7, position=(1, 2), power=2.0), "a:direction 7^2@1x2"),
+        (direction("a", VECTOR, index=7, class_tokens=1), "a:direction 7@patches"),
+        (head("a", 2, heads=12), "a:head2of12"),
         (-channel("a", 3), "-a:3"),
         (-0.5 * channel("a", 3), "-0.5 * a:3"),
         (2 * channel("a", 3) - channel("b", 4) + logit(1), "2 * a:3 - b:4 + logit:1"),
@@ -133,6 +91,32 @@ def test_an_objective_times_an_objective_is_refused():
 )
 def test_labels(objective, label):
     assert objective.label == label
+
+
+@pytest.mark.parametrize(
+    ("objective", "target"),
+    [
+        (channel("a/b", 3), "a/b:3"),
+        (-neuron("a", 3, position=(1, 2)), "a:-3@1x2"),
+        (-logit(5), "logit:-5"),
+        (head("a", 2, heads=12), "a:head2of12"),
+        (-deepdream("a"), "a:-whole"),
+        (2 * channel("a", 3), None),
+        (channel("a", 3) + channel("a", 4), None),
+        (direction("a", VECTOR, index=7), None),
+        (diverse(channel("a", 3)), None),
+        # Layers that a command line cannot name.
+        (channel(OUTPUT, 3), None),
+        (channel(before_relu("a"), 3), None),
+    ],
+)
+def test_targets_are_what_the_command_line_can_write(objective, target):
+    assert objective.target == target
+
+
+def test_classes_are_those_of_logits():
+    assert (logit(5).class_index, (-logit(5)).class_index, diverse(logit(5)).class_index) == (5, 5, 5)
+    assert channel("a", 5).class_index is None and (logit(5) + logit(6)).class_index is None
 
 
 def test_several_units_are_a_list():
@@ -143,8 +127,8 @@ def test_several_units_are_a_list():
         channel("a", 1.5)
 
 
-def test_one_structure_stacks_and_each_lane_is_its_own():
-    _, named = activations("space")
+def test_objectives_of_one_structure_stack_and_each_lane_is_its_own():
+    named = activations()
     units = [channel("layer", unit) - 0.5 * direction("layer", VECTOR * unit) for unit in (5, 0, 2)]
     stacked = stack(units)
     assert {leaf.shape[0] for leaf in jax.tree.leaves(stacked)} == {3}
@@ -174,9 +158,24 @@ def test_different_structures_do_not_stack(other):
         (neuron("a", 0, position=(0,)), (3, 5, 7), "`position` 0 is outside a, which is 3x5"),
         (direction("a", np.ones(6)), (3, 5, 7), "`vector` has shape (6,); a has 7 units, expected (7,)"),
         (direction("a", np.ones((1, 7))), (3, 5, 7), "`vector` has shape (1, 7); a has 7 units, expected (7,)"),
+        (patches("a", 2), (3, 5, 7), "`class_tokens` is 1; a is (3, 5, 7) and has no tokens"),
+        (patches("a", 2, class_tokens=4), (4, 7), "`class_tokens` is 4; a has 4 tokens"),
+        (neuron("a", 2), (4, 7), "a has 4 tokens and no center; expected a `position`, such as (0,)"),
+        (within("a", np.ones((2, 2))), (4, 7), "`mask` has shape (2, 2); a has positions (4,) at this"),
+        (within("a", np.ones(4)), (7,), "`mask` has shape (4,); a has positions () at this picture size"),
+        (inversion("a", np.ones((4, 7))), (5, 7), "`features` has shape (4, 7); a is (5, 7) at this picture size"),
+        (style("a", np.ones((4, 6))), (5, 7), "`features` has shape (4, 6); a is (5, 7) at this picture size"),
+        (tensor_direction("a", np.ones((4, 7))), (3, 4, 7), "`tensor` has shape (4, 7); a is (3, 4, 7)"),
+        (direction("a", np.ones(7), position=(3, 0)), (3, 5, 7), "`position` 3x0 is outside a, which is 3x5"),
+        (cosine("a", np.ones(7), position=(0,)), (7,), "a has no positions; expected an objective without"),
+        (interpolate("a", 0, 7), (3, 5, 7), "`unit` 7 is out of range; a has 7 units, 0 to 6"),
+        (latent("a", np.ones((6, 2)), 0), (7,), "`encoder` takes 6 units; a has 7"),
+        (function(lambda h: h, "a", name="f"), (7,), "`function` f gives (2, 7) for two images; expected (2,)"),
+        (function(lambda h: h.mean(), "a", name="f"), (7,), "`function` f gives () for two images; expected (2,)"),
+        (function(lambda h: h @ np.ones(5), "a", name="f"), (7,), "`function` f fails on activations [(2, 7)]"),
     ],
 )
-def test_what_a_layer_lacks_is_refused_in_one_line(objective, shape, message):
+def test_an_objective_that_does_not_fit_its_layer_is_refused_in_one_line(objective, shape, message):
     with pytest.raises(FeatvizError) as caught:
         objective.terms[0].check({"a": shape, OUTPUT: shape})
     assert str(caught.value).startswith(message)
