@@ -25,8 +25,8 @@ def work(arguments: argparse.Namespace) -> None:
     from PIL import Image
 
     import featviz as fv
-    from featviz.dreaming.dream import prepare
-    from featviz.dreaming.tiles import place
+    from featviz.dreaming.prepared_dream import prepare_dream
+    from featviz.dreaming.tiles import tiles_of
 
     model = fv.load("googlenet", weights=arguments.weights)
     side = arguments.side
@@ -36,14 +36,14 @@ def work(arguments: argparse.Namespace) -> None:
     picture = fv.dream(model, photo, fv.deepdream(arguments.layer), octaves=2, steps=arguments.steps)
     seconds = time.perf_counter() - began
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    dreamer = prepare(model, (side, side), fv.deepdream(arguments.layer))
-    tiling = dreamer.slopes.tiling
+    prepared = prepare_dream(model, (side, side), fv.deepdream(arguments.layer))
+    tiling = prepared.gradient_of.tiling
     print(f"{side} x {side}: {seconds:.0f} s for 2 octaves of {arguments.steps} steps, peak {peak:.2f} GiB, {tiling}")
     # Seams are looked for on a part of two by two tiles, unshifted.
     part = np.ascontiguousarray(picture.pixels[: 2 * tiling.pitch + 64, : 2 * tiling.pitch + 64])
     size = (part.shape[0], part.shape[1])
-    _, gradient = dreamer.slopes(part, (0, 0))
-    borders = sorted({tile.core[1].start for tile in place(size, tiling, (0, 0))} - {0})
+    _, gradient = prepared.gradient_of(part, (0, 0))
+    borders = sorted({tile.core[1].start for tile in tiles_of(size, tiling, (0, 0))} - {0})
 
     def jump(at: int) -> float:
         return float(np.abs(gradient[:, at] - gradient[:, at - 1]).mean())

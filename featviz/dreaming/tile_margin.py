@@ -1,81 +1,97 @@
-"""How far a layer looks, and which objectives can be dreamed in tiles."""
+"""The margin of tiles: how large the receptive fields of layers are, and which objectives can be dreamed in tiles."""
 
 import math
+from functools import partial
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Float
 
+from featviz.common.compilation import compiled
 from featviz.dreaming.tiles import GRID, Tiling
 from featviz.errors import FeatvizError
 from featviz.gradients.rules import run_with_rules
-from featviz.model import IMAGE, Model, Weights
+from featviz.model import IMAGE, Apply, Model, Weights
 from featviz.model.shapes import shapes_at
 from featviz.objectives import Objective
 
-# Pixels a side of an image on which the reach is measured; what looks farther than its half is taken for a whole.
-PROBE = 1024
-# Of the gradient's sum: what lies farther out is thrown away. With FACTOR the gradient across tile borders is within
-# 5 % of that of the image in one piece (tests/test_dreaming.py): with 1.15 it was 6 % at GoogLeNet's 4c.
-SHARE, FACTOR = 0.99, 1.5
+# Pixels a side of the image on which receptive fields are measured; a layer with a larger one cannot be tiled.
+PROBE_SIZE = 1024
+# The part of the gradient's sum that the receptive field holds, and how many times its radius the margin is. The
+# gradient across tile borders is then within 5 % of that of the image in one piece (tests/dreaming/test_tiles.py); with
+# a factor of 1.15 it was 6 % at GoogLeNet's 4c.
+GRADIENT_SHARE, MARGIN_FACTOR = 0.99, 1.5
 
 
 def plan_tiling(model: Model, weights: Weights, objective: Objective, *, side: int) -> Tiling:
-    """Tiles of `side` pixels whose margins are as wide as the objective's layers look.
+    """Tiles of `side` pixels whose margins are as wide as the receptive fields of the objective's layers.
 
-    Raises: FeatvizError for an objective that is not a mean over positions of layers with positions, or whose layers
-    look farther than a tile has room for.
+    Raises: FeatvizError for an objective that is not a mean over positions of layers with positions, or for tiles too
+    small for the margins.
     """
     for term in objective.terms:
         if not term.mean_over_positions and term.layers != (IMAGE,):
             raise FeatvizError(
-                f"`{term.label}` looks at the image as a whole and cannot be dreamed in tiles; expected a mean over "
+                f"`{term.label}` depends on the image as a whole and cannot be dreamed in tiles; expected a mean over "
                 "positions, such as a layer or a channel, or a smaller photo and `tile` 0"
             )
     margin = 0
     for layer in (name for name in objective.layers if name != IMAGE):
-        far = reach(model, weights, layer)
-        margin = max(margin, math.ceil(FACTOR * far / GRID) * GRID)
-    # At less a tile would be nearly all margin.
-    least = 2 * margin + 2 * GRID
-    if side < least:
-        raise FeatvizError(f"`tile` is {side}; {objective.label} looks {margin} pixels far, expected at least {least}")
+        radius = receptive_field_radius(model, weights, layer)
+        margin = max(margin, math.ceil(MARGIN_FACTOR * radius / GRID) * GRID)
+    # Smaller tiles would be nearly all margin.
+    min_side = 2 * margin + 2 * GRID
+    if side < min_side:
+        raise FeatvizError(
+            f"`tile` is {side}; {objective.label} needs a margin of {margin} pixels, expected at least {min_side}"
+        )
     return Tiling(side, margin)
 
 
-def reach(model: Model, weights: Weights, layer: str) -> int:
-    """Pixels from the middle to the side of the square that holds 99 % of the gradient at one position of a layer.
+def receptive_field_radius(model: Model, weights: Weights, layer: str) -> int:
+    """Pixels from the center to the side of the square that holds 99 % of the gradient of one position of a layer.
 
-    Measured on noise at the middle of a large image: sum |d |h|^2 / dx|.
+    Measured on noise at the center of a large image: sum |d |h|^2 / dx|. This effective receptive field is several
+    times smaller than the theoretical one (Luo et al. 2016).
 
-    Raises: FeatvizError for a layer without two axes of positions, or one that looks at most of the large image.
+    Raises: FeatvizError for a layer without two axes of positions, or one that sees most of the large image.
     """
-    image = np.random.default_rng(0).normal(0.5, 0.2, (1, PROBE, PROBE, model.input.channels))
-    image = np.clip(image, 0, 1).astype(np.float32)
     try:
-        found = shapes_at(model, (layer,), (PROBE, PROBE))[layer]
+        shape = shapes_at(model, (layer,), (PROBE_SIZE, PROBE_SIZE))[layer]
     except Exception as error:
         line = str(error).strip().splitlines()[0]
-        raise FeatvizError(f"{model.name} runs on one size of image only, no tiles are possible: {line}") from error
-    if len(found) != 3 or min(found[:2]) < 2:
+        raise FeatvizError(f"{model.name} takes images of one size only, no tiles are possible: {line}") from error
+    if len(shape) != 3 or min(shape[:2]) < 2:
         raise FeatvizError(
-            f"{layer} is {found} at {PROBE} pixels and pools over the whole image, so it cannot be dreamed in "
+            f"{layer} is {shape} at {PROBE_SIZE} pixels and pools over the whole image, so it cannot be dreamed in "
             "tiles; expected a layer with rows and columns, or a smaller photo and `tile` 0"
         )
-
-    def middle(weights: Weights, image: jax.Array) -> jax.Array:
-        h = run_with_rules(model.apply, weights, image, (layer,))[layer]
-        return jnp.sum(jnp.square(h[:, h.shape[1] // 2, h.shape[2] // 2]))
-
-    gradient = np.abs(np.asarray(jax.jit(jax.grad(middle, argnums=1))(weights, image))[0]).sum(-1)
-    away = np.abs(np.arange(PROBE) - PROBE // 2)
-    rings = np.bincount(np.maximum(away[:, None], away[None, :]).ravel(), gradient.ravel().astype(np.float64))
+    image = np.random.default_rng(0).normal(0.5, 0.2, (1, PROBE_SIZE, PROBE_SIZE, model.input.channels))
+    image = np.clip(image, 0, 1).astype(np.float32)
+    program = compiled(_center_gradient, weights, image, apply=model.apply, layer=layer)
+    gradient = np.abs(np.asarray(program(weights, image))[0]).sum(-1)
+    offset = np.abs(np.arange(PROBE_SIZE) - PROBE_SIZE // 2)
+    rings = np.bincount(np.maximum(offset[:, None], offset[None, :]).ravel(), gradient.ravel().astype(np.float64))
     if rings.sum() == 0:
         return 0
-    far = int(np.searchsorted(np.cumsum(rings) / rings.sum(), SHARE))
-    if far >= PROBE // 2 - GRID or rings[-1] > 0:
+    radius = int(np.searchsorted(np.cumsum(rings) / rings.sum(), GRADIENT_SHARE))
+    if radius >= PROBE_SIZE // 2 - GRID or rings[-1] > 0:
         raise FeatvizError(
-            f"{layer} looks at all of an image of {PROBE} pixels (it pools over the whole image, or attends to it), so "
-            "it cannot be dreamed in tiles; expected a lower layer, or a smaller photo and `tile` 0"
+            f"{layer} sees the whole of an image of {PROBE_SIZE} pixels (it pools over the image, or attends to it), "
+            "so it cannot be dreamed in tiles; expected a lower layer, or a smaller photo and `tile` 0"
         )
-    return far
+    return radius
+
+
+@partial(jax.jit, static_argnames=("apply", "layer"))
+def _center_gradient(
+    weights: Weights, image: Float[Array, "1 h w c"], *, apply: Apply, layer: str
+) -> Float[Array, "1 h w c"]:
+    """d |h|^2 / dx at the center position of a layer."""
+
+    def squared_norm(image: Float[Array, "1 h w c"]) -> Float[Array, ""]:
+        h = run_with_rules(apply, weights, image, (layer,))[layer]
+        return jnp.sum(jnp.square(h[:, h.shape[1] // 2, h.shape[2] // 2]))
+
+    return jax.grad(squared_norm)(image)

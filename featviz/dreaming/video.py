@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float, UInt8
 
 from featviz.common.files import check_place, known_suffix
 from featviz.common.photograph import read_photograph, to_floats
@@ -18,11 +19,20 @@ FILMS = (".gif", ".webp", ".mp4")
 VIDEOS = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v")
 
 
-def save_film(frames: Iterable[Picture | np.ndarray], path: str | os.PathLike[str], *, rate: float = 12.0) -> Path:
-    """Writes frames, Pictures or (height, width, channels) in [0,1], as a .gif, .webp or .mp4 of `rate` a second.
+def save_film(
+    frames: Iterable[Picture | Float[np.ndarray, "h w c"]], path: str | os.PathLike[str], *, rate: float = 12.0
+) -> Path:
+    """Writes frames as a film.
 
-    The file appears when it is whole. Frames are taken one at a time. MP4 needs `pip install featviz[video]`, which
-    brings its own codecs.
+    The file appears when it is complete. Frames are taken one at a time.
+
+    Args:
+      frames: Pictures, or (height, width, channels) in [0,1].
+      path: a .gif, .webp or .mp4. MP4 needs `pip install featviz[video]`, which brings its own codecs.
+      rate: frames a second, above 0 to 240.
+
+    Returns:
+      The path.
 
     >>> import tempfile
     >>> frames = [np.full((8, 8, 3), value, np.float32) for value in (0.0, 1.0)]
@@ -30,7 +40,8 @@ def save_film(frames: Iterable[Picture | np.ndarray], path: str | os.PathLike[st
     ...     save_film(frames, f"{folder}/film.gif").name
     'film.gif'
 
-    Raises: FeatvizError for another type of file, a rate that is not above 0, or no frames.
+    Raises:
+      FeatvizError: for another type of file, a rate out of range, or no frames.
     """
     target = Path(path)
     suffix = known_suffix(target, FILMS)
@@ -40,24 +51,26 @@ def save_film(frames: Iterable[Picture | np.ndarray], path: str | os.PathLike[st
     if suffix == ".mp4":
         require_av()
     part = target.with_name(f".{target.name}.part{suffix}")
-    each = (_bytes(frame) for frame in frames)
+    encoded = (_to_bytes(frame) for frame in frames)
     try:
-        first = next(each, None)
+        first = next(encoded, None)
         if first is None:
             raise FeatvizError("`frames` is empty; expected one at least")
-        (_write_mp4 if suffix == ".mp4" else _write_animation)(first, each, part, rate)
+        (_write_mp4 if suffix == ".mp4" else _write_animation)(first, encoded, part, rate)
         os.replace(part, target)
     finally:
         part.unlink(missing_ok=True)
     return target
 
 
-def read_frames(path: str | os.PathLike[str], *, channels: int = 3) -> tuple[Iterator[np.ndarray], float | None]:
-    """The frames of a folder of images, in the order of their names, or of a video; and the video's rate.
+def read_frames(
+    path: str | os.PathLike[str], *, channels: int = 3
+) -> tuple[Iterator[Float[np.ndarray, "h w c"]], float | None]:
+    """The frames of a folder of images, in the order of their names, or of a video; and the rate of the video.
 
     Frames are (height, width, channels) float32 in [0,1], of 3 channels or of 1, gray; they are read one at a time.
 
-    Raises: FeatvizError for what is neither, or holds no frame that can be read.
+    Raises: FeatvizError for anything else, or without a frame that can be read.
     """
     source = Path(path)
     if channels not in (1, 3):
@@ -67,7 +80,7 @@ def read_frames(path: str | os.PathLike[str], *, channels: int = 3) -> tuple[Ite
         if not names:
             raise FeatvizError(f"the folder `{source.name}` holds no PNG, JPEG or WebP images")
 
-        def images() -> Iterator[np.ndarray]:
+        def images() -> Iterator[Float[np.ndarray, "h w c"]]:
             for name in names:
                 yield to_floats(read_photograph(name, channels))
 
@@ -81,7 +94,7 @@ def read_frames(path: str | os.PathLike[str], *, channels: int = 3) -> tuple[Ite
     except Exception as error:
         raise FeatvizError(f"the video `{source.name}` cannot be read: {in_one_line(error)}") from None
 
-    def decoded() -> Iterator[np.ndarray]:
+    def decoded() -> Iterator[Float[np.ndarray, "h w c"]]:
         with container:
             try:
                 for frame in container.decode(stream):
@@ -102,26 +115,30 @@ def require_av() -> Any:
     return av
 
 
-def _bytes(frame: Picture | np.ndarray) -> np.ndarray:
+def _to_bytes(frame: Picture | Float[np.ndarray, "h w c"]) -> UInt8[np.ndarray, "h w c"]:
     pixels = frame.pixels if isinstance(frame, Picture) else np.asarray(frame)
     values = np.round(np.clip(pixels, 0, 1) * 255).astype(np.uint8)
     return np.repeat(values, 3, axis=-1) if values.shape[-1] == 1 else values
 
 
-def _write_animation(first: np.ndarray, rest: Iterable[np.ndarray], path: Path, rate: float) -> None:
+def _write_animation(
+    first: UInt8[np.ndarray, "h w c"], rest: Iterable[UInt8[np.ndarray, "h w c"]], path: Path, rate: float
+) -> None:
     from PIL import Image
 
-    others = (Image.fromarray(frame) for frame in rest)
+    following = (Image.fromarray(frame) for frame in rest)
     options: dict[str, Any] = {"quality": 90, "method": 4} if path.suffix == ".webp" else {}
     options |= {"format": path.suffix[1:], "save_all": True, "duration": 1000 / rate, "loop": 0}
-    # Opened here: where a frame fails, Pillow leaves a file of its own open.
+    # Opened here: if a frame fails, Pillow leaves its own file open.
     with open(path, "wb") as file:
-        Image.fromarray(first).save(file, append_images=others, **options)
+        Image.fromarray(first).save(file, append_images=following, **options)
 
 
-def _write_mp4(first: np.ndarray, rest: Iterable[np.ndarray], path: Path, rate: float) -> None:
+def _write_mp4(
+    first: UInt8[np.ndarray, "h w c"], rest: Iterable[UInt8[np.ndarray, "h w c"]], path: Path, rate: float
+) -> None:
     av = require_av()
-    # The codec wants even sides: a last odd row or column is left out.
+    # The codec needs even sides: an odd last row or column is dropped.
     height, width = (side // 2 * 2 for side in first.shape[:2])
     with av.open(str(path), mode="w") as container:
         stream = container.add_stream("libx264", rate=Fraction(rate).limit_denominator(1000))
@@ -133,7 +150,7 @@ def _write_mp4(first: np.ndarray, rest: Iterable[np.ndarray], path: Path, rate: 
             container.mux(packet)
 
 
-def _encode(av: Any, container: Any, stream: Any, values: np.ndarray) -> None:
+def _encode(av: Any, container: Any, stream: Any, values: UInt8[np.ndarray, "h w c"]) -> None:
     frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(values), format="rgb24")
     for packet in stream.encode(frame):
         container.mux(packet)

@@ -102,15 +102,15 @@ def test_a_wrong_command_is_told_in_one_line(words, said, here, capsys):
 
 
 def test_an_interrupted_film_continues(here, monkeypatch, capsys):
-    from featviz.dreaming.dream import PreparedDream
+    from featviz.dreaming.prepared_dream import PreparedDream
 
     made, own = [], PreparedDream.picture
 
-    def stopping(self, moment, seed):
+    def stopping(self, state, seed):
         made.append(seed)
         if len(made) == 3:
             raise KeyboardInterrupt
-        return own(self, moment, seed)
+        return own(self, state, seed)
 
     monkeypatch.setattr(PreparedDream, "picture", stopping)
     words = ("dream", "patterns", "photo.png", "--layer", "conv2", "-o", "film.gif", "--zoom", "4", *QUICK)

@@ -5,11 +5,11 @@ import inspect
 import pytest
 
 import featviz as fv
-from featviz.dreaming.dream import prepare
+from featviz.dreaming.prepared_dream import prepare_dream
 from featviz.rendering.request import make_request
 
 RENDERING = set(inspect.signature(make_request).parameters) - {"model", "objectives", "group_size"}
-DREAMING = set(inspect.signature(prepare).parameters) - {"model", "size", "objective"}
+DREAMING = set(inspect.signature(prepare_dream).parameters) - {"model", "size", "objective"}
 # Functions for notebooks and training loops show no progress bar by default.
 QUIET = {"progress": False}
 
@@ -24,9 +24,9 @@ QUIET = {"progress": False}
         (fv.compare, RENDERING - {"weights"}, make_request, {}),
         (fv.stream, RENDERING, make_request, QUIET),
         (fv.Watch, RENDERING - {"weights", "start", "lanes"}, make_request, QUIET),
-        (fv.dream, DREAMING, prepare, {}),
-        (fv.dream_film, DREAMING, prepare, {}),
-        (fv.dream_frames, DREAMING, prepare, {}),
+        (fv.dream, DREAMING, prepare_dream, {}),
+        (fv.dream_film, DREAMING, prepare_dream, {}),
+        (fv.dream_frames, DREAMING, prepare_dream, {}),
     ],
 )
 def test_every_option_is_in_the_signature(function, names, reference, different):
