@@ -67,10 +67,10 @@ from featviz.rendering.render import render as render
 from featviz.rendering.render import render_each as render_each
 from featviz.rendering.render import render_group as render_group
 from featviz.surveys.exemplars import exemplars as exemplars
+from featviz.surveys.run_survey import survey as survey
 from featviz.surveys.spectra import measure_spectrum as measure_spectrum
 from featviz.surveys.survey import Survey as Survey
 from featviz.surveys.survey import open_survey as open_survey
-from featviz.surveys.survey import survey as survey
 from featviz.training.comparison import Comparison as Comparison
 from featviz.training.comparison import compare as compare
 from featviz.training.streaming import stream as stream

@@ -14,7 +14,7 @@ from support.surveys import IMAGES, LAYERS, make_folder
 from support.tiny import Tiny, build
 
 from featviz.model import Model
-from featviz.surveys.survey import survey
+from featviz.surveys.run_survey import survey
 from featviz.zoo.registry import load
 
 # Before any test imports Keras.

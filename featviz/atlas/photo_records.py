@@ -97,10 +97,10 @@ def _photographs(
             raise FeatvizError(f"`units` has {unit}; {layer} has {len(of.mean)} units, 0 to {len(of.mean) - 1}")
     own = _activations(survey.model, layer, units)
     chosen = {unit: _choose(survey, layer, unit) for unit in units}
-    seen = _cut(survey, {(each.number, each.box) for some in chosen.values() for each in some}, progress=progress)
+    seen = _cut(survey, {(each.index, each.box) for some in chosen.values() for each in some}, progress=progress)
     found = {}
     for unit, some in chosen.items():
-        crops = tuple(_crop(each, *seen[each.number, each.box], survey.size) for each in some)
+        crops = tuple(_crop(each, *seen[each.index, each.box], survey.size) for each in some)
         found[unit] = _describe(of, unit, int(survey.readable.sum()), own[unit], crops)
     return found if other is None else _judged(found, survey, layer, units, other, progress=progress)
 
@@ -123,7 +123,7 @@ def _activations(model: Model, layer: str, units: Mapping[int, Picture]) -> dict
 
 
 def _choose(survey: Survey, layer: str, unit: int) -> list[Example]:
-    every, chosen = examples(survey, layer, unit, each=LARGEST), []
+    every, chosen = examples(survey, layer, unit, per_interval=LARGEST), []
     for percentile in INTERVALS:
         some = [each for each in every if each.percentile == percentile]
         count = LARGEST if percentile == 100 else EACH

@@ -93,7 +93,7 @@ def save_evidence(figure: "Figure", path: str | os.PathLike[str]) -> Path:
 def _draw_photos(
     figure: "Figure", grid: "GridSpecBase", survey: Survey, layer: str, unit: int, *, titled: bool
 ) -> None:
-    column, by_interval = 2, examples(survey, layer, unit, each=TOP_COUNT)
+    column, by_interval = 2, examples(survey, layer, unit, per_interval=TOP_COUNT)
     for percentile in INTERVALS:
         count = TOP_COUNT if percentile == 100 else INTERVAL_COUNT
         drawn = [example for example in by_interval if example.percentile == percentile][:count]
@@ -101,7 +101,7 @@ def _draw_photos(
             left, top, right, bottom = example.box
             axes = figure.add_subplot(grid[index % 2, column + index // 2])
             title = TITLES.get(percentile, f"{percentile} %") if titled and index == 0 else ""
-            pixels = survey.photo(example.number)[top:bottom, left:right]
+            pixels = survey.photo(example.index)[top:bottom, left:right]
             _draw_image(axes, pixels[..., 0] if pixels.shape[-1] == 1 else pixels, title)
             axes.text(0.04, 0.04, f"{example.activation:.3g}", transform=axes.transAxes, fontsize=6, color="white",
                       bbox={"facecolor": "black", "alpha": 0.55, "pad": 1, "linewidth": 0})  # fmt: skip

@@ -1,1 +1,1 @@
-"""Natural images: the survey of what they do to every unit, its statistics and exemplars."""
+"""Natural images: each unit's largest activations on them, their statistics, receptive fields and exemplars."""

@@ -1,4 +1,4 @@
-"""Photographs as a network sees them: found in a folder, decoded ahead in parallel, cut to its size."""
+"""Photographs as a network gets them: listed from a folder, decoded ahead in parallel, cropped to its size."""
 
 import os
 import warnings
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from jaxtyping import UInt8
 
 from featviz.common.photograph import flatten, from_array, upright
 from featviz.errors import FeatvizError, in_one_line
@@ -20,24 +21,33 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm"})
-# Decoded images that wait for the device, in batches.
-AHEAD = 3
-# Windows along a side.
-MOST_WINDOWS = 64
+# Batches that are decoded ahead of the device.
+BATCHES_AHEAD = 3
+# Windows along a side of a photograph.
+MAX_WINDOWS = 64
+
+# (windows along a side, index of one of them): (1, 0) is the center of the photograph.
+Window = tuple[int, int]
 
 
 @dataclass(frozen=True)
 class Photo:
-    """One image: its name and its bytes, (h, w, channels) uint8; of one that cannot be read, why in their place."""
+    """One decoded image.
+
+    Attributes:
+      name: that of its file, or a numeral.
+      pixels: uint8, None if it cannot be read.
+      fault: why it cannot be read.
+    """
 
     name: str
-    pixels: np.ndarray | None
+    pixels: UInt8[np.ndarray, "h w c"] | None
     fault: str = ""
 
 
 @dataclass(frozen=True)
 class Folder:
-    """All images of a folder and of those within it, sorted by name."""
+    """All images of a folder and its subfolders, sorted by name; of each file `windows` x `windows` windows."""
 
     path: Path
     files: tuple[str, ...]
@@ -45,44 +55,48 @@ class Folder:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """A name for each window of each file."""
+        """A name for each image: that of the file, with the index of the window if there are several."""
         if self.windows == 1:
             return self.files
         return tuple(f"{name}#{window}" for name in self.files for window in range(self.windows**2))
 
-    def each(self, start: int) -> Iterator[tuple[str, Any, int]]:
-        """Name, file and window of each image from number `start` on."""
-        of_each = self.windows**2
-        for number, name in enumerate(self.names[start:], start):
-            yield name, self.path / self.files[number // of_each], number % of_each
+    def items(self, start: int) -> Iterator[tuple[str, Any, int]]:
+        """Name, file and index of the window of every image from index `start` on."""
+        per_file = self.windows**2
+        for index, name in enumerate(self.names[start:], start):
+            yield name, self.path / self.files[index // per_file], index % per_file
 
 
 @dataclass(frozen=True)
 class Stream:
-    """Images of any iterable: paths, PIL images or arrays; without names they are numbered."""
+    """The images of any iterable: paths, PIL images or arrays, which are numbered if they have no name."""
 
     images: Iterable[Any]
     names: None = None
     windows: int = 1
 
-    def each(self, start: int) -> Iterator[tuple[str, Any, int]]:
-        """Name, image and window of each image from number `start` on."""
-        for number, image in enumerate(islice(self.images, start, None), start):
+    def items(self, start: int) -> Iterator[tuple[str, Any, int]]:
+        """Name, image and index of the window of every image from index `start` on."""
+        for index, image in enumerate(islice(self.images, start, None), start):
             named = isinstance(image, str | os.PathLike)
-            yield (Path(image).name if named else f"{number:06d}"), image, 0
+            yield (Path(image).name if named else f"{index:06d}"), image, 0
 
 
 Source = Folder | Stream
 
 
 def find_photos(photos: str | os.PathLike[str] | Iterable[Any], *, windows: int = 1) -> Source:
-    """The images of a folder, or of an iterable of paths, PIL images or arrays.
+    """The images of a folder, or of an iterable.
+
+    Args:
+      photos: a folder, searched recursively, or an iterable of paths, PIL images or arrays.
+      windows: along a side of each photograph; only for a folder.
 
     Raises: FeatvizError if there is no such folder, or no image in it.
     """
     if not isinstance(photos, str | os.PathLike):
         if windows != 1:
-            raise FeatvizError(f"`windows` is {windows} for images of no folder; expected 1, or a folder")
+            raise FeatvizError(f"`windows` is {windows} for images from Python; expected 1, or a folder")
         if not isinstance(photos, Iterable):
             raise FeatvizError(f"`photos` is a {type(photos).__name__}; expected a folder, or a list of images")
         return Stream(photos)
@@ -105,17 +119,25 @@ def find_photos(photos: str | os.PathLike[str] | Iterable[Any], *, windows: int 
 def read_ahead(
     source: Source, size: tuple[int, int], *, channels: int, batch: int, start: int = 0
 ) -> Generator[list[Photo], None, None]:
-    """Batches of images cut to `size` (height, width), decoded by as many threads as there are cores."""
+    """Batches of decoded images, by as many threads as there are cores.
+
+    Args:
+      source: what `find_photos` gives.
+      size: (height, width) to which they are cropped.
+      channels: 1 or 3.
+      batch: images a batch; the last one may have fewer.
+      start: the index of the first image.
+    """
     threads = os.cpu_count() or 1
     with quiet(), ThreadPoolExecutor(threads, "photos") as pool:
         waiting: deque[Future[Photo]] = deque()
-        coming = source.each(start)
+        coming = source.items(start)
         ready: list[Photo] = []
         try:
             while True:
-                for name, image, window in islice(coming, AHEAD * batch - len(waiting)):
-                    cut = (source.windows, window)
-                    waiting.append(pool.submit(prepare, name, image, size, channels, window=cut))
+                for name, image, window in islice(coming, BATCHES_AHEAD * batch - len(waiting)):
+                    which = (source.windows, window)
+                    waiting.append(pool.submit(prepare, name, image, size, channels, window=which))
                 if not waiting:
                     break
                 ready.append(waiting.popleft().result())
@@ -131,51 +153,56 @@ def read_ahead(
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """No warnings of decoders within, about damaged EXIF or huge sizes: what cannot be decoded raises.
+    """Silences decoders, which warn of damaged EXIF data or huge sizes: what cannot be decoded raises anyhow.
 
-    Of the main thread and for all others: the filters are one list, which threads that change it would leave changed.
+    For the main thread to enter, on behalf of all: the filters are one list, which concurrent changes would corrupt.
     """
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module=r"PIL\.")
         yield
 
 
-def prepare(name: str, image: Any, size: tuple[int, int], channels: int, *, window: tuple[int, int] = (1, 0)) -> Photo:
-    """One image cut to `size`: scaled so that it just covers it, and its middle taken; antialiased.
+def prepare(name: str, image: Any, size: tuple[int, int], channels: int, *, window: Window = (1, 0)) -> Photo:
+    """One image, scaled to cover `size` and cropped to its center, antialiased; a fault if it cannot be read.
 
-    `window` is (a side's windows, number): with k of them the image covers (k + 1) / 2 times the size, and the k x k
-    windows overlap by half or less.
+    Args:
+      name: for the result.
+      image: a path, a PIL image or an array.
+      size: (height, width).
+      channels: 1 or 3.
+      window: (k, index). With k windows along a side the image covers (k + 1) / 2 times the size, and the k x k windows
+        overlap by half or less.
     """
     from PIL import Image
 
     try:
         if isinstance(image, str | os.PathLike):
             with Image.open(image) as file:
-                # JPEG decodes at a half or a quarter at no cost, still no smaller than what is wanted.
+                # JPEG decodes at a half or a quarter of its size at no cost; never below what is needed.
                 file.draft("RGB" if channels == 3 else "L", ((window[0] + 1) * size[1], (window[0] + 1) * size[0]))
-                return Photo(name, _cut(file, size, channels, window))
+                return Photo(name, _crop(file, size, channels, window))
         opened = image if isinstance(image, Image.Image) else from_array(image)
-        return Photo(name, _cut(opened, size, channels, window))
-    # Decoders raise whatever they like on bytes that are not theirs.
+        return Photo(name, _crop(opened, size, channels, window))
+    # Decoders raise exceptions of any type on bytes of another format.
     except Exception as error:
         return Photo(name, None, in_one_line(error))
 
 
-def _cut(image: "Image", size: tuple[int, int], channels: int, window: tuple[int, int]) -> np.ndarray:
+def _crop(image: "Image", size: tuple[int, int], channels: int, window: Window) -> UInt8[np.ndarray, "h w c"]:
     from PIL import Image
 
     image = upright(image)
     height, width = size
-    count, number = window
-    row, column = divmod(number, count)
+    count, index = window
+    row, column = divmod(index, count)
     scale = (count + 1) / 2 * max(height / image.height, width / image.width)
-    # In one resampling: the box of the source that becomes this window.
+    # The box of the source that becomes this window, in one resampling.
     wide, tall = width / scale, height / scale
     left, top = (
-        slack * (at / (count - 1) if count > 1 else 0.5)
-        for slack, at in ((image.width - wide, column), (image.height - tall, row))
+        slack * (offset / (count - 1) if count > 1 else 0.5)
+        for slack, offset in ((image.width - wide, column), (image.height - tall, row))
     )
     flat = flatten(image, channels)
     box = (max(left, 0.0), max(top, 0.0), min(left + wide, image.width), min(top + tall, image.height))
-    cut = np.asarray(flat.resize((width, height), Image.Resampling.BICUBIC, box=box))
-    return cut if cut.ndim == 3 else cut[..., None]
+    pixels = np.asarray(flat.resize((width, height), Image.Resampling.BICUBIC, box=box))
+    return pixels if pixels.ndim == 3 else pixels[..., None]

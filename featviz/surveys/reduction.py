@@ -1,50 +1,63 @@
-"""What is computed of a batch of images: each layer's largest activations."""
+"""A batch of images reduced to the largest activation of every unit, by one compiled program."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from itertools import islice
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Float, Int, UInt8
 
 from featviz.common.compilation import compiled
-from featviz.model import Model, Weights
+from featviz.model import Apply, Model, Weights
 from featviz.model.shapes import shapes_at
-from featviz.surveys.receptive_fields import Grid, grid_of, largest
+from featviz.surveys.receptive_fields import Grid, grid_of, largest_activations
 
-# Images a call of the compiled program: enough for both cores of a laptop, little enough for its memory.
+# Images a call of the compiled program: enough to occupy two cores, few enough for a laptop's memory.
 BATCH = 16
 
-Maxima = dict[str, tuple[jax.Array, jax.Array]]
+# Layer -> the largest activations, and their positions.
+Maxima = dict[str, tuple[Float[Array, "n units"], Int[Array, "n units"]]]
 
 
-def maxima_of(model: Model, images: np.ndarray, layers: tuple[str, ...], *, weights: Weights = None) -> Maxima:
-    """Each layer's largest activations over interior positions and their places, of uint8 images (n, h, w, c).
+def maxima_of(
+    model: Model, images: UInt8[np.ndarray, "n h w c"], layers: tuple[str, ...], *, weights: Weights = None
+) -> Maxima:
+    """Every unit's largest activation over interior positions, and its position.
 
-    Computed where JAX computes, by one program for one number of images, and not waited for.
+    One program is compiled for each number of images. The result is not awaited.
+
+    Args:
+      model: the network.
+      images: of one size.
+      layers: their names.
+      weights: by default the model's.
     """
     weights = model.weights if weights is None else weights
     return compiled(_reduction(model.apply, layers), weights, images)(weights, images)
 
 
 @lru_cache(maxsize=16)
-def _reduction(apply: Any, layers: tuple[str, ...]) -> Any:
+def _reduction(apply: Apply, layers: tuple[str, ...]) -> Callable[..., Maxima]:
     def reduce(weights: Weights, images: jax.Array) -> Maxima:
         activations = apply(weights, images.astype(jnp.float32) / jnp.float32(255), layers=layers)
-        return {layer: largest(activations[layer]) for layer in layers}
+        return {layer: largest_activations(activations[layer]) for layer in layers}
 
     return jax.jit(reduce)
 
 
 def grid_at(model: Model, layer: str, size: tuple[int, int]) -> Grid:
-    """The positions of a layer for images of `size`."""
+    """The positions of a layer for images of `size` (height, width)."""
     return grid_of(shapes_at(model, (layer,), size)[layer])
 
 
 def batches(images: Iterable[np.ndarray], *, count: int = BATCH) -> Iterator[tuple[int, np.ndarray]]:
-    """Images in batches of `count`, the last one filled up with its own last image: (how many, images)."""
-    coming = iter(images)
-    while some := list(islice(coming, count)):
-        yield len(some), np.stack([*some, *[some[-1]] * (count - len(some))])
+    """Images in batches of `count`, the last one padded with its last image: (how many are not padding, images).
+
+    >>> [(valid, len(batch)) for valid, batch in batches(np.zeros((5, 8, 8, 3)), count=2)]
+    [(2, 2), (2, 2), (1, 2)]
+    """
+    remaining = iter(images)
+    while batch := list(islice(remaining, count)):
+        yield len(batch), np.stack([*batch, *[batch[-1]] * (count - len(batch))])

@@ -18,11 +18,18 @@ BATCH = 16
 def measure_spectrum(
     photos: str | os.PathLike[str] | Iterable[Any], *, size: int = 256, channels: int = 3, progress: bool = True
 ) -> tuple[Spectrum, dict[str, str]]:
-    """mean over photographs of |rfft2(window * (t - mean(t)))|, t the image in decorrelated colors, of `size` pixels.
+    """The mean amplitude spectrum of photographs: mean |rfft2(window * (t - mean(t)))|.
 
-    A Hann window keeps the picture's edges, which do not meet, from adding frequencies of their own. Each photograph
-    is scaled and cut to the square. Memory does not grow with their number. The second result says why some were
-    skipped, by name.
+    t is the image in decorrelated colors. A Hann window suppresses the frequencies that edges would add, where opposite
+    edges do not match. Memory does not grow with the number of photographs.
+
+    Args:
+      photos: a folder, or an iterable of paths, PIL images or arrays.
+      size: pixels a side of the square to which every photograph is scaled and cropped.
+      channels: 1 or 3.
+      progress: whether to show a progress bar.
+
+    Returns: the spectrum, and name -> why a photograph was skipped.
 
     >>> gray = [np.random.default_rng(0).random((16, 16)).astype(np.float32)]
     >>> measure_spectrum(gray, size=16, channels=1, progress=False)[0].values.shape

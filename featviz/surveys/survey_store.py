@@ -1,10 +1,10 @@
-"""A survey on the disk: a Zarr group that grows by whole blocks of photos, and that any Zarr reader opens.
+"""A survey on the disk: a Zarr group that grows by blocks of photographs, and that any Zarr reader opens.
 
-zarr.json          attributes: what was surveyed, `done` (photos taken in), `total` (once known)
+zarr.json          attributes: what was surveyed, `done` (photos so far), `total` (once known)
 photos.json        the photos' names, in their order
-faults.json        number -> why a photo could not be read
+faults.json        index -> why a photo could not be read
 layers/NAME/       maxima (photos, units) float32, positions (photos, units) int32; NAME is percent-encoded
-images             (photos, h, w, c) uint8, where the photos came from no folder
+images             (photos, h, w, c) uint8, if the photos did not come from a folder
 """
 
 import json
@@ -17,17 +17,18 @@ from typing import Any
 from urllib.parse import quote
 
 import numpy as np
+from jaxtyping import Float, Int, UInt8
 
 from featviz.common.files import write_whole
 from featviz.errors import FeatvizError, in_one_line
 
 KIND = "featviz survey"
-# Photos a chunk: what a kill can cost, and one file a layer and array.
+# Photos a chunk: one file for each layer and array, and what is lost if the process is killed.
 BLOCK = 128
 
 
 def layer_path(layer: str) -> str:
-    """The group of a layer; its name may hold anything.
+    """The group of a layer, percent-encoded, since its name may have any characters.
 
     >>> layer_path("inception_4c/3x3")
     'layers/inception_4c%2F3x3'
@@ -35,8 +36,13 @@ def layer_path(layer: str) -> str:
     return "layers/" + quote(layer, safe="")
 
 
-class Store:
-    """The arrays of one survey; `attributes` say what it is of."""
+class SurveyStore:
+    """The arrays and JSON files of one survey.
+
+    Attributes:
+      path: the folder.
+      group: its Zarr group.
+    """
 
     def __init__(self, path: Path, group: Any) -> None:
         self.path = path
@@ -44,19 +50,28 @@ class Store:
 
     @property
     def attributes(self) -> dict[str, Any]:
+        """What was surveyed: network, layers, size, photos, windows; `done` and `total`."""
         return dict(self.group.attrs)
 
     @property
     def done(self) -> int:
-        """How many photos have been taken in."""
+        """How many photographs are stored."""
         return int(self.group.attrs["done"])
 
     def append(
-        self, start: int, layers: Mapping[str, tuple[np.ndarray, np.ndarray]], images: np.ndarray | None
+        self,
+        start: int,
+        layers: Mapping[str, tuple[Float[np.ndarray, "photos units"], Int[np.ndarray, "photos units"]]],
+        images: UInt8[np.ndarray, "photos h w c"] | None,
     ) -> None:
-        """Photos from number `start` on: each layer's maxima and positions; counted once all is on the disk.
+        """Writes a block of photographs, which is counted once all of it is on the disk; idempotent.
 
-        The same block a second time changes nothing. Raises: FeatvizError if it cannot be written.
+        Args:
+          start: the index of the block's first photograph.
+          layers: layer -> maxima and positions.
+          images: the photographs themselves, if they did not come from a folder.
+
+        Raises: FeatvizError if the block cannot be written.
         """
         count = len(next(iter(layers.values()))[0])
         try:
@@ -69,19 +84,30 @@ class Store:
         except OSError as error:
             raise FeatvizError(f"`{self.path}` cannot be written: {error.strerror}") from None
 
-    def column(self, layer: str, name: str, *, units: slice | int | Sequence[int] = slice(None)) -> np.ndarray:
-        """The values of some units over all photos, (photos, units)."""
+    def column(
+        self, layer: str, name: str, *, units: slice | int | np.integer | Sequence[int] | np.ndarray = slice(None)
+    ) -> np.ndarray:
+        """The values of units over all photographs, (photos, units), or (photos,) of one index.
+
+        Args:
+          layer: the layer's name.
+          name: "maxima" or "positions".
+          units: which units.
+        """
         array = self.group[f"{layer_path(layer)}/{name}"]
         if isinstance(units, slice | int | np.integer):
             return np.asarray(array[: self.done, units])
         return np.asarray(array.oindex[: self.done, list(units)])
 
-    def note(self, name: str, value: Any) -> None:
-        """Writes a JSON file beside the arrays."""
+    def write_json(self, name: str, value: Any) -> None:
+        """Writes a JSON file beside the arrays, whole or not at all."""
         write_whole(self.path / f"{name}.json", (json.dumps(value) + "\n").encode())
 
-    def noted(self, name: str, default: Any) -> Any:
-        """What such a file holds, or `default` where there is none."""
+    def read_json(self, name: str, default: Any) -> Any:
+        """The content of such a file, or `default` if there is none.
+
+        Raises: FeatvizError if it cannot be read.
+        """
         try:
             return json.loads((self.path / f"{name}.json").read_text("utf-8"))
         except FileNotFoundError:
@@ -96,10 +122,16 @@ def _write_rows(array: Any, start: int, values: np.ndarray) -> None:
     array[start : start + len(values)] = values
 
 
-def create(
+def create_store(
     path: Path, attributes: Mapping[str, Any], layers: Mapping[str, int], image_shape: tuple[int, ...] | None
-) -> Store:
-    """A new survey without photos; `layers` gives each layer's units.
+) -> SurveyStore:
+    """A new survey without photographs.
+
+    Args:
+      path: a folder that is new or empty.
+      attributes: what is surveyed.
+      layers: layer -> its number of units.
+      image_shape: (h, w, c) if the photographs are stored too.
 
     Raises: FeatvizError if the folder is not empty or cannot be made.
     """
@@ -109,7 +141,7 @@ def create(
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.exists() and (not path.is_dir() or any(path.iterdir())):
             raise FeatvizError(f"`{path}` holds other things; expected a new folder for the survey")
-        # Built under another name: a folder with that of a survey is one.
+        # Built under a temporary name, so that a folder of the final name is a survey.
         building = Path(tempfile.mkdtemp(prefix=".featviz-", dir=path.parent))
         building.chmod(0o755)
     except OSError as error:
@@ -138,7 +170,7 @@ def is_survey(path: Path) -> bool:
         return False
 
 
-def open_store(path: str | os.PathLike[str], *, writable: bool = False) -> Store:
+def open_store(path: str | os.PathLike[str], *, writable: bool = False) -> SurveyStore:
     """The survey of a folder.
 
     Raises: FeatvizError if there is none.
@@ -150,26 +182,28 @@ def open_store(path: str | os.PathLike[str], *, writable: bool = False) -> Store
         found = "holds no survey" if folder.is_dir() else "is a file" if folder.exists() else "does not exist"
         raise FeatvizError(f"`{folder}` {found}; expected a folder that `featviz survey` has written")
     try:
-        return Store(folder, zarr.open_group(folder, mode="r+" if writable else "r"))
+        return SurveyStore(folder, zarr.open_group(folder, mode="r+" if writable else "r"))
     except Exception as error:
         raise FeatvizError(f"`{folder}` is a damaged survey: {in_one_line(error)}") from None
 
 
-def told(name: str, value: Any, *, most: int = 6) -> str:
-    """What a survey is of, in a few words: the value of one of its attributes.
+def describe_attribute(name: str, value: Any, *, max_layers: int = 6) -> str:
+    """An attribute of a survey in a few words.
 
-    >>> told("layers", ["conv1", "conv2"]), told("size", [64, 96]), told("windows", 2), told("photos", None)
-    ('conv1, conv2', '64x96', '2', 'images out of Python')
+    >>> describe_attribute("layers", ["conv1", "conv2"]), describe_attribute("size", [64, 96])
+    ('conv1, conv2', '64x96')
+    >>> describe_attribute("windows", 2), describe_attribute("photos", None)
+    ('2', 'images from Python')
     """
     match name:
         case "layers":
-            more = f" and {len(value) - most} more" if len(value) > most else ""
-            return ", ".join(value[:most]) + more
+            more = f" and {len(value) - max_layers} more" if len(value) > max_layers else ""
+            return ", ".join(value[:max_layers]) + more
         case "network":
             return f"{value['name']} ({value['weights_sha256'][:8]})"
         case "size":
             return "x".join(map(str, value))
         case "photos":
-            return "images out of Python" if value is None else f"`{value}`"
+            return "images from Python" if value is None else f"`{value}`"
         case _:
             return str(value)

@@ -16,8 +16,8 @@ from featviz.evaluation.features import Features
 from featviz.evaluation.figures import FIGURES
 from featviz.pictures.picture import Picture
 from featviz.surveys.reduction import maxima_of
+from featviz.surveys.run_survey import survey
 from featviz.surveys.statistics import INTERVALS
-from featviz.surveys.survey import survey
 
 SIDEWAYS = 6  # EXIF: the camera was held on its side
 

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 from support.commands import refused
 
-import featviz.surveys.survey as room
+import featviz.surveys.run_survey as module
 from featviz.cli.main import run
 from featviz.surveys.survey import open_survey
 
@@ -54,7 +54,7 @@ def test_quiet_and_a_size(folder, tmp_path, capsys, patterns):
 
 def test_ctrl_c_keeps_what_is_done_and_the_same_command_continues(folder, tmp_path, capsys, patterns, monkeypatch):
     run(words(folder, tmp_path / "whole", "--quiet"))
-    real, calls = room.maxima_of, []
+    real, calls = module.maxima_of, []
 
     def interrupted(*args, **options):
         calls.append(args)
@@ -63,7 +63,7 @@ def test_ctrl_c_keeps_what_is_done_and_the_same_command_continues(folder, tmp_pa
         return real(*args, **options)
 
     with monkeypatch.context() as patch:
-        patch.setattr(room, "maxima_of", interrupted)
+        patch.setattr(module, "maxima_of", interrupted)
         code, line = refused(capsys, *words(folder, tmp_path / "s", "--quiet"))
     assert code == 130 and f"stopped; 32 photos are in {tmp_path / 's'}; the same command continues" in line
     run(words(folder, tmp_path / "s"))

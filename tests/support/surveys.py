@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from featviz.errors import FeatvizError
-from featviz.surveys.survey import survey
+from featviz.surveys.run_survey import survey
 
 LAYERS = ["conv1", "conv2", "fc"]
 COUNT = 300

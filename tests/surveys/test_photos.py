@@ -1,4 +1,4 @@
-"""Photographs: which are found, how each kind of file is decoded and cut, and what cannot be read."""
+"""Photographs: files of a folder, decoding of every mode, cropping, and unreadable files."""
 
 import struct
 import warnings
@@ -53,7 +53,7 @@ def png_header(width, height):
     return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
 
 
-def test_what_cannot_be_read_is_told_in_one_line_and_the_rest_is_read(tmp_path):
+def test_unreadable_files_have_a_fault_of_one_line_and_the_rest_is_read(tmp_path):
     Image.fromarray(RNG.integers(0, 256, (64, 64, 3), np.uint8)).save(tmp_path / "good.jpg")
     whole = (tmp_path / "good.jpg").read_bytes()
     broken = {
@@ -111,7 +111,7 @@ def test_transparency_is_dropped_and_the_colors_are_kept(tmp_path):
 
 
 @pytest.mark.parametrize(("height", "width"), [(48, 128), (128, 48), (48, 64), (12, 16), (6, 8), (97, 131)])
-def test_scaled_to_cover_and_the_middle_cut(height, width):
+def test_images_are_scaled_to_cover_and_cropped_to_the_center(height, width):
     scale = max(SIZE[0] / height, SIZE[1] / width)
     expected = []
     for count, whole in zip(SIZE, (height, width), strict=True):
@@ -123,13 +123,13 @@ def test_scaled_to_cover_and_the_middle_cut(height, width):
     assert np.abs(found[..., 1] - expected[0][:, None])[inner].max() < 2
 
 
-def test_a_jpeg_that_is_decoded_small_is_cut_like_the_whole_one(tmp_path):
+def test_a_jpeg_decoded_at_a_smaller_size_is_cropped_like_the_full_one(tmp_path):
     image = Image.fromarray(gradient(480, 800).astype(np.uint8))
     image.save(tmp_path / "a.jpg", quality=95)
     assert np.abs(decoded(tmp_path / "a.jpg").astype(int) - decoded(image)).max() <= 3
 
 
-def test_fine_patterns_are_averaged_not_sampled():
+def test_fine_patterns_are_antialiased():
     board = np.indices((192, 256)).sum(0) % 2 * 255
     assert np.ptp(decoded(board.astype(np.uint8)).astype(int)) <= 2
 
@@ -139,7 +139,7 @@ def test_any_size_and_any_number_of_channels(shape):
     assert (decoded(np.full(shape, 77, np.uint8)) == 77).all()
 
 
-def test_windows_are_laid_over_the_whole_image():
+def test_windows_cover_the_whole_image():
     image = gradient(24, 32).astype(np.uint8)
     parts = np.stack([decoded(image, window=(3, number)) for number in range(9)]).astype(int)
     red, green = parts[:, 6, 8, 0].reshape(3, 3), parts[:, 6, 8, 1].reshape(3, 3)
@@ -158,7 +158,7 @@ def test_floats_bytes_pil_images_and_paths_are_the_same_image(tmp_path):
     assert all(np.array_equal(photo.pixels, found[0].pixels) for photo in found)
 
 
-def test_arrays_that_are_no_images_are_faults():
+def test_arrays_that_are_not_images_are_faults():
     good = np.zeros((8, 8, 3), np.uint8)
     bad = [
         np.full((8, 8, 3), np.nan),
@@ -178,7 +178,7 @@ def test_arrays_that_are_no_images_are_faults():
     assert "int64 of shape (8, 8, 3)" in found[3].fault and "No such file" in found[-2].fault
 
 
-def test_the_order_is_kept_whatever_takes_long():
+def test_the_order_does_not_depend_on_decoding_times():
     sizes = [600 if number % 7 == 0 else 8 for number in range(70)]
     images = (np.full((size, size, 3), number, np.uint8) for number, size in enumerate(sizes))
     batches = list(read_ahead(find_photos(images), SIZE, channels=3, batch=16))
@@ -186,7 +186,7 @@ def test_the_order_is_kept_whatever_takes_long():
     assert [int(photo.pixels[0, 0, 0]) for batch in batches for photo in batch] == list(range(70))
 
 
-def test_only_a_few_images_are_taken_ahead():
+def test_few_images_are_read_ahead():
     taken = []
 
     def images():
@@ -200,7 +200,7 @@ def test_only_a_few_images_are_taken_ahead():
     reader.close()
 
 
-def test_decoders_warn_nobody_and_the_filters_stay(tmp_path, monkeypatch):
+def test_decoders_are_silent_and_warning_filters_are_restored(tmp_path, monkeypatch):
     for number in range(40):
         Image.new("RGB", (40, 40), (number, 0, 0)).save(tmp_path / f"{number:02d}.png")
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)  # PIL warns from here on, and raises from twice as many
@@ -218,7 +218,7 @@ def test_decoders_warn_nobody_and_the_filters_stay(tmp_path, monkeypatch):
         (lambda folder: folder / "missing", {}, "does not exist; expected a folder of images"),
         (lambda folder: folder / "file.txt", {}, "is a file; expected a folder of images"),
         (lambda folder: folder / "empty", {}, "holds no image; expected files such as .bmp"),
-        (lambda _: [], {"windows": 2}, "`windows` is 2 for images of no folder"),
+        (lambda _: [], {"windows": 2}, "`windows` is 2 for images from Python"),
         (lambda _: Image.new("RGB", (4, 4)), {}, "`photos` is a Image; expected a folder, or a list of images"),
         (lambda _: 7, {}, "`photos` is a int"),
     ],
@@ -231,7 +231,7 @@ def test_refusals(tmp_path, make, options, says):
     assert says in str(error.value) and str(error.value).isprintable()
 
 
-def test_a_photograph_stands_as_its_camera_held_it(tmp_path):
+def test_a_photograph_is_rotated_as_its_exif_says(tmp_path):
     wide = np.zeros((8, 16, 3), np.uint8)
     wide[:, 8:] = 200
     exif = Image.Exif()

@@ -1,4 +1,4 @@
-"""What a survey says of units: statistics, examples by interval, receptive fields."""
+"""Statistics of units over a survey, examples by interval, receptive fields."""
 
 import os
 
@@ -8,12 +8,13 @@ import pytest
 from support.surveys import COUNT, IMAGES, LAYERS
 from support.tiny import Gauges, build
 
-import featviz.surveys.survey as room
+import featviz.surveys.survey as module
+from featviz.surveys.run_survey import survey
 from featviz.surveys.statistics import BINS, INTERVALS, examples, halves, moments, statistics
-from featviz.surveys.survey import open_survey, survey
+from featviz.surveys.survey import open_survey
 
 
-def test_statistics_are_those_of_numpy(broken_survey):
+def test_statistics_agree_with_numpy(broken_survey):
     _, made = broken_survey
     values = made.maxima("conv1")[made.readable].astype(np.float64)
     found = statistics(made, "conv1")
@@ -28,9 +29,9 @@ def test_statistics_are_those_of_numpy(broken_survey):
         np.testing.assert_allclose(found.edges(unit), edges, rtol=1e-5, atol=1e-6)
 
 
-def test_statistics_do_not_depend_on_how_many_units_are_in_memory(whole_survey, monkeypatch):
+def test_statistics_do_not_depend_on_the_units_in_memory(whole_survey, monkeypatch):
     expected = statistics(whole_survey, "conv1")
-    monkeypatch.setattr("featviz.surveys.statistics.AT_ONCE", 7 * COUNT)
+    monkeypatch.setattr("featviz.surveys.statistics.MAX_VALUES", 7 * COUNT)
     found = statistics(whole_survey, "conv1")
     assert all(np.array_equal(getattr(found, name), getattr(expected, name)) for name in vars(found))
 
@@ -50,7 +51,7 @@ def test_statistics_of_units_that_are_constant_or_nan(tmp_path):
     found = statistics(made, "gauges")
     assert found.histogram.sum(1).tolist() == [20, 20, 0, 20, 20, 20]
     assert np.isnan([found.mean[2], found.sd[2], found.low[2], found.high[2]]).all()
-    # One bin for what never changes, and most of them for what grows evenly.
+    # One bin for a constant unit, and most bins for one that grows evenly.
     assert found.histogram[3].tolist() == [20, *[0] * (BINS - 1)] and found.histogram[0].max() == 1
     assert np.array_equal(found.firing, [(tones > 127).mean()] * 2 + [found.firing[2], 1, (tones > 130).mean(), 0])
 
@@ -70,9 +71,9 @@ def test_examples_by_interval(broken_survey, unit):
     _, made = broken_survey
     values = made.maxima("conv1", units=unit)
     ranked = np.sort(values[made.readable])[::-1]
-    found = examples(made, "conv1", unit, each=4)
+    found = examples(made, "conv1", unit, per_interval=4)
     assert [example.percentile for example in found] == [p for p in INTERVALS for _ in range(4)]
-    numbers = [example.number for example in found]
+    numbers = [example.index for example in found]
     assert len(set(numbers)) == len(numbers) == 24 and made.readable[numbers].all()
     assert [example.activation for example in found] == [float(values[number]) for number in numbers]
     assert [example.photo for example in found] == [made.names[number] for number in numbers]
@@ -86,23 +87,23 @@ def test_examples_by_interval(broken_survey, unit):
         assert right - left == bottom - top == made.receptive_field("conv1")
 
 
-def test_examples_of_few_photos_take_each_once(tiny, tmp_path):
+def test_examples_of_few_photos_repeat_none(tiny, tmp_path):
     made = survey(tiny, IMAGES[:5], out=tmp_path / "s", layers=["conv1"], progress=False)
-    found = examples(made, "conv1", 3, each=2)
-    assert sorted(example.number for example in found) == [0, 1, 2, 3, 4]
+    found = examples(made, "conv1", 3, per_interval=2)
+    assert sorted(example.index for example in found) == [0, 1, 2, 3, 4]
     best = made.maxima("conv1", units=3).argmax()
-    assert found[0].number == best and found[0].percentile == 100
+    assert found[0].index == best and found[0].percentile == 100
 
 
 def test_a_receptive_field_is_measured_once(tiny, tmp_path, monkeypatch):
     made = survey(tiny, IMAGES[:6], out=tmp_path / "s", layers=LAYERS, progress=False)
     side = made.receptive_field("conv2")
     assert 3 <= side <= 9 and made.receptive_field("fc") == 16
-    monkeypatch.setattr(room, "receptive_fields", None)
+    monkeypatch.setattr(module, "receptive_fields", None)
     assert open_survey(tmp_path / "s", tiny).receptive_field("conv2") == side
 
 
-def test_a_survey_that_cannot_be_written_still_gives_its_fields(tiny, tmp_path, monkeypatch):
+def test_a_read_only_survey_still_has_receptive_fields(tiny, tmp_path, monkeypatch):
     survey(tiny, IMAGES[:6], out=tmp_path / "s", layers=["conv1"], progress=False)
     monkeypatch.setattr(os, "access", lambda *_: False)
     made = open_survey(tmp_path / "s", tiny)

@@ -16,8 +16,9 @@ from featviz.model import Model, hash_weights
 from featviz.surveys.photos import Photo
 from featviz.surveys.receptive_fields import grid_of
 from featviz.surveys.reduction import BATCH
+from featviz.surveys.run_survey import survey
 from featviz.surveys.statistics import examples
-from featviz.surveys.survey import open_survey, survey
+from featviz.surveys.survey import open_survey
 from featviz.surveys.survey_store import BLOCK
 
 
@@ -87,7 +88,7 @@ def test_images_of_no_folder_are_kept(whole_survey, tiny, tmp_path):
     assert np.array_equal(again.photo(0), IMAGES[0]) and np.array_equal(again.photo(2), IMAGES[2])
     for number, says in [
         (1, "`000001` cannot be read"),
-        (3, "`number` 3 is out of range; the survey has 3"),
+        (3, "`index` 3 is out of range; the survey has 3"),
         (-1, "-1"),
     ]:
         with pytest.raises(FeatvizError, match=says):
@@ -163,7 +164,7 @@ def test_what_is_not_the_same_survey_is_refused(tiny, other_weights, broken_surv
     refused(told("layers, conv1, conv2, fc in place of conv1"), survey, tiny, photos, out=out, layers=["conv1"])
     refused(told("size, 16x16 in place of 24x24"), survey, tiny, photos, **options, size=24)
     refused(told("windows, 1 in place of 2"), survey, tiny, photos, **options, windows=2)
-    refused(told(f"photos, `{photos.resolve()}` in place of images out of Python"), survey, tiny, IMAGES, **options)
+    refused(told(f"photos, `{photos.resolve()}` in place of images from Python"), survey, tiny, IMAGES, **options)
     shutil.copytree(photos, tmp_path / "copy")
     refused("is a survey of other photos", survey, tiny, tmp_path / "copy", **options)
     (photos / "one_more.png").write_bytes(b"")

@@ -46,15 +46,16 @@ def survey(
     use_compilation_cache()
     model = network.load()
     from featviz.rendering.checks import check_count, check_size
-    from featviz.surveys.photos import MOST_WINDOWS, find_photos
-    from featviz.surveys.survey import choose_layers, open_survey
-    from featviz.surveys.survey import survey as run
+    from featviz.surveys.photos import MAX_WINDOWS, find_photos
+    from featviz.surveys.run_survey import choose_layers
+    from featviz.surveys.run_survey import survey as run
+    from featviz.surveys.survey import open_survey
 
     with usage_errors():
         chosen = find_layers(model, layers)
         choose_layers(model, chosen)
         check_size(model.input.size if size is None else size, None)
-        find_photos(photos, windows=check_count("windows", windows, 1, MOST_WINDOWS))
+        find_photos(photos, windows=check_count("windows", windows, 1, MAX_WINDOWS))
 
     def describe_progress() -> str:
         count = len(open_survey(out, model)) if (out / "zarr.json").exists() else 0

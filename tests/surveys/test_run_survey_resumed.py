@@ -1,4 +1,4 @@
-"""A survey that is stopped, by Ctrl-C or by a kill, and continued: not a bit is different."""
+"""A survey interrupted by Ctrl-C or by a kill and resumed is bit-identical to an uninterrupted one."""
 
 import json
 
@@ -7,27 +7,28 @@ import pytest
 import zarr
 from support.surveys import COUNT, IMAGES, LAYERS, arrays_of, assert_same
 
-import featviz.surveys.survey as room
+import featviz.surveys.run_survey as module
 from featviz.surveys.reduction import BATCH
-from featviz.surveys.survey import open_survey, survey
-from featviz.surveys.survey_store import BLOCK, Store
+from featviz.surveys.run_survey import survey
+from featviz.surveys.survey import open_survey
+from featviz.surveys.survey_store import BLOCK, SurveyStore
 
 
 class Interrupted(list):
-    """Images that stop with Ctrl-C, the first time, before one of them."""
+    """Images that raise Ctrl-C once, before the one at index `stop`."""
 
     stop: int | None = None
 
     def __iter__(self):
-        for number, image in enumerate(super().__iter__()):
-            if number == self.stop:
+        for index, image in enumerate(super().__iter__()):
+            if index == self.stop:
                 self.stop = None
                 raise KeyboardInterrupt
             yield image
 
 
 @pytest.mark.parametrize("stop", [3, 70, 150, 290, COUNT - 1])
-def test_images_that_are_stopped_and_continued(tiny, whole_survey, tmp_path, stop):
+def test_a_survey_of_images_is_resumed(tiny, whole_survey, tmp_path, stop):
     images = Interrupted(IMAGES)
     images.stop = stop
     with pytest.raises(KeyboardInterrupt):
@@ -58,19 +59,17 @@ def interrupt_at(monkeypatch, owner, name, call, *, after):
 @pytest.mark.parametrize(
     ("owner", "name", "call", "after", "done"),
     [
-        (room, "maxima_of", 1, False, 0),
-        (room, "maxima_of", 10, False, 9 * BATCH),
-        # While a block is being written: it is written again, and counted once.
-        (Store, "append", 1, True, BLOCK),
-        (Store, "append", 2, True, 200),
-        (Store, "append", 1, False, BLOCK),
-        (Store, "note", 3, True, BLOCK),
-        (Store, "note", 1, False, 0),  # nobody knows of what photos it is
+        (module, "maxima_of", 1, False, 0),
+        (module, "maxima_of", 10, False, 9 * BATCH),
+        # While a block is written: it is written again, and counted once.
+        (SurveyStore, "append", 1, True, BLOCK),
+        (SurveyStore, "append", 2, True, 200),
+        (SurveyStore, "append", 1, False, BLOCK),
+        (SurveyStore, "write_json", 3, True, BLOCK),
+        (SurveyStore, "write_json", 1, False, 0),  # the names of the photos are not stored yet
     ],
 )
-def test_a_folder_that_is_stopped_and_continued(
-    tiny, broken_survey, tmp_path, monkeypatch, owner, name, call, after, done
-):
+def test_a_survey_of_a_folder_is_resumed(tiny, broken_survey, tmp_path, monkeypatch, owner, name, call, after, done):
     photos, expected = broken_survey
     options = {"out": tmp_path / "s", "layers": LAYERS, "progress": False}
     with monkeypatch.context() as patch:
@@ -81,32 +80,32 @@ def test_a_folder_that_is_stopped_and_continued(
     assert_same(survey(tiny, photos, **options), expected)
 
 
-def test_a_half_written_block_is_overwritten(tiny, broken_survey, tmp_path, monkeypatch):
+def test_a_partly_written_block_is_overwritten(tiny, broken_survey, tmp_path, monkeypatch):
     photos, expected = broken_survey
     options = {"out": tmp_path / "s", "layers": LAYERS, "progress": False}
     with monkeypatch.context() as patch:
-        interrupt_at(patch, room, "maxima_of", 9, after=False)
+        interrupt_at(patch, module, "maxima_of", 9, after=False)
         with pytest.raises(KeyboardInterrupt):
             survey(tiny, photos, **options)
-    # What a kill leaves in the middle of a block: rows that are not counted, faults of photos that are fine now.
+    # What a kill leaves in the middle of a block: rows that are not counted, faults of photos that are readable now.
     group = zarr.open_group(tmp_path / "s", mode="r+")
     array = group["layers/conv1/maxima"]
     array.resize((170, 80))
     array[BLOCK:] = 1e9
-    noted = tmp_path / "s" / "faults.json"
-    noted.write_text(json.dumps(json.loads(noted.read_text()) | {"150": "was half copied"}))
+    faults = tmp_path / "s" / "faults.json"
+    faults.write_text(json.dumps(json.loads(faults.read_text()) | {"150": "was half copied"}))
     part = open_survey(tmp_path / "s", tiny)
     assert len(part) == BLOCK and part.maxima("conv1")[part.readable].max() < 1e6
     assert_same(survey(tiny, photos, **options), expected)
 
 
-def test_a_finished_survey_is_opened_without_computing(tiny, broken_survey, monkeypatch):
+def test_a_finished_survey_is_opened_without_computation(tiny, broken_survey, monkeypatch):
     photos, made = broken_survey
 
     def never(*_, **__):
         raise AssertionError("computed again")
 
-    monkeypatch.setattr(room, "maxima_of", never)
-    monkeypatch.setattr(room, "read_ahead", never)
+    monkeypatch.setattr(module, "maxima_of", never)
+    monkeypatch.setattr(module, "read_ahead", never)
     assert_same(survey(tiny, photos, out=made.store.path, layers=LAYERS, progress=False), made)
     assert_same(open_survey(str(made.store.path), tiny), made)

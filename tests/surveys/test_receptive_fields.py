@@ -1,4 +1,4 @@
-"""Positions: the largest of a map and where, the square around it, and effective receptive fields."""
+"""Largest activations and their positions, the box around a position, and effective receptive fields."""
 
 import flax.linen as nn
 import jax
@@ -9,13 +9,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.tiny import build
 
-from featviz.surveys.receptive_fields import ENERGY, Grid, box_around, grid_of, interior, largest, receptive_fields
+from featviz.surveys.receptive_fields import (
+    ENERGY,
+    Grid,
+    box_around,
+    grid_of,
+    interior,
+    largest_activations,
+    receptive_fields,
+)
 
 RNG = np.random.default_rng(0)
 
 
 def plain_largest(x):
-    """`largest` in plain loops over images and units."""
+    """`largest_activations` in plain loops over images and units."""
     if x.ndim == 2:
         return x, np.zeros(x.shape, int)
     if x.ndim == 3:
@@ -45,25 +53,25 @@ def plain_largest(x):
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("kind", ["random", "ties", "flat"])
-def test_largest_is_that_of_plain_loops(shape, kind):
+def test_largest_activations_agree_with_plain_loops(shape, kind):
     x = RNG.normal(size=shape).astype(np.float32)
     x = {"random": x, "ties": np.round(x), "flat": np.zeros_like(x)}[kind]
-    values, at = jax.jit(largest)(x)
+    values, at = jax.jit(largest_activations)(x)
     expected = plain_largest(x)
     assert np.array_equal(values, expected[0]) and np.array_equal(at, expected[1])
     assert values.dtype == jnp.float32 and at.dtype == jnp.int32
 
 
-def test_a_class_token_and_the_edge_never_win():
+def test_class_tokens_and_edges_are_omitted():
     tokens = jnp.zeros((1, 17, 2)).at[:, 0].set(100.0).at[0, 5, 1].set(1.0)
-    values, at = largest(tokens)
+    values, at = largest_activations(tokens)
     assert values.tolist() == [[0.0, 1.0]] and at.tolist() == [[8, 4]]
     picture = jnp.zeros((1, 8, 8, 1)).at[0, 0, 3].set(9.0).at[0, 4, 7].set(9.0).at[0, 2, 5].set(1.0)
-    values, at = largest(picture)
+    values, at = largest_activations(picture)
     assert (float(values[0, 0]), int(at[0, 0])) == (1.0, 2 * 8 + 5)
 
 
-def test_the_numbers_of_the_interior_are_those_of_the_whole_grid():
+def test_interior_positions_are_indices_of_the_whole_grid():
     x = jnp.arange(6 * 9.0).reshape(1, 6, 9, 1)
     values, numbers = interior(x)
     assert values[0, :, 0].astype(int).tolist() == numbers.tolist() and len(numbers) == 4 * 7
@@ -83,13 +91,13 @@ def test_a_box_is_inside_the_image_and_around_its_position(data):
     row, column = divmod(number, grid.columns)
     x, y = (column + 0.5) * size[1] / grid.columns, (row + 0.5) * size[0] / grid.rows
     assert left - 0.5 <= x <= right + 0.5 and top - 0.5 <= y <= bottom + 0.5
-    # In the middle of the box, unless the image's edge is in the way.
+    # At the center of the box, unless the edge of the image prevents it.
     assert abs((left + right) / 2 - x) <= 1 or left == 0 or right == size[1]
     assert abs((top + bottom) / 2 - y) <= 1 or top == 0 or bottom == size[0]
 
 
 class Fields(nn.Module):
-    """One unit a layer, so that its sign changes nothing, of fields known by heart."""
+    """One unit a layer, so that its sign changes nothing, of known receptive fields."""
 
     @nn.compact
     def __call__(self, x):
@@ -137,10 +145,10 @@ def measured(fields, request):
 def test_known_fields(measured):
     images, sides = measured
     assert (sides["point"], sides["single"], sides["patches"], sides["tokens"]) == (1, 3, 4, 4)
-    # A stride that is no divisor of the field puts its middle a pixel aside.
+    # A stride that does not divide the field moves its center by a pixel.
     assert 3 <= sides["second"] <= 5 and 3 <= sides["third"] <= 7 and 4 <= sides["strided"] <= 7
     assert sides["single"] <= sides["second"] <= sides["third"]
-    # What nothing moves, and what all of the image moves, are looked at whole.
+    # The whole image, for a layer that no pixel influences and one that all pixels do.
     assert sides["dead"] == sides["mixed"] == images.shape[1]
 
 
