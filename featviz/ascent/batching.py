@@ -12,7 +12,7 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from featviz import ascent
-from featviz.common.compilation import compiled, memory_of
+from featviz.common.compilation import compiled, program_memory
 from featviz.errors import FeatvizError
 from featviz.model import Model
 from featviz.objectives import Objective, stack
@@ -78,7 +78,7 @@ def choose_lanes(
             raise _too_large(routine, needed, free)
         return count
     count = spread(len(objectives), most=min(MOST, max(FEWEST, free // one)), devices=mesh.devices.size)
-    while memory_of(program(routine, weights, objectives[0], penalty, count, mesh=mesh)) > free:
+    while program_memory(program(routine, weights, objectives[0], penalty, count, mesh=mesh)) > free:
         if count <= FEWEST:
             raise _too_large(routine, FEWEST * one, free)
         count = max(FEWEST, count // 2)

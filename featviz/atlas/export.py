@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from featviz.atlas.atlas_store import safe_part
 from featviz.atlas.reading import Atlas, read_pictures
-from featviz.common.files import write_whole
+from featviz.common.files import write_atomic
 from featviz.errors import FeatvizError, nearest
 from featviz.pages.records import Role
 
@@ -61,7 +61,7 @@ def export(
             own = {name: getattr(row, name) for name in ("layer", "unit", "seed", "outcome", "steps", "key", "path")}
             own |= {"role": row.role.value, "score": picture.score, "faults": "; ".join(row.faults)}
             lines.append(own | {"file": str(file.relative_to(target))})
-    return write_whole(target / f"units.{table}", encode(lines))
+    return write_atomic(target / f"units.{table}", encode(lines))
 
 
 def _stems(unit: int, role: Role, seed: int, count: int) -> Iterator[str]:

@@ -17,7 +17,7 @@ from featviz.atlas.journal import Journal
 from featviz.atlas.locks import hold
 from featviz.atlas.plan import Plan, Task
 from featviz.common.canonical import digest
-from featviz.common.interrupts import uninterrupted
+from featviz.common.files import delayed_interrupts
 from featviz.errors import FeatvizError, in_one_line
 from featviz.model import Model
 from featviz.parameterizations import extra_channels
@@ -97,7 +97,7 @@ class _Record:
         task, unit, pictures = drawn
         own = self.entries[task.path]
         _check_place(task, pictures[0])
-        with uninterrupted(), _told(self.store):
+        with delayed_interrupts(), _told(self.store):
             if "lanes" not in own.attributes:
                 own.keep(lanes=pictures[0].provenance["lanes"])
             own.write(unit, pictures)

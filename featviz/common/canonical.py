@@ -1,7 +1,7 @@
-"""One text for one value: canonical JSON of the frozen pieces, and its hash.
+"""Canonical JSON of objectives, recipes and their parts, and its hash.
 
-An objective's hash names it and seeds its lane, a recipe's JSON goes into every picture, so both
-must read the same in every process.
+An objective's hash names it and seeds its lane, and a recipe's JSON is part of every picture's provenance, so both must
+be the same in every process.
 """
 
 import dataclasses
@@ -15,16 +15,21 @@ import numpy as np
 
 from featviz.errors import FeatvizError
 
+# Larger arrays are described by their hash.
+MAX_LISTED = 16
+
 
 def describe(value: Any) -> Any:
     """The plain JSON value of a frozen dataclass, an array, a number, or a tree of them.
 
-    A dataclass becomes an object with its class under `kind`; a large array is named by the hash of its bytes.
+    A dataclass becomes an object with its class under `kind`; an array of more than 16 values becomes its dtype, its
+    shape and the hash of its bytes.
 
     >>> describe((1, "a", np.float32(0.5)))
     [1, 'a', 0.5]
 
-    Raises: FeatvizError if the value is a function or another thing that no text can remake.
+    Raises:
+      FeatvizError: if the value is a function or of another type without such a form.
     """
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = [field for field in dataclasses.fields(value) if field.metadata.get("canonical", True)]
@@ -43,13 +48,13 @@ def describe(value: Any) -> Any:
     raise FeatvizError(f"`{value!r}` has no canonical form; expected a frozen dataclass, an array or a number")
 
 
-def _kind(of: type) -> str:
-    """A class's name; of one that is not featviz's with its module, since another may be called the same."""
-    return of.__name__ if of.__module__.partition(".")[0] == "featviz" else f"{of.__module__}.{of.__qualname__}"
+def _kind(cls: type) -> str:
+    """The class's name, and for a class outside featviz its module too, since two may share a name."""
+    return cls.__name__ if cls.__module__.partition(".")[0] == "featviz" else f"{cls.__module__}.{cls.__qualname__}"
 
 
 def _describe_array(array: np.ndarray) -> Any:
-    if array.size <= 16:
+    if array.size <= MAX_LISTED:
         return array.tolist()
     digest = hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()
     return {"dtype": str(array.dtype), "shape": list(array.shape), "sha256": digest}

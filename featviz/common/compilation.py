@@ -1,4 +1,4 @@
-"""Ahead-of-time compilation: the backend's options, one program for one set of shapes, the memory it takes."""
+"""Ahead-of-time compilation: the backend's options, one program for each set of shapes, and its memory."""
 
 from functools import cache, lru_cache
 from typing import Any
@@ -7,32 +7,34 @@ import jax
 import numpy as np
 
 # XLA's CPU backend hands convolutions to YNNPACK, which runs the large ones of image networks at half the speed of
-# XLA's older ones (jax 0.10.2, see benchmarks/gradient.py). An empty list of kinds to hand over turns that off.
+# XLA's older ones (jax 0.10.2, see benchmarks/gradient.py). An empty list of fusion types turns that off.
 OPTIONS = {"cpu": {"xla_cpu_experimental_ynn_fusion_type": ""}}
-# Compiled programs kept in memory, so that the next call of the same layer and size starts at once.
-KEPT = 64
+# Compiled programs kept in memory, so that the next call for the same layer and size starts at once.
+MAX_PROGRAMS = 64
 
 
 @cache
 def compiler_options(backend: str) -> dict[str, str]:
-    """XLA's options for a backend, as `jax.default_backend()` names it; those that this version knows."""
-    return {name: value for name, value in OPTIONS.get(backend, {}).items() if _known(name, value)}
+    """XLA's options for a backend, such as `cpu`, as far as this version of JAX knows them."""
+    return {name: value for name, value in OPTIONS.get(backend, {}).items() if _is_known(name, value)}
 
 
-def _known(name: str, value: str) -> bool:
+def _is_known(name: str, value: str) -> bool:
     trivial = jax.jit(lambda x: x + 1).lower(jax.ShapeDtypeStruct((), np.float32))
     try:
         trivial.compile(compiler_options={name: value})
-    except RuntimeError:  # XLA: no such option
+    except RuntimeError:  # XLA has no such option
         return False
     return True
 
 
 def compiled(function: Any, *args: Any, **static: Any) -> Any:
-    """The program of a jitted function for arguments of these shapes, dtypes, structures and shardings.
+    """The compiled program of a jitted function, made once for each set of shapes, dtypes, structures and shardings.
 
-    `static` are the function's static keyword arguments, hashable. Called with arrays in place of `args`; compiled
-    once however often it is asked for.
+    Args:
+      function: what `jax.jit` returns.
+      args: arrays, or `jax.ShapeDtypeStruct` in their place; the program is called with arrays like them.
+      static: the function's static keyword arguments, hashable.
 
     >>> program = compiled(jax.jit(lambda x: 2 * x), np.zeros(3, np.float32))
     >>> program(np.ones(3, np.float32)).tolist()
@@ -42,7 +44,7 @@ def compiled(function: Any, *args: Any, **static: Any) -> Any:
     return _compile(function, structure, tuple(map(_abstract, leaves)), tuple(static.items()))
 
 
-@lru_cache(maxsize=KEPT)
+@lru_cache(maxsize=MAX_PROGRAMS)
 def _compile(function: Any, structure: Any, leaves: tuple[Any, ...], static: tuple[tuple[str, Any], ...]) -> Any:
     args = jax.tree.unflatten(structure, leaves)
     return function.lower(*args, **dict(static)).compile(compiler_options=compiler_options(jax.default_backend()))
@@ -53,8 +55,8 @@ def _abstract(leaf: Any) -> jax.ShapeDtypeStruct:
     return jax.ShapeDtypeStruct(np.shape(leaf), leaf.dtype, sharding=sharding)
 
 
-def memory_of(program: Any) -> int:
-    """Bytes that a compiled program takes on each device: arguments, results and what it needs in between."""
+def program_memory(program: Any) -> int:
+    """The bytes that a compiled program takes on each device: arguments, results and temporaries; 0 if unknown."""
     analysis = program.memory_analysis()
     if analysis is None:
         return 0

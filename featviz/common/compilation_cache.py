@@ -1,7 +1,7 @@
-"""JAX's compiled programs in a folder: bounded in size, and one that a kill left broken is replaced.
+"""JAX's compiled programs in a folder of bounded size, in which broken entries are replaced.
 
-JAX writes an entry in place, so a kill can leave half of it. It then warns and compiles, but keeps the broken file
-for ever, since it never writes over an entry. Here each such warning removes the file, before JAX writes the new one.
+JAX writes an entry in place, so a kill can leave half of it. From then on JAX warns and compiles in each process, since
+it never overwrites. Here each such warning removes the file before JAX writes the new one.
 """
 
 import contextlib
@@ -16,9 +16,9 @@ from typing import Any
 from featviz.common.user_cache import cache_folder
 
 # Bytes of all entries together; a layer's programs take about half a megabyte.
-LARGEST = 2**30
-# What JAX warns of; the name is the program's, with which the names of its entries begin.
-TROUBLE = r"Error (reading|writing) persistent compilation cache entry for '([^']*)'"
+MAX_BYTES = 2**30
+# JAX's warning; the names of a program's entries begin with the program's name.
+WARNING = r"Error (reading|writing) persistent compilation cache entry for '([^']*)'"
 
 
 def use_compilation_cache() -> None:
@@ -41,16 +41,16 @@ def use_cache_folder(folder: Path) -> None:
     prune(folder)
     replace_broken(folder)
     jax.config.update("jax_compilation_cache_dir", str(folder))
-    # The small ones too: a dozen programs that place keys and numbers take longer to compile than to read.
+    # Small programs too: a dozen that create keys and constants take longer to compile than to read.
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 
 
-def prune(folder: Path, *, largest: int = LARGEST) -> None:
-    """Removes the entries not used for longest, until all together have at most half of `largest` bytes.
+def prune(folder: Path, *, max_bytes: int = MAX_BYTES) -> None:
+    """Removes the least recently used entries down to half of `max_bytes`, if there are more bytes than that.
 
-    Only if they have more than `largest`. JAX's own bound, `jax_compilation_cache_max_size`, needs another package,
-    and fails from then on when a kill has come between its two files of an entry.
+    JAX's own bound, `jax_compilation_cache_max_size`, needs another package, and fails for good after a kill between
+    the writing of an entry's two files.
     """
     entries = []
     for path in folder.glob("*-cache"):
@@ -58,48 +58,53 @@ def prune(folder: Path, *, largest: int = LARGEST) -> None:
             status = path.stat()
             entries.append((max(status.st_atime, status.st_mtime), status.st_size, path))
     total = sum(size for _, size, _ in entries)
-    if total <= largest:
+    if total <= max_bytes:
         return
     for _, size, path in sorted(entries):
-        if total <= largest // 2:
+        if total <= max_bytes // 2:
             break
         _remove(path)
         total -= size
 
 
 def replace_broken(folder: Path) -> None:
-    """From now on, JAX's warning of an entry that it cannot read or write is not shown: the entry is removed.
+    """From now on, removes each entry that JAX warns about in place of showing the warning.
 
-    The warning comes before JAX compiles and writes, so the same run puts a good entry in its place. Should another
-    version of JAX warn in other words, they are shown, and nothing is removed.
+    The warning comes before JAX compiles and writes, so the same process writes a good entry. If another version of JAX
+    has another wording, its warning is shown and nothing is removed.
     """
     show = warnings.showwarning
 
-    def notice(message: Any, category: Any, filename: str, lineno: int, file: Any = None, line: Any = None) -> None:
-        trouble = re.match(TROUBLE, str(message))
-        if trouble is None:
+    def handle_warning(
+        message: Any, category: Any, filename: str, lineno: int, file: Any = None, line: Any = None
+    ) -> None:
+        match = re.match(WARNING, str(message))
+        if match is None:
             show(message, category, filename, lineno, file, line)
         else:
-            remove_broken(folder, trouble[2], refused=trouble[1] == "reading")
+            remove_broken(folder, match[2], was_refused=match[1] == "reading")
 
-    # Also the second time, and where warnings are errors.
-    warnings.filterwarnings("always", message=TROUBLE)
-    warnings.showwarning = notice
+    # Every time, and also where warnings are errors.
+    warnings.filterwarnings("always", message=WARNING)
+    warnings.showwarning = handle_warning
 
 
-def remove_broken(folder: Path, program: str, *, refused: bool = False) -> None:
-    """Removes the entries of a program that are not whole.
+def remove_broken(folder: Path, program: str, *, was_refused: bool = False) -> None:
+    """Removes a program's entries that are incomplete.
 
-    `refused` says that JAX has refused one of them: if all are whole, it is not known which, and all go.
+    Args:
+      program: the program's name, with which its entries' names begin.
+      was_refused: whether JAX has refused one of the entries. If all look complete, it is not known which, and all are
+        removed.
     """
     entries = list(folder.glob(f"{glob.escape(program)}-*-cache"))
-    broken = [path for path in entries if not _is_whole(path)]
-    for path in broken or (entries if refused else []):
+    broken = [path for path in entries if not _is_complete(path)]
+    for path in broken or (entries if was_refused else []):
         _remove(path)
 
 
-def _is_whole(path: Path) -> bool:
-    # Where zstandard is installed, JAX uses that: then no entry counts as whole, and more are made again than need be.
+def _is_complete(path: Path) -> bool:
+    # With zstandard installed JAX uses that: then every entry looks incomplete, and more than needed are made again.
     try:
         zlib.decompress(path.read_bytes())
     except (OSError, zlib.error):

@@ -1,39 +1,46 @@
-"""One photograph: decoded, upright, of 8 bits a channel, gray or in color."""
+"""A photograph from a file or an array: decoded, rotated upright, with 8 bits a channel, gray or RGB."""
 
 import os
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from jaxtyping import Float
 
 from featviz.errors import FeatvizError, in_one_line
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-# EXIF's tag of that name.
+# The EXIF tag of that name.
 ORIENTATION = 0x0112
 
 
 def read_photograph(path: str | os.PathLike[str], channels: int, *, option: str = "") -> "Image":
-    """A file's photograph, upright, as a network of 1 or 3 channels sees it; errors begin with `option`.
+    """The photograph of a file, upright, in the mode of a network's images.
 
-    Raises: FeatvizError for what cannot be decoded.
+    Args:
+      path: a file of any format that Pillow reads.
+      channels: 1 for gray, 3 for RGB.
+      option: the option of the command line that names the file; errors begin with it.
+
+    Raises:
+      FeatvizError: if there is no such file, or it cannot be decoded.
     """
     from PIL import Image
 
-    named = f"{option}: " * bool(option) + f"`{os.path.basename(path)}`"
+    name = f"{option}: " * bool(option) + f"`{os.path.basename(path)}`"
     try:
         with Image.open(path) as file:
-            return flatten(upright(file), channels)
+            return to_channels(apply_orientation(file), channels)
     except FileNotFoundError:
-        raise FeatvizError(f"{named} is not there; expected an image's file") from None
-    # Decoders raise whatever they like on bytes that are not theirs.
+        raise FeatvizError(f"{name} does not exist; expected an image file") from None
+    # Decoders raise errors of any kind on bytes that they cannot read.
     except Exception as error:
-        raise FeatvizError(f"{named} cannot be read as an image: {in_one_line(error)}") from None
+        raise FeatvizError(f"{name} cannot be read as an image: {in_one_line(error)}") from None
 
 
-def to_floats(image: "Image") -> np.ndarray:
-    """An image as float32 in [0,1], (height, width, channels).
+def to_floats(image: "Image") -> Float[np.ndarray, "h w c"]:
+    """An image as float32 in [0,1].
 
     >>> to_floats(from_array(np.array([[0, 255]], np.uint8))).tolist()
     [[[0.0], [1.0]]]
@@ -42,39 +49,44 @@ def to_floats(image: "Image") -> np.ndarray:
     return values[..., None] if values.ndim == 2 else values
 
 
-def flatten(image: "Image", channels: int) -> "Image":
-    """An image in grays (1 channel) or RGB (3), 8 bits each, its alpha taken away.
+def to_channels(image: "Image", channels: int) -> "Image":
+    """An image as gray (1 channel) or RGB (3), 8 bits each, without its alpha.
 
-    Raises: FeatvizError for another number of channels.
+    Raises:
+      FeatvizError: for another number of channels.
     """
     mode = {1: "L", 3: "RGB"}.get(channels)
     if mode is None:
-        raise FeatvizError(f"the network wants {channels} channels; expected 1 or 3 for photographs")
-    shallow = _eight_bits(image)
-    return shallow.convert("RGBA").convert(mode) if "transparency" in shallow.info else shallow.convert(mode)
+        raise FeatvizError(f"the network takes {channels} channels; expected 1 or 3 for photographs")
+    image = _to_eight_bits(image)
+    return image.convert("RGBA").convert(mode) if "transparency" in image.info else image.convert(mode)
 
 
 def from_array(image: Any) -> "Image":
-    """An array, (h, w) or (h, w, channels), of uint8 or of floats in [0,1].
+    """The image of an array.
 
-    Raises: FeatvizError for any other.
+    Args:
+      image: uint8 or floats in [0,1], of shape (h, w) or (h, w, channels).
+
+    Raises:
+      FeatvizError: for any other array; the message begins with `is`, so that the caller can name the array.
     """
     from PIL import Image
 
     values = np.asarray(image)
-    known = values.dtype == np.uint8 or values.dtype.kind == "f"
-    if not known or values.ndim not in (2, 3) or not values.size:
+    has_known_type = values.dtype == np.uint8 or values.dtype.kind == "f"
+    if not has_known_type or values.ndim not in (2, 3) or not values.size:
         raise FeatvizError(f"is {values.dtype} of shape {values.shape}; expected uint8 or floats in [0,1], (h, w, c)")
     if values.dtype.kind == "f":
-        # A little more than [0,1] is what resampling leaves; 0 to 255 is a mistake, and would be all white.
+        # Resampling leaves values slightly outside [0,1]; values of 0 to 255 are a mistake, and would be all white.
         if not (values.min() >= -0.05 and values.max() <= 1.05):
             raise FeatvizError(f"is {values.dtype} from {values.min()} to {values.max()}; expected floats in [0,1]")
         values = np.rint(np.clip(values, 0, 1) * 255).astype(np.uint8)
     return Image.fromarray(values[..., 0] if values.ndim == 3 and values.shape[-1] == 1 else values)
 
 
-def _eight_bits(image: "Image") -> "Image":
-    """Grays of 16 bits as 8, which PIL would cut off at 255."""
+def _to_eight_bits(image: "Image") -> "Image":
+    """An image of 16-bit grays in 8 bits; Pillow itself would clip them at 255."""
     if image.mode == "F":
         return from_array(image)
     if image.mode == "I" or image.mode.startswith("I;16"):
@@ -82,12 +94,12 @@ def _eight_bits(image: "Image") -> "Image":
     return image
 
 
-def upright(image: "Image") -> "Image":
-    """Turned as its camera says, if it says so readably."""
+def apply_orientation(image: "Image") -> "Image":
+    """An image rotated and mirrored as its EXIF orientation says; as it is if the EXIF cannot be read."""
     from PIL import ImageOps
 
     try:
-        turned = image.getexif().get(ORIENTATION, 1) != 1
-        return ImageOps.exif_transpose(image) if turned else image
-    except (ValueError, SyntaxError, TypeError, KeyError, EOFError):  # of damaged EXIF
+        is_upright = image.getexif().get(ORIENTATION, 1) == 1
+        return image if is_upright else ImageOps.exif_transpose(image)
+    except (ValueError, SyntaxError, TypeError, KeyError, EOFError):  # the EXIF is damaged
         return image

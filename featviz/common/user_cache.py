@@ -1,4 +1,4 @@
-"""Where featviz keeps what it can make or fetch again: compiled programs and the zoo's weights."""
+"""The user's cache folder, for what can be made or downloaded again: compiled programs and the zoo's weights."""
 
 import os
 import sys
@@ -6,12 +6,13 @@ from pathlib import Path
 
 
 def cache_folder() -> Path:
-    """The user's cache folder of featviz: $FEATVIZ_CACHE, else the system's place for caches.
+    """The folder: $FEATVIZ_CACHE, or else `featviz` in the operating system's folder for caches.
 
-    Raises: RuntimeError if there is no home.
+    Raises:
+      RuntimeError: if the user has no home folder.
     """
-    if own := os.environ.get("FEATVIZ_CACHE"):
-        return Path(own)
+    if folder := os.environ.get("FEATVIZ_CACHE"):
+        return Path(folder)
     if sys.platform == "win32":
         return Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData/Local")) / "featviz" / "cache"
     if sys.platform == "darwin":

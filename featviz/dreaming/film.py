@@ -11,7 +11,7 @@ from scipy import ndimage
 from tqdm import tqdm
 
 from featviz.common.canonical import describe, digest
-from featviz.common.files import write_whole
+from featviz.common.files import write_atomic
 from featviz.dreaming.prepared_dream import PreparedDream, prepare_dream
 from featviz.dreaming.state_files import encode_state, read_state
 from featviz.errors import FeatvizError
@@ -208,5 +208,5 @@ def _dream_frame(
         (state,) = deque(prepared.states(image, seed), maxlen=1)
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_whole(path, encode_state(state, frame_digest))
+            write_atomic(path, encode_state(state, frame_digest))
     return prepared.picture(state, seed)

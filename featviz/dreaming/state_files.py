@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from featviz.common.files import write_whole
+from featviz.common.files import write_atomic
 from featviz.dreaming.dream_steps import DreamState
 from featviz.errors import FeatvizError
 from featviz.pictures.picture_files import encode_image
@@ -60,8 +60,8 @@ def state_writer(
         written[0] = time.monotonic()
         if preview is not None:
             values = np.round(np.clip(state.image, 0, 1) * 255).astype(np.uint8)
-            write_whole(preview, encode_image(values, ".png", "{}"))
+            write_atomic(preview, encode_image(values, ".png", "{}"))
         if state_path is not None:
-            write_whole(state_path, encode_state(state, digest))
+            write_atomic(state_path, encode_state(state, digest))
 
     return write

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from featviz.common.files import check_place, known_suffix
+from featviz.common.files import check_path, check_suffix
 from featviz.common.photograph import read_photograph, to_floats
 from featviz.errors import FeatvizError, in_one_line
 from featviz.pictures.picture import Picture
@@ -44,8 +44,8 @@ def save_film(
       FeatvizError: for another type of file, a rate out of range, or no frames.
     """
     target = Path(path)
-    suffix = known_suffix(target, FILMS)
-    check_place(target)
+    suffix = check_suffix(target, FILMS)
+    check_path(target)
     if not 0 < rate <= 240:
         raise FeatvizError(f"`rate` is {rate}; expected frames a second, such as 12")
     if suffix == ".mp4":

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from featviz.common.files import check_writable, known_suffix, write_whole
+from featviz.common.files import check_suffix, check_writable, write_atomic
 from featviz.errors import FeatvizError
 from featviz.evaluation.evaluate import UnitEvidence
 from featviz.evaluation.evidence import Evidence, unit_of
@@ -78,7 +78,7 @@ def save_evidence(figure: "Figure", path: str | os.PathLike[str]) -> Path:
 
     Raises: FeatvizError for another suffix, a path that cannot be written, or a figure too large for the format.
     """
-    suffix = known_suffix(path, SUFFIXES)
+    suffix = check_suffix(path, SUFFIXES)
     check_writable(path)
     buffer = io.BytesIO()
     try:
@@ -87,7 +87,7 @@ def save_evidence(figure: "Figure", path: str | os.PathLike[str]) -> Path:
         raise FeatvizError(
             f"a figure of {len(figure.axes)} parts is too large for `{suffix}`; give fewer pictures"
         ) from None
-    return write_whole(path, buffer.getvalue())
+    return write_atomic(path, buffer.getvalue())
 
 
 def _draw_photos(

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
-from featviz.common.files import write_whole
+from featviz.common.files import write_atomic
 from featviz.errors import FeatvizError
 from featviz.evaluation.corruptions import CORRUPTIONS, Pixels
 from featviz.evaluation.features import Features
@@ -107,7 +107,7 @@ def features_of_photos(survey: Survey, phi: Features) -> Float[np.ndarray, "phot
     buffer = io.BytesIO()
     np.save(buffer, rows, allow_pickle=False)
     with suppress(FeatvizError):  # a survey on a read-only disk: computed again the next time
-        write_whole(path, buffer.getvalue())
+        write_atomic(path, buffer.getvalue())
     return rows
 
 

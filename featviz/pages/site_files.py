@@ -14,7 +14,7 @@ FileExists = Callable[[str], bool]
 def write_if_changed(path: Path, data: bytes) -> None:
     """Writes a file completely or not at all, and the folders it needs; a file that has this content is left alone.
 
-    Unlike `write_whole` it does not flush to the disk, which takes longer than making the page. A site can always be
+    Unlike `write_atomic` it does not flush to the disk, which takes longer than making the page. A site can always be
     written again from the atlas's store, for example after a power cut.
 
     Raises:

@@ -1,1 +1,1 @@
-"""A picture with its provenance, its files, captions, contact sheets and curves."""
+"""Pictures: pixels with their provenance, their files, captions, contact sheets and curves of scores."""

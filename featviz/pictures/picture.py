@@ -1,4 +1,4 @@
-"""A picture with its provenance: what was drawn, how well it did, how it ended, and how to make it again."""
+"""A picture with its provenance: its pixels, its score, how it ended, and how to make it again."""
 
 import io
 import os
@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from jaxtyping import Float, UInt8
+from numpy.typing import DTypeLike
 
 from featviz.ascent.outcome import Outcome
-from featviz.common.files import write_all
+from featviz.common.files import write_all_atomic
 from featviz.errors import FeatvizError, in_one_line
 from featviz.pictures.picture_files import (
     SUFFIXES,
@@ -20,7 +22,7 @@ from featviz.pictures.picture_files import (
     plain_json,
     read_picture,
     record_json,
-    squeeze,
+    squeeze_gray,
 )
 
 if TYPE_CHECKING:
@@ -28,32 +30,43 @@ if TYPE_CHECKING:
 
 __all__ = ["SUFFIXES", "Outcome", "Picture", "check_picture_path", "load_picture", "plain_json"]
 
-# What the record holds beside the provenance.
+# The keys of a record that are not provenance.
 RECORD_KEYS = ("channels", "history", "outcome", "score")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Picture:
-    """What one lane drew: float32 pixels in [0,1], (height, width, channels), and where they come from.
+    """An image that maximizes an objective, and where it comes from.
 
-    `score` is the objective on the clean image, `history` the score of each step on transformed views,
-    (steps,), `alpha` in [0,1], (height, width). `provenance` holds plain JSON values, among them `name`.
+    NumPy and matplotlib take a picture as an array of its pixels: `plt.imshow(picture)`.
+
+    Attributes:
+      pixels: float32 in [0,1].
+      score: the objective's value on the clean image.
+      outcome: how the optimization ended: converged, out of steps, dead or not finite.
+      history: the score of each step, on transformed images; empty if it is not known.
+      provenance: plain JSON values that say how to make the picture again: `name`, `command`, the network, the
+        objective, the recipe, the size, the steps, the seed, the versions.
+      alpha: in [0,1], or None for a picture without transparency.
+
+    Raises:
+      FeatvizError: if an array has another shape, or `pixels` are not floats.
 
     >>> pixels = np.full((2, 3, 1), 0.5, np.float32)
     >>> Picture(pixels, 1.25, Outcome.CONVERGED, np.zeros(4), {"name": "conv1:7"})
     <Picture conv1:7, 2 x 3 x 1, score 1.25, converged>
     """
 
-    pixels: np.ndarray
+    pixels: Float[np.ndarray, "h w c"]
     score: float
     outcome: Outcome
-    history: np.ndarray
+    history: Float[np.ndarray, " steps"]
     provenance: Mapping[str, Any]
-    alpha: np.ndarray | None = None
+    alpha: Float[np.ndarray, "h w"] | None = None
 
     def __post_init__(self) -> None:
         pixels, history = np.asarray(self.pixels), np.asarray(self.history, np.float32)
-        # Integers are most likely 0 to 255, and would save as white.
+        # Integers are most likely 0 to 255, and would be saved as white.
         if pixels.dtype.kind in "biucOSU":
             raise FeatvizError(f"`pixels` are {pixels.dtype}; expected floats in [0,1]")
         if pixels.ndim != 3 or pixels.size == 0:
@@ -73,27 +86,27 @@ class Picture:
         size = " x ".join(str(side) for side in self.pixels.shape)
         return f"<Picture {self.name}, {size}, score {self.score:.4g}, {self.outcome.value}>"
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        """The pixels, (height, width, channels), for numpy and for what draws arrays: `plt.imshow(picture)`."""
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> Float[np.ndarray, "h w c"]:
+        """The pixels, for NumPy and for what draws arrays: `plt.imshow(picture)`."""
         return np.array(self.pixels, dtype, copy=copy)
 
     @property
     def name(self) -> str:
-        """The provenance's `name`, as `inception_4c:103`, else `picture`."""
+        """The objective's label, such as `inception_4c:103`; `picture` if the provenance has none."""
         return str(self.provenance.get("name", "picture"))
 
-    def to_uint8(self) -> np.ndarray:
-        """The pixels as bytes, round(clip(pixels) * 255), half to even; alpha, if there is one, comes last.
+    def to_uint8(self) -> UInt8[np.ndarray, "h w c"]:
+        """The pixels as bytes, round(clip(pixels, 0, 1) * 255), half to even; the alpha is the last channel.
 
         >>> Picture(np.array([[[0.5, 2.0, np.nan]]]), 0, Outcome.DEAD, [], {}).to_uint8().tolist()
         [[[128, 255, 0]]]
         """
-        # What is not a number has no byte; black is the one that every platform shows alike.
+        # NaN has no byte; casting it gives another one on every platform, so it is black.
         values = np.nan_to_num(self._with_alpha(), nan=0.0, posinf=1.0, neginf=0.0)
         return np.rint(np.clip(values, 0, 1) * 255).astype(np.uint8)
 
     def preview(self) -> "Image":
-        """A PIL image to look at: as saved; of two bands the mean, of more than three the first three.
+        """A PIL image to look at: gray for one channel and for the mean of two, RGB for the first three of more.
 
         >>> Picture(np.zeros((2, 3, 5)), 0, Outcome.DEAD, [], {}).preview().mode
         'RGB'
@@ -102,10 +115,10 @@ class Picture:
 
         channels = self.pixels.shape[-1]
         shown = self.pixels[..., :3] if channels > 2 else self.pixels.mean(-1, keepdims=True)
-        return Image.fromarray(squeeze(replace(self, pixels=shown).to_uint8()))
+        return Image.fromarray(squeeze_gray(replace(self, pixels=shown).to_uint8()))
 
     def show(self) -> None:
-        """The picture in a window, or in the notebook, by matplotlib."""
+        """Shows the picture by matplotlib, in a window or in the notebook."""
         from matplotlib import pyplot
 
         _, axes = pyplot.subplots(layout="constrained")
@@ -115,23 +128,33 @@ class Picture:
         pyplot.show()
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Writes the picture and, beside it, a JSON file: provenance, score, outcome, history, channels.
+        """Writes the picture and, beside it, a JSON record: provenance, score, outcome, history, channels.
 
-        `.png` and `.webp` hold 8 bits, 1 or 3 channels, the PNG the record too, as an iTXt chunk; `.npy`
-        float32 exactly, any number of channels. Each file is whole or absent, and no picture lacks its JSON.
+        Both files are written atomically, the record first: no picture is without its record.
 
-        Raises: FeatvizError if the extension is unknown, the folder missing or the file not to be written.
+        Args:
+          path: ends in `.png` or `.webp` for 8 bits a channel and 1 or 3 channels, or in `.npy` for float32 and any
+            number of channels. A PNG holds the record too, as an iTXt chunk.
+
+        Returns:
+          The path of the picture.
+
+        Raises:
+          FeatvizError: if the extension is unknown, the folder is missing, or a file cannot be written.
         """
         target = check_picture_path(path)
         channels, suffix = self.pixels.shape[-1], target.suffix.lower()
         if suffix != ".npy" and channels not in (1, 3):
-            found = f"`pixels` have {channels} channels, but `{suffix}` holds 1 or 3"
-            raise FeatvizError(f"{found}; expected a `.npy` path")
+            raise FeatvizError(
+                f"`pixels` have {channels} channels, but `{suffix}` holds 1 or 3; expected a `.npy` path"
+            )
         record = self._record()
         inside = record_json(record)
         data = encode_array(self._with_alpha()) if suffix == ".npy" else encode_image(self.to_uint8(), suffix, inside)
-        # The picture last: where it is, its record is.
-        write_all([(target.with_suffix(".json"), (record_json(record, indent=1) + "\n").encode()), (target, data)])
+        # The picture last: wherever there is a picture, there is its record.
+        write_all_atomic(
+            [(target.with_suffix(".json"), (record_json(record, indent=1) + "\n").encode()), (target, data)]
+        )
         return target
 
     def _repr_png_(self) -> bytes:
@@ -139,22 +162,33 @@ class Picture:
         self.preview().save(buffer, "PNG")
         return buffer.getvalue()
 
-    def _with_alpha(self) -> np.ndarray:
+    def _with_alpha(self) -> Float[np.ndarray, "h w c"]:
         return self.pixels if self.alpha is None else np.concatenate([self.pixels, self.alpha[..., None]], -1)
 
     def _record(self) -> dict[str, Any]:
         # The shortest decimals that give the same float32 again.
         history = [float(str(value)) for value in self.history]
-        own = {"score": self.score, "outcome": self.outcome.value, "history": history}
-        return plain_json({**self.provenance, **own, "channels": self.pixels.shape[-1]})
+        results = {"score": self.score, "outcome": self.outcome.value, "history": history}
+        return plain_json({**self.provenance, **results, "channels": self.pixels.shape[-1]})
 
 
 def load_picture(path: str | os.PathLike[str]) -> Picture:
-    """The picture of a .png, .webp or .npy file, with the record of the JSON beside it, else of the PNG.
+    """The picture of a file, with the record of the JSON beside it, or else of the PNG itself.
 
-    Without a record the score is nan, the outcome `OUT_OF_STEPS`, history and provenance empty.
+    Args:
+      path: a .png, .webp or .npy file.
 
-    Raises: FeatvizError if there is no such file, or it holds no picture.
+    Returns:
+      The picture. Without a record its score is nan, its outcome `OUT_OF_STEPS`, its history and provenance are empty.
+
+    Raises:
+      FeatvizError: if there is no such file, or it holds no picture.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Picture(np.zeros((2, 3, 1)), 1.5, Outcome.CONVERGED, [], {"name": "conv1:7"}).save(f"{folder}/a.png")
+    ...     load_picture(path)
+    <Picture conv1:7, 2 x 3 x 1, score 1.5, converged>
     """
     pixels, alpha, record = read_picture(path)
     provenance = {key: value for key, value in record.items() if key not in RECORD_KEYS}

@@ -5,23 +5,49 @@ import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import TYPE_CHECKING, NamedTuple
 
 from featviz.ascent.outcome import Outcome
-from featviz.common.files import check_writable, known_suffix, write_whole
+from featviz.common.files import check_suffix, check_writable, write_atomic
 from featviz.errors import FeatvizError
-from featviz.pictures.captions import SPACE, Captions, captions_of, fit_start
+from featviz.pictures.captions import SEPARATOR, Captions, fit_start, make_captions
 from featviz.pictures.picture import Picture
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+    from PIL.ImageDraw import ImageDraw
+    from PIL.ImageFont import FreeTypeFont
 
-# Pictures narrower than this are enlarged by a whole factor, so that they can be seen and captioned.
+# Pictures narrower than this are enlarged by an integer factor, so that they can be seen and captioned.
 SMALLEST_CELL = 96
 SHEET_SUFFIXES = (".png", ".webp")
 FAILED = (Outcome.DEAD, Outcome.NOT_FINITE)
+
+
+class SheetLayout(NamedTuple):
+    """The measures of a contact sheet in pixels.
+
+    `title` and `caption` are the heights of the title and of a caption, 0 for none; `line_height` is that of one line
+    of a caption, `font` the font's size, `factor` the enlargement of pictures.
+    """
+
+    size: tuple[int, int]
+    columns: int
+    rows: int
+    cell: tuple[int, int]
+    factor: int
+    gap: int
+    title: int
+    caption: int
+    line_height: int
+    font: int
+    captions: Captions
+
+    def corner(self, index: int) -> tuple[int, int]:
+        """The left and top edge of a picture's cell."""
+        row, column = divmod(index, self.columns)
+        width, height = self.cell
+        return self.gap + column * (width + self.gap), self.title + self.gap + row * (height + self.caption + self.gap)
 
 
 def contact_sheet(
@@ -32,85 +58,106 @@ def contact_sheet(
     notes: Sequence[str] | None = None,
     background: str = "white",
 ) -> "Image":
-    """The pictures in a grid, in their order, each pixel as it is, with unit or class and score beneath.
+    """The pictures in a grid, in their order, each pixel as it is, with unit or class and score below.
 
-    A title names the network, and the layer where all are of one; `notes`, one a picture, stand before the scores. A
-    cell has the size of the largest picture; if that is below 96 pixels, all are enlarged by one whole factor. With the
-    measures of `grid`, in pixels, the sheet is columns * (cell width + gap) + gap wide and
-    title + rows * (cell height + caption + gap) + gap high.
+    A cell has the size of the largest picture; if that is below 96 pixels, all are enlarged by one integer factor. The
+    sheet is columns * (cell width + gap) + gap pixels wide and title + rows * (cell height + caption + gap) + gap high.
 
-    Raises: FeatvizError if there is no picture, `columns` is below 1, or no color is called `background`.
+    Args:
+      pictures: one picture or more, of any sizes.
+      columns: pictures in a row; by default about the square root of their number, at most 8.
+      captions: whether to write the captions, and a title with the network and the layer that all share.
+      notes: a text for each picture, before its score.
+      background: the color of the paper, such as `white` or `#202020`.
+
+    Returns:
+      A PIL image, RGB.
+
+    Raises:
+      FeatvizError: if there is no picture, `columns` is below 1, or `background` is not a color.
+
+    >>> import numpy as np
+    >>> picture = Picture(np.zeros((96, 128, 3)), 1.0, Outcome.CONVERGED, [], {"name": "conv1:7"})
+    >>> contact_sheet([picture] * 3, columns=3, captions=False).size
+    (400, 104)
     """
     from PIL import Image, ImageColor, ImageDraw
 
-    pictures = checked(pictures)
+    pictures = as_pictures(pictures)
     try:
         paper = ImageColor.getrgb(background)[:3]
     except ValueError:
-        raise FeatvizError(f"`background` is `{background}`; expected a color, as `white`") from None
-    layout = grid(pictures, columns=columns, captions=captions, notes=notes)
-    (width, height), gap, leading, factor = layout["cell"], layout["gap"], layout["leading"], layout["factor"]
-    words: Captions = layout["words"]
-    sheet = Image.new("RGB", layout["size"], paper)
-    draw, font = ImageDraw.Draw(sheet), _font(layout["font"])
-    # Ink that reads on the paper, and a paler one for the scores.
-    dark_paper = sum(paper) < 3 * 128
-    ink, pale, alarm = ("#f0f0f0", "#a8a8a8", "#ff9080") if dark_paper else ("#202020", "#707070", "#b02010")
-    if layout["title"]:
-        draw.text((gap, gap), fit_start(words.title, sheet.width - 2 * gap, font), font=font, fill=ink)
+        raise FeatvizError(f"`background` is `{background}`; expected a color, such as `white`") from None
+    layout = plan_sheet(pictures, columns=columns, captions=captions, notes=notes)
+    sheet = Image.new("RGB", layout.size, paper)
     for index, picture in enumerate(pictures):
-        row, column = divmod(index, layout["columns"])
-        left, top = gap + column * (width + gap), layout["title"] + gap + row * (height + layout["caption"] + gap)
-        shown = picture.preview()
-        shown = shown.resize((shown.width * factor, shown.height * factor), Image.Resampling.NEAREST)
-        # Smaller pictures stand in the middle, on the caption.
-        corner = (left + (width - shown.width) // 2, top + height - shown.height)
-        sheet.paste(shown.convert("RGB"), corner, shown.getchannel("A") if "A" in shown.getbands() else None)
-        if captions:
-            name, note = words.of[index]
-            line = top + height + gap // 4
-            draw.text((left, line), name, font=font, fill=ink)
-            color = alarm if picture.outcome in FAILED else pale
-            behind = (left + font.getlength(name + SPACE), line) if words.lines == 1 else (left, line + leading)
-            draw.text(behind, note, font=font, fill=color)
+        image = picture.preview()
+        image = image.resize((image.width * layout.factor, image.height * layout.factor), Image.Resampling.NEAREST)
+        # A smaller picture is centered at the bottom of its cell, next to the caption.
+        (left, top), (width, height) = layout.corner(index), layout.cell
+        corner = (left + (width - image.width) // 2, top + height - image.height)
+        sheet.paste(image.convert("RGB"), corner, image.getchannel("A") if "A" in image.getbands() else None)
+    if captions:
+        _draw_captions(ImageDraw.Draw(sheet), layout, pictures, is_dark=sum(paper) < 3 * 128)
     return sheet
 
 
-def grid(
+def _draw_captions(draw: "ImageDraw", layout: SheetLayout, pictures: Sequence[Picture], *, is_dark: bool) -> None:
+    # One color for names, a paler one for scores, and one for pictures that failed.
+    name_color, pale, alarm = ("#f0f0f0", "#a8a8a8", "#ff9080") if is_dark else ("#202020", "#707070", "#b02010")
+    font, gap = _font(layout.font), layout.gap
+    if layout.title:
+        title = fit_start(layout.captions.title, layout.size[0] - 2 * gap, font)
+        draw.text((gap, gap), title, font=font, fill=name_color)
+    for index, (picture, (name, score)) in enumerate(zip(pictures, layout.captions.texts, strict=True)):
+        left, top = layout.corner(index)
+        line = top + layout.cell[1] + gap // 4
+        draw.text((left, line), name, font=font, fill=name_color)
+        one_line = layout.captions.lines == 1
+        start = (left + font.getlength(name + SEPARATOR), line) if one_line else (left, line + layout.line_height)
+        draw.text(start, score, font=font, fill=alarm if picture.outcome in FAILED else pale)
+
+
+def plan_sheet(
     pictures: Sequence[Picture],
     *,
     columns: int | None = None,
     captions: bool = True,
     notes: Sequence[str] | None = None,
-) -> dict[str, Any]:
-    """The measures of a contact sheet in pixels: size, columns, rows, cell, factor, gap, title, caption, leading, font.
-
-    `words` are its captions, of no use where `caption` is 0.
-    """
-    pictures = checked(pictures)
+) -> SheetLayout:
+    """The measures of the contact sheet that `contact_sheet` makes of the same arguments."""
+    pictures = as_pictures(pictures)
     columns = near_square(len(pictures)) if columns is None else columns
     if columns < 1:
         raise FeatvizError(f"`columns` is {columns}; expected 1 or more")
     columns = min(columns, len(pictures))
     rows = -(-len(pictures) // columns)
-    shapes = np.array([picture.pixels.shape[:2] for picture in pictures])
-    factor = max(1, math.ceil(SMALLEST_CELL / shapes.max()))
-    height, width = (int(side) * factor for side in shapes.max(0))
-    # In proportion to the cell: a sheet is looked at, or printed, as a whole.
+    heights, widths = zip(*(picture.pixels.shape[:2] for picture in pictures), strict=True)
+    factor = max(1, math.ceil(SMALLEST_CELL / max(heights + widths)))
+    height, width = max(heights) * factor, max(widths) * factor
+    # In proportion to the cell: sheets are shown and printed at the size of a page.
     gap, font = max(4, width // 32), min(max(10, round(width / 11)), 40)
-    words = captions_of(pictures, width, _font(font), notes=notes)
-    # A line, and the space to the next.
-    leading = font + font // 4
-    caption = font + font // 2 + (words.lines - 1) * leading if captions else 0
-    title = font + font // 2 if captions and words.title else 0
-    size = (columns * (width + gap) + gap, title + rows * (height + caption + gap) + gap)
-    measures = {"size": size, "columns": columns, "rows": rows, "cell": (width, height), "words": words}
-    measures |= {"title": title, "caption": caption, "leading": leading}
-    return {**measures, "factor": factor, "gap": gap, "font": font}
+    texts = make_captions(pictures, width, _font(font), notes=notes)
+    line_height = font + font // 4
+    caption = font + font // 2 + (texts.lines - 1) * line_height if captions else 0
+    title = font + font // 2 if captions and texts.title else 0
+    return SheetLayout(
+        size=(columns * (width + gap) + gap, title + rows * (height + caption + gap) + gap),
+        columns=columns,
+        rows=rows,
+        cell=(width, height),
+        factor=factor,
+        gap=gap,
+        title=title,
+        caption=caption,
+        line_height=line_height,
+        font=font,
+        captions=texts,
+    )
 
 
 def near_square(count: int) -> int:
-    """How many columns: about the square root, at most 8, with the fewest places left empty.
+    """The number of columns: about the square root, at most 8, with the fewest empty cells.
 
     >>> [near_square(count) for count in (1, 3, 8, 10, 12, 64, 100)]
     [1, 3, 4, 5, 4, 8, 8]
@@ -128,11 +175,12 @@ def save_sheet(
     notes: Sequence[str] | None = None,
     background: str = "white",
 ) -> Path:
-    """Writes `contact_sheet` as .png or as lossless .webp, whole or not at all.
+    """Writes `contact_sheet` as .png or as lossless .webp, atomically.
 
-    Raises: FeatvizError as `contact_sheet`, and if the extension is unknown or the file cannot be written.
+    Raises:
+      FeatvizError: as `contact_sheet`, and if the extension is unknown or the file cannot be written.
     """
-    suffix = known_suffix(path, SHEET_SUFFIXES)
+    suffix = check_suffix(path, SHEET_SUFFIXES)
     check_writable(path)
     sheet = contact_sheet(pictures, columns=columns, captions=captions, notes=notes, background=background)
     buffer = io.BytesIO()
@@ -141,21 +189,22 @@ def save_sheet(
     except (OSError, ValueError):
         size = f"{sheet.width} x {sheet.height}"
         raise FeatvizError(f"a sheet of {size} is too large for `{suffix}`; expected a `.png` path") from None
-    return write_whole(path, buffer.getvalue())
+    return write_atomic(path, buffer.getvalue())
 
 
-def checked(pictures: Sequence[Picture]) -> list[Picture]:
+def as_pictures(pictures: Sequence[Picture]) -> list[Picture]:
     """The pictures as a list.
 
-    Raises: FeatvizError if there is none.
+    Raises:
+      FeatvizError: if there is none.
     """
-    found = list(pictures)
-    if not found:
-        raise FeatvizError("`pictures` is empty; expected one picture at least")
-    return found
+    listed = list(pictures)
+    if not listed:
+        raise FeatvizError("`pictures` is empty; expected at least one picture")
+    return listed
 
 
-def _font(size: int) -> Any:
+def _font(size: int) -> "FreeTypeFont":
     from PIL import ImageFont
 
-    return ImageFont.load_default(size=size)
+    return ImageFont.load_default(size=size)  # type: ignore[return-value]

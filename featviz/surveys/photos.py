@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import UInt8
 
-from featviz.common.photograph import flatten, from_array, upright
+from featviz.common.photograph import apply_orientation, from_array, to_channels
 from featviz.errors import FeatvizError, in_one_line
 
 if TYPE_CHECKING:
@@ -191,7 +191,7 @@ def prepare(name: str, image: Any, size: tuple[int, int], channels: int, *, wind
 def _crop(image: "Image", size: tuple[int, int], channels: int, window: Window) -> UInt8[np.ndarray, "h w c"]:
     from PIL import Image
 
-    image = upright(image)
+    image = apply_orientation(image)
     height, width = size
     count, index = window
     row, column = divmod(index, count)
@@ -202,7 +202,7 @@ def _crop(image: "Image", size: tuple[int, int], channels: int, window: Window) 
         slack * (offset / (count - 1) if count > 1 else 0.5)
         for slack, offset in ((image.width - wide, column), (image.height - tall, row))
     )
-    flat = flatten(image, channels)
+    flat = to_channels(image, channels)
     box = (max(left, 0.0), max(top, 0.0), min(left + wide, image.width), min(top + tall, image.height))
     pixels = np.asarray(flat.resize((width, height), Image.Resampling.BICUBIC, box=box))
     return pixels if pixels.ndim == 3 else pixels[..., None]

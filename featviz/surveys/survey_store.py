@@ -19,7 +19,7 @@ from urllib.parse import quote
 import numpy as np
 from jaxtyping import Float, Int, UInt8
 
-from featviz.common.files import write_whole
+from featviz.common.files import write_atomic
 from featviz.errors import FeatvizError, in_one_line
 
 KIND = "featviz survey"
@@ -101,7 +101,7 @@ class SurveyStore:
 
     def write_json(self, name: str, value: Any) -> None:
         """Writes a JSON file beside the arrays, whole or not at all."""
-        write_whole(self.path / f"{name}.json", (json.dumps(value) + "\n").encode())
+        write_atomic(self.path / f"{name}.json", (json.dumps(value) + "\n").encode())
 
     def read_json(self, name: str, default: Any) -> Any:
         """The content of such a file, or `default` if there is none.

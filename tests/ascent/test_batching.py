@@ -21,7 +21,7 @@ from featviz.ascent.batching import (
     program,
     spread,
 )
-from featviz.common.compilation import OPTIONS, compiled, compiler_options, memory_of
+from featviz.common.compilation import OPTIONS, compiled, compiler_options, program_memory
 from featviz.errors import FeatvizError
 from featviz.objectives import channel
 from featviz.parameterizations import Fourier
@@ -65,7 +65,7 @@ def test_a_cpu_has_one_lane_and_an_accelerator_what_fits(monkeypatch):
 def test_a_program_that_takes_more_than_is_free_gets_fewer_lanes(monkeypatch):
     monkeypatch.setattr(featviz.ascent.batching, "lane_bytes", lambda *args, **options: 1)
     few = choose(monkeypatch, backend="gpu", free=1 << 24)
-    taken = memory_of(program(routine(64), MODEL.weights, channel("conv1", 0), None, few, mesh=device_mesh()))
+    taken = program_memory(program(routine(64), MODEL.weights, channel("conv1", 0), None, few, mesh=device_mesh()))
     assert FEWEST <= few < 104
     assert taken <= 0.8 * (1 << 24)
 
@@ -79,7 +79,8 @@ def test_a_picture_that_does_not_fit_is_refused(monkeypatch, backend):
 def test_the_estimate_is_near_what_the_program_takes():
     objective = channel("conv2", 0)
     few, many = (
-        memory_of(program(routine(96), MODEL.weights, objective, None, lanes, mesh=device_mesh())) for lanes in (2, 10)
+        program_memory(program(routine(96), MODEL.weights, objective, None, lanes, mesh=device_mesh()))
+        for lanes in (2, 10)
     )
     estimate = lane_bytes(MODEL, objective.layers, (1, 96, 96, 3), 1)
     assert 0.2 * estimate < (many - few) / 8 < 1.1 * estimate

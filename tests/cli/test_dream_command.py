@@ -91,7 +91,7 @@ def test_a_video_becomes_a_video(here):
         (("photo.png", "-o", "out.png", "--layer", "conv2", "--rotate", "2"), "expected --zoom FRAMES as well"),
         (("photo.png", "-o", "out.png", "--layer", "conv2", "--size", "0"), "`--size` is 0; expected a whole number"),
         (("photo.png", "-o", "out.png", "--layer", "conv2", "--step-size", "0"), "of 255, such as 1.5"),
-        (("none.png", "-o", "out.png", "--layer", "conv2"), "`none.png` is not there"),
+        (("none.png", "-o", "out.png", "--layer", "conv2"), "`none.png` does not exist"),
         (("photo.png", "-o", "out.png", "--layer", "conv2", "--mask", "none.png"), "--mask: `none.png`"),
     ],
 )

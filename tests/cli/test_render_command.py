@@ -110,7 +110,7 @@ def test_an_array_file_holds_the_floats_themselves(tmp_path):
         (["render", "googlenet", "conv1:0", "-o", "x"], 2, "--weights FILE"),
         (["render", "googlenet", "conv1:0", "-o", "x", "--weights", "none.safetensors"], 1, "none.safetensors"),
         (["render", "no.such:thing", "conv1:0", "-o", "x"], 2, "cannot be imported"),
-        (["render", "patterns", "conv1:0", "-o", "x", "--start", "no.jpg"], 2, ": --start: `no.jpg` is not there; "),
+        (["render", "patterns", "conv1:0", "-o", "x", "--start", "no.jpg"], 2, ": --start: `no.jpg` does not exist; "),
         (["evidence", "nofolder", "--survey", "s"], 2, "featviz: there is no file `nofolder`; expected a picture"),
         (["layers", "nothing"], 2, "there is no network `nothing`"),
     ],

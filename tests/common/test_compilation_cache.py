@@ -92,12 +92,12 @@ def test_only_the_broken_entries_of_the_program_go(tmp_path):
     files = {"jit_a-1-cache": whole, "jit_a-2-cache": whole[:-1], "jit_b-1-cache": b"", "jit_a-1-atime": b"", "x": b""}
     for name, data in files.items():
         (tmp_path / name).write_bytes(data)
-    remove_broken(tmp_path, "jit_a", refused=True)
+    remove_broken(tmp_path, "jit_a", was_refused=True)
     assert {path.name for path in tmp_path.iterdir()} == files.keys() - {"jit_a-2-cache"}
     remove_broken(tmp_path, "jit_a")
     assert {path.name for path in tmp_path.iterdir()} == files.keys() - {"jit_a-2-cache"}
     # All are whole, and yet one was refused.
-    remove_broken(tmp_path, "jit_a", refused=True)
+    remove_broken(tmp_path, "jit_a", was_refused=True)
     assert {path.name for path in tmp_path.iterdir()} == files.keys() - {"jit_a-1-cache", "jit_a-2-cache"}
 
 
@@ -118,7 +118,7 @@ def test_what_was_not_used_for_longest_goes_first(tmp_path):
         path.write_bytes(bytes(100))
         os.utime(path, (1000 + at, 1000 + at))
     (tmp_path / "other").write_bytes(bytes(5000))
-    prune(tmp_path, largest=1000)
+    prune(tmp_path, max_bytes=1000)
     assert len(list(tmp_path.glob("*-cache"))) == 10
-    prune(tmp_path, largest=999)
+    prune(tmp_path, max_bytes=999)
     assert sorted(path.name for path in tmp_path.iterdir()) == [f"jit_a-{at}-cache" for at in range(6, 10)] + ["other"]

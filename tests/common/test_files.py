@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from featviz.common.files import check_writable, known_suffix, write_all, write_whole
+from featviz.common.files import check_suffix, check_writable, write_all_atomic, write_atomic
 from featviz.errors import FeatvizError
 
 
 def test_a_failing_rename_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write_whole(tmp_path / "a.bin", b"old")
+    write_atomic(tmp_path / "a.bin", b"old")
 
     def refuse(*_: object) -> None:
         raise PermissionError(13, "Permission denied")
@@ -18,15 +18,15 @@ def test_a_failing_rename_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest
     with monkeypatch.context() as patch:
         patch.setattr(os, "replace", refuse)
         with pytest.raises(FeatvizError, match="Permission denied") as error:
-            write_whole(tmp_path / "a.bin", b"new")
+            write_atomic(tmp_path / "a.bin", b"new")
     assert "\n" not in str(error.value)
     assert os.listdir(tmp_path) == ["a.bin"] and (tmp_path / "a.bin").read_bytes() == b"old"
-    write_whole(tmp_path / "a.bin", b"new")
+    write_atomic(tmp_path / "a.bin", b"new")
     assert (tmp_path / "a.bin").read_bytes() == b"new"
 
 
 def test_a_full_disk_changes_no_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write_whole(tmp_path / "a.bin", b"old")
+    write_atomic(tmp_path / "a.bin", b"old")
     real, calls = os.fsync, []
 
     def full_disk(descriptor: int) -> None:
@@ -37,13 +37,13 @@ def test_a_full_disk_changes_no_name(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(os, "fsync", full_disk)
     with pytest.raises(FeatvizError, match="cannot write .*b.bin`: No space left on device"):
-        write_all([(tmp_path / "a.bin", b"new"), (tmp_path / "b.bin", b"new")])
+        write_all_atomic([(tmp_path / "a.bin", b"new"), (tmp_path / "b.bin", b"new")])
     assert os.listdir(tmp_path) == ["a.bin"] and (tmp_path / "a.bin").read_bytes() == b"old"
 
 
 def test_a_file_is_readable_by_those_whom_the_umask_lets(tmp_path: Path) -> None:
     (tmp_path / "plain.bin").write_bytes(b"")
-    path = write_whole(tmp_path / "a.bin", b"new")
+    path = write_atomic(tmp_path / "a.bin", b"new")
     assert path.stat().st_mode == (tmp_path / "plain.bin").stat().st_mode
 
 
@@ -62,9 +62,9 @@ def test_places_that_take_no_file(tmp_path: Path) -> None:
         (tmp_path / "file" / "a.png", "file` is not a folder"),
         (tmp_path / "folder.png", "is a folder; expected a path for a file"),
         (tmp_path / ("a" * 300 + ".png"), "File name too long"),
-        (tmp_path / "a\0.png", "is no path"),
+        (tmp_path / "a\0.png", "is not a path"),
     ]:
-        for attempt in (check_writable, lambda target: write_whole(target, b"")):
+        for attempt in (check_writable, lambda target: write_atomic(target, b"")):
             with pytest.raises(FeatvizError, match=match) as error:
                 attempt(path)
             assert "\n" not in str(error.value)
@@ -84,6 +84,6 @@ def test_a_read_only_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_unknown_extensions() -> None:
     with pytest.raises(FeatvizError, match=r"`a/b.jpg` ends in `.jpg`; did you mean `.png`"):
-        known_suffix("a/b.jpg", (".png", ".webp"))
+        check_suffix("a/b.jpg", (".png", ".webp"))
     with pytest.raises(FeatvizError, match=r"`b` has no extension; expected one of `.png`, `.webp`"):
-        known_suffix("b", (".png", ".webp"))
+        check_suffix("b", (".png", ".webp"))

@@ -10,7 +10,7 @@ import pytest
 
 from featviz.ascent.outcome import Outcome
 from featviz.errors import FeatvizError
-from featviz.pictures.curves import save_curves, score_curves, spread
+from featviz.pictures.curves import save_curves, score_curves, spread_labels
 from featviz.pictures.picture import Picture
 
 
@@ -61,14 +61,14 @@ def test_saved_curves_are_the_same_each_time(tmp_path: Path, suffix: str) -> Non
     assert first == second and len(first) > 1000
 
 
-def test_spread_keeps_order_and_distance() -> None:
+def test_spread_labels_keeps_order_and_distance() -> None:
     for seed in range(20):
-        places = sorted(np.random.default_rng(seed).uniform(size=12).tolist())
+        positions = sorted(np.random.default_rng(seed).uniform(size=12).tolist())
         for step in (0.01, 0.05, 0.5):
-            moved = spread(places, step)
+            moved = spread_labels(positions, step)
             assert min(moved) >= 0 and max(moved) <= 1 + 1e-9
             assert np.diff(moved).min() >= min(step, 1 / 11) - 1e-9
-    assert spread([0.1, 0.5], 0.1) == pytest.approx([0.1, 0.5]) and spread([0.3], 0.1) == [0.3]
+    assert spread_labels([0.1, 0.5], 0.1) == pytest.approx([0.1, 0.5]) and spread_labels([0.3], 0.1) == [0.3]
 
 
 def test_wrong_curves(tmp_path: Path) -> None:

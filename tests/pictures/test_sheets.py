@@ -10,9 +10,9 @@ from PIL import Image, ImageFont
 
 from featviz.ascent.outcome import Outcome
 from featviz.errors import FeatvizError
-from featviz.pictures.captions import Captions, captions_of
+from featviz.pictures.captions import Captions, make_captions
 from featviz.pictures.picture import Picture
-from featviz.pictures.sheets import contact_sheet, grid, near_square, save_sheet
+from featviz.pictures.sheets import contact_sheet, near_square, plan_sheet, save_sheet
 
 
 def make(
@@ -43,9 +43,9 @@ def bytes_of(image: Image.Image) -> np.ndarray:
 @pytest.mark.parametrize("captions", [True, False])
 def test_the_size_of_a_sheet(captions: bool) -> None:
     pictures = [make(unit) for unit in range(7)]
-    layout = grid(pictures, captions=captions)
-    assert (layout["columns"], layout["rows"], layout["cell"], layout["gap"]) == (4, 2, (100, 96), 4)
-    assert layout["font"] == 10 and layout["caption"] == layout["title"] == (15 if captions else 0)
+    layout = plan_sheet(pictures, captions=captions)
+    assert (layout.columns, layout.rows, layout.cell, layout.gap) == (4, 2, (100, 96), 4)
+    assert layout.font == 10 and layout.caption == layout.title == (15 if captions else 0)
     assert contact_sheet(pictures, captions=captions).size == (
         4 * 104 + 4,
         2 * (100 + 15 * captions) + 4 + 15 * captions,
@@ -56,11 +56,11 @@ def test_the_size_of_a_sheet(captions: bool) -> None:
 
 def test_pixels_are_unchanged() -> None:
     pictures = [make(unit, seed=unit) for unit in range(5)]
-    layout, sheet = grid(pictures, columns=2), bytes_of(contact_sheet(pictures, columns=2))
-    (width, height), gap = layout["cell"], layout["gap"]
+    layout, sheet = plan_sheet(pictures, columns=2), bytes_of(contact_sheet(pictures, columns=2))
+    (width, height), gap = layout.cell, layout.gap
     for index, picture in enumerate(pictures):
         row, column = divmod(index, 2)
-        top, left = layout["title"] + gap + row * (height + layout["caption"] + gap), gap + column * (width + gap)
+        top, left = layout.title + gap + row * (height + layout.caption + gap), gap + column * (width + gap)
         np.testing.assert_array_equal(sheet[top : top + height, left : left + width], picture.to_uint8())
 
 
@@ -95,13 +95,13 @@ def test_bands_and_alpha() -> None:
 FONT = ImageFont.load_default(size=10)
 
 
-def test_captions_say_unit_and_score_or_fate() -> None:
+def test_captions_have_the_unit_and_the_score_or_the_outcome() -> None:
     of = [make(7), make(103, score=np.nan), make(8, outcome=Outcome.DEAD), make(9, outcome=Outcome.NOT_FINITE)]
-    found = captions_of(of, 100, FONT)
+    found = make_captions(of, 100, FONT)
     assert found == Captions("inception_4c", 1, (("7", "12.3"), ("103", ""), ("8", "dead"), ("9", "not finite")))
-    two = captions_of([make(7), make(7, layer="conv1:")], 200, FONT)
+    two = make_captions([make(7), make(7, layer="conv1:")], 200, FONT)
     assert two == Captions("", 1, (("inception_4c:7", "12.3"), ("conv1:7", "12.3")))
-    assert captions_of([make("", provenance={})], 100, FONT) == Captions("", 1, (("picture", "12.3"),))
+    assert make_captions([make("", provenance={})], 100, FONT) == Captions("", 1, (("picture", "12.3"),))
 
 
 def test_a_class_is_called_by_its_name() -> None:
@@ -110,36 +110,36 @@ def test_a_class_is_called_by_its_name() -> None:
         return make(provenance={"name": f"logit:{number}", "class": name, "network": network})
 
     fish = of("goldfish, Carassius auratus", 1)
-    assert captions_of([fish], 100, FONT) == Captions("googlenet logit", 1, (("goldfish", "12.3"),))
+    assert make_captions([fish], 100, FONT) == Captions("googlenet logit", 1, (("goldfish", "12.3"),))
     # A long one has a line to itself, and loses its end where that is not enough.
-    found = captions_of([fish, of("black-and-tan coonhound", 165)], 128, FONT)
-    assert found.lines == 2 and found.of == (("goldfish", "12.3"), ("black-and-tan coonhound", "12.3"))
-    assert captions_of([of("black-and-tan coonhound", 165)], 60, FONT).of[0][0].startswith("black-")
+    found = make_captions([fish, of("black-and-tan coonhound", 165)], 128, FONT)
+    assert found.lines == 2 and found.texts == (("goldfish", "12.3"), ("black-and-tan coonhound", "12.3"))
+    assert make_captions([of("black-and-tan coonhound", 165)], 60, FONT).texts[0][0].startswith("black-")
 
 
 def test_names_too_long_lose_what_they_share_and_keep_what_they_do_not() -> None:
     layers = [f"vit.encoder.layer.{number}.intermediate.dense:" for number in (2, 11)]
-    found = captions_of([make(number, layer=layer) for number, layer in enumerate(layers)], 128, FONT)
+    found = make_captions([make(number, layer=layer) for number, layer in enumerate(layers)], 128, FONT)
     assert found.title == "vit.encoder.layer.…" and found.lines == 2
-    assert found.of == (("2.intermediate.dense:0", "12.3"), ("11.intermediate.dense:1", "12.3"))
-    cut = captions_of([make(number, layer=layer) for number, layer in enumerate(layers)], 96, FONT).of
+    assert found.texts == (("2.intermediate.dense:0", "12.3"), ("11.intermediate.dense:1", "12.3"))
+    cut = make_captions([make(number, layer=layer) for number, layer in enumerate(layers)], 96, FONT).texts
     assert [name[:3] for name, _ in cut] == ["2.…", "11."] and [name[-7:] for name, _ in cut] == ["dense:0", "dense:1"]
-    short = captions_of([make(3, layer="blocks/2/mlp/act:"), make(7, layer="blocks/6/mlp/act:")], 96, FONT)
+    short = make_captions([make(3, layer="blocks/2/mlp/act:"), make(7, layer="blocks/6/mlp/act:")], 96, FONT)
     assert short == Captions("", 2, (("blocks/2/mlp/act:3", "12.3"), ("blocks/6/mlp/act:7", "12.3")))
 
 
 def test_notes_stand_before_the_scores() -> None:
-    found = captions_of([make(3), make(7)], 100, FONT, notes=["start", ""])
-    assert found.of == (("3", "start  12.3"), ("7", "12.3")) and found.lines == 1
+    found = make_captions([make(3), make(7)], 100, FONT, notes=["start", ""])
+    assert found.texts == (("3", "start  12.3"), ("7", "12.3")) and found.lines == 1
 
 
 @pytest.mark.parametrize("width", [10, 30, 60, 96, 128])
 @pytest.mark.parametrize("outcome", list(Outcome))
 def test_captions_fit_their_cell(width: int, outcome: Outcome) -> None:
     layers = ("mixed_7/branch3x3_double/convolution_2:", "mixed_7/branch3x3_double/convolution_3:")
-    found = captions_of([make(103, layer=layer, outcome=outcome) for layer in layers], width, FONT)
+    found = make_captions([make(103, layer=layer, outcome=outcome) for layer in layers], width, FONT)
     assert found.lines == 2
-    for name, note in found.of:
+    for name, note in found.texts:
         assert FONT.getlength(name) <= width and FONT.getlength(note) <= width
         if width >= 60:
             assert name.endswith(":103") and note

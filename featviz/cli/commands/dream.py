@@ -109,7 +109,7 @@ def check_options(
 
 def check_out(out: Path, *, is_film: bool) -> None:
     """Refuses a file that cannot be written, or is of another type, before the work starts."""
-    from featviz.common.files import check_writable, known_suffix
+    from featviz.common.files import check_suffix, check_writable
     from featviz.dreaming.video import FILMS, require_av
     from featviz.pictures.picture import SUFFIXES, check_picture_path
 
@@ -118,7 +118,7 @@ def check_out(out: Path, *, is_film: bool) -> None:
             raise FeatvizError(f"-o is the film `{out.name}`; expected --zoom FRAMES as well, or a .png")
         check_picture_path(out)
         return
-    if known_suffix(out, FILMS) == ".mp4":
+    if check_suffix(out, FILMS) == ".mp4":
         require_av()
     check_writable(out)
 

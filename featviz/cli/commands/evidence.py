@@ -53,7 +53,7 @@ def evidence(
     is it selective, does it survive, does it take the photographs' path through the network, does it transfer.
     """
     from featviz.common.compilation_cache import use_compilation_cache
-    from featviz.common.files import check_writable, known_suffix, write_whole
+    from featviz.common.files import check_suffix, check_writable, write_atomic
     from featviz.evaluation.evidence import evidence as measure
     from featviz.evaluation.evidence_drawing import SUFFIXES, draw_evidence, save_evidence
     from featviz.evaluation.evidence_text import table
@@ -62,7 +62,7 @@ def evidence(
 
     with usage_errors():
         if out is not None:
-            known_suffix(out, SUFFIXES)
+            check_suffix(out, SUFFIXES)
             check_writable(out)
         loaded = load_pictures(pictures)
         recorded = open_store(folder).attributes["network"].get("model")
@@ -84,7 +84,7 @@ def evidence(
             click.echo("--other is not given; the flag was validated on photographs with DeiT-tiny, blocks/6")
     if out is not None:
         save_evidence(draw_evidence(loaded, survey, result, photos_from=shown), out)
-        write_whole(out.with_suffix(".json"), (json.dumps(result.to_json(), indent=1) + "\n").encode())
+        write_atomic(out.with_suffix(".json"), (json.dumps(result.to_json(), indent=1) + "\n").encode())
         if not quiet:
             click.echo(str(out))
 

@@ -23,18 +23,18 @@ def spectrum(photos: Path, out: Path, size: int, gray: bool, quiet: bool) -> Non
 
     `featviz render --recipe maco_2023 --spectrum FILE` draws with them in place of those that featviz comes with.
     """
-    from featviz.common.files import check_writable, known_suffix, write_whole
+    from featviz.common.files import check_suffix, check_writable, write_atomic
     from featviz.parameterizations import save_spectrum
     from featviz.surveys.photos import find_photos
     from featviz.surveys.spectra import measure_spectrum
 
     with usage_errors():
-        known_suffix(out, (".safetensors",))
+        check_suffix(out, (".safetensors",))
         check_writable(out)
         find_photos(photos)
     with interruptible(lambda: "stopped; nothing is written"):
         measured, faults = measure_spectrum(photos, size=size, channels=1 if gray else 3, progress=not quiet)
-    write_whole(out, save_spectrum(measured))
+    write_atomic(out, save_spectrum(measured))
     if not quiet:
         click.echo(f"{out}  {measured.values.shape[0]} channels, {size} px")
         echo_skipped(faults)

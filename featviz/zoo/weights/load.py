@@ -14,7 +14,7 @@ import safetensors
 import safetensors.numpy
 from flax.traverse_util import flatten_dict, unflatten_dict
 
-from featviz.common.files import write_whole
+from featviz.common.files import write_atomic
 from featviz.errors import FeatvizError, nearest
 from featviz.zoo.readers.reading_errors import base_name, check_file, one_line, reason, signature, wrong
 
@@ -119,7 +119,7 @@ def write_weights(
         data = safetensors.numpy.save(arrays, dict(metadata) if metadata else None)
     except (KeyError, ValueError, TypeError, safetensors.SafetensorError) as error:
         raise FeatvizError(f"`tree`: `{base_name(path)}` cannot be written: {reason(error)}") from error
-    write_whole(path, data)
+    write_atomic(path, data)
 
 
 def _check_names(name: str, found: Sequence[str], expected: Sequence[str]) -> None:
