@@ -13,8 +13,8 @@ from featviz.atlas.site.unit_json import read_published_unit
 from featviz.atlas.site_data import SiteData, choose_strip, striking
 from featviz.errors import FeatvizError, in_one_line
 from featviz.pages.addresses import main_picture
+from featviz.pages.page_images import SpriteSlot
 from featviz.pages.records import NetworkRecord, Role, SurveyRecord
-from featviz.pages.sprites import SpriteSlot
 
 # Seconds between two looks at what is new, at the least; and at the least this many times as long as the last one
 # took, so that pages cost two hundredths of the drawing at most.

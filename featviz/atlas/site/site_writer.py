@@ -11,10 +11,9 @@ from featviz.atlas.site.layer_page import DATA_FILE, GridSheets, grid_data, rend
 from featviz.atlas.site.unit_json import RECORD_FILE, unit_json
 from featviz.atlas.site.unit_page import render_unit
 from featviz.pages import addresses
-from featviz.pages.page_images import encode_pixels
+from featviz.pages.page_images import COLUMNS, SIDE, SpriteSlot, Thumbnails, encode_pixels, make_sheet, sheet_groups
 from featviz.pages.records import LayerRecord, NetworkRecord, UnitRecord, UnitSummary
 from featviz.pages.site_files import cached_file_exists, remove_stale, write_if_changed
-from featviz.pages.sprites import COLUMNS, SIDE, SpriteSlot, Thumbnails, make_sheet, sheet_groups
 from featviz.pages.templating import static_files
 
 # The sheets of a layer by their units.

@@ -110,7 +110,7 @@ def picture_groups(unit: UnitRecord) -> list[PictureGroup]:
         PictureGroup(
             "negative",
             "Negative direction",
-            "Optimized to minimize the unit's activation, before its ReLU.",
+            "Optimized to minimize the unit's activation before its ReLU.",
             False,
             _captioned(negatives, f"A picture that minimizes {name}"),
         ),
