@@ -25,7 +25,7 @@ help:
 	@echo "make demo       draws what every unit of the built-in network looks for, as a site in demo/"
 	@echo "make test       runs the tests, JOBS=$(JOBS) at a time"
 	@echo "make test-frameworks  installs PyTorch, Keras, ONNX and others (about a gigabyte), and runs the tests that need them"
-	@echo "make lint       ruff and mypy"
+	@echo "make lint       ruff, mypy and codespell"
 	@echo "make clean      removes what these have written, but for $(VENV)"
 	@echo "make distclean  removes $(VENV) too"
 	@echo "Another Python: make PYTHON=python3.12 demo"
@@ -47,6 +47,7 @@ lint: $(TESTABLE)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/codespell
 
 # The environment with all that tests and linters need.
 venv: $(TESTABLE)

@@ -98,7 +98,7 @@ def _convolve(x: jax.Array, kernel: jax.Array, stride: int) -> jax.Array:
 
 
 def forward(params: Params, stats: Params | None, x: jax.Array) -> tuple[jax.Array, Params]:
-    """Logits of normalised images (n, 64, 64, 3), and the batch's {layer: (mean, variance)}.
+    """Logits of normalized images (n, 64, 64, 3), and the batch's {layer: (mean, variance)}.
 
     With `stats` None the batch's own mean and variance are used, as in training.
     """

@@ -4,7 +4,7 @@
 
 Multinomial logistic regression on color statistics (mean, sd, skewness and kurtosis of each
 channel, covariances, an 8-bin histogram of each channel) together with the power spectrum (log
-power of the gray image in radial x angular bins), all standardised. The strength of the weight
+power of the gray image in radial x angular bins), all standardized. The strength of the weight
 decay is the best of four on the held-out images, which favors the probe. The images are too easy
 to be worth a network if the probe gets past 60 %.
 

@@ -56,7 +56,7 @@ def make_pool(seed: tuple[int, ...], count: int) -> tuple[np.ndarray, np.ndarray
 
 
 def augment(key: jax.Array, images: jax.Array, noise: jax.Array) -> jax.Array:
-    """Normalised images (n, 64, 64, 3) from uint8: recolored, some blurred, some with noise."""
+    """Normalized images (n, 64, 64, 3) from uint8: recolored, some blurred, some with noise."""
     n = len(images)
     keys = jax.random.split(key, 5)
     x = (images.astype(jnp.float32) / 255 - MEAN) / SD

@@ -1,6 +1,7 @@
 """The design's rules about the code itself: who imports whom, what is light, how functions are called."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,34 +13,9 @@ import featviz
 ROOT = Path(featviz.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
 
-# Each room may import those before it.
-ROOMS = [
-    "errors",
-    "version",
-    "common",
-    "tracing",
-    "model",
-    "adapters",
-    "zoo",
-    "objectives",
-    "parameterizations",
-    "optimizers",
-    "regularizers",
-    "gradients",
-    "ascent",
-    "recipes",
-    "pictures",
-    "rendering",
-    "dreaming",
-    "surveys",
-    "evaluation",
-    "circuits",
-    "pages",
-    "atlas",
-    "diagnosis",
-    "training",
-    "cli",
-]
+DOCUMENT = (ROOT.parent / "docs" / "architecture.md").read_text()
+# The rooms in the order of the document's table: each may import those above it.
+ROOMS = re.findall(r"^\| `(\w+)` \|", DOCUMENT.partition("## The rooms")[2].partition("\n## ")[0], re.MULTILINE)
 # Whose defaulted arguments may be given by position: an entry point, and a function that calls itself.
 POSITIONAL = {"cli/main.py:run", "pictures/picture_files.py:plain_json"}
 
@@ -92,12 +68,12 @@ FUNCTIONS = [
 ]
 
 
-def test_every_room_is_in_the_list():
-    assert {room(path) for path in FILES} == {*ROOMS, "__init__", "__main__"}
+def test_every_room_is_in_the_table_of_the_document():
+    assert sorted({room(path) for path in FILES}) == sorted([*ROOMS, "__init__", "__main__"])
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_a_room_imports_only_those_before_it(path):
+def test_a_room_imports_only_those_above_it(path):
     own = room(path)
     before = {"__init__": ["version"], "__main__": ["cli"]}.get(own) or ROOMS[: ROOMS.index(own) + 1]
     rooms = {name.split(".")[1] for name in imports(parse(path)) if name.startswith("featviz.")}

@@ -111,7 +111,7 @@ class Block(nn.Module):
 
 
 class Patterns(nn.Module):
-    """The network; `apply` maps normalised NHWC images, at least 32 px a side, to logits."""
+    """The network; `apply` maps normalized NHWC images, at least 32 px a side, to logits."""
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
