@@ -23,7 +23,7 @@ def test_paths_in_documents_exist(document):
     missing = [
         path
         for path in named_paths(document.read_text())
-        if not any((base / path).exists() for base in (ROOT, ROOT / "featviz"))
+        if not any((base / (path + end)).exists() for base in (ROOT, ROOT / "featviz") for end in ("", ".py"))
     ]
     assert missing == []
 
