@@ -9,8 +9,8 @@ from test_architecture import ROOMS
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("benchmarks/*.md")])
 FOLDERS = ("featviz", "tests", "docs", "experiments", "benchmarks", *ROOMS)
-# A path in backticks: in the repository or in the package, without placeholders such as NAME. One that introduces the code
-# below it, with a colon, is a file that the reader is to write; pages are what an atlas writes.
+# A path in backticks: in the repository or in the package, without placeholders such as NAME. One that introduces the
+# code below it, with a colon, is a file that the reader is to write; pages are what an atlas writes.
 CODE_PATH = re.compile(rf"`((?:{'|'.join(FOLDERS)})/[\w./-]*(?<!\.html))`(?!:\n)")
 LINK = re.compile(r"\]\(([^)#:\s]+)(?:#[\w-]*)?\)")
 
