@@ -1,4 +1,4 @@
-"""The survey beside the bare forward pass: images a second of both, and the memory at two numbers of photographs.
+"""Throughput of a survey and of the bare forward pass, and memory for few and for all photographs.
 
     python benchmarks/survey.py [--few 100] [--repeats 3]
 
@@ -36,7 +36,7 @@ def load() -> fv.Model:
     return fv.load("googlenet", weights=network("googlenet"))
 
 
-def surveyed(photos: Path, out: Path) -> float:
+def survey_seconds(photos: Path, out: Path) -> float:
     """Seconds of the survey, without compilation."""
     model = load()
     maxima_of(model, np.zeros((BATCH, 224, 224, 3), np.uint8), LAYERS)
@@ -45,7 +45,7 @@ def surveyed(photos: Path, out: Path) -> float:
     return time.perf_counter() - started
 
 
-def bare(count: int) -> float:
+def forward_seconds(count: int) -> float:
     """Seconds of the forward pass on as many images, without compilation."""
     import jax
     import jax.numpy as jnp
@@ -66,12 +66,12 @@ def bare(count: int) -> float:
     return time.perf_counter() - started
 
 
-def child(words: list[str]) -> dict[str, float]:
+def run_child(words: list[str]) -> dict[str, float]:
     done = subprocess.run([sys.executable, __file__, *words], capture_output=True, text=True)
     if done.returncode:
         sys.exit(done.stderr[-2000:])
-    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
-    return found
+    measured: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return measured
 
 
 def main() -> None:
@@ -84,7 +84,9 @@ def main() -> None:
     if options.child:
         kind, value = options.child
         with tempfile.TemporaryDirectory() as work:
-            seconds = bare(int(value)) if kind == "bare" else surveyed(Path(value), Path(work) / "survey")
+            seconds = (
+                forward_seconds(int(value)) if kind == "bare" else survey_seconds(Path(value), Path(work) / "survey")
+            )
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         print(json.dumps({"seconds": seconds, "mib": peak}))
         return
@@ -94,14 +96,14 @@ def main() -> None:
         few.mkdir()
         for path in names[: options.few]:
             shutil.copyfile(path, few / path.name)
-        small = child(["--child", "survey", str(few)])
+        small = run_child(["--child", "survey", str(few)])
     pairs = [
-        (child(["--child", "bare", str(len(names))]), child(["--child", "survey", str(photos)]))
+        (run_child(["--child", "bare", str(len(names))]), run_child(["--child", "survey", str(photos)]))
         for _ in range(options.repeats)
     ]
-    forward, whole = (median(pair[at]["seconds"] for pair in pairs) for at in (0, 1))
+    forward, full = (median(pair[index]["seconds"] for pair in pairs) for index in (0, 1))
     print(f"bare forward pass: {len(names) / forward:.1f} images a second ({forward:.1f} s)")
-    print(f"survey of {len(names)} photographs: {len(names) / whole:.1f} images a second ({whole:.1f} s)")
+    print(f"survey of {len(names)} photographs: {len(names) / full:.1f} images a second ({full:.1f} s)")
     print(f"survey / forward: {median(a['seconds'] / b['seconds'] for a, b in pairs):.0%}")
     largest = median(pair[1]["mib"] for pair in pairs)
     print(f"memory: {small['mib']:.0f} MiB at {options.few} photographs, {largest:.0f} MiB at {len(names)}")

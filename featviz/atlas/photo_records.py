@@ -39,7 +39,7 @@ def photographs_of(
 
     Args:
       units: unit -> its main picture.
-      other: another network, for the figures E0 to E5 of `featviz.evaluation.evidence`; without it there are none.
+      other: another network, for the figures of `featviz.evaluation.figures`; without it there are none.
 
     Examples are nine photographs of the largest activations and four around each other percentile, cut to the
     receptive field as the network saw them. Each photograph is opened once, and the memory that its crops take is at
@@ -174,7 +174,7 @@ def _judged(
     *,
     progress: bool,
 ) -> dict[int, SurveyRecord]:
-    """The same with the figures E0 to E5 and the flag."""
+    """The same with the evidence figures and the flag."""
     # Evidence goes by names, which a picture of another origin need not have.
     named = [replace(each, provenance={**each.provenance, "name": f"{layer}:{unit}"}) for unit, each in units.items()]
     rows = evidence(named, survey, other=other, progress=progress).rows if named else ()

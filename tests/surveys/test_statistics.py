@@ -1,17 +1,13 @@
-"""Statistics of units over a survey, examples by interval, receptive fields."""
-
-import os
+"""Statistics of units over a survey, and examples by interval."""
 
 import flax.linen as nn
 import numpy as np
 import pytest
-from support.surveys import COUNT, IMAGES, LAYERS
+from support.surveys import COUNT, IMAGES
 from support.tiny import Gauges, build
 
-import featviz.surveys.survey as module
 from featviz.surveys.run_survey import survey
 from featviz.surveys.statistics import BINS, INTERVALS, examples, halves, moments, statistics
-from featviz.surveys.survey import open_survey
 
 
 def test_statistics_agree_with_numpy(broken_survey):
@@ -93,25 +89,3 @@ def test_examples_of_few_photos_repeat_none(tiny, tmp_path):
     assert sorted(example.index for example in found) == [0, 1, 2, 3, 4]
     best = made.maxima("conv1", units=3).argmax()
     assert found[0].index == best and found[0].percentile == 100
-
-
-def test_a_receptive_field_is_measured_once(tiny, tmp_path, monkeypatch):
-    made = survey(tiny, IMAGES[:6], out=tmp_path / "s", layers=LAYERS, progress=False)
-    side = made.receptive_field("conv2")
-    assert 3 <= side <= 9 and made.receptive_field("fc") == 16
-    monkeypatch.setattr(module, "receptive_fields", None)
-    assert open_survey(tmp_path / "s", tiny).receptive_field("conv2") == side
-
-
-def test_a_read_only_survey_still_has_receptive_fields(tiny, tmp_path, monkeypatch):
-    survey(tiny, IMAGES[:6], out=tmp_path / "s", layers=["conv1"], progress=False)
-    monkeypatch.setattr(os, "access", lambda *_: False)
-    made = open_survey(tmp_path / "s", tiny)
-
-    def read_only(*_, **__):
-        raise OSError(30, "Read-only file system")
-
-    with monkeypatch.context() as patch:
-        patch.setattr("featviz.common.files.open", read_only, raising=False)
-        assert 3 <= made.receptive_field("conv1") <= 4
-    assert not (tmp_path / "s" / "receptive_fields.json").exists()

@@ -49,8 +49,8 @@ def evidence(
 ) -> None:
     """Measure whether to trust PICTURES, files or folders that `featviz render` has written.
 
-    Prints the figures E0 to E5 for every unit: is it alive, does the picture predict which photographs excite it,
-    is it selective, does it survive, does it take the photographs' path through the network, does it transfer.
+    Prints the evidence figures of every unit: how far the picture excites it, whether the picture predicts which
+    photographs do, is selective and robust, and agrees with photographs in the layers below and in another network.
     """
     from featviz.common.compilation_cache import use_compilation_cache
     from featviz.common.files import check_suffix, check_writable, write_atomic
