@@ -1,1 +1,1 @@
-"""From a framework's network to a Model, one file a framework, each imported only when used."""
+"""From a framework's network to a Model: one file for each framework, imported only when it is used."""

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 import jax
 import numpy as np
 
-from featviz.adapters.input_hint import require_input
-from featviz.adapters.module_failures import failing_in
+from featviz.adapters.adapter_errors import failing_in, missing_framework, require_input
 from featviz.adapters.traced import build_model
 from featviz.errors import FeatvizError, in_one_line
 from featviz.model import InputSpec, Model, Weights
@@ -31,16 +30,28 @@ def from_keras(
     classes: tuple[str, ...] = (),
     source: Mapping[str, str] | None = None,
 ) -> Model:
-    """A Model of a Keras model, functional, sequential or subclassed, or of a `.keras` file.
+    """A Model of a Keras model on the JAX backend, or of a `.keras` file.
 
-    Layers are the outputs of all layers within, by Keras's names, those of a model within a model behind its own
-    (`backbone/conv1`), and the activation functions that are no layers: `conv1/relu` of that layer's output,
-    `backbone/relu` of anything else in it. A layer called twice gives `conv` and `conv[1]`. Layers are as at inference.
-    Without `input` the size, the channels and their place are those that the model declares; its range is 0..255 if a
-    layer within rescales that, as in most of `keras.applications`, else [0,1].
+    Layers are the outputs of all layers within, by Keras's names, those of a model within a model behind its name
+    (`backbone/conv1`), and the activation functions that are not layers: `conv1/relu` of that layer's output,
+    `backbone/relu` of anything else in it. A layer called twice gives `conv` and `conv[1]`. The model runs as at
+    inference.
 
-    Raises: FeatvizError if the model declares no size and `input` is not given; if it fails on such images, or has no
-    weights yet; if a file holds Python code, which is not run; if Keras is not installed or has another backend.
+    Args:
+        model: A functional, sequential or subclassed model, or the path of a `.keras` file.
+        input: How the network takes its images, by default as the model declares its size,
+            channels and their axis; its range is then 0..255 if a layer within rescales that, as in most of
+            `keras.applications`, else [0,1].
+        name: What captions and messages call it, by default the model's name.
+        classes: The names of its outputs.
+        source: Where it comes from, as pictures record it.
+
+    Returns:
+        The Model.
+
+    Raises:
+        FeatvizError: If the model declares no size and `input` is missing; if it fails on such images or has no weights
+            yet; if a file holds Python code, which is not run; if Keras is not installed or has another backend.
     """
     if isinstance(model, str | PathLike):
         model = _load(os.fspath(model))
@@ -52,21 +63,21 @@ def from_keras(
     if not model.built:
         raise FeatvizError(f"{model.name} has no weights yet; expected a `model` that was called or built before")
     variables = [*model.trainable_variables, *model.non_trainable_variables]
-    trainable, names = len(model.trainable_variables), _unique([each.path for each in variables])
+    trainable, names = len(model.trainable_variables), _unique([variable.path for variable in variables])
     options = {"training": False} if "training" in inspect.signature(model.call).parameters else {}
 
     def forward(weights: Weights, encoded: jax.Array) -> tuple[jax.Array, dict[str, jax.Array]]:
-        values = [weights[each] for each in names]
-        with warnings.catch_warnings(), _watched(model), module_scope("", opaque=True):
-            # Of a model that takes a list of one array.
+        values = [weights[name] for name in names]
+        with warnings.catch_warnings(), _marking(model), module_scope("", opaque=True):
+            # Raised for a model that takes a list of one array.
             warnings.filterwarnings("ignore", "The structure of `inputs`")
             output, _ = model.stateless_call(values[:trainable], values[trainable:], encoded, **options)
         return jax.tree.leaves(output)[0], {}
 
     return build_model(
         forward,
-        # Copied, since training may reuse the memory of the model's own.
-        {each: jax.numpy.array(variable.value) for each, variable in zip(names, variables, strict=True)},
+        # Copied, since training may reuse the memory of the model's arrays.
+        {path: jax.numpy.array(variable.value) for path, variable in zip(names, variables, strict=True)},
         _declared(model) if input is None else require_input(input, str(model.name), channels_first=False),
         name=name or str(model.name),
         classes=classes,
@@ -75,16 +86,14 @@ def from_keras(
 
 
 def _import(*, backend: str | None = None) -> Any:
-    """Keras, on the JAX backend or not at all; `backend` is chosen where nobody has chosen before."""
+    """The module keras on the JAX backend; `backend` is set where the user has set none."""
     unset = "keras" not in sys.modules and "KERAS_BACKEND" not in os.environ
     try:
         if unset and backend is not None:
             os.environ["KERAS_BACKEND"] = backend
         import keras
     except ImportError as error:
-        raise FeatvizError(
-            f"Keras's networks need keras and KERAS_BACKEND=jax ({in_one_line(error)}); pip install featviz[keras]"
-        ) from None
+        raise missing_framework("keras", error) from None
     finally:
         if unset and backend is not None:
             del os.environ["KERAS_BACKEND"]
@@ -101,15 +110,15 @@ def _load(path: str) -> Any:
     keras = _import(backend="jax")
     try:
         return keras.saving.load_model(path, compile=False, safe_mode=True)
-    # Keras raises what its many readers raise.
+    # Keras's readers may raise anything.
     except Exception as error:
-        said = in_one_line(error)
-        if "safe_mode" in said:
+        reason = in_one_line(error)
+        if "safe_mode" in reason:
             raise FeatvizError(
                 f"`{path}` holds Python code (a Lambda layer, say), which is not run from a file; expected a model of "
                 "layers alone, or, if you trust it, what keras.saving.load_model(..., safe_mode=False) gives"
             ) from error
-        raise FeatvizError(f"`{path}` cannot be read as a Keras model: {said}") from error
+        raise FeatvizError(f"`{path}` cannot be read as a Keras model: {reason}") from error
 
 
 def _declared(model: Any) -> InputSpec:
@@ -121,33 +130,35 @@ def _declared(model: Any) -> InputSpec:
     first = keras.config.image_data_format() == "channels_first"
     *sides, channels = shape[2:] + shape[1:2] if first else shape[1:] or (None,)
     if len(sides) != 2 or None in (*sides, channels):
-        found = ", ".join(str(tuple(each.shape)) for each in inputs) or "none"
+        declared = ", ".join(str(tuple(tensor.shape)) for tensor in inputs) or "none"
         raise FeatvizError(
-            f"`input` is None, and the inputs that {model.name} declares are {found}; expected `input`, or one of "
+            f"`input` is None, and the inputs that {model.name} declares are {declared}; expected `input`, or one of "
             "known height, width and number of channels"
         )
     scales = [
-        np.max(np.asarray(each.scale)) for each in model._flatten_layers() if isinstance(each, keras.layers.Rescaling)
+        np.max(np.asarray(layer.scale))
+        for layer in model._flatten_layers()
+        if isinstance(layer, keras.layers.Rescaling)
     ]
     # 1/255 and 1/127.5 are in use.
-    scale = 255.0 if any(each < 1 / 100 for each in scales) else 1.0
+    scale = 255.0 if any(scale < 1 / 100 for scale in scales) else 1.0
     return InputSpec(size=(sides[0], sides[1]), channels=channels, scale=scale, channels_first=first)
 
 
 def _unique(names: Sequence[str]) -> list[str]:
-    """The names, a second one of a kind as `name[1]`: Keras promises no unique paths."""
-    counts = [names[:number].count(each) for number, each in enumerate(names)]
-    return [f"{each}[{count}]" if count else each for each, count in zip(names, counts, strict=True)]
+    """The names, repeated ones as `name[1]`: Keras does not promise unique paths."""
+    counts = [names[:index].count(name) for index, name in enumerate(names)]
+    return [f"{name}[{count}]" if count else name for name, count in zip(names, counts, strict=True)]
 
 
 @contextmanager
-def _watched(model: Any) -> Iterator[None]:
-    """While it is open, what each layer of a model returns is marked, by the names of the layers that it runs in."""
+def _marking(model: Any) -> Iterator[None]:
+    """While it is open, each layer of the model marks what it returns by the names of the layers that it runs in."""
     import keras
 
     calls: list[str] = []
 
-    def watched(layer: Any, call: Callable[..., Any]) -> Callable[..., Any]:
+    def marking(layer: Any, call: Callable[..., Any]) -> Callable[..., Any]:
         def run(*args: Any, **kwargs: Any) -> Any:
             calls.append(layer.name)
             path = "/".join(calls)
@@ -162,18 +173,18 @@ def _watched(model: Any) -> Iterator[None]:
 
     layers = model._flatten_layers(include_self=False)
     before = [(vars(layer), vars(layer).get("call")) for layer in layers]
-    # Keras would write what it was given, on many colored lines.
+    # Keras would print its arguments, on many colored lines.
     filtering = keras.config.is_traceback_filtering_enabled()
     keras.config.disable_traceback_filtering()
     try:
         for layer in layers:
-            vars(layer)["call"] = watched(layer, layer.call)
+            vars(layer)["call"] = marking(layer, layer.call)
         yield
     finally:
         if filtering:
             keras.config.enable_traceback_filtering()
-        for held, call in before:
+        for attributes, call in before:
             if call is None:
-                held.pop("call", None)
+                attributes.pop("call", None)
             else:
-                held["call"] = call
+                attributes["call"] = call

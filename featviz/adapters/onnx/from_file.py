@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Union
 import jax
 import jax.numpy as jnp
 
-from featviz.adapters.input_hint import require_input
+from featviz.adapters.adapter_errors import missing_framework, require_input
 from featviz.adapters.onnx.graph import run
-from featviz.adapters.onnx.model_file import File, read
+from featviz.adapters.onnx.model_file import OnnxFile, read_onnx
 from featviz.adapters.traced import build_model
 from featviz.errors import FeatvizError
 from featviz.model import InputSpec, Model, Weights
@@ -20,7 +20,7 @@ from featviz.model import InputSpec, Model, Weights
 if TYPE_CHECKING:
     import onnx
 
-# Sizes that an axis of channels has: gray, RGB, with alpha. Larger ones are told by `input`.
+# Sizes by which an axis of channels is recognized: gray, RGB, with alpha. For others `input` is needed.
 CHANNELS = (1, 2, 3, 4)
 
 
@@ -34,25 +34,35 @@ def from_onnx(
 ) -> Model:
     """A Model of an ONNX file, or of an `onnx.ModelProto`.
 
-    Layers are called as Netron shows the nodes, without the slash that PyTorch's export begins them with,
-    `layer1/Conv`; a node without a name by its output. The image's size, channels and their place are those that the
-    file declares. Its range, mean and std no file says: without `input` it is taken as [0,1], and `featviz check` tells
-    whether that is likely. Floating initializers are the weights, an argument of `Model.apply`; scalars, whole numbers
-    and the shapes that exporters compute from them are constants. A file of a fixed batch of one runs image by image.
+    Layers are named as Netron shows the nodes, without the slash that PyTorch's export begins them with
+    (`layer1/Conv`); a node without a name by its output. Floating initializers are the weights; scalars, integers and
+    the shapes that exporters compute from them are constants. A file of a fixed batch of one runs image by image.
 
-    The operators are featviz's own (`onnx_operators`): jaxonnxruntime ran 4 of the tests' 12 exports, as it lacks
+    The operators are featviz's own (`onnx/operators`): jaxonnxruntime ran 4 of the tests' 12 exports, as it lacks
     LayerNormalization, HardSwish, Resize and others, and onnx2torch needs PyTorch and torchvision.
 
-    Raises: FeatvizError, one line, if the file is damaged, its external data is missing, it does not take one image of
-    a known size, or an operator is missing, with the node at which it stands.
+    Args:
+        model: The path of an `.onnx` file, with external data beside it, or a ModelProto.
+        input: How the network takes its images. A file declares size and channels and on which axis they are, but no
+            range: by default it is [0,1], and `featviz check` shows whether that is likely.
+        name: What captions and messages call it, by default the file's stem.
+        classes: The names of its outputs.
+        source: Where it comes from, as pictures record it.
+
+    Returns:
+        The Model.
+
+    Raises:
+        FeatvizError: If ONNX is not installed, the file is damaged, external data is missing, the network does not
+            take one image of a known size, or an operator is missing; the message names the node.
     """
     if importlib.util.find_spec("onnx") is None:
-        raise FeatvizError("from_onnx needs ONNX, which is not installed; pip install featviz[onnx]")
+        raise missing_framework("onnx", ImportError("it is not installed"))
     path = Path(model) if isinstance(model, str | os.PathLike) else None
     what = f"`{path.name}`" if path is not None else "`model`"
-    file = read(model, what)
+    file = read_onnx(model, what)
     given = None if input is None else require_input(input, what, channels_first=True)
-    spec, single = _specify(file, given, what)
+    spec, single_image = _specify(file, given, what)
 
     def forward(weights: Weights, encoded: jax.Array) -> tuple[jax.Array, dict[str, jax.Array]]:
         first, *_ = run(file.graph, {**weights, file.image: encoded})
@@ -64,14 +74,14 @@ def from_onnx(
         weights,
         spec,
         name=name or (path.stem if path is not None else "onnx"),
-        single_image=single,
+        single_image=single_image,
         classes=classes,
         source=source,
     )
 
 
-def _specify(file: File, given: InputSpec | None, what: str) -> tuple[InputSpec, bool]:
-    """The input as the file declares it and the user says it, and whether it takes one image at a time."""
+def _specify(file: OnnxFile, given: InputSpec | None, what: str) -> tuple[InputSpec, bool]:
+    """The input by the file's declaration and the user's, and whether the network takes one image at a time."""
     shape = ", ".join("?" if size is None else str(size) for size in file.shape)
     if len(file.shape) != 4:
         raise FeatvizError(f"{what} takes `{file.image}` of ({shape}); expected images, (n, c, h, w) or (n, h, w, c)")
@@ -79,23 +89,24 @@ def _specify(file: File, given: InputSpec | None, what: str) -> tuple[InputSpec,
     if batch not in (None, 1):
         raise FeatvizError(f"{what} takes a fixed batch of {batch} images; expected 1 or a free number in its export")
     counts = CHANNELS if given is None else (given.channels,)
-    first, behind = second in counts, last in counts
-    if first == behind:
+    first_fits, last_fits = second in counts, last in counts
+    channels_first = first_fits
+    if first_fits == last_fits:
         if given is None and None in (second, last):
             raise FeatvizError(f"{what} takes ({shape}), its channels left open; expected `input`, an InputSpec")
-        if not first and None not in (second, last):
+        if not first_fits and None not in (second, last):
             expected = f"{given.channels} channels, as `input` has" if given is not None else "1 to 4 channels"
             raise FeatvizError(f"{what} takes ({shape}); expected {expected}")
-        # Both could be: PyTorch's order, unless the user says otherwise.
-        first = given.channels_first if given is not None else True
-    channels, (height, width) = (second, (third, last)) if first else (last, (second, third))
+        # Both are possible: PyTorch's order, unless the user says otherwise.
+        channels_first = given.channels_first if given is not None else True
+    channels, (height, width) = (second, (third, last)) if channels_first else (last, (second, third))
     if given is None:
         if height is None or width is None:
             raise FeatvizError(f"{what} takes ({shape}), the size left open; expected `input`, InputSpec(size=...)")
-        # Whole numbers are pixels in 0..255.
-        scale = 255.0 if file.whole else 1.0
+        # Integers are pixels in 0..255.
+        scale = 255.0 if file.integer_image else 1.0
         given = InputSpec(size=(height, width), channels=channels or 3, scale=scale)
-    if any(own not in (None, wanted) for own, wanted in zip((height, width), given.size, strict=True)):
-        wanted = " x ".join(map(str, given.size))
-        raise FeatvizError(f"`input` is of {wanted} px; expected {height} x {width}, as {what} declares")
-    return replace(given, channels_first=first), batch == 1
+    if any(declared not in (None, side) for declared, side in zip((height, width), given.size, strict=True)):
+        size = " x ".join(map(str, given.size))
+        raise FeatvizError(f"`input` is of {size} px; expected {height} x {width}, as {what} declares")
+    return replace(given, channels_first=channels_first), batch == 1

@@ -1,16 +1,19 @@
-"""An ONNX file read, checked and laid out: what is a weight, what is a constant, and what each value is called."""
+"""An ONNX file, read and checked: its nodes, its weights, its constants, and the names of its values."""
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from featviz.adapters.onnx.operators import OPERATORS
-from featviz.adapters.onnx.protos import array_of, borrowed, constant_of, operator_of, value_of
+from featviz.adapters.onnx.protos import array_of, constant_of, operator_of, used_names, value_of
 from featviz.errors import FeatvizError, in_one_line
+
+if TYPE_CHECKING:
+    import onnx
 
 # Inputs that must be known while a network is traced.
 STATIC = {
@@ -29,12 +32,12 @@ class Node:
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     attributes: Mapping[str, Any]
-    proto: Any
+    proto: "onnx.NodeProto"
 
 
 @dataclass(frozen=True)
 class Graph:
-    """The nodes that the output needs, in order. `names` has those of the values that are layers."""
+    """The nodes that the outputs need, in order; `names` are the names of the values that are layers."""
 
     nodes: tuple[Node, ...]
     constants: Mapping[str, np.ndarray]
@@ -44,23 +47,33 @@ class Graph:
 
 
 @dataclass(frozen=True)
-class File:
-    """A network's graph, its weights, and its image: the input's name and declared shape, None where it is free.
+class OnnxFile:
+    """A network's graph, its weights and its image input.
 
-    `whole` says that the image is of whole numbers.
+    Attributes:
+        graph: The graph.
+        weights: The floating initializers by name.
+        image: The name of the image input.
+        integer_image: Whether the image is of integers.
+        shape: The declared shape of the image, None where an axis is free.
     """
 
     graph: Graph
     weights: Mapping[str, np.ndarray]
     image: str
-    whole: bool
+    integer_image: bool
     shape: tuple[int | None, ...]
 
 
-def read(model: Any, what: str) -> File:
-    """A ModelProto, or the file at a path, with the external data beside it, laid out.
+def read_onnx(model: "str | os.PathLike[str] | onnx.ModelProto", what: str) -> OnnxFile:
+    """The network of a ModelProto, or of the file at a path and the external data beside it.
 
-    Raises: FeatvizError if it cannot be read, is not valid ONNX, or does not take one image.
+    Args:
+        model: The proto or the path.
+        what: What messages call it.
+
+    Raises:
+        FeatvizError: If it cannot be read, is not valid ONNX, or does not take one image.
     """
     import onnx
     from onnx.inliner import inline_local_functions
@@ -69,38 +82,41 @@ def read(model: Any, what: str) -> File:
     try:
         onnx.checker.check_model(proto)
         proto = inline_local_functions(proto)
-        names = _names(proto.graph)
-        proto = _take_apart(proto)
-        opset = max((each.version for each in proto.opset_import if each.domain in ("", "ai.onnx")), default=1)
-        constants = {each.name: array_of(each) for each in proto.graph.initializer}
-        graph = lay_out(proto.graph, constants, opset, names)
+        names = _output_names(proto.graph)
+        proto = _inline_missing_operators(proto)
+        opset = max((opset.version for opset in proto.opset_import if opset.domain in ("", "ai.onnx")), default=1)
+        constants = {tensor.name: array_of(tensor) for tensor in proto.graph.initializer}
+        graph = parse_graph(proto.graph, constants, opset, names)
     except FeatvizError:
         raise
-    # The checker, protobuf and numpy each raise their own.
+    # The checker, protobuf and NumPy each raise their own exceptions.
     except Exception as error:
         raise FeatvizError(f"{what} is not valid ONNX: {in_one_line(error)}") from None
-    inputs = [each for each in proto.graph.input if each.name not in constants]
+    inputs = [value for value in proto.graph.input if value.name not in constants]
     if len(inputs) != 1:
-        found = ", ".join(f"`{each.name}`" for each in inputs) or "none"
-        raise FeatvizError(f"{what} takes {len(inputs)} inputs ({found}); expected one, the image")
+        listed = ", ".join(f"`{value.name}`" for value in inputs) or "none"
+        raise FeatvizError(f"{what} takes {len(inputs)} inputs ({listed}); expected one, the image")
     declared = inputs[0].type.tensor_type
     shape = tuple(dim.dim_value or None for dim in declared.shape.dim)
     floating = {onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16, onnx.TensorProto.BFLOAT16, onnx.TensorProto.DOUBLE}
-    fixed = _fixed(graph.nodes)
+    static = _static_values(graph.nodes)
     weights = {
         name: array
         for name, array in graph.constants.items()
-        if np.issubdtype(array.dtype, np.floating) and array.ndim and name not in fixed
+        if np.issubdtype(array.dtype, np.floating) and array.ndim and name not in static
     }
-    rest = {name: array for name, array in graph.constants.items() if name not in weights}
-    plain = Graph(graph.nodes, rest, graph.outputs, opset, names)
-    return File(plain, weights, inputs[0].name, declared.elem_type not in floating, shape)
+    constants = {name: array for name, array in graph.constants.items() if name not in weights}
+    return OnnxFile(
+        replace(graph, constants=constants), weights, inputs[0].name, declared.elem_type not in floating, shape
+    )
 
 
-def lay_out(proto: Any, constants: Mapping[str, np.ndarray], opset: int, names: Mapping[str, str]) -> Graph:
-    """A graph's nodes that its outputs need; `Constant` nodes and initializers are among the constants."""
+def parse_graph(
+    proto: "onnx.GraphProto", constants: Mapping[str, np.ndarray], opset: int, names: Mapping[str, str]
+) -> Graph:
+    """The nodes that a graph's outputs need, and its constants: initializers and `Constant` nodes."""
     known = dict(constants)
-    outputs = tuple(each.name for each in proto.output)
+    outputs = tuple(value.name for value in proto.output)
     needed, nodes = set(outputs), []
     for node in reversed(proto.node):
         if needed.isdisjoint(node.output):
@@ -108,37 +124,37 @@ def lay_out(proto: Any, constants: Mapping[str, np.ndarray], opset: int, names: 
         if node.op_type == "Constant":
             known[node.output[0]] = constant_of(node)
             continue
-        inner = [each.g for each in node.attribute if each.HasField("g")]
-        needed.update(node.input, *(name for graph in inner for name in borrowed(graph)))
+        subgraphs = [attribute.g for attribute in node.attribute if attribute.HasField("g")]
+        needed.update(node.input, *(name for graph in subgraphs for name in used_names(graph)))
         nodes.append(
             Node(
                 node.name.strip("/") or node.output[0],
                 operator_of(node),
                 tuple(node.input),
                 tuple(node.output),
-                {each.name: value_of(each) for each in node.attribute},
+                {attribute.name: value_of(attribute) for attribute in node.attribute},
                 node,
             )
         )
     return Graph(tuple(reversed(nodes)), {name: known[name] for name in known if name in needed}, outputs, opset, names)
 
 
-def _fixed(nodes: Sequence[Node]) -> set[str]:
-    """The values that must be known, and all that they are worked out from."""
-    fixed: set[str] = set()
+def _static_values(nodes: Sequence[Node]) -> set[str]:
+    """The names of the values that must be known while a network is traced, and of those they are computed from."""
+    static: set[str] = set()
     for node in reversed(nodes):
-        if not fixed.isdisjoint(node.outputs) and node.operator not in ("Shape", "Size"):
-            fixed.update(node.inputs)
-        fixed.update(name for at in STATIC.get(node.operator, ()) for name in node.inputs[at : at + 1])
-    return fixed
+        if not static.isdisjoint(node.outputs) and node.operator not in ("Shape", "Size"):
+            static.update(node.inputs)
+        static.update(name for index in STATIC.get(node.operator, ()) for name in node.inputs[index : index + 1])
+    return static
 
 
-def _load(model: Any, what: str) -> Any:
+def _load(model: "str | os.PathLike[str] | onnx.ModelProto", what: str) -> "onnx.ModelProto":
     import onnx
     from google.protobuf.message import DecodeError
 
     if isinstance(model, onnx.ModelProto):
-        if any(each.data_location == onnx.TensorProto.EXTERNAL for each in model.graph.initializer):
+        if any(tensor.data_location == onnx.TensorProto.EXTERNAL for tensor in model.graph.initializer):
             raise FeatvizError(f"{what} keeps its weights in another file; expected the path of the .onnx file")
         return model
     if not isinstance(model, str | os.PathLike):
@@ -152,37 +168,37 @@ def _load(model: Any, what: str) -> Any:
         raise FeatvizError(f"`{path.name}` cannot be read as ONNX: {reason}") from None
 
 
-def _take_apart(proto: Any) -> Any:
-    """The network without the operators that the table lacks, where the standard itself defines them by others."""
+def _inline_missing_operators(proto: "onnx.ModelProto") -> "onnx.ModelProto":
+    """The network with the operators that featviz lacks replaced by the standard's definitions in terms of others."""
     from onnx import helper, shape_inference
     from onnx.inliner import inline_selected_functions
 
-    found = [(node.domain, node.op_type) for node in proto.graph.node if operator_of(node) not in OPERATORS]
-    lacking = sorted({(domain, kind) for domain, kind in found if _has_body(domain, kind)})
-    if not lacking:
+    unknown = {(node.domain, node.op_type) for node in proto.graph.node if operator_of(node) not in OPERATORS}
+    defined = sorted((domain, kind) for domain, kind in unknown if _has_definition(domain, kind))
+    if not defined:
         return proto
     # Some definitions depend on their inputs' types.
     proto = shape_inference.infer_shapes(proto)
-    known = {each.name for each in (*proto.graph.value_info, *proto.graph.input)}
+    known = {value.name for value in (*proto.graph.value_info, *proto.graph.input)}
     proto.graph.value_info.extend(
-        helper.make_tensor_value_info(each.name, each.data_type, each.dims)
-        for each in proto.graph.initializer
-        if each.name not in known
+        helper.make_tensor_value_info(tensor.name, tensor.data_type, tensor.dims)
+        for tensor in proto.graph.initializer
+        if tensor.name not in known
     )
-    return inline_selected_functions(proto, lacking, inline_schema_functions=True)
+    return inline_selected_functions(proto, defined, inline_schema_functions=True)
 
 
-def _names(proto: Any) -> dict[str, str]:
-    """What the node's outputs are called: as the node, or as they are themselves where it has no name."""
+def _output_names(proto: "onnx.GraphProto") -> dict[str, str]:
+    """The layer name of each node's output: the node's, or the output's own where the node has none."""
     return {
-        output: (node.name.strip("/") or output.strip("/")) + (f"[{number}]" if number else "")
+        output: (node.name.strip("/") or output.strip("/")) + (f"[{index}]" if index else "")
         for node in proto.node
-        for number, output in enumerate(node.output)
+        for index, output in enumerate(node.output)
         if output
     }
 
 
-def _has_body(domain: str, kind: str) -> bool:
+def _has_definition(domain: str, kind: str) -> bool:
     from onnx import defs
 
     if domain not in ("", "ai.onnx") or not defs.has(kind):

@@ -1,31 +1,34 @@
-"""What stands in an ONNX file's nodes and tensors, as Python values and arrays."""
+"""The contents of an ONNX file's nodes and tensors, as Python values and arrays."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from featviz.errors import FeatvizError
 
+if TYPE_CHECKING:
+    import onnx
 
-def operator_of(node: Any) -> str:
-    """The operator of a node, with its domain if it is not the standard's own."""
+
+def operator_of(node: "onnx.NodeProto") -> str:
+    """The operator of a node, with its domain if it is not the standard's."""
     return node.op_type if node.domain in ("", "ai.onnx") else f"{node.domain}.{node.op_type}"
 
 
-def array_of(tensor: Any) -> np.ndarray:
+def array_of(tensor: "onnx.TensorProto") -> np.ndarray:
     """A tensor as an array, floating ones in single precision."""
     from onnx import numpy_helper
 
     array = numpy_helper.to_array(tensor)
-    # Half precision runs in single, and so does double; bfloat16 is no floating type of numpy's own.
-    small = array.dtype.name in ("float16", "bfloat16", "float64")
-    return array.astype(np.float32) if small else array
+    # Half and double precision run in single; NumPy does not count bfloat16 among its floating types.
+    convert = array.dtype.name in ("float16", "bfloat16", "float64")
+    return array.astype(np.float32) if convert else array
 
 
-def constant_of(node: Any) -> np.ndarray:
-    """What a `Constant` holds."""
-    (attribute,) = [each for each in node.attribute if each.name != "name"]
+def constant_of(node: "onnx.NodeProto") -> np.ndarray:
+    """The value of a `Constant` node."""
+    (attribute,) = [attribute for attribute in node.attribute if attribute.name != "name"]
     if attribute.name == "value":
         return array_of(attribute.t)
     types = {"value_float": np.float32, "value_floats": np.float32, "value_int": np.int64, "value_ints": np.int64}
@@ -34,7 +37,7 @@ def constant_of(node: Any) -> np.ndarray:
     return np.asarray(value_of(attribute), types[attribute.name])
 
 
-def value_of(attribute: Any) -> Any:
+def value_of(attribute: "onnx.AttributeProto") -> Any:
     """An attribute as a Python value; a tensor as an array, a graph as it is."""
     from onnx import helper
 
@@ -46,7 +49,8 @@ def value_of(attribute: Any) -> Any:
     return list(value) if isinstance(value, Iterable) and not isinstance(value, str) else value
 
 
-def borrowed(graph: Any) -> set[str]:
-    """The names that a graph within a node uses; those that are its own do no harm."""
-    names = {name for node in graph.node for name in node.input} | {each.name for each in graph.output}
-    return names.union(*(borrowed(each.g) for node in graph.node for each in node.attribute if each.HasField("g")))
+def used_names(graph: "onnx.GraphProto") -> set[str]:
+    """The names that a node's subgraph uses, those that it defines among them."""
+    names = {name for node in graph.node for name in node.input} | {value.name for value in graph.output}
+    attributes = [attribute for node in graph.node for attribute in node.attribute]
+    return names.union(*(used_names(attribute.g) for attribute in attributes if attribute.HasField("g")))

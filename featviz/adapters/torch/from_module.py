@@ -10,11 +10,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from featviz.adapters.input_hint import require_input
-from featviz.adapters.module_failures import failing_in
+from featviz.adapters.adapter_errors import failing_in, missing_framework, require_input
 from featviz.adapters.torch.lowerings import correct
 from featviz.adapters.traced import build_model
-from featviz.errors import FeatvizError, in_one_line
+from featviz.errors import FeatvizError
 from featviz.model import InputSpec, Model, Weights
 from featviz.tracing.marks import entry_name, mark, module_scope
 
@@ -33,16 +32,26 @@ def from_torch(
     classes: tuple[str, ...] = (),
     source: Mapping[str, str] | None = None,
 ) -> Model:
-    """A Model of a PyTorch module, as it is in `eval` mode.
+    """A Model of a PyTorch module, run as in `eval` mode.
 
     Layers are the outputs of all modules within, by PyTorch's dotted names (`layer1.0.conv1`), and the activation
-    functions that are no modules: `layer1.0.bn1/relu` of that module's output, `layer1.0/relu` of anything else in it.
-    A module called twice gives `relu` and `relu[1]`, one that returns several arrays `attention/0`, `attention/1`.
-    PyTorch's image networks take channels first: `input=InputSpec(size=(224, 224), channels_first=True, ...)`.
-    The module itself is left as it is; its weights as they are now are copied, to float32.
+    functions that are not modules: `layer1.0.bn1/relu` of that module's output, `layer1.0/relu` of anything else in
+    it. A module called twice gives `relu` and `relu[1]`, one that returns several arrays `attention/0`, `attention/1`.
 
-    Raises: FeatvizError if the module fails on images of the size of `input`, saying in which module within; if it
-    uses what torchax has no equivalent of; if PyTorch or torchax is not installed.
+    Args:
+        module: The network, which is left as it is. Its current weights are copied, to float32.
+        input: How the network takes its images. PyTorch's image networks take channels first:
+            `InputSpec(size=(224, 224), channels_first=True, ...)`.
+        name: What captions and messages call it, by default the module's class.
+        classes: The names of its outputs.
+        source: Where it comes from, as pictures record it.
+
+    Returns:
+        The Model.
+
+    Raises:
+        FeatvizError: If `input` is missing or the module fails on images of its size, with the inner module that
+            failed; if it uses an operation that torchax lacks; if PyTorch or torchax is not installed.
     """
     torch = _import()
     if not isinstance(module, torch.nn.Module) or isinstance(module, torch.jit.ScriptModule):
@@ -85,9 +94,7 @@ def _import() -> Any:
             import torchax.tensor  # noqa: F401
         jax.config.update(CLIENT_OPTIONS, before)
     except ImportError as error:
-        raise FeatvizError(
-            f"PyTorch's networks need torch and torchax ({in_one_line(error)}); pip install featviz[torch]"
-        ) from None
+        raise missing_framework("torch", error) from None
     return torch
 
 

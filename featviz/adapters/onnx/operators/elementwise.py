@@ -1,28 +1,28 @@
-"""ONNX operators that work number by number, broadcast as numpy does."""
+"""ONNX operators that work elementwise, broadcast as NumPy does."""
 
 from collections.abc import Callable
 from functools import reduce
-from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 
 from featviz.adapters.onnx.operators.call import Array, Call, Operator
 
 
-def _of_all(function: Any) -> Operator:
-    """An operator of one or two arrays."""
+def _unpacked(function: Callable[..., Array]) -> Operator:
+    """An operator that takes its inputs as separate arguments."""
     return lambda call: function(*call.inputs)
 
 
-def _of_many(function: Callable[[Array, Array], Array]) -> Operator:
-    """An operator that joins any number of arrays."""
+def _folded(function: Callable[[Array, Array], Array]) -> Operator:
+    """An operator that combines any number of arrays, two at a time."""
     return lambda call: reduce(function, call.inputs)
 
 
 def _divide(x: Array, y: Array) -> Array:
-    # Whole numbers are divided towards zero.
+    # Integers are divided towards zero.
     return x / y if jnp.issubdtype(jnp.result_type(x, y), jnp.floating) else lax.div(*jnp.broadcast_arrays(x, y))
 
 
@@ -34,8 +34,9 @@ def _clip(call: Call) -> Array:
     low, high = call.input(1), call.input(2)
     if call.opset < 11:
         low, high = call.get("min", None), call.get("max", None)
-    # Numbers, where they are: so a ReLU6 is seen as one.
-    return jnp.clip(call.inputs[0], *(bound.item() if hasattr(bound, "item") else bound for bound in (low, high)))
+    # Python numbers where they are constants, so that a ReLU6 is recognized.
+    bounds = [bound.item() if isinstance(bound, np.ndarray | np.generic) else bound for bound in (low, high)]
+    return jnp.clip(call.inputs[0], *bounds)
 
 
 def _gelu(call: Call) -> Array:
@@ -76,21 +77,23 @@ def _prelu(x: Array, slope: Array) -> Array:
     return jnp.where(x >= 0, x, slope * x)
 
 
+# Operators without attributes.
+PLAIN: dict[str, Callable[..., Array]] = {
+    "Abs": jnp.abs, "Acos": jnp.arccos, "Acosh": jnp.arccosh, "Asin": jnp.arcsin, "Asinh": jnp.arcsinh,
+    "Atan": jnp.arctan, "Atanh": jnp.arctanh, "Ceil": jnp.ceil, "Cos": jnp.cos, "Cosh": jnp.cosh,
+    "Erf": lax.erf, "Exp": jnp.exp, "Floor": jnp.floor, "Identity": lambda x: x, "IsNaN": jnp.isnan,
+    "Log": jnp.log, "Mish": jax.nn.mish, "Neg": jnp.negative, "Not": jnp.logical_not,
+    "Reciprocal": jnp.reciprocal, "Relu": jax.nn.relu, "Round": jnp.round, "Sigmoid": jax.nn.sigmoid,
+    "Sign": jnp.sign, "Sin": jnp.sin, "Sinh": jnp.sinh, "Softplus": jax.nn.softplus,
+    "Softsign": jax.nn.soft_sign, "Sqrt": jnp.sqrt, "Tan": jnp.tan, "Tanh": jnp.tanh,
+    "Add": jnp.add, "And": jnp.logical_and, "Div": _divide, "Equal": jnp.equal, "Greater": jnp.greater,
+    "GreaterOrEqual": jnp.greater_equal, "Less": jnp.less, "LessOrEqual": jnp.less_equal, "Mul": jnp.multiply,
+    "Or": jnp.logical_or, "Pow": jnp.power, "PRelu": _prelu, "Sub": jnp.subtract, "Where": jnp.where,
+    "Xor": jnp.logical_xor,
+}  # fmt: skip
 POINTWISE: dict[str, Operator] = {
-    **{name: _of_all(function) for name, function in {
-        "Abs": jnp.abs, "Acos": jnp.arccos, "Acosh": jnp.arccosh, "Asin": jnp.arcsin, "Asinh": jnp.arcsinh,
-        "Atan": jnp.arctan, "Atanh": jnp.arctanh, "Ceil": jnp.ceil, "Cos": jnp.cos, "Cosh": jnp.cosh,
-        "Erf": lax.erf, "Exp": jnp.exp, "Floor": jnp.floor, "Identity": lambda x: x, "IsNaN": jnp.isnan,
-        "Log": jnp.log, "Mish": jax.nn.mish, "Neg": jnp.negative, "Not": jnp.logical_not,
-        "Reciprocal": jnp.reciprocal, "Relu": jax.nn.relu, "Round": jnp.round, "Sigmoid": jax.nn.sigmoid,
-        "Sign": jnp.sign, "Sin": jnp.sin, "Sinh": jnp.sinh, "Softplus": jax.nn.softplus,
-        "Softsign": jax.nn.soft_sign, "Sqrt": jnp.sqrt, "Tan": jnp.tan, "Tanh": jnp.tanh,
-        "Add": jnp.add, "And": jnp.logical_and, "Div": _divide, "Equal": jnp.equal, "Greater": jnp.greater,
-        "GreaterOrEqual": jnp.greater_equal, "Less": jnp.less, "LessOrEqual": jnp.less_equal, "Mul": jnp.multiply,
-        "Or": jnp.logical_or, "Pow": jnp.power, "PRelu": _prelu, "Sub": jnp.subtract, "Where": jnp.where,
-        "Xor": jnp.logical_xor,
-    }.items()},
-    "Max": _of_many(jnp.maximum), "Min": _of_many(jnp.minimum), "Sum": _of_many(jnp.add),
+    **{name: _unpacked(function) for name, function in PLAIN.items()},
+    "Max": _folded(jnp.maximum), "Min": _folded(jnp.minimum), "Sum": _folded(jnp.add),
     "Mean": lambda call: reduce(jnp.add, call.inputs) / len(call.inputs),
     "Clip": _clip, "Elu": _elu, "Gelu": _gelu, "HardSigmoid": _hard_sigmoid, "HardSwish": _hard_swish,
     "LeakyRelu": _leaky_relu, "Mod": _modulo, "Selu": _selu, "Swish": _swish, "ThresholdedRelu": _thresholded_relu,

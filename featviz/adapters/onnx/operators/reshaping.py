@@ -1,4 +1,4 @@
-"""ONNX operators that move numbers and compute none."""
+"""ONNX operators that move values without computing: reshape, slice, gather, pad and their like."""
 
 import math
 
@@ -13,9 +13,9 @@ MODES = {"reflect": "reflect", "edge": "edge", "wrap": "wrap"}
 
 
 def _reshape(call: Call) -> Array:
-    x, shape = call.inputs[0], list(call.whole_numbers(1, attribute="shape") or ())
+    x, shape = call.inputs[0], list(call.static_ints(1, attribute="shape") or ())
     if not call.get("allowzero", 0):
-        shape = [x.shape[number] if size == 0 else size for number, size in enumerate(shape)]
+        shape = [x.shape[index] if size == 0 else size for index, size in enumerate(shape)]
     return jnp.reshape(x, shape)
 
 
@@ -26,42 +26,42 @@ def _flatten(call: Call) -> Array:
 
 
 def _squeeze(call: Call) -> Array:
-    return jnp.squeeze(call.inputs[0], call.whole_numbers(1, attribute="axes"))
+    return jnp.squeeze(call.inputs[0], call.static_ints(1, attribute="axes"))
 
 
 def _unsqueeze(call: Call) -> Array:
-    return jnp.expand_dims(call.inputs[0], call.whole_numbers(1, attribute="axes") or ())
+    return jnp.expand_dims(call.inputs[0], call.static_ints(1, attribute="axes") or ())
 
 
 def _expand(call: Call) -> Array:
-    x, shape = call.inputs[0], call.whole_numbers(1) or ()
+    x, shape = call.inputs[0], call.static_ints(1) or ()
     return jnp.broadcast_to(x, np.broadcast_shapes(x.shape, shape))
 
 
 def _concatenate(call: Call) -> Array:
-    return jnp.concatenate([jnp.asarray(each) for each in call.inputs], call.get("axis", 1))
+    return jnp.concatenate([jnp.asarray(value) for value in call.inputs], call.get("axis", 1))
 
 
 def _split(call: Call) -> tuple[Array, ...]:
     x, axis = call.inputs[0], call.get("axis", 0)
-    sizes = call.whole_numbers(1, attribute="split")
+    sizes = call.static_ints(1, attribute="split")
     if sizes is None:
-        each = -(-x.shape[axis] // call.outputs)
-        return tuple(jnp.split(x, list(range(each, x.shape[axis], each)), axis))
+        size = -(-x.shape[axis] // call.outputs)
+        return tuple(jnp.split(x, list(range(size, x.shape[axis], size)), axis))
     return tuple(jnp.split(x, np.cumsum(sizes)[:-1].tolist(), axis))
 
 
 def _slice(call: Call) -> Array:
     x = call.inputs[0]
-    starts, ends = call.whole_numbers(1, attribute="starts") or (), call.whole_numbers(2, attribute="ends") or ()
-    axes = call.whole_numbers(3, attribute="axes") or tuple(range(len(starts)))
-    steps = call.whole_numbers(4) or (1,) * len(starts)
-    at = [slice(None)] * x.ndim
+    starts, ends = call.static_ints(1, attribute="starts") or (), call.static_ints(2, attribute="ends") or ()
+    axes = call.static_ints(3, attribute="axes") or tuple(range(len(starts)))
+    steps = call.static_ints(4) or (1,) * len(starts)
+    slices = [slice(None)] * x.ndim
     for start, end, axis, step in zip(starts, ends, axes, steps, strict=True):
-        # Going back, an end before the first is told by a number that is negative even from behind.
+        # With a negative step, an end before the first element is below -size.
         last = None if step < 0 and end < -x.shape[axis] else end
-        at[axis] = slice(start, last, step)
-    return jnp.asarray(x)[tuple(at)]
+        slices[axis] = slice(start, last, step)
+    return jnp.asarray(x)[tuple(slices)]
 
 
 def _gather(call: Call) -> Array:
@@ -74,28 +74,29 @@ def _gather(call: Call) -> Array:
 
 def _gather_elements(call: Call) -> Array:
     x, index, axis = jnp.asarray(call.inputs[0]), call.inputs[1], call.get("axis", 0)
-    own = jnp.indices(index.shape, sparse=True)
-    at = [own[each] for each in range(x.ndim)]
-    at[axis] = index
-    # Rows beyond the index's own are left out.
-    return x[tuple(at)]
+    # Rows beyond the shape of the index are dropped.
+    indices = list(jnp.indices(index.shape, sparse=True))
+    indices[axis] = index
+    return x[tuple(indices)]
 
 
 def _gather_nd(call: Call) -> Array:
     x, index, batch = jnp.asarray(call.inputs[0]), jnp.asarray(call.inputs[1]), call.get("batch_dims", 0)
-    own = jnp.indices(index.shape[:batch], sparse=True)
-    widened = [each.reshape(each.shape + (1,) * (index.ndim - 1 - batch)) for each in own]
-    return x[(*widened, *jnp.moveaxis(index, -1, 0))]
+    batch_indices = [
+        indices.reshape(indices.shape + (1,) * (index.ndim - 1 - batch))
+        for indices in jnp.indices(index.shape[:batch], sparse=True)
+    ]
+    return x[(*batch_indices, *jnp.moveaxis(index, -1, 0))]
 
 
 def _pad(call: Call) -> Array:
     x, mode = call.inputs[0], call.get("mode", "constant")
-    numbers = call.whole_numbers(1, attribute="pads" if call.opset >= 2 else "paddings") or ()
-    axes = call.whole_numbers(3) or tuple(range(x.ndim))
+    pads = call.static_ints(1, attribute="pads" if call.opset >= 2 else "paddings") or ()
+    axes = call.static_ints(3) or tuple(range(x.ndim))
     widths = [(0, 0)] * x.ndim
-    for axis, low, high in zip(axes, numbers, numbers[len(axes) :], strict=False):
+    for axis, low, high in zip(axes, pads, pads[len(axes) :], strict=False):
         widths[axis] = (low, high)
-    # Negative ones cut.
+    # Negative pads cut.
     x = x[tuple(slice(max(0, -low), size - max(0, -high)) for (low, high), size in zip(widths, x.shape, strict=True))]
     widths = [(max(0, low), max(0, high)) for low, high in widths]
     if mode != "constant":
@@ -123,12 +124,12 @@ def _space_to_depth(call: Call) -> Array:
 
 
 def _triangle(call: Call) -> Array:
-    offset = (call.whole_numbers(1) or (0,))[0]
+    offset = (call.static_ints(1) or (0,))[0]
     return (jnp.triu if call.get("upper", 1) else jnp.tril)(call.inputs[0], offset)
 
 
-def _dropped(call: Call) -> tuple[Array, ...]:
-    # As in inference: nothing is dropped.
+def _dropout(call: Call) -> tuple[Array, ...]:
+    # As at inference, nothing is dropped.
     return (call.inputs[0], jnp.ones(call.inputs[0].shape, bool))[: call.outputs]
 
 
@@ -137,12 +138,12 @@ def _transpose(call: Call) -> Array:
 
 
 def _tile(call: Call) -> Array:
-    return jnp.tile(call.inputs[0], call.whole_numbers(1) or ())
+    return jnp.tile(call.inputs[0], call.static_ints(1) or ())
 
 
 SHAPING: dict[str, Operator] = {
     "Reshape": _reshape, "Flatten": _flatten, "Squeeze": _squeeze, "Unsqueeze": _unsqueeze, "Expand": _expand,
     "Concat": _concatenate, "Split": _split, "Slice": _slice, "Gather": _gather, "GatherElements": _gather_elements,
     "GatherND": _gather_nd, "Pad": _pad, "DepthToSpace": _depth_to_space, "SpaceToDepth": _space_to_depth,
-    "Trilu": _triangle, "Dropout": _dropped, "Transpose": _transpose, "Tile": _tile,
+    "Trilu": _triangle, "Dropout": _dropout, "Transpose": _transpose, "Tile": _tile,
 }  # fmt: skip
