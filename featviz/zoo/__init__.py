@@ -1,1 +1,1 @@
-"""The zoo: one file an architecture, a registry, and the reading of weights."""
+"""The zoo: architectures, one module for each family, a registry, and the reading of official weights."""

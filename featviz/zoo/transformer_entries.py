@@ -1,14 +1,14 @@
-"""The zoo's vision transformers, and CLIP's image towers: their weights are those of their authors or of timm."""
+"""The zoo's vision transformers and CLIP's image encoders, with weights of their authors or of timm."""
 
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 from featviz.model import InputSpec
-from featviz.zoo.convolutional_entries import IMAGENET, SYMMETRIC, TORCH
+from featviz.zoo.convolutional_entries import SYMMETRIC, TORCH, imagenet_classes
 from featviz.zoo.entry import Entry, Source, lazy
 
-# CLIP's images have a mean and a spread of their own; timm's transformers of Google's were trained on [-1,1].
+# CLIP's own mean and std; Google's transformers in timm were trained on [-1,1].
 CLIP = InputSpec(size=(224, 224), mean=(0.48145466, 0.4578275, 0.40821073), std=(0.26862954, 0.26130258, 0.27577711))
 META = "https://dl.fbaipublicfiles.com/"
 TIMM = "https://huggingface.co/timm/"
@@ -17,7 +17,7 @@ TINY, SMALL, BASE = ({"width": 64 * heads, "heads": heads} for heads in (3, 6, 1
 
 
 def _deit(size: str, shape: dict[str, int], parameters: int, accuracy: float, digits: str) -> Entry:
-    """Of the authors' file eight digits of its SHA-256 are in its name."""
+    """DeiT; the name of the authors' file holds eight digits of its SHA-256."""
     return Entry(
         name=f"deit_{size}",
         family="DeiT",
@@ -30,7 +30,7 @@ def _deit(size: str, shape: dict[str, int], parameters: int, accuracy: float, di
         origin="github.com/facebookresearch/deit",
         sources=(Source(f"{META}deit/deit_{size}_patch16_224-{digits}.pth", digits),),
         aliases=(f"deit_{size}_patch16_224",),
-        classes=IMAGENET,
+        classes=imagenet_classes,
     )
 
 
@@ -48,19 +48,19 @@ def _vit(size: str, shape: dict[str, int], parameters: int, accuracy: float) -> 
         origin="timm",
         sources=(Source(f"{TIMM}{name}.augreg_in21k_ft_in1k/resolve/main/model.safetensors"),),
         aliases=(name,),
-        classes=IMAGENET,
+        classes=imagenet_classes,
     )
 
 
 def _dinov2(size: str, shape: dict[str, int], parameters: int, accuracy: float) -> Entry:
-    """Its accuracy is that of a linear classifier trained on the class token."""
+    """DINOv2; its accuracy is that of a linear classifier trained on the class token."""
     name = f"dinov2_vit{size[0]}14"
-    # The token that stood for a masked patch in training.
+    # The token for masked patches, used in training only.
     source = Source(f"{META}dinov2/{name}/{name}_pretrain.pth", ignored=(r"^mask_token$",))
     return Entry(
         name=f"dinov2_{size}",
         family="DINOv2",
-        description=f"DINOv2, ViT-{size} of 14 px patches, trained without labels; it puts out the class token",
+        description=f"DINOv2, ViT-{size} of 14 px patches, trained without labels; its output is the class token",
         build=lazy("architectures.dinov2", "DinoV2", **shape),
         input=replace(TORCH, multiple=14),
         parameters=parameters,
@@ -75,13 +75,13 @@ def _dinov2(size: str, shape: dict[str, int], parameters: int, accuracy: float) 
 def _clip(
     name: str, tower: str, build: Callable[[], Any], multiple: int, parameters: int, accuracy: str, timm: str, path: str
 ) -> Entry:
-    """OpenAI's file is a TorchScript archive, its SHA-256 in `path`; a safetensors file has the same names."""
+    """CLIP; OpenAI's file is a TorchScript archive with its SHA-256 in `path`, timm's has the same names."""
     names, texts = lazy("architectures.clip", "openai_name"), (r"^(?!visual\.)",)
     copy = f"{TIMM}{timm}.openai/resolve/main/open_clip_model.safetensors"
     return Entry(
         name=name,
         family="CLIP",
-        description=f"CLIP's image tower, {tower}, trained on images and their texts",
+        description=f"CLIP's image encoder, {tower}, trained on images and their texts",
         build=build,
         input=replace(CLIP, multiple=multiple),
         parameters=parameters,
@@ -108,7 +108,7 @@ TRANSFORMERS = (
     Entry(
         name="siglip_base",
         family="SigLIP",
-        description="SigLIP's image tower, ViT-base of 16 px patches, trained on images and their texts",
+        description="SigLIP's image encoder, ViT-base of 16 px patches, trained on images and their texts",
         build=lazy("architectures.siglip", "SigLip", **BASE),
         input=replace(SYMMETRIC, multiple=16),
         parameters=92_884_224,
@@ -117,7 +117,7 @@ TRANSFORMERS = (
         sources=(Source(f"{TIMM}vit_base_patch16_siglip_224.webli/resolve/main/model.safetensors"),),
         aliases=("vit_base_patch16_siglip_224",),
     ),
-    # As open_clip measured it; those of the transformers are the paper's.
+    # Accuracies as open_clip measured them; those of the transformers are the paper's.
     _clip(
         "clip_resnet50", "a modified ResNet-50", lazy("architectures.clip", "ClipResNet"), 1, 38_316_896,
         "59.8 % top-1, zero-shot", "resnet50_clip",

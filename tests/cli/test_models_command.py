@@ -4,7 +4,7 @@ import pytest
 
 from featviz.cli.main import run
 from featviz.zoo.registry import ENTRIES, find
-from featviz.zoo.weights.download import place
+from featviz.zoo.weights.weight_cache import cache_path
 
 
 @pytest.fixture(autouse=True)
@@ -40,7 +40,7 @@ def test_every_network_is_in_its_family(capsys):
 def test_where_the_weights_are(capsys):
     assert row(table(capsys), "patterns").endswith("built in")
     assert row(table(capsys), "googlenet").endswith("--weights")
-    path = place(find("alexnet").sources[0])
+    path = cache_path(find("alexnet").sources[0])
     path.parent.mkdir(parents=True)
     path.write_bytes(b"weights")
     lines = table(capsys)

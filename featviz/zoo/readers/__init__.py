@@ -1,1 +1,1 @@
-"""Official weight files read as arrays, one file a format; they are untrusted, and nothing in them is executed."""
+"""Official files of weights read as arrays, one module for each format; nothing in a file is executed."""

@@ -1,46 +1,46 @@
-"""Caffe's `.caffemodel`: a NetParameter of protobuf, whose layers hold their weights as blobs.
+"""Caffe's `.caffemodel`: a protobuf NetParameter, whose layers hold their weights as blobs.
 
-The numbers of fields are those of BVLC's caffe.proto. Blobs are called after their layer as PyTorch would call them,
+Field numbers are those of BVLC's caffe.proto. Blobs are named after their layer as PyTorch would name them,
 `conv1/7x7_s2.weight` and `.bias`.
 """
 
 import io
 import math
-from typing import Any
 
 import numpy as np
 
-from featviz.zoo.readers.protobuf_wire import BYTES, FIXED_32, FIXED_64, MOST, VARINT, fields, numbers
-from featviz.zoo.readers.reading_errors import MalformedError, one_line
+from featviz.zoo.readers.protobuf_wire import BYTES, FIXED_32, FIXED_64, VARINT, field_budget, fields, integers
+from featviz.zoo.readers.reading_errors import Budget, MalformedError, one_line
 
-# NetParameter: layers as of 2014 (V1LayerParameter), and since (LayerParameter).
+# NetParameter: layers of 2014 (V1LayerParameter), and later ones (LayerParameter).
 V1, V2 = 2, 100
-# Of each of the two: the fields of its name, its type, and its blobs.
+# For each of the two: the field numbers of its name, its type, and its blobs.
 PARTS = {V1: (4, 5, 6), V2: (1, 2, 7)}
-# How each says that a layer is fully connected.
+# The type of a fully connected layer in each.
 INNER_PRODUCT = {V1: 14, V2: "InnerProduct"}
-# V1LayerParameter: the layer within it as of 2013.
+# V1LayerParameter: the inner layer of 2013.
 V0 = 1
-# BlobProto: four sides of the old kind (num, channels, height, width), then shape, and the values.
+# BlobProto: the four sides of the old format (num, channels, height, width), then the shape, and the values.
 SIDES, SHAPE, DATA, DOUBLE = (1, 2, 3, 4), 7, 5, 8
-# What the blobs of a layer are called.
+# The names of a layer's blobs.
 ROLES = ("weight", "bias")
 
 
 def read_caffe(file: io.BufferedIOBase, size: int) -> dict[str, np.ndarray]:
     """The blobs of a Caffe network's layers by name.
 
-    Raises: MalformedError, that says what is wrong with it.
+    Raises:
+        MalformedError: If the file is damaged.
     """
     message = memoryview(file.read(size))
     if len(message) != size:
         raise MalformedError("it is cut short")
-    left = [MOST]
+    budget = field_budget()
     tensors: dict[str, np.ndarray] = {}
-    for number, kind, value in fields(message, left):
+    for number, kind, value in fields(message, budget):
         if kind != BYTES or number not in PARTS:
             continue
-        for name, array in _layer(value, number, left):
+        for name, array in _layer(value, number, budget):
             if name in tensors:
                 raise MalformedError(f"it has two layers with the weights `{one_line(name, limit=80)}`")
             tensors[name] = array
@@ -49,64 +49,66 @@ def read_caffe(file: io.BufferedIOBase, size: int) -> dict[str, np.ndarray]:
     return tensors
 
 
-def _layer(message: memoryview, version: int, left: list[int]) -> list[tuple[str, np.ndarray]]:
-    named, typed, blobbed = PARTS[version]
+def _layer(message: memoryview, version: int, budget: Budget) -> list[tuple[str, np.ndarray]]:
+    name_field, type_field, blob_field = PARTS[version]
     name, kind_of_layer, blobs = "", None, []
-    for number, kind, value in fields(message, left):
+    for number, kind, value in fields(message, budget):
         if version == V1 and number == V0:
             raise MalformedError("its layers are of Caffe's format of 2013; expected that of 2014 or later")
-        if kind == BYTES and number == named:
+        if kind == BYTES and number == name_field:
             name = _text(value)
-        elif number == typed and kind == (VARINT if version == V1 else BYTES):
+        elif number == type_field and kind == (VARINT if version == V1 else BYTES):
             kind_of_layer = value if version == V1 else _text(value)
-        elif kind == BYTES and number == blobbed:
-            blobs.append(_blob(value, left))
+        elif kind == BYTES and number == blob_field:
+            blobs.append(_blob(value, budget))
     dense = kind_of_layer == INNER_PRODUCT[version]
     roles = [*ROLES, *(f"blob{number}" for number in range(len(ROLES), len(blobs)))]
     return [
-        (f"{name}.{role}", _plain(blob, dense, role)) for role, blob in zip(roles, blobs, strict=False) if blob.size
+        (f"{name}.{role}", _without_unit_sides(blob, dense, role))
+        for role, blob in zip(roles, blobs, strict=False)
+        if blob.size
     ]
 
 
-def _plain(blob: np.ndarray, dense: bool, role: str) -> np.ndarray:
-    """The blob without the sides of 1 that the old kind of shape puts before a matrix or a row."""
+def _without_unit_sides(blob: np.ndarray, dense: bool, role: str) -> np.ndarray:
+    """The blob without the sides of 1 that the old format puts before a matrix or a vector."""
     rank = {"weight": 2 if dense else blob.ndim, "bias": 1}.get(role, blob.ndim)
     extra = blob.ndim - rank
     return blob.reshape(blob.shape[extra:]) if extra > 0 and all(side == 1 for side in blob.shape[:extra]) else blob
 
 
-def _blob(message: memoryview, left: list[int]) -> np.ndarray:
-    old: dict[int, int] = {}
+def _blob(message: memoryview, budget: Budget) -> np.ndarray:
+    old_sides: dict[int, int] = {}
     shape: list[int] | None = None
     parts: dict[int, list[np.ndarray]] = {DATA: [], DOUBLE: []}
-    for number, kind, value in fields(message, left):
+    for number, kind, value in fields(message, budget):
         if kind == VARINT and number in SIDES:
-            old[number] = value
+            old_sides[number] = value
         elif kind == BYTES and number == SHAPE:
             shape = shape or []
-            for inner, _, sides in fields(value, left):
-                shape += numbers(sides, left) if inner == 1 else []
+            for inner, _, sides in fields(value, budget):
+                shape += integers(sides, budget) if inner == 1 else []
         elif number in parts and kind in (BYTES, FIXED_32 if number == DATA else FIXED_64):
             parts[number].append(_values(value, "<f4" if number == DATA else "<f8"))
-    axes = shape if shape is not None else [old.get(number, 0) for number in SIDES] if old else []
-    found = parts[DATA] or parts[DOUBLE]
+    axes = shape if shape is not None else [old_sides.get(number, 0) for number in SIDES] if old_sides else []
+    pieces = parts[DATA] or parts[DOUBLE]
     if parts[DATA] and parts[DOUBLE]:
-        raise MalformedError("it has a blob of two kinds of values")
-    values = np.concatenate(found) if len(found) > 1 else found[0] if found else np.zeros(0, np.float32)
+        raise MalformedError("it has a blob with two kinds of values")
+    values = np.concatenate(pieces) if len(pieces) > 1 else pieces[0] if pieces else np.zeros(0, np.float32)
     if len(axes) > 16 or not all(0 <= side < 2**31 for side in axes):
-        raise MalformedError("it has a blob whose shape is none")
+        raise MalformedError("it has a blob with an invalid shape")
     if (math.prod(axes) if axes else min(values.size, 1)) != values.size:
         raise MalformedError(f"it has a blob of {values.size:,} values; its shape asks for {math.prod(axes):,}")
     return values.reshape(axes) if values.size else np.zeros(0, np.float32)
 
 
-def _values(value: Any, form: str) -> np.ndarray:
+def _values(value: memoryview, form: str) -> np.ndarray:
     if len(value) % np.dtype(form).itemsize:
         raise MalformedError("it has a blob that ends within a number")
     return np.frombuffer(value, form)
 
 
-def _text(value: Any) -> str:
+def _text(value: memoryview) -> str:
     try:
         return bytes(value).decode("utf-8")
     except UnicodeDecodeError:

@@ -1,10 +1,10 @@
-"""A pickle read by an interpreter of our own, in which no opcode imports or calls anything.
+"""Pickles read by an interpreter of our own, in which no opcode imports or calls anything.
 
-Python's unpickler imports what a pickle names, calls it, and sets its attributes; a subclass whose `find_class`
-admits a few names still does the latter two to objects that the file chose. Here a name is text, which must be one of
-those that the caller knows; what the file calls is handed to the caller as that text and a tuple, and becomes what the
-caller makes of it. Only the opcodes that torch.save writes are known, so that others end the reading. Steps, bytes and
-the length of texts are bounded: a state dict of ten thousand tensors stays far below.
+Python's unpickler imports the names in a pickle, calls them, and sets attributes; a subclass whose `find_class` admits
+few names still does the latter two to objects that the file chose. Here a name is text that must be on the caller's
+list, and a call in the pickle becomes a call of the caller's `make` with that text and a tuple. Only the opcodes that
+torch.save writes are known; any other ends the reading. Steps, bytes and the length of texts are bounded, far above
+what a state dict of ten thousand tensors needs.
 """
 
 import io
@@ -13,26 +13,29 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from featviz.zoo.readers.reading_errors import MalformedError, one_line
+from featviz.zoo.readers.reading_errors import Budget, MalformedError, one_line
 
-STEPS = 500_000
-BYTES = 2**25
-TEXT = 2**14
+MAX_STEPS = 500_000
+MAX_BYTES = 2**25
+MAX_TEXT = 2**14
 
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """What a pickle would import, as text."""
+    """A name that a pickle would import, as text."""
 
     full: str
 
 
 @dataclass(frozen=True)
 class Rules:
-    """What the caller makes of a pickle: which names it knows, and the values of what the file would do.
+    """How a caller interprets a pickle; each function may raise MalformedError.
 
-    `make` gets a name and arguments, `stored` the identity of something kept outside the pickle, and `build` an object
-    that `make` or the pickle made, with its state; each gives a value or raises MalformedError.
+    Attributes:
+        knows: Whether a name may occur.
+        make: The value of calling a name with arguments.
+        stored: The value of something outside the pickle, by its identity.
+        build: Sets the state of an object that `make` or the pickle made.
     """
 
     knows: Callable[[str], bool]
@@ -41,11 +44,11 @@ class Rules:
     build: Callable[[Any, Any], None]
 
 
-def _refuse(*_: Any) -> Any:
+def _refuse(*_: object) -> Any:
     raise MalformedError("it holds more than plain values")
 
 
-# Of a pickle that holds numbers, texts, lists and dicts alone.
+# For a pickle that holds only numbers, texts, lists and dicts.
 PLAIN = Rules(knows=lambda name: False, make=_refuse, stored=_refuse, build=_refuse)
 
 
@@ -56,12 +59,10 @@ class _Machine:
     stack: list[Any] = field(default_factory=list)
     marks: list[int] = field(default_factory=list)
     memo: dict[int, Any] = field(default_factory=dict)
-    left: int = BYTES
+    budget: Budget = field(default_factory=lambda: Budget(MAX_BYTES, f"its pickle has more than {MAX_BYTES:,} bytes"))
 
     def take(self, count: int) -> bytes:
-        self.left -= count
-        if self.left < 0:
-            raise MalformedError(f"its pickle has more than {BYTES:,} bytes")
+        self.budget.spend(count)
         data = self.stream.read(count)
         if len(data) < count:
             raise MalformedError("its pickle is cut short")
@@ -72,8 +73,8 @@ class _Machine:
 
     def text(self, form: str) -> str:
         length = self.number(form)
-        if length > TEXT:
-            raise MalformedError(f"its pickle has a text of {length:,} bytes; at most {TEXT:,} were expected")
+        if length > MAX_TEXT:
+            raise MalformedError(f"its pickle has a text of {length:,} bytes; expected at most {MAX_TEXT:,}")
         try:
             return self.take(length).decode("utf-8")
         except UnicodeDecodeError:
@@ -81,23 +82,23 @@ class _Machine:
 
     def line(self) -> str:
         data = self.stream.readline(256)
-        self.left -= len(data)
+        self.budget.spend(len(data))
         if not data.endswith(b"\n") or not data.isascii():
-            raise MalformedError("its pickle has a name that is none")
+            raise MalformedError("its pickle has an invalid name")
         return data[:-1].decode("ascii")
 
     def push(self, value: Any) -> None:
         self.stack.append(value)
 
     def pop(self) -> Any:
-        # What lies below a mark is not for what comes after it.
+        # Values below a mark are out of reach until the mark is used.
         if len(self.stack) <= (self.marks[-1] if self.marks else 0):
             raise MalformedError("its pickle takes from an empty stack")
         return self.stack.pop()
 
     def top(self, kind: type) -> Any:
         if len(self.stack) <= (self.marks[-1] if self.marks else 0) or type(self.stack[-1]) is not kind:
-            raise MalformedError(f"its pickle fills what is no {kind.__name__}")
+            raise MalformedError(f"its pickle fills something that is not a {kind.__name__}")
         return self.stack[-1]
 
     def since_mark(self) -> list[Any]:
@@ -123,18 +124,18 @@ class _Machine:
 
     def name(self, module: Any, name: Any) -> None:
         if type(module) is not str or type(name) is not str:
-            raise MalformedError("its pickle has a name that is none")
+            raise MalformedError("its pickle has an invalid name")
         full = f"{module}.{name}"
         if not self.rules.knows(full):
             raise MalformedError(
-                f"it names `{one_line(full, limit=80)}`, which is no part of a tensor; nothing was run"
+                f"it names `{one_line(full, limit=80)}`, which is not part of a tensor; nothing was run"
             )
         self.push(Name(full))
 
     def call(self) -> None:
         function, arguments = self.pops(2)
         if type(function) is not Name or type(arguments) is not tuple:
-            raise MalformedError("its pickle calls what is no name")
+            raise MalformedError("its pickle calls something that is not a name")
         self.push(self.rules.make(function.full, arguments))
 
     def build(self) -> None:
@@ -150,7 +151,7 @@ class _Machine:
         if len(values) % 2:
             raise MalformedError("its pickle has a key without a value")
         for key, value in zip(values[::2], values[1::2], strict=True):
-            # A key of any depth would be hashed to the bottom.
+            # Hashing a nested key would recurse to its full depth.
             if type(key) not in (str, int):
                 raise MalformedError("its pickle has a key that is neither a text nor a number")
             target[key] = value
@@ -202,15 +203,16 @@ OPCODES: dict[bytes, Callable[[_Machine], object]] = {
 
 
 def read_pickle(stream: io.BufferedIOBase, *, rules: Rules = PLAIN) -> Any:
-    """The value of the pickle that begins where the stream stands; the stream is left behind its end.
+    """The value of the pickle at the stream's position, which moves behind the pickle.
 
-    Raises: MalformedError if it is none, holds an opcode or a name that is not known, or is too large.
+    Raises:
+        MalformedError: If it is not a pickle, holds an unknown opcode or name, or is too large.
     """
     machine = _Machine(stream, rules)
     if stream.read(1) != b"\x80":
         raise MalformedError("there is no pickle where one was expected")
     machine.number("<B")
-    for _ in range(STEPS):
+    for _ in range(MAX_STEPS):
         opcode = machine.take(1)
         if opcode == b".":
             if len(machine.stack) != 1 or machine.marks:
@@ -220,4 +222,4 @@ def read_pickle(stream: io.BufferedIOBase, *, rules: Rules = PLAIN) -> Any:
         if step is None:
             raise MalformedError(f"its pickle has the opcode 0x{opcode.hex()}, which torch.save does not write")
         step(machine)
-    raise MalformedError(f"its pickle has more than {STEPS:,} steps")
+    raise MalformedError(f"its pickle has more than {MAX_STEPS:,} steps")

@@ -5,101 +5,107 @@ from typing import Any
 
 import numpy as np
 
-from featviz.zoo.readers.reading_errors import MalformedError
+from featviz.zoo.readers.reading_errors import Budget, MalformedError
 
 VARINT, FIXED_64, BYTES, FIXED_32 = 0, 1, 2, 5
 WIDTHS = {FIXED_32: 4, FIXED_64: 8}
-# Fields that are looked at in one file, a run of numbers being one: GoogLeNet has some thousand.
-MOST = 200_000
+# The number of fields read from one file, a run of numbers counting once: GoogLeNet has some thousand.
+MAX_FIELDS = 200_000
 
-# A field's number, its kind, and its value: of a VARINT a number, else the bytes.
+# A field's number, its wire type, and its value: an int for VARINT, else the bytes.
 Field = tuple[int, int, Any]
 
 
-def fields(message: memoryview, left: list[int]) -> Iterator[Field]:
-    """The fields of a message in their order; numbers of fixed width that follow one another are one, bytes in a row.
+def field_budget() -> Budget:
+    """The budget of one file."""
+    return Budget(MAX_FIELDS, f"it has more than {MAX_FIELDS:,} fields")
 
-    `left` holds how many more fields may be looked at, in all messages together.
 
-    >>> [(number, kind, value) for number, kind, value in fields(memoryview(bytes([8, 150, 1])), [9])]
+def fields(message: memoryview, budget: Budget) -> Iterator[Field]:
+    """The fields of a message in order; consecutive values of fixed width are one field, their bytes concatenated.
+
+    Args:
+        message: The message.
+        budget: The number of fields that may be read, shared by all messages of a file.
+
+    Raises:
+        MalformedError: If the message ends within a field or has an invalid one.
+
+    >>> [(number, kind, value) for number, kind, value in fields(memoryview(bytes([8, 150, 1])), field_budget())]
     [(1, 0, 150)]
-
-    Raises: MalformedError if it ends within a field or has what is none.
     """
-    at = 0
-    while at < len(message):
-        left[0] -= 1
-        if left[0] < 0:
-            raise MalformedError(f"it has more than {MOST:,} fields")
-        begin = at
-        tag, at = varint(message, at)
+    offset = 0
+    while offset < len(message):
+        budget.spend(1)
+        begin = offset
+        tag, offset = varint(message, offset)
         number, kind = tag >> 3, tag & 7
         if not 0 < number < 2**29:
-            raise MalformedError("it has a field of no number")
+            raise MalformedError("it has a field with an invalid number")
         if kind == VARINT:
-            value, at = varint(message, at)
+            value, offset = varint(message, offset)
             yield number, kind, value
         elif kind == BYTES:
-            length, at = varint(message, at)
-            if length > len(message) - at:
+            length, offset = varint(message, offset)
+            if length > len(message) - offset:
                 raise MalformedError("it is cut short within a field")
-            yield number, kind, message[at : at + length]
-            at += length
+            yield number, kind, message[offset : offset + length]
+            offset += length
         elif kind in WIDTHS:
-            count, values = _run(message, begin, at - begin, WIDTHS[kind])
-            at = begin + count * (at - begin + WIDTHS[kind])
+            count, values = _run(message, begin, offset - begin, WIDTHS[kind])
+            offset = begin + count * (offset - begin + WIDTHS[kind])
             yield number, kind, values
         else:
-            raise MalformedError(f"it has a field of the wire type {kind}, which no such file has")
+            raise MalformedError(f"it has a field of the unknown wire type {kind}")
 
 
-def varint(message: memoryview, at: int) -> tuple[int, int]:
-    """The number of variable length at a place, and the place after it.
+def varint(message: memoryview, offset: int) -> tuple[int, int]:
+    """The integer of variable length at an offset, and the offset behind it.
+
+    Raises:
+        MalformedError: If it does not end.
 
     >>> varint(memoryview(bytes([150, 1])), 0)
     (150, 2)
-
-    Raises: MalformedError if it does not end.
     """
     value = 0
     for shift in range(0, 70, 7):
-        if at >= len(message):
+        if offset >= len(message):
             raise MalformedError("it is cut short within a number")
-        byte = message[at]
-        at += 1
+        byte = message[offset]
+        offset += 1
         value |= (byte & 127) << shift
         if byte < 128:
-            return value, at
+            return value, offset
     raise MalformedError("it has a number of more than 10 bytes")
 
 
-def numbers(values: Any, left: list[int]) -> list[int]:
-    """The numbers of a repeated field of whole numbers, packed or a single one.
+def integers(values: int | memoryview, budget: Budget) -> list[int]:
+    """The values of a repeated field of integers, packed or single.
 
-    Raises: MalformedError if they do not end.
+    Raises:
+        MalformedError: If they do not end.
     """
     if isinstance(values, int):
         return [values]
-    found, at = [], 0
-    while at < len(values):
-        left[0] -= 1
-        if left[0] < 0:
-            raise MalformedError(f"it has more than {MOST:,} fields")
-        value, at = varint(values, at)
-        found.append(value)
-    return found
+    unpacked, offset = [], 0
+    while offset < len(values):
+        budget.spend(1)
+        value, offset = varint(values, offset)
+        unpacked.append(value)
+    return unpacked
 
 
 def _run(message: memoryview, begin: int, head: int, width: int) -> tuple[int, memoryview]:
-    """How many fields of one tag and a fixed width follow one another, and their values' bytes in a row."""
+    """The number of consecutive fields of one tag and a fixed width, and the bytes of their values concatenated."""
     step = head + width
-    whole = (len(message) - begin) // step
-    if not whole:
+    available = (len(message) - begin) // step
+    if not available:
         raise MalformedError("it is cut short within a field")
-    rows = np.frombuffer(message[begin : begin + whole * step], np.uint8).reshape(whole, step)
-    # A run may be of millions or of one: the search grows with what it finds.
+    rows = np.frombuffer(message[begin : begin + available * step], np.uint8).reshape(available, step)
+    # A run may have one field or millions: the searched chunk grows.
     count, chunk = 1, 64
-    while count < whole:
+    while count < available:
         other = np.any(rows[count : count + chunk, :head] != rows[0, :head], axis=1)
         if other.any():
             count += int(np.argmax(other))

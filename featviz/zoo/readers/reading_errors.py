@@ -1,4 +1,4 @@
-"""What the readers share: one line that says what is wrong with a file, and what other kinds of file begin with."""
+"""What the readers share: one-line errors, bounds on what is read, and the signatures of other kinds of file."""
 
 import os
 import stat
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from featviz.errors import FeatvizError, nearest
 
-# How kinds of file begin that people hand over for weights.
+# The first bytes of files that are mistaken for weights.
 SIGNATURES = {
     b"\x89PNG": "a PNG picture",
     b"\xff\xd8\xff": "a JPEG picture",
@@ -27,20 +27,42 @@ ENDINGS = (".safetensors", ".pth", ".pt", ".caffemodel", ".h5", ".hdf5")
 
 
 class MalformedError(ValueError):
-    """What a reader found wrong, without the file's name; `read_tensors` makes the one line of it."""
+    """What is wrong with a file, without its name, which `read_tensors` adds."""
 
 
-def wrong(name: str, what: str) -> FeatvizError:
-    """The error that a file of that base name is refused with.
+class Budget:
+    """A bound on what is read of an untrusted file.
 
-    >>> str(wrong("a.pth", "is empty"))
+    Args:
+        limit: How much may be spent in all.
+        message: The error when more is spent.
+    """
+
+    def __init__(self, limit: int, message: str) -> None:
+        self.remaining, self.message = limit, message
+
+    def spend(self, amount: int) -> None:
+        """Takes an amount off what remains.
+
+        Raises:
+            MalformedError: If less remains.
+        """
+        self.remaining -= amount
+        if self.remaining < 0:
+            raise MalformedError(self.message)
+
+
+def weights_error(name: str, problem: str) -> FeatvizError:
+    """The error for a file of weights with that base name.
+
+    >>> str(weights_error("a.pth", "is empty"))
     '`weights`: `a.pth` is empty'
     """
-    return FeatvizError(f"`weights`: `{name}` {what}")
+    return FeatvizError(f"`weights`: `{name}` {problem}")
 
 
 def signature(start: bytes) -> str | None:
-    """What kind of file begins like this, if it is one of those known.
+    """The kind of file that begins with these bytes, if it is a known one.
 
     >>> signature(bytes([0x93]) + b"NUMPY")
     'a NumPy array file'
@@ -49,9 +71,15 @@ def signature(start: bytes) -> str | None:
 
 
 def check_file(file: Path, *, expected: str = "a file of weights", ending: str | None = None) -> None:
-    """Refuses what is no regular file with something in it; of endings, a hint names only files with that one.
+    """Raises an error unless this is a regular file that is not empty.
 
-    Raises: FeatvizError that says what is there.
+    Args:
+        file: The path.
+        expected: What the message says was expected.
+        ending: Where it is given, hints name only files with this ending.
+
+    Raises:
+        FeatvizError: That says what is there instead.
     """
     name = base_name(file)
     try:
@@ -60,30 +88,30 @@ def check_file(file: Path, *, expected: str = "a file of weights", ending: str |
         hint = _neighbor(file, ENDINGS if ending is None else (ending,))
         raise FeatvizError(f"`weights`: there is no file `{name}`{hint}") from error
     except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
-        raise wrong(name, f"cannot be read: {reason(error)}") from error
+        raise weights_error(name, f"cannot be read: {reason(error)}") from error
     if stat.S_ISDIR(status.st_mode):
-        raise wrong(name, f"is a folder; expected {expected}")
+        raise weights_error(name, f"is a folder; expected {expected}")
     if not stat.S_ISREG(status.st_mode):  # a pipe or a device may never end
-        raise wrong(name, f"is not a regular file; expected {expected}")
+        raise weights_error(name, f"is not a regular file; expected {expected}")
     if status.st_size == 0:
-        raise wrong(name, f"is empty (0 bytes); expected {expected}")
+        raise weights_error(name, f"is empty (0 bytes); expected {expected}")
 
 
 def base_name(path: str | os.PathLike[str]) -> str:
-    """The last part of a path, fit for one line."""
+    """The last part of a path, made safe for one line."""
     return one_line(Path(path).name or str(path))
 
 
 def reason(error: Exception) -> str:
-    """What an exception says, on one line and without the path."""
-    # An OSError's text holds the whole path; safetensors' names a step of its own first.
-    said = error.args[0] if isinstance(error, KeyError) and error.args else error
-    text = (isinstance(error, OSError) and error.strerror) or str(said) or type(error).__name__
+    """An exception's message on one line, without the path."""
+    # The text of an OSError holds the path, that of safetensors begins with an internal step.
+    message = error.args[0] if isinstance(error, KeyError) and error.args else error
+    text = (isinstance(error, OSError) and error.strerror) or str(message) or type(error).__name__
     return one_line(text.removeprefix("Error while deserializing header: "))
 
 
 def one_line(text: str, *, limit: int = 120) -> str:
-    """Text from a file, fit for one line: unprintable characters as `?`, cut at `limit` characters.
+    """Text from a file, made safe for one line: unprintable characters as `?`, cut at `limit` characters.
 
     >>> one_line("a" + chr(10) + "b")
     'a?b'
@@ -93,7 +121,7 @@ def one_line(text: str, *, limit: int = 120) -> str:
 
 
 def _neighbor(file: Path, endings: tuple[str, ...]) -> str:
-    """A hint at a weights file in the same folder, or that there is no such folder."""
+    """A hint: the nearest file of weights in the same folder, or that the folder does not exist."""
     if not file.parent.is_dir():
         return "; its folder does not exist"
     others = sorted(one_line(other.name) for other in file.parent.iterdir() if other.suffix in endings)

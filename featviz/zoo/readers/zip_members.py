@@ -1,7 +1,7 @@
-"""Where the members of a zip archive lie in its file, checked; nothing is unpacked.
+"""The members of a zip archive, located and checked; nothing is unpacked.
 
-Not Python's zipfile: it trusts the sizes that the archive's end gives, lets members overlap, and of two with one name
-takes the last.
+Python's zipfile does not serve: it trusts the sizes at the archive's end, lets members overlap, and of two members with
+one name takes the last.
 """
 
 import io
@@ -14,92 +14,95 @@ import numpy as np
 
 from featviz.zoo.readers.reading_errors import MalformedError, one_line
 
-# The records of a zip archive (PKWARE's APPNOTE 4.3): each has its signature, then these numbers.
+# The signatures and layouts of a zip archive's records (PKWARE's APPNOTE 4.3).
 END, END_64, LOCATOR_64, ENTRY, LOCAL = b"PK\5\6", b"PK\6\6", b"PK\6\7", b"PK\1\2", b"PK\3\4"
 END_FORM, END_64_FORM, LOCATOR_FORM = "<4s4H2IH", "<4sQ2H2I4Q", "<4sIQI"
 ENTRY_FORM, LOCAL_FORM = "<4s6H3I5H2I", "<4s5H3I2H"
 ENCRYPTED = 1
 FULL = 0xFFFFFFFF
-LARGEST_DIRECTORY = 2**23
+MAX_DIRECTORY = 2**23
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A member: where its local header lies, its bytes, how they are packed (0 is not), and their CRC-32."""
+    """A member: the offset of its local header, its size, its compression method (0 is none), and its CRC-32."""
 
     name: bytes
     start: int
     bytes: int
-    packing: int
+    compression: int
     crc: int
 
 
-def members(file: io.BufferedIOBase, size: int) -> dict[str, Member]:
+def read_directory(file: io.BufferedIOBase, size: int) -> dict[str, Member]:
     """The archive's members by name, for a file of `size` bytes.
 
-    Raises: MalformedError if it is no whole archive, or if members overlap, share a name, or would leave the folder.
+    Raises:
+        MalformedError: If the archive is damaged, or if members overlap, share a name, or would leave the folder.
     """
-    place, count, begin, length = _end(file, size)
-    if length > LARGEST_DIRECTORY or begin + length > place:
-        raise MalformedError("its zip directory lies outside the file, or is too large")
+    end, count, begin, length = _end(file, size)
+    if length > MAX_DIRECTORY or begin + length > end:
+        raise MalformedError("its zip directory is outside the file, or too large")
     file.seek(begin)
     directory = file.read(length)
-    found: dict[str, Member] = {}
-    at = 0
+    members: dict[str, Member] = {}
+    offset = 0
     for _ in range(count):
-        member, at = _entry(directory, at)
-        name = _safe(member.name)
-        if name in found:
+        member, offset = _entry(directory, offset)
+        name = _safe_name(member.name)
+        if name in members:
             raise MalformedError(f"its zip archive has two members `{one_line(name, limit=80)}`")
-        found[name] = member
-    if at != length:
-        raise MalformedError("its zip directory has another length than its entries")
-    # A bomb lays one member's bytes over another's.
-    ends = sorted((member.start, member.start + 30 + len(member.name) + member.bytes) for member in found.values())
+        members[name] = member
+    if offset != length:
+        raise MalformedError("the length of its zip directory is not that of its entries")
+    # A zip bomb has members that share bytes.
+    ends = sorted((member.start, member.start + 30 + len(member.name) + member.bytes) for member in members.values())
     starts = [start for start, _ in ends[1:]] + [begin]
     if any(end > start for (_, end), start in zip(ends, starts, strict=False)):
         raise MalformedError("its zip archive has members that overlap")
-    return found
+    return members
 
 
 def read_member(file: io.BufferedIOBase, member: Member) -> np.ndarray:
     """The bytes of a member that is not compressed.
 
-    Raises: MalformedError if it is, or if its bytes are not those that were written.
+    Raises:
+        MalformedError: If it is compressed, or if its bytes are damaged.
     """
     name = one_line(member.name.decode("utf-8", "replace"), limit=80)
-    if member.packing:
-        raise MalformedError(f"its member `{name}` is compressed, as torch.save never does")
+    if member.compression:
+        raise MalformedError(f"its member `{name}` is compressed, which torch.save never does")
     file.seek(member.start)
     head = file.read(30)
     if len(head) < 30 or not head.startswith(LOCAL):
         raise MalformedError(f"its member `{name}` is not where its zip directory says")
-    *_, named, extra = struct.unpack(LOCAL_FORM, head)
-    if file.read(named) != member.name:
+    *_, name_length, extra_length = struct.unpack(LOCAL_FORM, head)
+    if file.read(name_length) != member.name:
         raise MalformedError(f"its member `{name}` has another name in its zip directory")
-    file.seek(extra, 1)
+    file.seek(extra_length, 1)
     data = np.empty(member.bytes, np.uint8)
     if file.readinto(data.data) != member.bytes:
         raise MalformedError(f"its member `{name}` is cut short")
     if zlib.crc32(data.data) != member.crc:
-        raise MalformedError(f"its member `{name}` is damaged: its checksum is another")
+        raise MalformedError(f"its member `{name}` is damaged: its checksum differs")
     return data
 
 
-def within(found: Mapping[str, Member], name: str) -> Member:
+def require_member(members: Mapping[str, Member], name: str) -> Member:
     """The member of that name.
 
-    Raises: MalformedError if there is none.
+    Raises:
+        MalformedError: If there is none.
     """
-    if name not in found:
+    if name not in members:
         raise MalformedError(f"its zip archive lacks `{one_line(name, limit=80)}`")
-    return found[name]
+    return members[name]
 
 
 def _end(file: io.BufferedIOBase, size: int) -> tuple[int, int, int, int]:
-    """Where the directory must have ended, the number of its entries, its begin, and its length."""
-    tail_from = max(0, size - 22 - 0xFFFF)
-    file.seek(tail_from)
+    """The end of the directory at the latest, the number of its entries, its begin, and its length."""
+    tail_begin = max(0, size - 22 - 0xFFFF)
+    file.seek(tail_begin)
     tail = file.read()
     at = tail.rfind(END)
     if at < 0 or len(tail) - at < 22:
@@ -107,55 +110,56 @@ def _end(file: io.BufferedIOBase, size: int) -> tuple[int, int, int, int]:
     *_, count, length, begin, comment = struct.unpack_from(END_FORM, tail, at)
     if at + 22 + comment != len(tail):
         raise MalformedError("its zip directory ends in the middle of the file")
-    place = tail_from + at
+    end = tail_begin + at
     if at >= 20 and tail[at - 20 : at - 16] == LOCATOR_64:
-        _, _, place_64, _ = struct.unpack_from(LOCATOR_FORM, tail, at - 20)
-        file.seek(place_64) if place_64 < size else None
-        record = file.read(56) if place_64 < size else b""
+        _, _, end_64, _ = struct.unpack_from(LOCATOR_FORM, tail, at - 20)
+        file.seek(end_64) if end_64 < size else None
+        record = file.read(56) if end_64 < size else b""
         if len(record) < 56 or not record.startswith(END_64):
             raise MalformedError("its zip directory's end is missing")
         *_, count, length, begin = struct.unpack(END_64_FORM, record)
-        place = place_64
-    if count > LARGEST_DIRECTORY // 46:
-        raise MalformedError(f"its zip archive tells of {count:,} members")
-    return place, count, begin, length
+        end = end_64
+    if count > MAX_DIRECTORY // 46:
+        raise MalformedError(f"its zip archive claims {count:,} members")
+    return end, count, begin, length
 
 
-def _entry(directory: bytes, at: int) -> tuple[Member, int]:
-    if len(directory) - at < 46 or not directory.startswith(ENTRY, at):
+def _entry(directory: bytes, offset: int) -> tuple[Member, int]:
+    if len(directory) - offset < 46 or not directory.startswith(ENTRY, offset):
         raise MalformedError("its zip directory is damaged")
-    _, _, _, flags, packing, _, _, crc, packed, size, named, extra, comment, _, _, _, start = struct.unpack_from(
-        ENTRY_FORM, directory, at
+    _, _, _, flags, compression, _, _, crc, packed, size, name_length, extra_length, comment_length, _, _, _, start = (
+        struct.unpack_from(ENTRY_FORM, directory, offset)
     )
-    name = directory[at + 46 : at + 46 + named]
-    fields = directory[at + 46 + named : at + 46 + named + extra]
-    end = at + 46 + named + extra + comment
+    name_end = offset + 46 + name_length
+    name = directory[offset + 46 : name_end]
+    extra = directory[name_end : name_end + extra_length]
+    end = name_end + extra_length + comment_length
     if end > len(directory):
         raise MalformedError("its zip directory is damaged")
     if flags & ENCRYPTED:
         raise MalformedError("its zip archive is encrypted")
-    size, packed, start = _wide(fields, [size, packed, start])
-    if not packing and size != packed:
+    size, packed, start = _zip64_sizes(extra, [size, packed, start])
+    if not compression and size != packed:
         raise MalformedError("its zip archive has a member of two sizes")
-    return Member(name, start, packed, packing, crc), end
+    return Member(name, start, packed, compression, crc), end
 
 
-def _wide(fields: bytes, numbers: list[int]) -> list[int]:
-    """The numbers, those that do not fit 32 bits from the entry's field of 64."""
-    if FULL not in numbers:
-        return numbers
-    at = 0
-    while at + 4 <= len(fields):
-        kind, length = struct.unpack_from("<2H", fields, at)
+def _zip64_sizes(extra: bytes, sizes: list[int]) -> list[int]:
+    """The sizes, those that do not fit 32 bits replaced by the 64-bit ones of the entry's extra field."""
+    if FULL not in sizes:
+        return sizes
+    offset = 0
+    while offset + 4 <= len(extra):
+        kind, length = struct.unpack_from("<2H", extra, offset)
         if kind == 1:
-            wide = list(struct.unpack_from(f"<{min(length, len(fields) - at - 4) // 8}Q", fields, at + 4))
-            return [wide.pop(0) if number == FULL and wide else number for number in numbers]
-        at += 4 + length
-    return numbers
+            wide = list(struct.unpack_from(f"<{min(length, len(extra) - offset - 4) // 8}Q", extra, offset + 4))
+            return [wide.pop(0) if size == FULL and wide else size for size in sizes]
+        offset += 4 + length
+    return sizes
 
 
-def _safe(raw: bytes) -> str:
-    """A member's name, if it stays in its folder."""
+def _safe_name(raw: bytes) -> str:
+    """A member's name as text, if it stays in its folder."""
     try:
         name = raw.decode("utf-8")
     except UnicodeDecodeError:

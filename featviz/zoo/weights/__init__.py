@@ -1,1 +1,1 @@
-"""Official weight files: located, downloaded, checked, matched to a network."""
+"""Official files of weights: located, downloaded, checked, and matched to a network."""

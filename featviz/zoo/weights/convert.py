@@ -1,4 +1,4 @@
-"""From the tensors of an official file to our network's tree: other names, other orders of axes."""
+"""From the tensors of an official file to our network's tree: names and orders of axes converted."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -9,20 +9,20 @@ from flax.traverse_util import flatten_dict, unflatten_dict
 
 from featviz.errors import FeatvizError, nearest
 
-# How PyTorch calls what Flax calls otherwise.
+# PyTorch's names of parameters, for Flax's.
 LEAVES = {"kernel": "weight", "scale": "weight", "mean": "running_mean", "var": "running_var"}
-# How Keras calls a batch norm's arrays.
+# Keras's names of a batch norm's arrays.
 KERAS_NORM = {"scale": "gamma", "bias": "beta", "mean": "moving_mean", "var": "moving_variance"}
-# PyTorch's order of a kernel's axes in that of Flax: a dense layer's, a convolution's of one axis and of two.
+# From PyTorch's order of a kernel's axes to Flax's: of dense layers, of convolutions in one and in two dimensions.
 ORDERS = {2: (1, 0), 3: (2, 1, 0), 4: (2, 3, 1, 0)}
-# What PyTorch stores beside the weights.
+# Counters that PyTorch stores beside the weights.
 COUNTERS = r"(^|\.)num_batches_tracked$"
-# The tensor's name in our network, itself, and the shape it is to have -> it in our order of axes.
+# (name in our network, tensor, our shape) -> the tensor in our order of axes.
 Axes = Callable[[str, np.ndarray, tuple[int, ...]], np.ndarray]
 
 
 def torch_name(path: str) -> str:
-    """PyTorch's name of a tensor of ours.
+    """PyTorch's name for the tensor at a path of our network.
 
     >>> torch_name("layer1/0/bn1/mean"), torch_name("features/0/kernel"), torch_name("cls_token")
     ('layer1.0.bn1.running_mean', 'features.0.weight', 'cls_token')
@@ -32,7 +32,7 @@ def torch_name(path: str) -> str:
 
 
 def keras_tensor(layer: str, leaf: str, *, norm: bool) -> str:
-    """Keras's name of a tensor of ours, of a layer that is called so there and may be a batch norm.
+    """Keras's name for a tensor of a layer, which has the name `layer` there and may be a batch norm.
 
     >>> keras_tensor("conv1", "bias", norm=False), keras_tensor("bn1", "bias", norm=True)
     ('conv1/bias:0', 'bn1/beta:0')
@@ -41,14 +41,14 @@ def keras_tensor(layer: str, leaf: str, *, norm: bool) -> str:
 
 
 def torch_axes(path: str, array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """A kernel with PyTorch's order of axes, or Caffe's, which is the same, in ours; what is no kernel stays as it is.
+    """A kernel from PyTorch's order of axes, which is Caffe's too, to ours; other tensors stay as they are.
 
     >>> torch_axes("conv1/kernel", np.zeros((64, 3, 7, 7)), (7, 7, 3, 64)).shape
     (7, 7, 3, 64)
     """
     if path.rsplit("/", 1)[-1] != "kernel":
         return array
-    # A dense layer that the file has as a convolution of one place, and the other way about.
+    # Our dense layer may be a 1x1 convolution in the file, and the reverse.
     if array.ndim == 4 and len(shape) == 2 and array.shape[2:] == (1, 1):
         array = array[:, :, 0, 0]
     if array.ndim == 2 and len(shape) == 4 and shape[:2] == (1, 1):
@@ -57,7 +57,7 @@ def torch_axes(path: str, array: np.ndarray, shape: tuple[int, ...]) -> np.ndarr
 
 
 def keras_axes(path: str, array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """A tensor of Keras's as it is: its kernels have our order of axes.
+    """A tensor of Keras's unchanged: its kernels have our order of axes.
 
     >>> keras_axes("conv1/kernel", np.zeros((7, 7, 3, 64)), (7, 7, 3, 64)).shape
     (7, 7, 3, 64)
@@ -75,25 +75,35 @@ def convert(
     ignored: Sequence[str] = (),
     ones: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """The network's tree, float32, of tensors with a file's names and a file's order of axes.
+    """The network's tree, in float32, from tensors with a file's names and a file's order of axes.
 
-    `template` is a nested dict of `jax.ShapeDtypeStruct`; `names` gives a tensor's name in the file for our own, `axes`
-    the tensor in our order of axes, by default PyTorch's both; tensors that match one of `ignored`, regular
-    expressions, may be there as well, and those of ours that match one of `ones` are not there but are 1. A tensor that
-    has our number of values in a row of other axes of size 1 is reshaped.
+    Tensors whose shapes differ from ours only in axes of size 1 are reshaped.
 
-    Raises: FeatvizError, one line, for a tensor that is missing, too many, of another shape, or not finite.
+    Args:
+        tensors: The file's tensors by name.
+        template: Our tree, a nested dict of `jax.ShapeDtypeStruct`.
+        file: The file's name, for messages.
+        names: A tensor's name in the file for its path in our tree, by default PyTorch's.
+        axes: A tensor in our order of axes, by default from PyTorch's.
+        ignored: Patterns of further tensors that the file may hold.
+        ones: Patterns of our tensors that are not in the file and are all 1.
+
+    Returns:
+        A nested dict of arrays.
+
+    Raises:
+        FeatvizError: For a tensor that is missing, unknown, of another shape, or not finite.
     """
-    naming, turn = names or torch_name, axes or torch_axes
+    file_name, to_our_axes = names or torch_name, axes or torch_axes
     leaves = flatten_dict(template, sep="/")
     tree: dict[str, Any] = {
         path: np.ones(leaf.shape, np.float32)
         for path, leaf in leaves.items()
         if any(re.search(pattern, path) for pattern in ones)
     }
-    wanted = {naming(path): (path, leaf) for path, leaf in leaves.items() if path not in tree}
-    passed = re.compile("|".join([COUNTERS, *ignored]))
-    extra = [name for name in tensors if name not in wanted and not passed.search(name)]
+    wanted = {file_name(path): (path, leaf) for path, leaf in leaves.items() if path not in tree}
+    ignorable = re.compile("|".join([COUNTERS, *ignored]))
+    extra = [name for name in tensors if name not in wanted and not ignorable.search(name)]
     missing = [name for name in wanted if name not in tensors]
     if missing:
         many = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
@@ -104,22 +114,24 @@ def convert(
         raise FeatvizError(f"`weights`: `{file}` holds the tensor `{extra[0][:80]}`{many}, which the network lacks")
     for name, (path, leaf) in wanted.items():
         array = np.asarray(tensors[name])
-        turned = _fitted(array, tuple(leaf.shape), path, turn)
-        if turned is None:
-            raise FeatvizError(f"`weights`: `{file}` has `{name}` of shape {array.shape}; it does not fit {leaf.shape}")
-        if not np.all(np.isfinite(turned)):
+        converted = _to_shape(array, tuple(leaf.shape), path, to_our_axes)
+        if converted is None:
             raise FeatvizError(
-                f"`weights`: `{file}` has values in `{name}` that are not finite; expected numbers alone"
+                f"`weights`: `{file}` has `{name}` of shape {array.shape}; expected {leaf.shape} in our order of axes"
             )
-        tree[path] = turned
+        if not np.all(np.isfinite(converted)):
+            raise FeatvizError(
+                f"`weights`: `{file}` has values in `{name}` that are not finite; expected finite numbers"
+            )
+        tree[path] = converted
     return unflatten_dict(tree, sep="/")
 
 
-def _fitted(array: np.ndarray, shape: tuple[int, ...], path: str, turn: Axes) -> np.ndarray | None:
+def _to_shape(array: np.ndarray, shape: tuple[int, ...], path: str, to_our_axes: Axes) -> np.ndarray | None:
     """The tensor in our order of axes, or None if it cannot have our shape."""
     if not np.issubdtype(array.dtype, np.floating):
         return None
-    array = turn(path, array, shape)
+    array = to_our_axes(path, array, shape)
     if array.shape != shape and [n for n in array.shape if n > 1] == [n for n in shape if n > 1]:
         array = array.reshape(shape)
     return np.ascontiguousarray(array, dtype=np.float32) if array.shape == shape else None

@@ -1,4 +1,4 @@
-"""One request for a file, or for the rest of it: over HTTPS alone, wherever it is sent on to."""
+"""Requests for a file, or for the rest of it, over HTTPS only, redirects included."""
 
 import http.client
 import re
@@ -12,14 +12,21 @@ from urllib.parse import urlsplit
 
 from featviz.errors import FeatvizError
 
-# Seconds without a byte after which a connection is taken for broken.
-PATIENCE = 30.0
+# Seconds without a byte after which a connection counts as broken.
+TIMEOUT = 30.0
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 
 @dataclass(frozen=True)
 class Reply:
-    """A file's bytes from `offset` on; how many it has in all, where told; and what tells this version from another."""
+    """A server's reply.
+
+    Attributes:
+        stream: The file's bytes.
+        offset: The position of the first of them in the file.
+        total: The size of the complete file, where the server says it.
+        version: A text that differs from version to version, where the server gives one.
+    """
 
     stream: http.client.HTTPResponse
     offset: int
@@ -27,29 +34,33 @@ class Reply:
     version: str | None
 
 
-class NothingLeft(Exception):  # noqa: N818
-    """The server has no bytes from there on: the file has `total`, or it did not say."""
+class RangeNotSatisfiable(Exception):  # noqa: N818
+    """The server has no bytes from the requested offset on; the file has `total`, or the server does not say."""
 
     def __init__(self, total: int | None) -> None:
         self.total = total
 
 
 def check_url(url: str, *, loopback: bool) -> None:
-    """Refuses all but https, and http of this machine where `loopback` says so (tests do).
+    """Raises an error unless the address is HTTPS, or with `loopback`, for tests, HTTP of this machine.
 
-    Raises: FeatvizError that names the scheme.
+    Raises:
+        FeatvizError: That names the scheme.
     """
     parts = urlsplit(url)
-    own = loopback and parts.scheme == "http" and parts.hostname in LOOPBACK
-    if (parts.scheme != "https" and not own) or not parts.hostname:
-        raise FeatvizError(f"`{url[:200]}` is of the scheme `{parts.scheme}`; files are fetched over https alone")
+    local = loopback and parts.scheme == "http" and parts.hostname in LOOPBACK
+    if (parts.scheme != "https" and not local) or not parts.hostname:
+        raise FeatvizError(f"`{url[:200]}` is of the scheme `{parts.scheme}`; files are fetched over https only")
 
 
 @contextmanager
-def ask(url: str, *, offset: int = 0, version: str | None = None, loopback: bool = False) -> Iterator[Reply]:
-    """Asks for a file from `offset` on, if it is still of that version, else for the whole.
+def request_file(url: str, *, offset: int = 0, version: str | None = None, loopback: bool = False) -> Iterator[Reply]:
+    """Requests a file from `offset` on, if it is still of that version, else from its beginning.
 
-    Raises: FeatvizError for a scheme other than https; NothingLeft; HTTPError, OSError and HTTPException of urllib.
+    Raises:
+        FeatvizError: For a scheme other than https.
+        RangeNotSatisfiable: If the file ends before `offset`.
+        HTTPError, OSError, HTTPException: As urllib raises them.
     """
     check_url(url, loopback=loopback)
     headers = {"User-Agent": "featviz", "Accept-Encoding": "identity"}
@@ -59,11 +70,11 @@ def ask(url: str, *, offset: int = 0, version: str | None = None, loopback: bool
             headers["If-Range"] = version
     request = urllib.request.Request(url, headers=headers)
     try:
-        stream = _opener(loopback).open(request, timeout=PATIENCE)
+        stream = _opener(loopback).open(request, timeout=TIMEOUT)
     except HTTPError as error:
         with error:
             if error.code == 416 and offset:
-                raise NothingLeft(_number(r"bytes \*/(\d+)", error.headers.get("Content-Range"))) from None
+                raise RangeNotSatisfiable(_parse_int(r"bytes \*/(\d+)", error.headers.get("Content-Range"))) from None
         raise
     with stream:
         yield _reply(stream, offset)
@@ -72,29 +83,31 @@ def ask(url: str, *, offset: int = 0, version: str | None = None, loopback: bool
 def _reply(stream: Any, offset: int) -> Reply:
     head = stream.headers
     if head.get("Content-Encoding", "identity") != "identity":
-        raise FeatvizError(f"the server packs the file as {head['Content-Encoding'][:40]}, unasked")
-    length = _number(r"(\d+)", head.get("Content-Length"))
+        raise FeatvizError(
+            f"the server compresses the file as {head['Content-Encoding'][:40]}, which was not requested"
+        )
+    length = _parse_int(r"(\d+)", head.get("Content-Length"))
     etag = head.get("ETag")
-    # A weak one may be the same for other bytes.
+    # A weak tag may be the same for different bytes.
     version = etag if etag and not etag.startswith("W/") else head.get("Last-Modified")
     if stream.status == 206 and offset:
-        begin = _number(r"bytes (\d+)-\d+/(?:\d+|\*)", head.get("Content-Range"))
+        begin = _parse_int(r"bytes (\d+)-\d+/(?:\d+|\*)", head.get("Content-Range"))
         if begin != offset:
-            raise NothingLeft(None)
-        total = _number(r"bytes \d+-\d+/(\d+)", head.get("Content-Range"))
+            raise RangeNotSatisfiable(None)
+        total = _parse_int(r"bytes \d+-\d+/(\d+)", head.get("Content-Range"))
         return Reply(stream, offset, offset + length if total is None and length is not None else total, version)
     if stream.status != 200:
         raise FeatvizError(f"the server answers {stream.status} {stream.reason}; expected 200 OK")
     return Reply(stream, 0, length, version)
 
 
-def _number(pattern: str, text: str | None) -> int | None:
+def _parse_int(pattern: str, text: str | None) -> int | None:
     found = re.fullmatch(pattern, (text or "").strip())
     return int(found[1]) if found and len(found[1]) < 19 else None
 
 
 def _opener(loopback: bool) -> urllib.request.OpenerDirector:
-    """What opens addresses of https, through the user's proxy if one is set; nothing opens files or FTP."""
+    """An opener of HTTPS addresses, through the user's proxy if one is set; it opens neither files nor FTP."""
     handlers: list[urllib.request.BaseHandler] = [
         urllib.request.UnknownHandler(),
         urllib.request.HTTPDefaultErrorHandler(),
@@ -116,7 +129,7 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
     def redirect_request(
         self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: Any, newurl: str
     ) -> urllib.request.Request | None:
-        """The request that follows, if it is to https as well."""
+        """The next request, if it is HTTPS too."""
         try:
             check_url(newurl, loopback=self.loopback)
         except FeatvizError:

@@ -1,7 +1,7 @@
-"""Weights in a safetensors file: read and checked against the network they are for, or written whole.
+"""Our own safetensors files: read and checked against the network that they are for, or written atomically.
 
-A file is untrusted: nothing in it is executed, and whatever is wrong with it is told in one line that
-names the file by its base name, the tensor, and what was expected and found.
+A file is untrusted: nothing in it is executed. Errors name the file by its base name, the tensor, and what was expected
+and found.
 """
 
 import os
@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 import safetensors
 import safetensors.numpy
@@ -16,9 +17,9 @@ from flax.traverse_util import flatten_dict, unflatten_dict
 
 from featviz.common.files import write_atomic
 from featviz.errors import FeatvizError, nearest
-from featviz.zoo.readers.reading_errors import base_name, check_file, one_line, reason, signature, wrong
+from featviz.zoo.readers.reading_errors import base_name, check_file, one_line, reason, signature, weights_error
 
-# What safetensors calls the dtypes of NumPy and JAX; a name that is not here is shown as it stands.
+# safetensors' names of dtypes, for NumPy's; others are shown as they are.
 DTYPES = {
     **{"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16", "BOOL": "bool"},
     **{"I64": "int64", "I32": "int32", "I16": "int16", "I8": "int8"},
@@ -47,8 +48,12 @@ def unflatten(flat: Mapping[str, Any]) -> dict[str, Any]:
 def read_weights(path: str | os.PathLike[str], template: Mapping[str, Any]) -> dict[str, Any]:
     """The tensors of a safetensors file as NumPy arrays, in a nested dict of the template's structure.
 
-    `template` is a nested dict of `jax.ShapeDtypeStruct`, as `jax.eval_shape` of a module's `init` gives;
-    the file must hold just its tensors, of its shapes and dtypes, all of them finite.
+    Args:
+        path: The file. It must hold exactly the template's tensors, in its shapes and dtypes, all of them finite.
+        template: A nested dict of `jax.ShapeDtypeStruct`, as `jax.eval_shape` of a module's `init` returns it.
+
+    Raises:
+        FeatvizError: If there is no such file, it cannot be read, or it is not for this network.
 
     >>> import jax, tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -56,8 +61,6 @@ def read_weights(path: str | os.PathLike[str], template: Mapping[str, Any]) -> d
     ...     template = {"conv1": {"bias": jax.ShapeDtypeStruct((2,), np.float32)}}
     ...     read_weights(f"{folder}/a.safetensors", template)
     {'conv1': {'bias': array([1., 1.], dtype=float32)}}
-
-    Raises: FeatvizError if there is no such file, if it cannot be read, or if it is not for this network.
     """
     file, name = Path(path), base_name(path)
     expected = flatten(template)
@@ -65,10 +68,10 @@ def read_weights(path: str | os.PathLike[str], template: Mapping[str, Any]) -> d
     try:
         with safetensors.safe_open(file, framework="numpy") as tensors:
             _check_names(name, tensors.keys(), list(expected))
-            # All headers before any data: a wrong network is told at once, and no odd dtype is decoded.
-            for key, want in expected.items():
-                found = tensors.get_slice(key)
-                _check_kind(name, key, found.get_shape(), found.get_dtype(), want)
+            # All headers before any data: a wrong network is refused at once, and no unknown dtype is decoded.
+            for key, leaf in expected.items():
+                header = tensors.get_slice(key)
+                _check_kind(name, key, header.get_shape(), header.get_dtype(), leaf)
             arrays = {key: tensors.get_tensor(key) for key in expected}
     except FeatvizError:
         raise
@@ -80,15 +83,16 @@ def read_weights(path: str | os.PathLike[str], template: Mapping[str, Any]) -> d
 
 
 def read_tree(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """All tensors of a safetensors file, of a network of the user's own, as a nested dict; names are parted by `/`.
+    """All tensors of a safetensors file of a user's own network, as a nested dict; names are split at `/`.
+
+    Raises:
+        FeatvizError: If there is no such file, it cannot be read, or a value is not finite.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     write_weights(f"{folder}/a.safetensors", {"conv1": {"bias": np.ones(2, np.float32)}})
     ...     read_tree(f"{folder}/a.safetensors")
     {'conv1': {'bias': array([1., 1.], dtype=float32)}}
-
-    Raises: FeatvizError if there is no such file, if it cannot be read, or holds what is no number.
     """
     file, name = Path(path), base_name(path)
     check_file(file, expected="a safetensors file", ending=".safetensors")
@@ -96,7 +100,7 @@ def read_tree(path: str | os.PathLike[str]) -> dict[str, Any]:
         with safetensors.safe_open(file, framework="numpy") as tensors:
             arrays = {key: tensors.get_tensor(key) for key in tensors.keys()}  # noqa: SIM118
         tree = unflatten(arrays)
-    except Exception as error:  # see read_weights; and a name that is both a tensor's and a branch's
+    except Exception as error:  # as in read_weights; and a name that is both a tensor's and a branch's
         raise _unreadable(file, name, error) from error
     for key, array in arrays.items():
         if np.issubdtype(array.dtype, np.floating):
@@ -109,11 +113,12 @@ def write_weights(
 ) -> None:
     """Writes a nested dict of arrays as a safetensors file, names joined by `/`; see `read_weights`.
 
-    The file appears whole or not at all: what stood at `path` stays until the new one is on the disk.
+    The file is written atomically: the old one stays until the new one is on the disk.
 
-    Raises: FeatvizError if the folder is missing, the file cannot be written, or an array has no numbers.
+    Raises:
+        FeatvizError: If the folder is missing, the file cannot be written, or an array does not hold numbers.
     """
-    # In row-major order: safetensors writes an array's memory as it lies.
+    # Row-major, since safetensors writes an array's memory unchanged.
     arrays = {key: np.asarray(value, order="C") for key, value in flatten(tree).items()}
     try:
         data = safetensors.numpy.save(arrays, dict(metadata) if metadata else None)
@@ -122,53 +127,53 @@ def write_weights(
     write_atomic(path, data)
 
 
-def _check_names(name: str, found: Sequence[str], expected: Sequence[str]) -> None:
-    missing = sorted(set(expected) - set(found))
-    unknown = [one_line(key) for key in sorted(set(found) - set(expected))]
+def _check_names(name: str, actual: Sequence[str], expected: Sequence[str]) -> None:
+    missing = sorted(set(expected) - set(actual))
+    unknown = [one_line(key) for key in sorted(set(actual) - set(expected))]
     if len(missing) > len(expected) // 2:
         known = len(expected) - len(missing)
         example = f", not `{unknown[0]}`" if unknown else ""
-        raise wrong(
+        raise weights_error(
             name,
-            f"holds another network: of its {len(found)} tensors {known} are among the {len(expected)} "
+            f"holds another network: of its {len(actual)} tensors {known} are among the {len(expected)} "
             f"expected, such as `{missing[0]}`{example}",
         )
     if missing:
         hint = f"; {nearest(missing[0], unknown)}" if unknown else ""
-        raise wrong(name, f"lacks {_count(missing)} of the {len(expected)} expected{hint}")
+        raise weights_error(name, f"lacks {_count(missing)} of the {len(expected)} expected{hint}")
     if unknown:
-        raise wrong(name, f"holds {_count(unknown)} that the network lacks; expected {len(expected)} in all")
+        raise weights_error(name, f"holds {_count(unknown)} that the network lacks; expected {len(expected)} in all")
 
 
 def _count(keys: Sequence[str]) -> str:
     return f"the tensor `{keys[0]}`" + (f" and {len(keys) - 1} more" if len(keys) > 1 else "")
 
 
-def _check_kind(name: str, key: str, shape: Sequence[int], dtype: str, want: Any) -> None:
-    if tuple(shape) != tuple(want.shape):
-        found = one_line(str(tuple(shape)))
-        raise wrong(name, f"has `{key}` of shape {found}; expected {tuple(want.shape)}")
+def _check_kind(name: str, key: str, shape: Sequence[int], dtype: str, leaf: jax.ShapeDtypeStruct) -> None:
+    if tuple(shape) != tuple(leaf.shape):
+        actual = one_line(str(tuple(shape)))
+        raise weights_error(name, f"has `{key}` of shape {actual}; expected {tuple(leaf.shape)}")
     kind = DTYPES.get(dtype, dtype)
-    if kind != str(want.dtype):
-        raise wrong(name, f"has `{key}` in {kind}; expected {want.dtype}")
+    if kind != str(leaf.dtype):
+        raise weights_error(name, f"has `{key}` in {kind}; expected {leaf.dtype}")
 
 
 def _check_finite(name: str, key: str, array: np.ndarray) -> None:
     bad = array.size - np.count_nonzero(np.isfinite(array))
     if bad:
-        raise wrong(name, f"has {bad} of {array.size} values of `{key}` not finite; expected numbers alone")
+        raise weights_error(name, f"has {bad} of {array.size} values of `{key}` not finite; expected finite numbers")
 
 
 def _unreadable(file: Path, name: str, error: Exception) -> FeatvizError:
     try:
         with open(file, "rb") as stream:
             start = stream.read(32)
-    except OSError as trouble:
-        return wrong(name, f"cannot be read: {reason(trouble)}")
-    why = reason(error)
-    # The header's JSON starts at the ninth byte; the first eight, its length, may read as anything.
+    except OSError as disk_error:
+        return weights_error(name, f"cannot be read: {reason(disk_error)}")
+    details = reason(error)
+    # The header's JSON starts at the ninth byte; the first eight, its length, may be anything.
     if start[8:9] == b"{":
-        return wrong(name, f"is cut short or damaged ({why}); expected a whole safetensors file")
+        return weights_error(name, f"is cut short or damaged ({details}); expected a complete safetensors file")
     if kind := signature(start):
-        return wrong(name, f"is {kind}; expected a safetensors file")
-    return wrong(name, f"is no safetensors file ({why}); expected one, whole")
+        return weights_error(name, f"is {kind}; expected a safetensors file")
+    return weights_error(name, f"is not a safetensors file ({details}); expected a complete one")

@@ -1,4 +1,4 @@
-"""Where a network's weights are: shipped, in the user's cache, or at their official place."""
+"""Where the weights of a network of the zoo are: shipped, in the user's cache, or at their official address."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -6,18 +6,20 @@ from typing import Any
 
 from featviz.errors import FeatvizError
 from featviz.zoo.entry import Entry, Source
-from featviz.zoo.weights.download import cached, discard, fetch, place
+from featviz.zoo.weights.download import fetch
+from featviz.zoo.weights.weight_cache import cache_path, cached, discard
 
 
 def on_disk(entry: Entry) -> Path | None:
-    """The file with the network's weights, if it is on this disk: shipped, or fetched from the first of its sources."""
+    """The file of the network's weights, if it is shipped, or fetched from the first of its sources before."""
     return entry.bundled_path or next(filter(None, map(cached, entry.sources[:1])), None)
 
 
 def find_weights(entry: Entry) -> Path:
-    """The file with the network's weights; fetched from the first of its sources if it is nowhere here.
+    """The file of the network's weights; fetched from the first of its sources if it is not on disk.
 
-    Raises: FeatvizError if it has none, or if it cannot be fetched.
+    Raises:
+        FeatvizError: If the network has no source, or its file cannot be fetched.
     """
     if file := on_disk(entry):
         return file
@@ -29,24 +31,25 @@ def find_weights(entry: Entry) -> Path:
     return fetch(entry.sources[0])
 
 
-def read_found(entry: Entry, file: Path, template: Mapping[str, Any]) -> tuple[dict[str, Any], Source | None]:
-    """What `read_network` gives of a file; one of the cache that is none of this network does not stay there.
+def read_entry_weights(entry: Entry, file: Path, template: Mapping[str, Any]) -> tuple[dict[str, Any], Source | None]:
+    """The network's weights from a file, as `match.read_network` returns them; a wrong file is removed from the cache.
 
-    Raises: FeatvizError if the file cannot be read, or is not for this network.
+    Raises:
+        FeatvizError: If the file cannot be read, or is not for this network.
     """
     from featviz.zoo.weights.match import read_network
 
     try:
         return read_network(file, template, sources=entry.sources)
     except FeatvizError as error:
-        fetched = next((source for source in entry.sources if _is_of(source, file)), None)
+        fetched = next((source for source in entry.sources if _is_cached_as(source, file)), None)
         if fetched is None or not discard(fetched):
             raise
         raise FeatvizError(f"{error}; it came from {fetched.url} and is removed from the cache") from None
 
 
-def _is_of(source: Source, file: Path) -> bool:
+def _is_cached_as(source: Source, file: Path) -> bool:
     try:
-        return place(source) == file
+        return cache_path(source) == file
     except FeatvizError:
         return False

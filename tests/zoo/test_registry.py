@@ -16,7 +16,7 @@ import safetensors.numpy
 
 from featviz.errors import FeatvizError
 from featviz.model import OUTPUT, Model
-from featviz.zoo.imagenet_classes import class_names
+from featviz.zoo.convolutional_entries import imagenet_classes
 from featviz.zoo.registry import ZOO, find, load, outline
 from featviz.zoo.weights.convert import torch_name
 from featviz.zoo.weights.load import flatten, write_weights
@@ -65,7 +65,7 @@ def test_classes_are_as_many_as_outputs(name):
 
 def test_imagenets_names(network_file):
     published = json.loads(network_file("imagenet_classes.json").read_text(encoding="utf-8"))
-    assert list(class_names()) == [published[str(number)][1] for number in range(1000)]
+    assert list(imagenet_classes()) == [published[str(number)][1] for number in range(1000)]
 
 
 def test_a_class_is_found_by_its_name():

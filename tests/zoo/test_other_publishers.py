@@ -125,5 +125,5 @@ def test_a_norm_without_a_scale_has_ones():
     assert tree["bn"]["scale"].tolist() == [1, 1, 1] and tree["bn"]["bias"].tolist() == [0, 1, 2]
     with pytest.raises(FeatvizError, match="`a.h5` holds the tensor `bn/scale`, which the network lacks"):
         convert({"bn/bias": np.zeros(3), "bn/scale": np.ones(3)}, template, file="a.h5", **given)
-    with pytest.raises(FeatvizError, match=r"`a.h5` has `bn/bias` of shape \(4,\); it does not fit \(3,\)"):
+    with pytest.raises(FeatvizError, match=r"`a.h5` has `bn/bias` of shape \(4,\); expected \(3,\)"):
         convert({"bn/bias": np.zeros(4)}, template, file="a.h5", **given)

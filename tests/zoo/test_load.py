@@ -82,8 +82,8 @@ def test_arrays_of_any_layout_are_written_by_value(tmp_path, kind):
     "data, words",
     [
         (b"", ["is empty", "0 bytes"]),
-        (b"{}", ["is no safetensors file"]),
-        (b"hello, these are my weights\n" * 9, ["is no safetensors file"]),
+        (b"{}", ["is not a safetensors file"]),
+        (b"hello, these are my weights\n" * 9, ["is not a safetensors file"]),
         (b"\x89PNG\r\n\x1a\n" + bytes(60), ["a PNG picture"]),
         (b"\xff\xd8\xff\xe0" + bytes(60), ["a JPEG picture"]),
         (b"\x89HDF\r\n\x1a\n" + bytes(60), ["HDF5"]),
@@ -92,7 +92,7 @@ def test_arrays_of_any_layout_are_written_by_value(tmp_path, kind):
         (struct.pack("<Q", 2**63) + b"{}", ["cut short or damaged", "header too large"]),
         (struct.pack("<Q", 90_000_000) + b"{}", ["cut short or damaged"]),
         (WHOLE + b"x", ["damaged", "not fully covered"]),
-        (with_header([1]), ["is no safetensors file"]),
+        (with_header([1]), ["is not a safetensors file"]),
         (with_header({}), ["holds another network", "of its 0 tensors 0 are among the 4 expected"]),
         (
             with_header({"a": {"dtype": "F32", "shape": [2**62, 8], "data_offsets": [0, 4]}}, bytes(4)),

@@ -25,10 +25,11 @@ from featviz.errors import FeatvizError
 from featviz.zoo import registry
 from featviz.zoo.entry import Source
 from featviz.zoo.registry import load, outline
-from featviz.zoo.weights import locate as finding
+from featviz.zoo.weights import locate
 from featviz.zoo.weights.convert import torch_name
-from featviz.zoo.weights.download import fetch, place
+from featviz.zoo.weights.download import fetch
 from featviz.zoo.weights.load import flatten
+from featviz.zoo.weights.weight_cache import cache_path
 
 DATA = random.Random(0).randbytes(300_000)
 SHA256 = hashlib.sha256(DATA).hexdigest()
@@ -73,7 +74,7 @@ def refusal(*arguments, **options):
 def test_a_whole_file_comes_once(server, cache, capsys, sha256):
     wanted = source(server, sha256)
     path = fetch(wanted, loopback=True)
-    assert path == place(wanted) and path.read_bytes() == DATA and left(cache) == ["a.pth"]
+    assert path == cache_path(wanted) and path.read_bytes() == DATA and left(cache) == ["a.pth"]
     assert f"fetching {wanted.url}, 0.3 MB" in capsys.readouterr().err
     assert fetch(wanted, loopback=True) == path and len(server.asked) == 1
     assert capsys.readouterr().err == ""
@@ -96,7 +97,7 @@ def test_a_broken_connection_is_taken_up_where_it_ended(server, cache):
 def test_what_came_is_kept_for_the_next_try(server, cache):
     server.breaks.extend([100_000, 0])
     said = refusal(source(server))
-    assert "the connection ended after 100,000 of 300,000 bytes; what came is kept" in said
+    assert "the connection ended after 100,000 of 300,000 bytes; the part received is kept" in said
     assert "a.pth.partial" in left(cache) and "a.pth" not in left(cache)
     assert fetch(source(server), loopback=True, progress=False).read_bytes() == DATA
     assert server.asked[-1][1] == "bytes=100000-" and left(cache) == ["a.pth"]
@@ -119,7 +120,7 @@ def test_without_a_version_or_a_hash_it_is_begun_anew(server):
     refusal(source(server, None))
     fetch(source(server, None), loopback=True, progress=False)
     assert [asked for _, asked in server.asked] == [None, None, None]
-    assert place(source(server)).read_bytes() == DATA
+    assert cache_path(source(server)).read_bytes() == DATA
 
 
 def test_a_server_that_ignores_ranges_sends_it_whole(server):
@@ -138,7 +139,7 @@ def test_a_server_that_goes_on_elsewhere_is_not_believed(server):
 
 @pytest.mark.parametrize("content", [DATA, DATA + b"more", DATA[:-1] + b"x"])
 def test_a_partial_file_of_the_whole_size_or_more(server, cache, content):
-    partial = place(source(server)).with_name("a.pth.partial")
+    partial = cache_path(source(server)).with_name("a.pth.partial")
     partial.parent.mkdir(parents=True)
     partial.write_bytes(content)
     if content.endswith(b"x"):
@@ -151,8 +152,8 @@ def test_a_partial_file_of_the_whole_size_or_more(server, cache, content):
 
 def test_a_wrong_hash_deletes_the_file_and_says_both(server, cache):
     said = refusal(source(server, "7be5be79"))
-    assert f"what came has the SHA-256 {SHA256}; 7be5be79 was published; it is deleted" in said
-    assert f"get {server.address}/models/a.pth otherwise and pass weights=FILE (--weights FILE" in said
+    assert f"the file received has the SHA-256 {SHA256}; expected 7be5be79; it is deleted" in said
+    assert f"get {server.address}/models/a.pth yourself and pass weights=FILE (--weights FILE" in said
     assert left(cache) == []
 
 
@@ -161,15 +162,15 @@ def test_redirects(server, cache):
     server.redirects |= {"/away": "http://example.org/a.pth", "/circle": "/circle"}
     assert fetch(source(server, path="/go"), loopback=True, progress=False).read_bytes() == DATA
     assert "answers 302" in refusal(source(server, path="/file"))
-    assert "of the scheme `ftp`; files are fetched over https alone" in refusal(source(server, path="/ftp"))
-    assert "of the scheme `http`; files are fetched over https alone" in refusal(source(server, path="/away"))
+    assert "of the scheme `ftp`; files are fetched over https only" in refusal(source(server, path="/ftp"))
+    assert "of the scheme `http`; files are fetched over https only" in refusal(source(server, path="/away"))
     assert "would lead to an infinite loop" in refusal(source(server, path="/circle"))
     assert left(cache) == ["go"]
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1/a", "file:///etc/passwd", "ftp://a/b", "data:,a", "a.pth", ""])
 def test_other_schemes_are_refused(url, cache):
-    with pytest.raises(FeatvizError, match="files are fetched over https alone"):
+    with pytest.raises(FeatvizError, match="files are fetched over https only"):
         fetch(Source(url))
     assert left(cache) == []
 
@@ -197,7 +198,7 @@ def test_over_https_with_a_certificate_that_is_trusted_or_not(cache, tmp_path, m
         with pytest.raises(FeatvizError, match="no connection to 127.0.0.1: .*certificate verify failed"):
             fetch(source(told), progress=False)
         monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
-        with pytest.raises(FeatvizError, match="of the scheme `http`; files are fetched over https alone"):
+        with pytest.raises(FeatvizError, match="of the scheme `http`; files are fetched over https only"):
             fetch(source(told, path="/plain"), progress=False)
         told.breaks.append(100_000)
         assert fetch(source(told), progress=False).read_bytes() == DATA
@@ -220,9 +221,9 @@ def test_no_name_server(cache):
 
 def test_replies_that_are_not_asked_for(server, cache):
     server.headers = {"Content-Encoding": "gzip"}
-    assert "packs the file as gzip, unasked" in refusal(source(server))
+    assert "compresses the file as gzip, which was not requested" in refusal(source(server))
     server.headers = {"Content-Length": str(2**40)}
-    assert "it has 1,099,511,627,776 bytes; at most 8,589,934,592 were expected" in refusal(source(server))
+    assert "it has 1,099,511,627,776 bytes; expected at most 8,589,934,592" in refusal(source(server))
     assert left(cache) == []
 
 
@@ -281,7 +282,7 @@ def test_two_processes_fetch_once(server, cache):
     server.gate.set()
     ended = [process.communicate(timeout=60) for process in processes]
     assert [process.returncode for process in processes] == [0, 0]
-    assert {out.strip() for out, _ in ended} == {str(place(source(server)))}
+    assert {out.strip() for out, _ in ended} == {str(cache_path(source(server)))}
     assert len(server.asked) == 1 and left(cache) == ["a.pth"]
 
 
@@ -301,10 +302,12 @@ def test_stopped_it_goes_on_from_there(server, cache, how):
 
 def test_places_lie_within_the_cache(cache):
     for url in ("https://a.org/../../etc/passwd", "https://a.org/x/..", "https://u@a.org:1/b c?d=/../e", "https://a"):
-        path = place(Source(url))
+        path = cache_path(Source(url))
         assert cache / "weights" in path.parents and ".." not in path.parts
         assert path == path.resolve() or os.path.islink(cache)
-    assert place(Source("https://a.org/model.safetensors")) != place(Source("https://b.org/model.safetensors"))
+    assert cache_path(Source("https://a.org/model.safetensors")) != cache_path(
+        Source("https://b.org/model.safetensors")
+    )
 
 
 @pytest.fixture
@@ -316,7 +319,7 @@ def fetched_entry(server, monkeypatch):
     server.files["/net.pth"] = files.saved(state)
     entry = dataclasses.replace(registry.find("squeezenet1_1"), sources=(Source(server.address + "/net.pth"),))
     monkeypatch.setattr(registry, "find", lambda name: entry)
-    monkeypatch.setattr(finding, "fetch", functools.partial(fetch, loopback=True))
+    monkeypatch.setattr(locate, "fetch", functools.partial(fetch, loopback=True))
     return own
 
 

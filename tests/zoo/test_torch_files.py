@@ -142,7 +142,7 @@ class Trap:
 def test_what_a_pickle_would_call_is_not_called(tmp_path, legacy, protocol):
     trap = pickle.dumps(Trap(tmp_path / "sprung"), protocol)
     data = files.torch_legacy(trap, [], []) if legacy else files.torch_zip(trap, [])
-    assert "it names `posix.mkdir`, which is no part of a tensor; nothing was run" in refusal(tmp_path, data)
+    assert "it names `posix.mkdir`, which is not part of a tensor; nothing was run" in refusal(tmp_path, data)
     assert not (tmp_path / "sprung").exists()
 
 
@@ -151,16 +151,16 @@ ATTACKS = {
     "a name within torch": (name("torch.hub", "load"), "it names `torch.hub.load`"),
     "a storage that is none": (name("torch", "evil.FloatStorage"), "it names `torch.evil.FloatStorage`"),
     "a storage called": (call(name("torch", "FloatStorage"), number(2**40)), "calls `torch.FloatStorage`"),
-    "a text called": (call(text("os.mkdir"), text("a")), "calls what is no name"),
+    "a text called": (call(text("os.mkdir"), text("a")), "calls something that is not a name"),
     "a stack global": (text("os") + text("mkdir") + b"\x93", "it names `os.mkdir`"),
-    "a name of numbers": (number(1) + number(2) + b"\x93", "a name that is none"),
+    "a name of numbers": (number(1) + number(2) + b"\x93", "an invalid name"),
     "an instance": (b"(" + text("a") + b"ios\nmkdir\n", "the opcode 0x69"),
     "an extension": (b"\x82\x01", "the opcode 0x82"),
     "keywords": (b")}\x92", "the opcode 0x92"),
     "a persistent text": (b"Pos.mkdir\n", "the opcode 0x50"),
-    "a persistent number": (number(3) + b"Q", "outside the pickle that is no storage"),
-    "a state of a tensor": (whole("0", ONE) + b"}b", "sets the state of what is no state dict"),
-    "a state that is none": (files.ORDERED + number(3) + b"b", "sets the state of what is no state dict"),
+    "a persistent number": (number(3) + b"Q", "outside the pickle that is not a storage"),
+    "a state of a tensor": (whole("0", ONE) + b"}b", "sets the state of something that is not a state dict"),
+    "a state that is none": (files.ORDERED + number(3) + b"b", "sets the state of something that is not a state dict"),
     "an attribute": (files.ORDERED + several(b"N", items({"__class__": text("a")}, start=b"}")) + b"b", "the state of"),
     "a huge number": (b"\x8b" + struct.pack("<I", 2**31 - 1), "the opcode 0x8b"),
     "a huge text": (b"X" + struct.pack("<I", 2**32 - 1), "a text of 4,294,967,295 bytes"),
@@ -196,17 +196,17 @@ def test_dicts_that_share_dicts_are_not_followed_for_ever(tmp_path):
 
 SHAPES = [
     (0, (2**40,), (0,), "a tensor of 1,099,511,627,776 values"),
-    (0, (7,), (1,), "a tensor of 7 values up to place 6; its storage has 6"),
-    (1, (6,), (1,), "up to place 6"),
-    (0, (2, 3), (4, 1), "up to place 6"),
-    (6, (1,), (1,), "up to place 6"),
-    (-1, (2,), (1,), "whose shape is none"),
-    (0, (2,), (-1,), "whose shape is none"),
-    (0, (-2,), (1,), "whose shape is none"),
-    (0, (2,), (1, 1), "whose shape is none"),
-    (0, (2**900,), (1,), "whose shape is none"),
-    (0, (1,) * 40, (1,) * 40, "whose shape is none"),
-    (0, (0, 2**40, 2**40), (1, 1, 1), "whose shape is none"),
+    (0, (7,), (1,), "a tensor of 7 values up to index 6; its storage has 6"),
+    (1, (6,), (1,), "up to index 6"),
+    (0, (2, 3), (4, 1), "up to index 6"),
+    (6, (1,), (1,), "up to index 6"),
+    (-1, (2,), (1,), "with an invalid shape"),
+    (0, (2,), (-1,), "with an invalid shape"),
+    (0, (-2,), (1,), "with an invalid shape"),
+    (0, (2,), (1, 1), "with an invalid shape"),
+    (0, (2**900,), (1,), "with an invalid shape"),
+    (0, (1,) * 40, (1,) * 40, "with an invalid shape"),
+    (0, (0, 2**40, 2**40), (1, 1, 1), "with an invalid shape"),
 ]
 
 
@@ -222,7 +222,7 @@ def test_tensors_that_reach_beyond_their_storage(tmp_path, offset, shape, stride
         (tensor(storage("../../0", "Float", 6), 0, (6,), (1,)), "lacks `net/data/../../0`"),
         (tensor(storage("0", "Double", 6), 0, (6,), (1,)), "a storage of 24 bytes; its pickle says 48"),
         (tensor(storage("0", "Float", 2**40), 0, (6,), (1,)), "a storage of 24 bytes"),
-        (tensor(storage("0", "Float", -6), 0, (6,), (1,)), "whose size is none"),
+        (tensor(storage("0", "Float", -6), 0, (6,), (1,)), "with an invalid size"),
         (tensor(storage("0", "Quantized", 6), 0, (6,), (1,)), "names `torch.QuantizedStorage`"),
         (number(3), "no tensors with names"),
     ],
@@ -233,9 +233,9 @@ def test_storages_that_are_not_there(tmp_path, value, says):
 
 def test_names_and_storages_that_are_there_twice(tmp_path):
     both = items({"a.b": whole("0", ONE), "a": items({"b": whole("0", ONE)})})
-    assert "two tensors of the name `a.b`" in refusal(tmp_path, of_pickle(both))
+    assert "two tensors with the name `a.b`" in refusal(tmp_path, of_pickle(both))
     kinds = items({"a": whole("0", ONE), "b": tensor(storage("0", "Int", 6), 0, (6,), (1,))})
-    assert "two storages of the key `0`" in refusal(tmp_path, of_pickle(kinds))
+    assert "two storages with the key `0`" in refusal(tmp_path, of_pickle(kinds))
 
 
 GOOD = [("net/data.pkl", pickled(items({"a": whole("0", ONE)}))), ("net/data/0", ONE.tobytes())]
@@ -280,11 +280,11 @@ def test_legacy_files_that_contradict_themselves(tmp_path):
     data = files.torch_legacy(pickle_, [ONE.tobytes()], [6])
     np.testing.assert_array_equal(read(tmp_path, data)["a"], ONE)
     assert "1 bytes after its last storage" in refusal(tmp_path, data + b"x")
-    assert "another number of values" in refusal(tmp_path, files.torch_legacy(pickle_, [ONE.tobytes()], [5]))
-    assert "lacks the storage of a tensor" in refusal(tmp_path, files.torch_legacy(pickle_, [], []))
-    assert "storage that no tensor is of" in refusal(
-        tmp_path, files.torch_legacy(pickle_, [ONE.tobytes(), b""], [6, 0])
+    assert "whose number of values is not the one in its pickle" in refusal(
+        tmp_path, files.torch_legacy(pickle_, [ONE.tobytes()], [5])
     )
+    assert "lacks the storage of a tensor" in refusal(tmp_path, files.torch_legacy(pickle_, [], []))
+    assert "storage that no tensor uses" in refusal(tmp_path, files.torch_legacy(pickle_, [ONE.tobytes(), b""], [6, 0]))
     little = files.torch_legacy(pickle_, [ONE.tobytes()], [6], little=False)
     assert "big-endian" in refusal(tmp_path, little)
 
@@ -295,7 +295,7 @@ def test_legacy_files_that_contradict_themselves(tmp_path):
         (pickle.dumps({"a": 1}), "is a pickle; expected safetensors, a file of torch.save"),
         (b"\x93NUMPY\1\0" + bytes(99), "is a NumPy array file"),
         (b"<!DOCTYPE html><html>", "is a web page, not the file it offers"),
-        (b"hello", "is of no known kind"),
+        (b"hello", "is of an unknown kind"),
         (b"", "is empty (0 bytes)"),
     ],
 )
