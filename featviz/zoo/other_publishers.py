@@ -48,7 +48,7 @@ INCEPTION_V3 = Source(
     names=lazy("architectures.inception_v3", "keras_name"),
     axes=lazy("weights.convert", "keras_axes"),
     ones=(r"/bn/scale$",),
-    build=lazy("architectures.inception_v3", "InceptionV3", counted=False),
+    build=lazy("architectures.inception_v3", "InceptionV3", count_padding=False),
 )
 # Torchvision's norms have an epsilon of 1e-5.
 DENSENET121 = Source(

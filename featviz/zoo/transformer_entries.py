@@ -124,13 +124,13 @@ TRANSFORMERS = (
         "afeb0e10f9e5a86da6080e35cf09123aca3b358a0c3e3b6c78a7b63bc04b6762/RN50.pt",
     ),
     _clip(
-        "clip_vit_b16", "ViT-B/16", lazy("architectures.clip", "ClipTransformer", patch=16, trained=14), 16, 86_192_640,
-        "68.6 % top-1, zero-shot", "vit_base_patch16_clip_224",
+        "clip_vit_b16", "ViT-B/16", lazy("architectures.clip", "ClipTransformer", patch=16, trained_side=14), 16,
+        86_192_640, "68.6 % top-1, zero-shot", "vit_base_patch16_clip_224",
         "5806e77cd80f8b59890b7e101eabd078d9fb84e6937f9e85e4ecb61988df416f/ViT-B-16.pt",
     ),
     _clip(
-        "clip_vit_b32", "ViT-B/32", lazy("architectures.clip", "ClipTransformer", patch=32, trained=7), 32, 87_849_216,
-        "63.2 % top-1, zero-shot", "vit_base_patch32_clip_224",
+        "clip_vit_b32", "ViT-B/32", lazy("architectures.clip", "ClipTransformer", patch=32, trained_side=7), 32,
+        87_849_216, "63.2 % top-1, zero-shot", "vit_base_patch32_clip_224",
         "40d365715913c9da98579312b702a82c18be219cc2a73407c4526f58eba950af/ViT-B-32.pt",
     ),
 )  # fmt: skip

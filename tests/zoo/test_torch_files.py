@@ -126,7 +126,7 @@ def test_cut_at_every_byte(tmp_path, legacy):
 def test_a_flipped_bit_of_the_values_is_told(tmp_path):
     data = bytearray(files.saved({"a": ONE}))
     data[data.index(ONE.tobytes()) + 5] ^= 16
-    assert "`net/data/0` is damaged: its checksum is another" in refusal(tmp_path, bytes(data))
+    assert "`net/data/0` is damaged: its checksum differs" in refusal(tmp_path, bytes(data))
 
 
 class Trap:

@@ -64,8 +64,8 @@ NETWORKS = {
     "dinov2_base": functools.partial(zoo_vit.DinoV2, width=768, heads=12),
     "siglip_base": zoo_siglip.SigLip,
     "clip_resnet50": clip_resnet,
-    "clip_vit_b16": functools.partial(clip_transformer, patch=16, trained=14),
-    "clip_vit_b32": functools.partial(clip_transformer, patch=32, trained=7),
+    "clip_vit_b16": functools.partial(clip_transformer, patch=16, trained_side=14),
+    "clip_vit_b32": functools.partial(clip_transformer, patch=32, trained_side=7),
 }
 
 

@@ -30,7 +30,7 @@ def test_gelu_is_the_exact_one():
 
 
 def test_the_embedding_is_resampled_for_other_sizes():
-    module = VisionTransformer(depth=1, width=6, heads=3, classes=4, trained=2)
+    module = VisionTransformer(depth=1, width=6, heads=3, classes=4, trained_side=2)
     params = jax.jit(module.init)(jax.random.key(0), jnp.zeros((1, 32, 32, 3)))["params"]
     # With an embedding that is equal everywhere and a class token as a gray patch's all tokens of a gray image are
     # alike, so that their number does not matter.

@@ -1,1 +1,1 @@
-"""One file an architecture; layers and weights have the names of the original code."""
+"""Architectures, one module for each family; layers and weights have the names of the original code."""

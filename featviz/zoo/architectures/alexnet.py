@@ -1,11 +1,11 @@
-"""AlexNet as torchvision has it, "One weird trick" (Krizhevsky 2014): layers and weights are named as there."""
+"""AlexNet, "One weird trick" (Krizhevsky 2014), with the names of torchvision's layers and weights."""
 
 import flax.linen as nn
 import jax
 
 from featviz.zoo.architectures.common_layers import Classifier, average_grid, conv, max_pool
 
-# Of each convolution: its number in the sequence, width, side, stride, padding, and whether pooling follows.
+# Of each convolution: its index in the sequence, width, kernel size, stride, padding, and whether pooling follows.
 CONVOLUTIONS = (
     ("0", 64, 11, 4, 2, True),
     ("3", 192, 5, 1, 2, True),
@@ -16,7 +16,7 @@ CONVOLUTIONS = (
 
 
 class Features(nn.Module):
-    """Five convolutions, a ReLU after each, three poolings: (n, h, w, 3) -> (n, h', w', 256)."""
+    """Five convolutions with ReLUs and three poolings: (n, h, w, 3) -> (n, h', w', 256)."""
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:

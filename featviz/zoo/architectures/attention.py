@@ -1,4 +1,4 @@
-"""What vision transformers are made of: patches, attention, MLPs, and position embeddings for other sizes."""
+"""The parts of vision transformers: patches, attention, MLPs, and position embeddings for other sizes."""
 
 from collections.abc import Callable
 
@@ -26,7 +26,7 @@ class QuickGelu(nn.Module):
 
 
 class Mlp(nn.Module):
-    """(n, tokens, c) -> the same, through `hidden` units: those after the activation are the MLP's neurons."""
+    """Two dense layers with `hidden` units between them, the MLP's neurons: (n, tokens, c) -> the same."""
 
     hidden: int
     activation: Callable[..., nn.Module] = Gelu
@@ -59,7 +59,7 @@ class Attention(nn.Module):
 
 
 class LayerScale(nn.Module):
-    """Each channel times a weight of its own (Touvron et al. 2021)."""
+    """Each channel scaled by a learned weight (Touvron et al. 2021)."""
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
@@ -68,37 +68,37 @@ class LayerScale(nn.Module):
 
 
 class Block(nn.Module):
-    """Attention and MLP, each on normalized tokens, with `scaled` weighted, and added: (n, tokens, c) -> the same."""
+    """Residual attention and MLP on normalized tokens, with `layer_scale` weighted: (n, tokens, c) -> the same."""
 
     heads: int
     hidden: int
-    scaled: bool = False
+    layer_scale: bool = False
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         mixed = Attention(self.heads, name="attn")(nn.LayerNorm(1e-6, name="norm1")(x))
-        x = x + (LayerScale(name="ls1")(mixed) if self.scaled else mixed)
+        x = x + (LayerScale(name="ls1")(mixed) if self.layer_scale else mixed)
         mapped = Mlp(self.hidden, name="mlp")(nn.LayerNorm(1e-6, name="norm2")(x))
-        return x + (LayerScale(name="ls2")(mapped) if self.scaled else mapped)
+        return x + (LayerScale(name="ls2")(mapped) if self.layer_scale else mapped)
 
 
 class Blocks(nn.Module):
-    """`depth` blocks one after the other, named by their numbers."""
+    """`depth` blocks in sequence, named by their indices."""
 
     depth: int
     heads: int
     hidden: int
-    scaled: bool = False
+    layer_scale: bool = False
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
-        for number in range(self.depth):
-            x = Block(self.heads, self.hidden, scaled=self.scaled, name=str(number))(x)
+        for index in range(self.depth):
+            x = Block(self.heads, self.hidden, layer_scale=self.layer_scale, name=str(index))(x)
         return x
 
 
 class PatchEmbed(nn.Module):
-    """An image's patches, each made a token: (n, h, w, 3) -> (n, h/patch, w/patch, width)."""
+    """An image's patches as tokens: (n, h, w, 3) -> (n, h/patch, w/patch, width)."""
 
     patch: int
     width: int
@@ -109,9 +109,10 @@ class PatchEmbed(nn.Module):
 
 
 def patches(x: jax.Array, patch: int, width: int, *, name: str, bias: bool = True) -> jax.Array:
-    """A convolution of the calling module that makes each patch a token: (n, h, w, 3) -> (n, h/patch, w/patch, width).
+    """A convolution of the calling module from patches to tokens: (n, h, w, 3) -> (n, h/patch, w/patch, width).
 
-    Raises: FeatvizError if a side is no multiple of the patch.
+    Raises:
+        FeatvizError: If a side is not a multiple of the patch.
     """
     if any(side % patch for side in x.shape[1:3]):
         found = " x ".join(map(str, x.shape[1:3]))
@@ -121,14 +122,14 @@ def patches(x: jax.Array, patch: int, width: int, *, name: str, bias: bool = Tru
 
 
 def with_class_token(patches: jax.Array, token: jax.Array) -> jax.Array:
-    """The class token, (c,) or (1, 1, c), and then the patches row by row: (n, h, w, c) -> (n, 1 + h w, c)."""
+    """The class token, (c,) or (1, 1, c), followed by the patches row by row: (n, h, w, c) -> (n, 1 + h w, c)."""
     count, rows, columns, width = patches.shape
     first = jnp.broadcast_to(token.reshape(1, 1, width), (count, 1, width))
     return jnp.concatenate([first, patches.reshape(count, rows * columns, width)], axis=1)
 
 
 def positions_for(embedding: jax.Array, rows: int, columns: int) -> jax.Array:
-    """A position embedding of a square of patches for rows x columns of them: (t, c) -> (t', c).
+    """A position embedding of a square grid of patches for a grid of rows x columns: (t, c) -> (t', c).
 
     Tokens before the patches keep theirs; the square is resampled as timm and open_clip do, bicubic with antialiasing.
 

@@ -1,4 +1,4 @@
-"""The two operations in which Caffe's networks differ from everyone else's."""
+"""The two operations in which Caffe's networks differ from others."""
 
 import flax.linen as nn
 import jax
@@ -7,7 +7,7 @@ from jax import lax
 
 
 def ceil_max_pool(x: jax.Array, *, window: int = 3, stride: int = 2) -> jax.Array:
-    """Max pooling whose last window may hang over the edge: (n, h, w, c) -> (n, h', w', c).
+    """Max pooling whose last window may reach over the edge: (n, h, w, c) -> (n, h', w', c).
 
     h' = ceil((h - window) / stride) + 1, with -inf beyond the bottom and the right, which is how
     Caffe rounds (pooling_layer.cpp); other frameworks round down.

@@ -1,4 +1,4 @@
-"""CLIP's image towers (Radford et al. 2021), a ResNet and a transformer: layers are named as in OpenAI's code."""
+"""CLIP's image encoders (Radford et al. 2021), a ResNet and a transformer, with the names of OpenAI's code."""
 
 from collections.abc import Sequence
 
@@ -21,7 +21,7 @@ from featviz.zoo.weights.convert import torch_name
 
 
 def openai_name(path: str) -> str:
-    """The name of a tensor of ours in OpenAI's file, which holds the text's tower as well.
+    """A tensor's name in OpenAI's file, which holds the text encoder as well.
 
     >>> openai_name("transformer/resblocks/0/attn/in_proj/kernel"), openai_name("proj/matrix")
     ('visual.transformer.resblocks.0.attn.in_proj_weight', 'visual.proj')
@@ -31,7 +31,7 @@ def openai_name(path: str) -> str:
 
 
 class ResidualAttentionBlock(nn.Module):
-    """Attention and MLP, each on normalized tokens and added to them: (n, tokens, c) -> the same."""
+    """Residual attention and MLP on normalized tokens: (n, tokens, c) -> the same."""
 
     heads: int
 
@@ -44,20 +44,20 @@ class ResidualAttentionBlock(nn.Module):
 
 
 class ResBlocks(nn.Module):
-    """`depth` blocks one after the other, named by their numbers."""
+    """`depth` blocks in sequence, named by their indices."""
 
     depth: int
     heads: int
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
-        for number in range(self.depth):
-            x = ResidualAttentionBlock(self.heads, name=str(number))(x)
+        for index in range(self.depth):
+            x = ResidualAttentionBlock(self.heads, name=str(index))(x)
         return x
 
 
 class Transformer(nn.Module):
-    """The blocks, within one more module as in OpenAI's code: (n, tokens, c) -> the same."""
+    """The blocks inside one more module, as in OpenAI's code: (n, tokens, c) -> the same."""
 
     depth: int
     heads: int
@@ -81,12 +81,12 @@ class Projection(nn.Module):
 class ClipTransformer(nn.Module):
     """Embeddings of images whose sides are multiples of the patch, not normalized: (n, h, w, 3) -> (n, features).
 
-    Tokens are the class token and then the patches, row by row. The position embedding is that of `trained` patches a
-    side; for images of another size it is resampled, as open_clip does.
+    Tokens are the class token and then the patches, row by row. The position embedding has `trained_side` patches
+    per side; for images of another size it is resampled, as open_clip does.
     """
 
     patch: int
-    trained: int
+    trained_side: int
     width: int = 768
     depth: int = 12
     heads: int = 12
@@ -98,14 +98,14 @@ class ClipTransformer(nn.Module):
         rows, columns = x.shape[1:3]
         normal = nn.initializers.normal(self.width**-0.5)
         token = self.param("class_embedding", normal, (self.width,))
-        embedding = self.param("positional_embedding", normal, (1 + self.trained**2, self.width))
+        embedding = self.param("positional_embedding", normal, (1 + self.trained_side**2, self.width))
         x = with_class_token(x, token) + positions_for(embedding, rows, columns)[None]
         x = Transformer(self.depth, self.heads, name="transformer")(nn.LayerNorm(1e-5, name="ln_pre")(x))
         return Projection(self.features, name="proj")(nn.LayerNorm(1e-5, name="ln_post")(x[:, 0]))
 
 
 def averaged(x: jax.Array, by: int) -> jax.Array:
-    """Means over squares of by x by, those that are whole: (n, h, w, c) -> (n, h // by, w // by, c)."""
+    """Means over complete squares of by x by: (n, h, w, c) -> (n, h // by, w // by, c)."""
     window = (1, by, by, 1)
     return lax.reduce_window(x, 0.0, lax.add, window, window, "VALID") / by**2 if by > 1 else x
 
@@ -122,7 +122,7 @@ class Downsample(nn.Module):
 
 
 class Bottleneck(nn.Module):
-    """A residual block whose stride is an average, so that all its convolutions look at every place."""
+    """A residual block whose stride is an average pooling, so that its convolutions see every position."""
 
     planes: int
     stride: int
@@ -138,7 +138,7 @@ class Bottleneck(nn.Module):
 
 
 class Stage(nn.Module):
-    """Residual blocks named by their numbers, the stride in the first."""
+    """Residual blocks named by their indices; the first has the stride."""
 
     planes: int
     count: int
@@ -146,23 +146,23 @@ class Stage(nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
-        for number in range(self.count):
-            x = Bottleneck(self.planes, self.stride if number == 0 else 1, name=str(number))(x)
+        for index in range(self.count):
+            x = Bottleneck(self.planes, self.stride if index == 0 else 1, name=str(index))(x)
         return x
 
 
 class AttentionPool(nn.Module):
-    """The mean of all places looks at them and at itself: (n, h, w, c) -> (n, features)."""
+    """Attention from the mean of all positions to these and itself: (n, h, w, c) -> (n, features)."""
 
     heads: int
     features: int
-    trained: int
+    trained_side: int
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         rows, columns, width = x.shape[1:]
         normal = nn.initializers.normal(width**-0.5)
-        embedding = self.param("positional_embedding", normal, (1 + self.trained**2, width))
+        embedding = self.param("positional_embedding", normal, (1 + self.trained_side**2, width))
         x = x.reshape(x.shape[0], rows * columns, width)
         x = jnp.concatenate([x.mean(axis=1, keepdims=True), x], axis=1)
         x = x + positions_for(embedding, rows, columns)[None]
@@ -174,15 +174,15 @@ class AttentionPool(nn.Module):
 class ClipResNet(nn.Module):
     """Embeddings of images from 32 px up, not normalized: (n, h, w, 3) -> (n, features).
 
-    The pooling's position embedding is that of `trained` places a side; for images of another size it is resampled, as
-    open_clip does.
+    The pooling's position embedding has `trained_side` positions per side; for images of another size it is resampled,
+    as open_clip does.
     """
 
     blocks: Sequence[int] = (3, 4, 6, 3)
     width: int = 64
     heads: int = 32
     features: int = 1024
-    trained: int = 7
+    trained_side: int = 7
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
@@ -192,4 +192,4 @@ class ClipResNet(nn.Module):
         x = averaged(x, 2)
         for number, count in enumerate(self.blocks):
             x = Stage(self.width * 2**number, count, min(number, 1) + 1, name=f"layer{number + 1}")(x)
-        return AttentionPool(self.heads, self.features, self.trained, name="attnpool")(x)
+        return AttentionPool(self.heads, self.features, self.trained_side, name="attnpool")(x)

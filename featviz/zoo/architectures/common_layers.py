@@ -1,4 +1,4 @@
-"""What the zoo's networks share: normalizations with stored statistics, pooling as PyTorch pads it."""
+"""Layers that the zoo's networks share: batch norm with stored statistics, PyTorch's padding and pooling."""
 
 from collections.abc import Callable
 
@@ -9,7 +9,7 @@ from jax import lax
 
 
 class BatchNorm(nn.Module):
-    """Batch norm as at inference: (x - mean) / sqrt(var + epsilon) * scale + bias, all four of them weights."""
+    """Batch norm as at inference: (x - mean) / sqrt(var + epsilon) * scale + bias, all four arrays being weights."""
 
     epsilon: float = 1e-5
 
@@ -41,7 +41,7 @@ def max_pool(x: jax.Array, *, window: int, stride: int, padding: int = 0) -> jax
 
 
 def average_pool(x: jax.Array, *, window: int, stride: int, padding: int = 0) -> jax.Array:
-    """Average pooling, the zeros around counted: (n, h, w, c) -> (n, h', w', c), sizes as in `max_pool`.
+    """Average pooling that counts the zeros around: (n, h, w, c) -> (n, h', w', c), sizes as in `max_pool`.
 
     >>> average_pool(jnp.ones((1, 4, 4, 1)), window=2, stride=2, padding=1)[0, :, 1, 0].tolist()
     [0.5, 1.0, 0.5]
@@ -52,9 +52,9 @@ def average_pool(x: jax.Array, *, window: int, stride: int, padding: int = 0) ->
 
 
 class Classifier(nn.Module):
-    """Three dense layers with ReLUs between them, by their names: (n, h, w, c) -> (n, classes).
+    """Three dense layers with ReLUs between them: (n, h, w, c) -> (n, classes).
 
-    The first takes all positions; PyTorch's weights have them channel by channel.
+    The first takes all positions, ordered by channel as in PyTorch's weights.
     """
 
     names: tuple[str, str, str]
@@ -73,7 +73,7 @@ class Classifier(nn.Module):
 def average_grid(x: jax.Array, side: int) -> jax.Array:
     """Averages over a grid of side x side cells, PyTorch's adaptive pooling: (n, h, w, c) -> (n, side, side, c).
 
-    A cell reaches from floor(i h / side) to ceil((i + 1) h / side), so that cells may overlap.
+    Cell i spans floor(i h / side) to ceil((i + 1) h / side); cells may overlap.
 
     >>> average_grid(jnp.arange(4.0).reshape(1, 4, 1, 1) * jnp.ones((1, 1, 4, 1)), 2)[0, :, 0, 0].tolist()
     [0.5, 2.5]
@@ -87,7 +87,7 @@ def average_grid(x: jax.Array, side: int) -> jax.Array:
 
 
 class ConvNorm(nn.Module):
-    """Convolution `conv` without bias, batch norm `bn`, ReLU: torchvision's Inception networks are made of these.
+    """Convolution `conv` without bias, batch norm `bn`, ReLU: the unit of torchvision's Inception networks.
 
     `size` and `padding` are (height, width); (n, h, w, c) -> (n, h', w', width).
     """
@@ -101,20 +101,20 @@ class ConvNorm(nn.Module):
     def __call__(self, x: jax.Array) -> jax.Array:
         pads, strides = [(pad, pad) for pad in self.padding], (self.stride, self.stride)
         x = nn.Conv(self.width, self.size, strides=strides, padding=pads, use_bias=False, name="conv")(x)
-        # Both networks came from TensorFlow, where epsilon was this.
+        # The epsilon of TensorFlow, where both networks were trained.
         return nn.relu(BatchNorm(1e-3, name="bn")(x))
 
 
 class ConvNormAct(nn.Module):
-    """Convolution `0` without bias, batch norm `1`, `activation`: torchvision's MobileNet and EfficientNet have these.
+    """Convolution `0` without bias, batch norm `1`, `activation`: the unit of torchvision's MobileNet and EfficientNet.
 
-    (n, h, w, c) -> (n, h', w', width). With `each`, every channel has its own kernel.
+    (n, h, w, c) -> (n, h', w', width). With `depthwise`, every channel has its own kernel.
     """
 
     width: int
     size: int
     stride: int = 1
-    each: bool = False
+    depthwise: bool = False
     activation: Callable[[jax.Array], jax.Array] | None = None
 
     @nn.compact
@@ -124,7 +124,7 @@ class ConvNormAct(nn.Module):
             (self.size, self.size),
             strides=(self.stride, self.stride),
             padding=[(self.size // 2, self.size // 2)] * 2,
-            feature_group_count=self.width if self.each else 1,
+            feature_group_count=self.width if self.depthwise else 1,
             use_bias=False,
             name="0",
         )(x)
@@ -133,7 +133,7 @@ class ConvNormAct(nn.Module):
 
 
 class LastDense(nn.Module):
-    """A dense layer `1`, behind what was dropout `0` in training: (n, c) -> (n, classes)."""
+    """A dense layer `1`; in training, dropout `0` precedes it: (n, c) -> (n, classes)."""
 
     classes: int
 

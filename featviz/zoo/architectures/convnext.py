@@ -1,4 +1,4 @@
-"""ConvNeXt (Liu et al. 2022) as torchvision has it: layers and weights are named as there."""
+"""ConvNeXt (Liu et al. 2022), with the names of torchvision's layers and weights."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,7 @@ EPSILON = 1e-6
 
 
 class Steps(nn.Module):
-    """A 7x7 kernel a channel, norm, and an MLP at each place: (n, h, w, c) -> the same. `4` are the MLP's neurons."""
+    """Depthwise 7x7 convolution, norm, and an MLP at each position, `4` its neurons: (n, h, w, c) -> the same."""
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
@@ -25,7 +25,7 @@ class Steps(nn.Module):
 
 
 class Block(nn.Module):
-    """The steps, each channel scaled, added to what came in: (n, h, w, c) -> the same."""
+    """The steps, scaled by channel, with a residual connection: (n, h, w, c) -> the same."""
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
@@ -34,14 +34,14 @@ class Block(nn.Module):
 
 
 class Stage(nn.Module):
-    """`depth` blocks one after the other, named by their numbers."""
+    """`depth` blocks in sequence, named by their indices."""
 
     depth: int
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
-        for number in range(self.depth):
-            x = Block(name=str(number))(x)
+        for index in range(self.depth):
+            x = Block(name=str(index))(x)
         return x
 
 
@@ -68,7 +68,7 @@ class Downsample(nn.Module):
 
 
 class Features(nn.Module):
-    """Stem and stages, with a downsampling between two stages, named by their places in one sequence."""
+    """Stem and stages, with a downsampling between two stages, named by their indices in one sequence."""
 
     depths: Sequence[int]
     width: int

@@ -1,4 +1,4 @@
-"""DenseNet (Huang et al. 2016) as torchvision has it: layers and weights are named as there."""
+"""DenseNet (Huang et al. 2016), with the names of torchvision's layers and weights."""
 
 import re
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from featviz.zoo.architectures.common_layers import BatchNorm, average_pool, conv, max_pool
 from featviz.zoo.weights.convert import keras_tensor, torch_name
 
-# How many times wider a dense layer's middle is than what it adds.
+# The width of a dense layer's bottleneck, relative to the channels that it adds.
 BOTTLENECK = 4
 # Keras's names of the layers outside of blocks, and of the parts of a block and a transition.
 KERAS_ENDS = {"conv0": "conv1/conv", "norm0": "conv1/bn", "norm5": "bn", "classifier": "fc1000"}
@@ -18,7 +18,7 @@ KERAS_PARTS = {"norm": "bn", "conv": "conv", "norm1": "0_bn", "conv1": "1_conv",
 
 
 class DenseLayer(nn.Module):
-    """What a layer adds to all before it, by 1x1 and 3x3: (n, h, w, c) -> (n, h, w, growth)."""
+    """The channels that a layer adds, by 1x1 and 3x3 convolutions: (n, h, w, c) -> (n, h, w, growth)."""
 
     growth: int
     epsilon: float
@@ -32,7 +32,7 @@ class DenseLayer(nn.Module):
 
 
 class DenseBlock(nn.Module):
-    """Each layer sees what came in and what all layers before it added: (n, h, w, c) -> (n, h, w, c + depth growth)."""
+    """Each layer takes the input and the outputs of all layers before it: (n, h, w, c) -> (n, h, w, c + depth growth)."""
 
     depth: int
     growth: int

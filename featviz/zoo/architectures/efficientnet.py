@@ -1,4 +1,4 @@
-"""EfficientNet (Tan and Le 2019) as torchvision has it: layers and weights are named as there."""
+"""EfficientNet (Tan and Le 2019), with the names of torchvision's layers and weights."""
 
 import math
 from collections.abc import Sequence
@@ -10,8 +10,8 @@ import jax.numpy as jnp
 
 from featviz.zoo.architectures.common_layers import ConvNormAct, LastDense
 
-# Of each stage of B0: how much wider its blocks are inside, the side of their kernels, the first one's stride, their
-# width, their number (Table 1 of the paper).
+# Of each stage of B0: expansion, kernel size, stride of the first block, width, number of blocks (Table 1 of the
+# paper).
 STAGES = (
     (1, 3, 1, 16, 1),
     (6, 3, 2, 24, 2),
@@ -21,9 +21,9 @@ STAGES = (
     (6, 5, 2, 192, 4),
     (6, 3, 1, 320, 1),
 )
-# How many times fewer a squeeze has than channels came into its block (`se0.25` in the authors' code).
+# The channels of a block's input per channel of its squeeze (`se0.25` in the authors' code).
 SQUEEZE = 4
-# Widths are multiples of it.
+# Widths are multiples of this.
 DIVISOR = 8
 
 
@@ -42,7 +42,7 @@ ConvNorm = partial(ConvNormAct, activation=nn.silu)
 
 
 class SqueezeExcitation(nn.Module):
-    """Each channel times a number in [0,1] that all channels' means decide: (n, h, w, c) -> the same (Hu et al. 2018).
+    """Channels scaled by gates in [0,1] computed from all channels' means: (n, h, w, c) -> the same (Hu et al. 2018).
 
     s = sigmoid(fc2(silu(fc1(mean of x over space)))).
     """
@@ -57,7 +57,7 @@ class SqueezeExcitation(nn.Module):
 
 
 class Steps(nn.Module):
-    """Widening, a kernel a channel, squeeze and excitation, narrowing: (n, h, w, c) -> (n, h', w', width)."""
+    """Expansion, depthwise convolution, squeeze and excitation, projection: (n, h, w, c) -> (n, h', w', width)."""
 
     expansion: int
     size: int
@@ -67,17 +67,17 @@ class Steps(nn.Module):
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         inside = x.shape[-1]
-        hidden, place = self.expansion * inside, 0
+        hidden, index = self.expansion * inside, 0
         if self.expansion != 1:
             x = ConvNorm(hidden, 1, name="0")(x)
-            place = 1
-        x = ConvNorm(hidden, self.size, self.stride, each=True, name=str(place))(x)
-        x = SqueezeExcitation(max(1, inside // SQUEEZE), name=str(place + 1))(x)
-        return ConvNormAct(self.width, 1, name=str(place + 2))(x)
+            index = 1
+        x = ConvNorm(hidden, self.size, self.stride, depthwise=True, name=str(index))(x)
+        x = SqueezeExcitation(max(1, inside // SQUEEZE), name=str(index + 1))(x)
+        return ConvNormAct(self.width, 1, name=str(index + 2))(x)
 
 
 class MBConv(nn.Module):
-    """The steps, added to what came in where the shape is the same: (n, h, w, c) -> (n, h', w', width)."""
+    """The steps with a residual connection where shapes agree: (n, h, w, c) -> (n, h', w', width)."""
 
     expansion: int
     size: int
@@ -91,7 +91,7 @@ class MBConv(nn.Module):
 
 
 class Stage(nn.Module):
-    """`depth` blocks one after the other, named by their numbers; the first has the stride."""
+    """`depth` blocks in sequence, named by their indices; the first has the stride."""
 
     expansion: int
     size: int
@@ -101,13 +101,13 @@ class Stage(nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
-        for number in range(self.depth):
-            x = MBConv(self.expansion, self.size, 1 if number else self.stride, self.width, name=str(number))(x)
+        for index in range(self.depth):
+            x = MBConv(self.expansion, self.size, 1 if index else self.stride, self.width, name=str(index))(x)
         return x
 
 
 class Features(nn.Module):
-    """A convolution, the stages, a convolution four times as wide, named by their places in one sequence."""
+    """A convolution, the stages, a convolution four times as wide, named by their indices in one sequence."""
 
     stages: Sequence[tuple[int, int, int, int, int]]
     first: int
@@ -117,9 +117,9 @@ class Features(nn.Module):
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         x = ConvNorm(scaled_width(self.first, self.width), 3, 2, name="0")(x)
-        for place, (expansion, size, stride, width, count) in enumerate(self.stages, start=1):
+        for index, (expansion, size, stride, width, count) in enumerate(self.stages, start=1):
             width, depth = scaled_width(width, self.width), math.ceil(count * self.depth)
-            x = Stage(expansion, size, stride, width, depth, name=str(place))(x)
+            x = Stage(expansion, size, stride, width, depth, name=str(index))(x)
         return ConvNorm(4 * x.shape[-1], 1, name=str(len(self.stages) + 1))(x)
 
 

@@ -25,7 +25,7 @@ POOL_BEFORE = ("inception_4a", "inception_5a")
 
 
 class Stem(nn.Module):
-    """Convolutions with ReLU, one after the other: (n, h, w, c) -> (n, h', w', widths[-1])."""
+    """Convolutions with ReLU in sequence: (n, h, w, c) -> (n, h', w', widths[-1])."""
 
     names: Sequence[str]
     widths: Sequence[int]
@@ -42,7 +42,7 @@ class Stem(nn.Module):
 
 
 class Inception(nn.Module):
-    """Four branches side by side, each after its ReLU: (n, h, w, c) -> (n, h, w, sum of widths)."""
+    """Four branches, concatenated after their ReLUs: (n, h, w, c) -> (n, h, w, sum of widths)."""
 
     widths: Sequence[int]
 
@@ -73,8 +73,8 @@ class Loss3(nn.Module):
 class GoogLeNet(nn.Module):
     """Logits of images of any size from 32 px up: (n, h, w, 3) -> (n, classes).
 
-    Images are BGR in 0..255 less the mean color; module names are those of BVLC's prototxt, so a
-    layer is called what the literature calls it (`inception_4c`, `inception_4c/3x3_reduce`).
+    Images are BGR in 0..255 minus the mean color. Module names are those of BVLC's prototxt, and so of the literature
+    (`inception_4c`, `inception_4c/3x3_reduce`).
     """
 
     classes: int = 1000

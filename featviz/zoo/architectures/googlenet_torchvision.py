@@ -1,6 +1,6 @@
-"""GoogLeNet as torchvision has it, with batch norm, from TensorFlow's weights: layers and weights are named as there.
+"""GoogLeNet with batch norm and torchvision's names; the weights are TensorFlow's.
 
-BVLC's, the network of the original DeepDream, is in `googlenet.py`, and Google's own in `inceptionv1.py`.
+BVLC's GoogLeNet, the network of the original DeepDream, is in `googlenet.py`, Google's in `inceptionv1.py`.
 """
 
 from collections.abc import Sequence
@@ -51,9 +51,9 @@ class Pooled(nn.Module):
 
 
 class Inception(nn.Module):
-    """Four branches side by side: (n, h, w, c) -> (n, h, w, sum of widths).
+    """Four branches, concatenated: (n, h, w, c) -> (n, h, w, sum of widths).
 
-    The third, which is 5x5 in the paper, is 3x3 in the network whose weights there are.
+    The third, which is 5x5 in the paper, is 3x3 in the network that has weights.
     """
 
     widths: Sequence[int]
@@ -73,7 +73,7 @@ class Inception(nn.Module):
 class GoogLeNet(nn.Module):
     """Logits of images of any size from 15 px up: (n, h, w, 3) -> (n, classes).
 
-    Images are in [-1, 1]; torchvision's `transform_input` makes that of the range of its other networks.
+    Images are in [-1, 1]; torchvision's `transform_input` converts the range of its other networks to that.
     """
 
     classes: int = 1000

@@ -1,4 +1,4 @@
-"""Inception v3 (Szegedy et al. 2015) as torchvision has it, from TensorFlow's weights: named as there."""
+"""Inception v3 (Szegedy et al. 2015) with torchvision's names; the weights are TensorFlow's."""
 
 from collections.abc import Iterator
 from types import MappingProxyType
@@ -10,13 +10,13 @@ import jax.numpy as jnp
 from featviz.zoo.architectures.common_layers import ConvNorm, average_pool, max_pool
 from featviz.zoo.weights.convert import keras_tensor
 
-# One branch: the convolutions one after the other, by name, each with its width, size and stride. A convolution of
-# stride 2 has no padding, any other half its size.
+# The convolutions of a branch in sequence: name, width, kernel size, stride. A convolution of stride 2 has no padding,
+# any other half its size.
 Branch = tuple[tuple[str, int, tuple[int, int], int], ...]
 
 
 def _branch(name: str, *steps: tuple[int, int, int], stride: int = 1) -> Branch:
-    """Convolutions NAME_1, NAME_2, ... of (width, height, width of the kernel), of which the last has the stride."""
+    """Convolutions NAME_1, NAME_2, ... of (channels, kernel height, kernel width); the last has the stride."""
     strides = [1] * (len(steps) - 1) + [stride]
     return tuple(
         (f"{name}_{number}", width, (height, across), step)
@@ -35,24 +35,24 @@ def _apply(branch: Branch, x: jax.Array) -> jax.Array:
     return x
 
 
-def _average(x: jax.Array, *, counted: bool) -> jax.Array:
-    """Averages of 3x3: (n, h, w, c) -> the same shape; zeros beyond the edges are `counted` among the nine or not."""
+def _average(x: jax.Array, *, count_padding: bool) -> jax.Array:
+    """Averages of 3x3: (n, h, w, c) -> the same shape; with `count_padding`, zeros beyond an edge count."""
     averages = average_pool(x, window=3, stride=1, padding=1)
-    if counted:
+    if count_padding:
         return averages
     return averages / average_pool(jnp.ones_like(x[:1, :, :, :1]), window=3, stride=1, padding=1)
 
 
 class Mixed(nn.Module):
-    """Branches of convolutions side by side and last a branch that pools: (n, h, w, c) -> (n, h', w', c').
+    """Branches of convolutions and a last branch that pools, concatenated: (n, h, w, c) -> (n, h', w', c').
 
-    With `pooled`, the width of the convolution behind it, the pooling averages, over the zeros beyond an edge too if
-    these are `counted`; else it takes maxima at stride 2.
+    With `pooled`, the width of the convolution that follows, the pooling averages, with `count_padding` over the zeros
+    beyond an edge too; without `pooled` it is max pooling of stride 2.
     """
 
     branches: tuple[Branch, ...]
     pooled: int | None = None
-    counted: bool = True
+    count_padding: bool = True
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
@@ -60,14 +60,14 @@ class Mixed(nn.Module):
         if self.pooled is None:
             outputs.append(max_pool(x, window=3, stride=2))
         else:
-            outputs.append(ConvNorm(self.pooled, name="branch_pool")(_average(x, counted=self.counted)))
+            outputs.append(ConvNorm(self.pooled, name="branch_pool")(_average(x, count_padding=self.count_padding)))
         return jnp.concatenate(outputs, axis=-1)
 
 
 class Forked(nn.Module):
     """Mixed_7b and 7c, whose wide branches fork at their ends into 1x3 and 3x1: (n, h, w, c) -> (n, h, w, 2048)."""
 
-    counted: bool = True
+    count_padding: bool = True
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
@@ -78,29 +78,29 @@ class Forked(nn.Module):
         one = _apply(_single("branch1x1", 320), x)
         three = fork("branch3x3_2", _apply(_branch("branch3x3", (384, 1, 1)), x))
         double = fork("branch3x3dbl_3", _apply(_branch("branch3x3dbl", (448, 1, 1), (384, 3, 3)), x))
-        pooled = ConvNorm(192, name="branch_pool")(_average(x, counted=self.counted))
+        pooled = ConvNorm(192, name="branch_pool")(_average(x, count_padding=self.count_padding))
         return jnp.concatenate([one, three, double, pooled], axis=-1)
 
 
-def _wide(name: str, pooled: int, counted: bool) -> Mixed:
-    """A block on 35 x 35 places (of 299 px)."""
+def _wide(name: str, pooled: int, count_padding: bool) -> Mixed:
+    """A block on 35 x 35 positions (for 299 px)."""
     branches = (
         _single("branch1x1", 64),
         _branch("branch5x5", (48, 1, 1), (64, 5, 5)),
         _branch("branch3x3dbl", (64, 1, 1), (96, 3, 3), (96, 3, 3)),
     )
-    return Mixed(branches, pooled, counted, name=name)
+    return Mixed(branches, pooled, count_padding, name=name)
 
 
-def _factored(name: str, width: int, counted: bool) -> Mixed:
-    """A block on 17 x 17 places, whose 7x7 convolutions are made of 1x7 and 7x1."""
+def _factored(name: str, width: int, count_padding: bool) -> Mixed:
+    """A block on 17 x 17 positions, whose 7x7 convolutions are factored into 1x7 and 7x1."""
     inner, row, column = (width, 1, 1), (width, 1, 7), (width, 7, 1)
     branches = (
         _single("branch1x1", 192),
         _branch("branch7x7", inner, row, (192, 7, 1)),
         _branch("branch7x7dbl", inner, column, row, column, (192, 1, 7)),
     )
-    return Mixed(branches, 192, counted, name=name)
+    return Mixed(branches, 192, count_padding, name=name)
 
 
 def _to_17(name: str) -> Mixed:
@@ -115,34 +115,34 @@ def _to_8(name: str) -> Mixed:
 
 
 STEM = ("Conv2d_1a_3x3", "Conv2d_2a_3x3", "Conv2d_2b_3x3", "Conv2d_3b_1x1", "Conv2d_4a_3x3")
-# The convolutions of Mixed_7b and 7c, the ends of a fork behind what they fork from.
+# The convolutions of Mixed_7b and 7c, the ends of a fork after its stem.
 FORKED = (
     *("branch1x1", "branch3x3_1", "branch3x3_2a", "branch3x3_2b"),
     *("branch3x3dbl_1", "branch3x3dbl_2", "branch3x3dbl_3a", "branch3x3dbl_3b", "branch_pool"),
 )
 
 
-def _blocks(counted: bool) -> Iterator[Mixed | Forked]:
-    """The blocks behind the stem, in their order."""
+def _blocks(count_padding: bool) -> Iterator[Mixed | Forked]:
+    """The blocks after the stem, in order."""
     for letter, pooled in zip("bcd", (32, 64, 64), strict=True):
-        yield _wide(f"Mixed_5{letter}", pooled, counted)
+        yield _wide(f"Mixed_5{letter}", pooled, count_padding)
     yield _to_17("Mixed_6a")
     for letter, width in zip("bcde", (128, 160, 160, 192), strict=True):
-        yield _factored(f"Mixed_6{letter}", width, counted)
+        yield _factored(f"Mixed_6{letter}", width, count_padding)
     yield _to_8("Mixed_7a")
     for letter in "bc":
-        yield Forked(counted, name=f"Mixed_7{letter}")
+        yield Forked(count_padding, name=f"Mixed_7{letter}")
 
 
 class InceptionV3(nn.Module):
     """Logits of images of any size from 75 px up: (n, h, w, 3) -> (n, classes); trained at 299 px.
 
-    Images are in [-1, 1]; torchvision's `transform_input` makes that of the range of its other networks. Its average
-    poolings have the zeros beyond an edge `counted`; TensorFlow's and Keras's do not count them.
+    Images are in [-1, 1]; torchvision's `transform_input` converts the range of its other networks to that. Its average
+    poolings count the zeros beyond an edge; TensorFlow's and Keras's do not.
     """
 
     classes: int = 1000
-    counted: bool = True
+    count_padding: bool = True
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
@@ -154,22 +154,22 @@ class InceptionV3(nn.Module):
         x = ConvNorm(80, name=STEM[3])(x)
         x = ConvNorm(192, three, name=STEM[4])(x)
         x = max_pool(x, window=3, stride=2)
-        for block in _blocks(self.counted):
+        for block in _blocks(self.count_padding):
             x = block(x)
         return nn.Dense(self.classes, name="fc")(jnp.mean(x, axis=(1, 2)))
 
 
 def _in_order() -> Iterator[str]:
-    """The convolutions in the order in which Keras makes them, branch by branch and the pooled branch last."""
+    """The convolutions in the order in which Keras creates them, branch by branch, the pooling branch last."""
     yield from STEM
-    for block in _blocks(counted=True):
+    for block in _blocks(count_padding=True):
         names = [*FORKED] if isinstance(block, Forked) else [step[0] for branch in block.branches for step in branch]
         if isinstance(block, Mixed) and block.pooled:
             names.append("branch_pool")
         yield from (f"{block.name}/{name}" for name in names)
 
 
-# Keras's names are numbers, from 1.
+# Keras numbers its layers from 1.
 KERAS_NUMBERS = MappingProxyType({name: number for number, name in enumerate(_in_order(), 1)})
 
 

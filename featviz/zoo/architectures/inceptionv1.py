@@ -40,7 +40,7 @@ class Relu(nn.Module):
 
 
 class Concatenation(nn.Module):
-    """Branches side by side, (n, h, w, c) each -> (n, h, w, sum of c)."""
+    """Branches (n, h, w, c), concatenated: (n, h, w, sum of c)."""
 
     @nn.compact
     def __call__(self, *branches: jax.Array) -> jax.Array:
@@ -48,7 +48,7 @@ class Concatenation(nn.Module):
 
 
 class MaxPool(nn.Module):
-    """3x3 max pooling, with -inf around as TensorFlow's SAME has it for even sizes."""
+    """3x3 max pooling, padded with -inf as TensorFlow's SAME does for even sizes."""
 
     stride: int = 2
 
@@ -74,7 +74,7 @@ class Norm(nn.Module):
 class InceptionV1(nn.Module):
     """Logits of images of any size from 32 px up: (n, h, w, 3) -> (n, classes).
 
-    Images are RGB in 0..255 less 117. The graph has 1008 outputs, the order of whose 1000 classes is Google's own.
+    Images are RGB in 0..255 minus 117. The graph has 1008 outputs; the order of their 1000 classes is Google's own.
     """
 
     classes: int = 1008

@@ -1,4 +1,4 @@
-"""MobileNet v2 (Sandler et al. 2018) as torchvision has it: layers and weights are named as there."""
+"""MobileNet v2 (Sandler et al. 2018), with the names of torchvision's layers and weights."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -9,8 +9,7 @@ import jax.numpy as jnp
 
 from featviz.zoo.architectures.common_layers import BatchNorm, ConvNormAct, LastDense
 
-# Of each group of blocks: how much wider they are inside, their width, their number, the first one's stride
-# (Table 2 of the paper).
+# Of each group of blocks: expansion, width, number of blocks, stride of the first block (Table 2 of the paper).
 GROUPS = (
     (1, 16, 1, 1),
     (6, 24, 2, 2),
@@ -26,7 +25,7 @@ ConvNorm6 = partial(ConvNormAct, activation=nn.relu6)
 
 
 class Steps(nn.Module):
-    """Widening, a kernel a channel, narrowing without a ReLU: (n, h, w, c) -> (n, h', w', width)."""
+    """Expansion, depthwise convolution, projection without a ReLU: (n, h, w, c) -> (n, h', w', width)."""
 
     expansion: int
     width: int
@@ -34,17 +33,17 @@ class Steps(nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
-        hidden, place = self.expansion * x.shape[-1], 0
+        hidden, index = self.expansion * x.shape[-1], 0
         if self.expansion != 1:
             x = ConvNorm6(hidden, 1, name="0")(x)
-            place = 1
-        x = ConvNorm6(hidden, 3, self.stride, each=True, name=str(place))(x)
-        x = nn.Conv(self.width, (1, 1), use_bias=False, name=str(place + 1))(x)
-        return BatchNorm(name=str(place + 2))(x)
+            index = 1
+        x = ConvNorm6(hidden, 3, self.stride, depthwise=True, name=str(index))(x)
+        x = nn.Conv(self.width, (1, 1), use_bias=False, name=str(index + 1))(x)
+        return BatchNorm(name=str(index + 2))(x)
 
 
 class InvertedResidual(nn.Module):
-    """The steps, added to what came in where the shape is the same: (n, h, w, c) -> (n, h', w', width)."""
+    """The steps with a residual connection where shapes agree: (n, h, w, c) -> (n, h', w', width)."""
 
     expansion: int
     width: int
@@ -57,7 +56,7 @@ class InvertedResidual(nn.Module):
 
 
 class Features(nn.Module):
-    """A convolution, the blocks, a convolution, named by their places in one sequence."""
+    """A convolution, the blocks, a convolution, named by their indices in one sequence."""
 
     groups: Sequence[tuple[int, int, int, int]]
     first: int
@@ -66,12 +65,12 @@ class Features(nn.Module):
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         x = ConvNorm6(self.first, 3, 2, name="0")(x)
-        place = 1
+        index = 1
         for expansion, width, count, stride in self.groups:
-            for number in range(count):
-                x = InvertedResidual(expansion, width, 1 if number else stride, name=str(place))(x)
-                place += 1
-        return ConvNorm6(self.last, 1, name=str(place))(x)
+            for repeat in range(count):
+                x = InvertedResidual(expansion, width, 1 if repeat else stride, name=str(index))(x)
+                index += 1
+        return ConvNorm6(self.last, 1, name=str(index))(x)
 
 
 class MobileNetV2(nn.Module):

@@ -95,7 +95,7 @@ STRIDES: dict[str, int] = {"conv1": 2, "conv2": 2}
 
 
 class Block(nn.Module):
-    """Parallel convolutions of several sizes; their units lie one branch after the other."""
+    """Parallel convolutions of several sizes; their units are concatenated, branch by branch."""
 
     branches: tuple[tuple[int, int], ...]
     stride: int = 1
@@ -111,7 +111,7 @@ class Block(nn.Module):
 
 
 class Patterns(nn.Module):
-    """The network; `apply` maps normalized NHWC images, at least 32 px a side, to logits."""
+    """The network; `apply` maps normalized NHWC images, at least 32 px per side, to logits."""
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:

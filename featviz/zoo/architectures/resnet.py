@@ -1,4 +1,4 @@
-"""ResNet (He et al. 2015) as torchvision has it: layers and weights are named as there.
+"""ResNet (He et al. 2015), with the names of torchvision's layers and weights.
 
 The stride is in a bottleneck's 3x3 convolution, not in its first ("ResNet v1.5").
 """
@@ -11,7 +11,7 @@ import jax.numpy as jnp
 
 from featviz.zoo.architectures.common_layers import BatchNorm, conv, max_pool
 
-# How many times wider a bottleneck's output is than its middle.
+# The width of a bottleneck's output, relative to its middle.
 EXPANSION = 4
 
 
@@ -27,7 +27,7 @@ class Downsample(nn.Module):
 
 
 class Block(nn.Module):
-    """Convolutions of the given (width, side, stride), added to what came in: (n, h, w, c) -> (n, h', w', c').
+    """Residual block of convolutions (width, kernel size, stride): (n, h, w, c) -> (n, h', w', c').
 
     A norm follows each convolution, and a ReLU each norm and the sum.
     """
@@ -48,7 +48,7 @@ class Block(nn.Module):
 
 
 class Layer(nn.Module):
-    """`depth` blocks one after the other, named by their numbers; the first has the stride."""
+    """`depth` blocks in sequence, named by their indices; the first has the stride."""
 
     depth: int
     width: int
@@ -57,11 +57,11 @@ class Layer(nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
-        for number in range(self.depth):
-            stride = self.stride if number == 0 else 1
+        for index in range(self.depth):
+            stride = self.stride if index == 0 else 1
             middle = (self.width, 3, stride)
-            narrowed = ((self.width, 1, 1), middle, (EXPANSION * self.width, 1, 1))
-            x = Block(narrowed if self.bottleneck else (middle, (self.width, 3, 1)), name=str(number))(x)
+            bottleneck = ((self.width, 1, 1), middle, (EXPANSION * self.width, 1, 1))
+            x = Block(bottleneck if self.bottleneck else (middle, (self.width, 3, 1)), name=str(index))(x)
         return x
 
 

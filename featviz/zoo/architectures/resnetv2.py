@@ -1,4 +1,4 @@
-"""ResNet v2 (He et al. 2016), whose norms and ReLUs come before the convolutions: named as timm names it."""
+"""ResNet v2 (He et al. 2016), whose norms and ReLUs precede the convolutions, with timm's names."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 from featviz.zoo.architectures.common_layers import BatchNorm, conv, max_pool
 
-# How many times wider a block's output is than its middle.
+# The width of a block's output, relative to its middle.
 EXPANSION = 4
 
 
@@ -35,7 +35,7 @@ class Downsample(nn.Module):
 
 
 class Block(nn.Module):
-    """Norm, ReLU and convolution, three times, added to what came in: (n, h, w, c) -> (n, h', w', width).
+    """Norm, ReLU and convolution, three times, with a residual connection: (n, h, w, c) -> (n, h', w', width).
 
     The sum has no ReLU. A stage's first block has a convolution in its shortcut, behind the first ReLU.
     """
@@ -57,7 +57,7 @@ class Block(nn.Module):
 
 
 class Blocks(nn.Module):
-    """`depth` blocks one after the other, named by their numbers."""
+    """`depth` blocks in sequence, named by their indices."""
 
     depth: int
     width: int
@@ -65,8 +65,8 @@ class Blocks(nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
-        for number in range(self.depth):
-            x = Block(self.width, 1 if number else self.stride, number == 0, name=str(number))(x)
+        for index in range(self.depth):
+            x = Block(self.width, 1 if index else self.stride, index == 0, name=str(index))(x)
         return x
 
 
@@ -83,15 +83,15 @@ class Stage(nn.Module):
 
 
 class Stages(nn.Module):
-    """One stage after the other, each but the first of half the size and twice the width."""
+    """The stages in sequence; each after the first has half the size and twice the width."""
 
     depths: Sequence[int]
     width: int
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
-        for number, depth in enumerate(self.depths):
-            x = Stage(depth, self.width * 2**number, 2 if number else 1, name=str(number))(x)
+        for index, depth in enumerate(self.depths):
+            x = Stage(depth, self.width * 2**index, 2 if index else 1, name=str(index))(x)
         return x
 
 

@@ -1,4 +1,4 @@
-"""SigLIP's image tower (Zhai et al. 2023): layers are named as timm names them."""
+"""SigLIP's image encoder (Zhai et al. 2023), with timm's names."""
 
 import flax.linen as nn
 import jax
@@ -8,7 +8,7 @@ from featviz.zoo.architectures.attention import Blocks, Mlp, PatchEmbed, attend,
 
 
 class AttentionPool(nn.Module):
-    """One learned query looks at all tokens, and an MLP follows: (n, tokens, c) -> (n, c)."""
+    """Attention from one learned query to all tokens, and an MLP: (n, tokens, c) -> (n, c)."""
 
     heads: int
     hidden: int
@@ -26,22 +26,22 @@ class AttentionPool(nn.Module):
 class SigLip(nn.Module):
     """Embeddings of images whose sides are multiples of the patch, not normalized: (n, h, w, 3) -> (n, width).
 
-    Tokens are the patches, row by row; there is no class token. The position embedding is that of `trained` patches a
-    side; for images of another size it is resampled. The MLP's units are four times the width.
+    Tokens are the patches, row by row; there is no class token. The position embedding has
+    `trained_side` patches per side; for images of another size it is resampled. The MLP has four times the width.
     """
 
     width: int = 768
     depth: int = 12
     heads: int = 12
     patch: int = 16
-    trained: int = 14
+    trained_side: int = 14
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         patches = PatchEmbed(self.patch, self.width, name="patch_embed")(x)
         count, rows, columns, width = patches.shape
         small = nn.initializers.truncated_normal(0.02)
-        embedding = self.param("pos_embed", small, (1, self.trained**2, width))
+        embedding = self.param("pos_embed", small, (1, self.trained_side**2, width))
         tokens = patches.reshape(count, rows * columns, width) + positions_for(embedding[0], rows, columns)[None]
         tokens = Blocks(self.depth, self.heads, 4 * width, name="blocks")(tokens)
         tokens = nn.LayerNorm(1e-6, name="norm")(tokens)

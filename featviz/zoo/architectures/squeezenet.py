@@ -1,4 +1,4 @@
-"""SqueezeNet (Iandola et al. 2016): 1.1 as DeepScale trained it for Caffe, and 1.0 as torchvision has it."""
+"""SqueezeNet (Iandola et al. 2016): 1.1 as DeepScale trained it for Caffe, and 1.0 with torchvision's names."""
 
 import flax.linen as nn
 import jax
@@ -16,16 +16,16 @@ WIDTHS = (
 # Version 1.1 by the names of DeepScale's prototxt, which pools earlier than the paper and keeps its widths.
 FIRES = dict(zip((f"fire{number}" for number in range(2, 10)), WIDTHS, strict=True))
 POOL_BEFORE = ("fire2", "fire4", "fire6")
-# Version 1.0 by the places in torchvision's sequence, and the paper's poolings.
+# Version 1.0 by the indices in torchvision's sequence, with the paper's poolings.
 FIRES_1_0 = dict(zip(("3", "4", "5", "7", "8", "9", "10", "12"), WIDTHS, strict=True))
 POOL_BEFORE_1_0 = ("3", "7", "12")
 
 
 class Fire(nn.Module):
-    """Few channels, then two branches side by side: (n, h, w, c) -> (n, h, w, expand1 + expand3).
+    """A squeeze to few channels, then two concatenated branches: (n, h, w, c) -> (n, h, w, expand1 + expand3).
 
     A ReLU follows each convolution; the first units are those of the 1x1 branch. `first` is the name of the
-    convolution that squeezes.
+    squeezing convolution.
     """
 
     squeeze: int
@@ -46,9 +46,9 @@ class Fire(nn.Module):
 class SqueezeNet(nn.Module):
     """Logits of images of any size from 32 px up: (n, h, w, 3) -> (n, classes).
 
-    Images are BGR in 0..255 less the mean color; module names are those of DeepScale's prototxt, so a
-    layer is called what the literature calls it (`fire5`, `fire5/expand3x3`, `conv10`). There is no dense
-    layer: the logits are the mean over space of conv10 after its ReLU, so none is below 0.
+    Images are BGR in 0..255 minus the mean color. Module names are those of DeepScale's prototxt, and so of the
+    literature (`fire5`, `fire5/expand3x3`, `conv10`). There is no dense layer: the logits are the mean over space of
+    conv10 after its ReLU, so none is negative.
 
     >>> images = jax.ShapeDtypeStruct((2, 64, 64, 3), jnp.float32)
     >>> logits, variables = jax.eval_shape(SqueezeNet().init_with_output, jax.random.key(0), images)
@@ -93,7 +93,7 @@ class Classifier(nn.Module):
 
 
 class SqueezeNet10(nn.Module):
-    """SqueezeNet 1.0, logits of images of any size from 21 px up: (n, h, w, 3) -> (n, classes); none is below 0."""
+    """SqueezeNet 1.0, logits of images of any size from 21 px up: (n, h, w, 3) -> (n, classes); none is negative."""
 
     classes: int = 1000
 
