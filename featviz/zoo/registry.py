@@ -103,7 +103,7 @@ def load(name: str, *, weights: str | os.PathLike[str] | None = None) -> Model:
         FeatvizError: If there is no such network, it has no weights, they cannot be fetched, or the file is not for it.
 
     >>> load("patterns")
-    <Model patterns, 20 layers, 64 x 64 x 3>
+    <Model patterns, 31 layers, 64 x 64 x 3>
     """
     entry = find(name)
     if weights is not None and not isinstance(weights, (str, os.PathLike)):

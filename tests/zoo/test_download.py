@@ -229,9 +229,9 @@ def test_replies_that_are_not_asked_for(server, cache):
 
 def test_more_than_expected_without_a_length(server, cache, monkeypatch):
     monkeypatch.setattr("featviz.zoo.weights.download.MAX_BYTES", 200_000)
-    monkeypatch.setattr("featviz.zoo.weights.download.PIECE", 65_536)
+    monkeypatch.setattr("featviz.zoo.weights.download.CHUNK", 65_536)
     server.headers = {"Content-Length": None}
-    assert "it has more than the 200,000 bytes expected" in refusal(source(server))
+    assert "it has more than 200,000 bytes" in refusal(source(server))
     assert "a.pth" not in left(cache) and "a.pth.partial" not in left(cache)
 
 

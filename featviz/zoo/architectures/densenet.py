@@ -32,7 +32,7 @@ class DenseLayer(nn.Module):
 
 
 class DenseBlock(nn.Module):
-    """Each layer takes the input and the outputs of all layers before it: (n, h, w, c) -> (n, h, w, c + depth growth)."""
+    """Each layer takes the input and what the layers before it add: (n, h, w, c) -> (n, h, w, c + depth growth)."""
 
     depth: int
     growth: int
