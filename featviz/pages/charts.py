@@ -1,6 +1,6 @@
 """Two charts: a score over the steps, and a histogram with a marked value. `charts.html` draws them as SVG.
 
-Coordinates are those of a view box of `WIDTH` x `HEIGHT`, which the page stretches to the chart's place.
+Coordinates are those of a view box of `WIDTH` x `HEIGHT`, which the page stretches to the chart's size.
 """
 
 import math
@@ -13,7 +13,7 @@ from jaxtyping import Float, Real
 from featviz.pages.formatting import format_count, format_number
 
 WIDTH, HEIGHT = 400, 100
-# Points of a curve: more would not be told apart on a screen.
+# Points of a curve: a screen shows no more.
 MAX_POINTS = 160
 # Space above and below a curve, so that its line is not cut at the edges.
 INSET = 2
@@ -62,6 +62,10 @@ def score_chart(histories: Sequence[Float[np.ndarray, " steps"]]) -> ScoreChart 
     Args:
       histories: one series for each run, the one to highlight first. Runs from other seeds, on the same scale, show
         how much the score varies.
+
+    >>> chart = score_chart([np.array([0.0, 2.0, 3.0])])
+    >>> chart.paths, chart.high, chart.description
+    (('M0.0 98.0L200.0 34.0L400.0 2.0',), '3', 'Score by step: from 0 to 3 in 3 steps.')
     """
     series = [np.asarray(history, np.float64) for history in histories]
     drawable = [scores for scores in series if len(scores) > 1 and np.isfinite(scores).sum() > 1]
@@ -90,12 +94,18 @@ def histogram_chart(
       counts: how many values each bin has.
       marked: the value to mark; it may lie outside the bins, and is not marked if it is not finite.
       description: what is counted, without a full stop.
+
+    >>> chart = histogram_chart(np.array([0, 1, 2]), np.array([4, 1]), marked=1.5, description="Photographs")
+    >>> chart.bars[1], chart.marker
+    (Bar(x='200', y='75', width='199', height='25'), Marker(text='1.5', percent=75.0, text_left=True))
     """
     edges, counts = np.asarray(edges, np.float64), np.asarray(counts, np.float64)
     if len(edges) != len(counts) + 1 or not len(counts) or not np.isfinite(edges).all() or counts.max() <= 0:
         return None
     has_mark = math.isfinite(marked)
-    low, high = (min(edges[0], marked), max(edges[-1], marked)) if has_mark else (edges[0], edges[-1])
+    low, high = float(edges[0]), float(edges[-1])
+    if has_mark:
+        low, high = min(low, marked), max(high, marked)
     span = (high - low) or 1.0
     bars = [
         _bar(WIDTH * (start - low) / span, WIDTH * (end - start) / span, HEIGHT * count / counts.max())

@@ -58,7 +58,7 @@ def template_environment(package: str) -> "Environment":
 
 
 def render_page(package: str, template: str, *, address: str, content: Mapping[str, object]) -> bytes:
-    """An HTML file in UTF-8; a lone surrogate in a name becomes a question mark.
+    """Renders a template as an HTML file.
 
     Args:
       package: whose templates it is made from, such as "featviz.atlas.site".
@@ -66,6 +66,17 @@ def render_page(package: str, template: str, *, address: str, content: Mapping[s
       address: the page's address on its site. In the template, `link(target)` is a relative address as seen from
         there, `asset(name)` that of a style or script.
       content: the template's variables.
+
+    Returns:
+      The page in UTF-8; a lone surrogate in a name becomes a question mark.
+
+    Raises:
+      jinja2.UndefinedError: if the template uses a name that `content` lacks.
+
+    >>> content = {"title": "a < b", "styles": ["charts"]}
+    >>> html = render_page("featviz.pages", "base.html", address="layers/a.html", content=content).decode()
+    >>> [line for line in html.splitlines() if "title" in line or "charts" in line]
+    ['<title>a &lt; b</title>', '<link rel="stylesheet" href="../assets/charts.css">']
     """
     page = template_environment(package).get_template(template)
     html = page.render(
@@ -79,10 +90,14 @@ def render_page(package: str, template: str, *, address: str, content: Mapping[s
 
 
 def static_files(package: str) -> dict[str, bytes]:
-    """The shared styles and scripts and those of a package, by file name."""
+    """The shared styles and scripts and those of a package: file name -> content.
+
+    >>> sorted(static_files("featviz.pages"))
+    ['base.css', 'charts.css']
+    """
     return {
         file.name: file.read_bytes()
-        for name in (SHARED, package)
+        for name in dict.fromkeys((SHARED, package))
         for file in sorted(files(name).joinpath("static").iterdir(), key=lambda file: file.name)
         if file.name.endswith((".css", ".js"))
     }
