@@ -36,7 +36,7 @@ def plan_files(
         return [[out]]
     if out.suffix and not out.is_dir() and count == 1:
         raise FeatvizError(f"-o is `{out.name}`, of unknown type; expected a folder or one of {', '.join(SUFFIXES)}")
-    stems = [file_stem(objective, named=class_name(model, objective)) for objective in objectives]
+    stems = [file_stem(objective, class_label=class_name(model, objective)) for objective in objectives]
     if len(set(stems)) < len(stems):
         repeated = next(stem for stem in stems if stems.count(stem) > 1)
         raise FeatvizError(f"TARGET names {repeated} twice; expected each unit once")

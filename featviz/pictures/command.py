@@ -17,11 +17,17 @@ from featviz.regularizers.penalties.image_penalties import PENALTIES
 
 
 def command(run: Mapping[str, Any], model: Model, objective: Objective, recipe: Recipe) -> str | None:
-    """The command line that makes a picture again, or None where no command can.
+    """The command line that makes a picture again, or None if no command can.
 
     Files stand in it by their base names, never by a path.
+
+    Args:
+      run: what `provenance.describe_run` says of the run.
+      model: the network.
+      objective: what the picture maximizes, as the user wrote it.
+      recipe: the recipe with all its changes.
     """
-    return command_line(model.source, recipe_words(recipe), run, objective, named=class_name(model, objective))
+    return command_line(model.source, recipe_words(recipe), run, objective, class_label=class_name(model, objective))
 
 
 def command_line(
@@ -31,9 +37,18 @@ def command_line(
     objective: Objective,
     *,
     more: Sequence[str] = (),
-    named: str = "",
+    class_label: str = "",
 ) -> str | None:
-    """The same from a model's source and the recipe's options; `more` come last, `named` is the class's name."""
+    """The command line from a model's source and the recipe's options; None if one of them has no words.
+
+    Args:
+      source: `Model.source`.
+      options: what `recipe_words` gives.
+      run: what `provenance.describe_run` says of the run.
+      objective: what the picture maximizes.
+      more: options to add at the end; with them the output is a folder.
+      class_label: the name of the class that the objective is about, for the file's name.
+    """
     target = objective.target
     network = network_words(source)
     if target is None or options is None or network is None:
@@ -43,11 +58,12 @@ def command_line(
     size = str(height) if height == width else f"{height}x{width}"
     words += [*options, "--size", size, "--steps", str(run["steps"]), "--seed", str(run["seed"])]
     words += ["--dtype", run["dtype"]] if run["dtype"] != "float32" else []
-    return shlex.join([*words, *more, "-o", file_stem(objective, named=named) + ("" if more else ".png")])
+    suffix = "" if more else ".png"
+    return shlex.join([*words, *more, "-o", file_stem(objective, class_label=class_label) + suffix])
 
 
 def network_words(source: Mapping[str, str]) -> list[str] | None:
-    """MODEL on the command line and what goes with it, files by their base names; None where it has no name.
+    """MODEL on the command line with its options, files by their base names; None for a model of the user's own making.
 
     >>> network_words({"model": "/data/net.onnx", "input": "224,nchw"})
     ['net.onnx', '--input', '224,nchw']
@@ -60,38 +76,64 @@ def network_words(source: Mapping[str, str]) -> list[str] | None:
 
 
 def recipe_words(recipe: Recipe) -> list[str] | None:
-    """The command line's options that name a recipe, with what differs from the one of that name; None if none do."""
-    return next((found for name in RECIPES if (found := recipe_options(name, recipe)) is not None), None)
+    """The options that name a recipe and what differs from the published one of that name; None if none can."""
+    candidates = (recipe_options(name, recipe) for name in RECIPES)
+    return next((options for options in candidates if options is not None), None)
 
 
 def recipe_options(name: str, recipe: Recipe) -> list[str] | None:
-    """The command line's options that make the recipe of that name into this one, or None if none do.
+    """The options that make the published recipe of that name into this one, or None if no options can.
 
     >>> recipe_options("lucid", replace(RECIPES["lucid"], penalty=-0.5 * PENALTIES["tv"]))
     ['--recipe', 'lucid', '--penalty', 'tv=0.5']
     """
-    named = RECIPES[name]
-    own = {field: getattr(recipe, field) for field in ("convergence", "fidelity", "penalty", "transparency")}
-    if describe(replace(named, **own)) != describe(recipe):
+    published = RECIPES[name]
+    optional = {field: getattr(recipe, field) for field in ("convergence", "fidelity", "penalty", "transparency")}
+    if describe(replace(published, **optional)) != describe(recipe):
         return None
+    parts = (
+        _convergence_options(published, recipe),
+        _transparency_options(published, recipe),
+        _fidelity_options(published, recipe),
+        _penalty_options(published, recipe),
+    )
     options = ["--recipe", name]
-    if recipe.convergence != named.convergence:
-        if recipe.convergence != Convergence():
+    for part in parts:
+        if part is None:
             return None
-        options.append("--converge")
-    if recipe.transparency != named.transparency:
-        options.append("--transparency" if recipe.transparency else "--no-transparency")
-    if recipe.fidelity != named.fidelity:
-        held = recipe.fidelity or Fidelity(0.0)
-        if held.layer is not None:
+        options += part
+    return options
+
+
+def _convergence_options(published: Recipe, recipe: Recipe) -> list[str] | None:
+    if recipe.convergence == published.convergence:
+        return []
+    return ["--converge"] if recipe.convergence == Convergence() else None
+
+
+def _transparency_options(published: Recipe, recipe: Recipe) -> list[str]:
+    if recipe.transparency == published.transparency:
+        return []
+    return ["--transparency" if recipe.transparency else "--no-transparency"]
+
+
+def _fidelity_options(published: Recipe, recipe: Recipe) -> list[str] | None:
+    if recipe.fidelity == published.fidelity:
+        return []
+    fidelity = recipe.fidelity or Fidelity(0.0)
+    return ["--fidelity", f"{fidelity.weight:.9g}"] if fidelity.layer is None else None
+
+
+def _penalty_options(published: Recipe, recipe: Recipe) -> list[str] | None:
+    if describe(recipe.penalty) == describe(published.penalty):
+        return []
+    # The command line adds penalties, and takes none away.
+    if recipe.penalty is None or published.penalty is not None:
+        return None
+    options = []
+    for term, weight in zip(recipe.penalty.terms, recipe.penalty.weights, strict=True):
+        name = next((key for key, known in PENALTIES.items() if describe(known.terms[0]) == describe(term)), None)
+        if name is None or not weight < 0:
             return None
-        options += ["--fidelity", f"{held.weight:.9g}"]
-    if describe(recipe.penalty) != describe(named.penalty):
-        for term, weight in zip(recipe.penalty.terms, recipe.penalty.weights, strict=True) if recipe.penalty else ():
-            word = next((w for w, known in PENALTIES.items() if describe(known.terms[0]) == describe(term)), None)
-            if word is None or named.penalty is not None or not weight < 0:
-                return None
-            options += ["--penalty", f"{word}={-float(weight):.9g}"]
-        if recipe.penalty is None:
-            return None
+        options += ["--penalty", f"{name}={-float(weight):.9g}"]
     return options

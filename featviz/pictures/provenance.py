@@ -22,7 +22,7 @@ from featviz.version import __version__
 def describe_run(
     model: Model, recipe: Recipe, *, weights_sha256: str, size: tuple[int, int], steps: int, seed: int, dtype: str
 ) -> dict[str, Any]:
-    """What the pictures of one call share: network, recipe, size, steps, seed, versions, machine."""
+    """The provenance that all pictures of one call share: network, recipe, size, steps, seed, versions, machine."""
     return {
         **_describe_origin(model, weights_sha256),
         "recipe": describe(recipe),
@@ -36,7 +36,7 @@ def describe_run(
 def describe_dream(
     model: Model, objective: Objective, dreaming: Any, *, weights_sha256: str, size: tuple[int, int]
 ) -> dict[str, Any]:
-    """The provenance of a dream but for its photo and seed; no command knows where the photo lies."""
+    """The provenance of a dream except its photo and seed. No command can remake it: the photo's path is unknown."""
     return {
         **_describe_origin(model, weights_sha256),
         "dream": dreaming,
@@ -65,7 +65,7 @@ def _describe_origin(model: Model, weights_sha256: str) -> dict[str, Any]:
 
 
 def describe_machine() -> dict[str, Any]:
-    """What draws in this process: its first `device`, and the `versions` of the libraries that the pixels come from."""
+    """This process's first `device`, and the `versions` of the libraries that its pixels depend on."""
     device = jax.devices()[0]
     return {
         "device": {"platform": device.platform, "kind": device.device_kind},
@@ -84,7 +84,7 @@ def describe_picture(
 ) -> dict[str, Any]:
     """The provenance of one picture: its run, its objective, and the command that makes it again if `repeatable`.
 
-    A picture of a class that has a name says it, with all its synonyms, as `class`.
+    `class` is the name, with all its synonyms, of the class that the picture is about, if it has one.
     """
     named = class_name(model, objective)
     return {

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
+from featviz.common.arguments import check_count
 from featviz.errors import FeatvizError, nearest
 from featviz.model import BEFORE_RELU, IMAGE, OUTPUT, Model, Weights, require_model
 from featviz.model.shapes import shapes_for
@@ -25,13 +26,6 @@ DTYPES = ("float32", "bfloat16")
 Size = int | tuple[int, int]
 # One image to start from, or one for each objective.
 Start = Float[np.ndarray, "h w c"] | Picture | Sequence[Float[np.ndarray, "h w c"] | Picture]
-
-
-def check_count(name: str, value: int, minimum: int, maximum: int) -> int:
-    """An integer within bounds."""
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or not minimum <= value <= maximum:
-        raise FeatvizError(f"`{name}` is {value!r}; expected a whole number from {minimum} to {maximum}")
-    return int(value)
 
 
 def check_seed(seed: int) -> int:
