@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from jaxtyping import UInt8
@@ -28,6 +28,10 @@ MAX_WINDOWS = 64
 
 # (windows along a side, index of one of them): (1, 0) is the center of the photograph.
 Window = tuple[int, int]
+# One image, of any size.
+ImageInput: TypeAlias = "str | os.PathLike[str] | np.ndarray | Image"
+# A folder of images, or images.
+PhotoInput: TypeAlias = "str | os.PathLike[str] | Iterable[ImageInput]"
 
 
 @dataclass(frozen=True)
@@ -60,7 +64,7 @@ class Folder:
             return self.files
         return tuple(f"{name}#{window}" for name in self.files for window in range(self.windows**2))
 
-    def items(self, start: int) -> Iterator[tuple[str, Any, int]]:
+    def items(self, start: int) -> Iterator[tuple[str, ImageInput, int]]:
         """Name, file and index of the window of every image from index `start` on."""
         per_file = self.windows**2
         for index, name in enumerate(self.names[start:], start):
@@ -71,21 +75,21 @@ class Folder:
 class Stream:
     """The images of any iterable: paths, PIL images or arrays, which are numbered if they have no name."""
 
-    images: Iterable[Any]
+    images: Iterable[ImageInput]
     names: None = None
     windows: int = 1
 
-    def items(self, start: int) -> Iterator[tuple[str, Any, int]]:
+    def items(self, start: int) -> Iterator[tuple[str, ImageInput, int]]:
         """Name, image and index of the window of every image from index `start` on."""
         for index, image in enumerate(islice(self.images, start, None), start):
-            named = isinstance(image, str | os.PathLike)
-            yield (Path(image).name if named else f"{index:06d}"), image, 0
+            name = Path(image).name if isinstance(image, str | os.PathLike) else f"{index:06d}"
+            yield name, image, 0
 
 
 Source = Folder | Stream
 
 
-def find_photos(photos: str | os.PathLike[str] | Iterable[Any], *, windows: int = 1) -> Source:
+def find_photos(photos: PhotoInput, *, windows: int = 1) -> Source:
     """The images of a folder, or of an iterable.
 
     Args:
@@ -162,7 +166,7 @@ def quiet() -> Iterator[None]:
         yield
 
 
-def prepare(name: str, image: Any, size: tuple[int, int], channels: int, *, window: Window = (1, 0)) -> Photo:
+def prepare(name: str, image: ImageInput, size: tuple[int, int], channels: int, *, window: Window = (1, 0)) -> Photo:
     """One image, scaled to cover `size` and cropped to its center, antialiased; a fault if it cannot be read.
 
     Args:

@@ -1,7 +1,7 @@
 """`fv.survey`: one pass of a network over natural images, resumable, that stores every unit's largest activations."""
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,7 +16,7 @@ from featviz.model import Model, hash_weights, require_model
 from featviz.model.layer_patterns import block_layers
 from featviz.model.shapes import shapes_at
 from featviz.rendering.checks import check_count, check_size
-from featviz.surveys.photos import MAX_WINDOWS, Folder, Photo, Source, find_photos, read_ahead
+from featviz.surveys.photos import MAX_WINDOWS, Folder, Photo, PhotoInput, Source, find_photos, read_ahead
 from featviz.surveys.reduction import BATCH, Maxima, maxima_of
 from featviz.surveys.survey import Survey
 from featviz.surveys.survey_store import (
@@ -32,7 +32,7 @@ from featviz.version import __version__
 
 def survey(
     model: Model,
-    photos: str | os.PathLike[str] | Iterable[Any],
+    photos: PhotoInput,
     *,
     out: str | os.PathLike[str],
     layers: Sequence[str] | None = None,

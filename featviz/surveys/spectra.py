@@ -1,22 +1,18 @@
 """The mean spectrum of a folder of photographs, for MACO."""
 
-import os
-from collections.abc import Iterable
-from typing import Any
-
 import numpy as np
 from tqdm import tqdm
 
 from featviz.errors import FeatvizError
 from featviz.parameterizations.color import COLOR_MATRIX
 from featviz.parameterizations.fourier import Spectrum
-from featviz.surveys.photos import find_photos, read_ahead
+from featviz.surveys.photos import PhotoInput, find_photos, read_ahead
 
 BATCH = 16
 
 
 def measure_spectrum(
-    photos: str | os.PathLike[str] | Iterable[Any], *, size: int = 256, channels: int = 3, progress: bool = True
+    photos: PhotoInput, *, size: int = 256, channels: int = 3, progress: bool = True
 ) -> tuple[Spectrum, dict[str, str]]:
     """The mean amplitude spectrum of photographs: mean |rfft2(window * (t - mean(t)))|.
 
