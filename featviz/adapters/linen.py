@@ -67,7 +67,7 @@ def from_linen(
 
 
 def _mark_outputs(
-    call: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], context: nn.module.InterceptorContext
+    call: Callable[..., Any], args: tuple[object, ...], kwargs: dict[str, object], context: nn.module.InterceptorContext
 ) -> Any:
     """Names what the `__call__` of each module within the network returns."""
     output = call(*args, **kwargs)

@@ -101,17 +101,17 @@ def weights_of(module: nnx.Module | nnx.State) -> Weights:
 def _marking_class(kind: type[nnx.Module], path: str) -> type[nnx.Module]:
     """A subclass that marks what `__call__` returns, defined or inherited, and what the module sows."""
 
-    def call(self: Any, *args: Any, **kwargs: Any) -> Any:
+    def call(self: nnx.Module, *args: Any, **kwargs: Any) -> Any:
         with module_scope(path):
             output = kind.__call__(self, *args, **kwargs)
             # A dropout that drops nothing must not rename its input.
             return output if any(output is argument for argument in args) else mark(path, output)
 
-    def sow(self: Any, variable_type: Any, name: str, value: Any, *args: Any, **kwargs: Any) -> bool:
+    def sow(self: nnx.Module, variable_type: object, name: str, value: object, *args: Any, **kwargs: Any) -> bool:
         mark(f"{path}/{name}" if path else name, value)
         return True
 
-    def perturb(self: Any, name: str, value: Any, *args: Any, **kwargs: Any) -> Any:
+    def perturb(self: nnx.Module, name: str, value: Any, *args: Any, **kwargs: Any) -> Any:
         return value
 
     attributes = {"__module__": kind.__module__, "__qualname__": kind.__qualname__, "sow": sow, "perturb": perturb}
@@ -120,7 +120,7 @@ def _marking_class(kind: type[nnx.Module], path: str) -> type[nnx.Module]:
     return meta(kind.__name__, (kind,), attributes, pytree=kind._pytree__is_pytree)
 
 
-def _shape(leaf: Any) -> jax.ShapeDtypeStruct:
+def _shape(leaf: jax.Array) -> jax.ShapeDtypeStruct:
     return jax.ShapeDtypeStruct(np.shape(leaf), leaf.dtype)
 
 

@@ -3,7 +3,6 @@
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -47,7 +46,7 @@ def hash_weights(weights: Weights) -> str:
     return total.hexdigest()
 
 
-def _spell(value: Any) -> Iterator[str]:
+def _spell(value: object) -> Iterator[str]:
     """A jaxpr, or a parameter of its equations, as text: variables numbered in order, arrays replaced by their hashes.
 
     JAX's own printing does not serve: it depends on which inner jaxprs are one object, and so on what was traced
@@ -77,5 +76,5 @@ def _spell(value: Any) -> Iterator[str]:
         yield type(value).__name__ if callable(value) else re.sub(r" at 0x[0-9a-f]+", "", str(value))
 
 
-def _spell_atom(atom: Any, indices: Mapping[core.Var, int]) -> str:
+def _spell_atom(atom: core.Var | core.Literal, indices: Mapping[core.Var, int]) -> str:
     return hash_weights([atom.val]) if isinstance(atom, core.Literal) else str(indices[atom])

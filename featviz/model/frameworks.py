@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
 
 from featviz.errors import FeatvizError
 from featviz.model.model import Model
@@ -73,7 +72,7 @@ def find_framework(network: object) -> Framework | None:
     return None
 
 
-def require_model(given: Any, *, name: str = "model") -> Model:
+def require_model(given: object, *, name: str = "model") -> Model:
     """The argument itself, if it is a Model.
 
     Args:

@@ -1,13 +1,11 @@
 """The shapes of a network's layers for images of a given size; nothing is computed, and a network is traced once."""
 
-from collections.abc import Hashable
 from functools import lru_cache
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 
-from featviz.model.model import Apply, Model
+from featviz.model.model import Apply, Model, Weights
 
 
 def shapes_at(model: Model, layers: tuple[str, ...], size: tuple[int, int]) -> dict[str, tuple[int, ...]]:
@@ -42,11 +40,11 @@ def shapes_for(model: Model, layers: tuple[str, ...], images: tuple[int, ...]) -
 def _traced_shapes(
     apply: Apply,
     leaves: tuple[jax.ShapeDtypeStruct, ...],
-    structure: Hashable,
+    structure: jax.tree_util.PyTreeDef,
     layers: tuple[str, ...],
     images: tuple[int, ...],
 ) -> dict[str, tuple[int, ...]]:
-    weights: Any = jax.tree.unflatten(structure, leaves)
+    weights: Weights = jax.tree.unflatten(structure, leaves)
     activations = jax.eval_shape(
         lambda weights, images: apply(weights, images, layers=layers),
         weights,

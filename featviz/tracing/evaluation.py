@@ -7,6 +7,7 @@ from typing import Any
 import jax
 from jax import lax
 from jax.extend import core
+from jax.typing import ArrayLike
 
 from featviz.tracing.program import Program, Step, Value, bind, flatten, inner_jaxprs, walk
 
@@ -19,20 +20,21 @@ class Replacement:
     function: Callable[..., Sequence[jax.Array]]
 
 
+Arrays = tuple[jax.Array, ...]
 # The replacement of a step of a program, or None to leave it as it is.
 Rule = Callable[[Program, Step], Replacement | None]
 
 
 def evaluate(
-    program: Program, args: Sequence[Any], wanted: Sequence[Value], *, rules: Sequence[Rule] = ()
-) -> list[Any]:
+    program: Program, args: Sequence[ArrayLike | None], wanted: Sequence[Value], *, rules: Sequence[Rule] = ()
+) -> list[jax.Array]:
     """The values `wanted` of a program; runs the steps that they need and no other.
 
     Differentiable, and traceable by every JAX transformation.
 
     Args:
         program: The program.
-        args: Arrays for the program's inputs, in order.
+        args: Arrays for the program's inputs, in order; None where no wanted value needs the input.
         wanted: Values of the program.
         rules: The first rule that gives a replacement of a step has it run in the step's place, also inside scans and
             conds.
@@ -82,7 +84,7 @@ def cut(program: Program, values: Sequence[Value]) -> Program:
     return Program((*program.inputs, *values), program.outputs, steps)
 
 
-def rewrite(closed: core.ClosedJaxpr, rules: Sequence[Rule]) -> Callable[..., list[Any]]:
+def rewrite(closed: core.ClosedJaxpr, rules: Sequence[Rule]) -> Callable[..., list[jax.Array]]:
     """The function of a jaxpr with the rules applied to its steps."""
     program = flatten(closed)
     return lambda *args: evaluate(program, args, program.outputs, rules=rules)
@@ -106,8 +108,8 @@ def _rewrite_body(step: Step, rules: Sequence[Rule]) -> Replacement:
     body = rewrite(step.params["jaxpr"], rules)
     consts, carried = step.params["num_consts"], step.params["num_carry"]
 
-    def run(*args: Any) -> list[Any]:
-        def advance(carry: tuple[Any, ...], slices: tuple[Any, ...]) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    def run(*args: jax.Array) -> list[jax.Array]:
+        def advance(carry: Arrays, slices: Arrays) -> tuple[Arrays, Arrays]:
             outputs = tuple(body(*args[:consts], *carry, *slices))
             return outputs[:carried], outputs[carried:]
 

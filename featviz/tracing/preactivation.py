@@ -1,7 +1,9 @@
 """Pre-activations: a layer's values as they are without its last ReLUs, also where it only gathers their outputs."""
 
 from collections.abc import Sequence
-from typing import Any
+
+import jax
+from jax.typing import ArrayLike
 
 from featviz.tracing.evaluation import evaluate
 from featviz.tracing.program import Program, Step, Value, bind
@@ -20,7 +22,7 @@ def rectified_values(program: Program) -> set[Value]:
     return rectified
 
 
-def evaluate_preactivations(program: Program, args: Sequence[Any], wanted: Sequence[Value]) -> list[Any]:
+def evaluate_preactivations(program: Program, args: Sequence[ArrayLike], wanted: Sequence[Value]) -> list[jax.Array]:
     """The pre-activations of rectified values; a step that gathers ReLUs' outputs gathers their inputs instead.
 
     >>> import jax, jax.numpy as jnp, numpy as np

@@ -15,6 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.extend import core
+from jax.typing import ArrayLike
 
 
 @dataclass(eq=False, slots=True)
@@ -111,7 +112,7 @@ def inner_jaxprs(step: Step) -> list[core.ClosedJaxpr]:
     return list(step.params["branches"]) if step.primitive.name == "cond" else []
 
 
-def bind(step: Step, args: Sequence[Any]) -> Sequence[Any]:
+def bind(step: Step, args: Sequence[ArrayLike]) -> Sequence[jax.Array]:
     """Runs one step on the given arrays."""
     bound = step.primitive.get_bind_params(step.params)
     # A pair (functions, params) until JAX 0.9, one dict since 0.10.
@@ -121,13 +122,13 @@ def bind(step: Step, args: Sequence[Any]) -> Sequence[Any]:
     return results if step.primitive.multiple_results else [results]
 
 
-def _open(jaxpr: core.ClosedJaxpr | core.Jaxpr) -> tuple[core.Jaxpr, Sequence[Any]]:
+def _open(jaxpr: core.ClosedJaxpr | core.Jaxpr) -> tuple[core.Jaxpr, Sequence[ArrayLike]]:
     """A jaxpr and its constants."""
     return (jaxpr.jaxpr, jaxpr.consts) if isinstance(jaxpr, core.ClosedJaxpr) else (jaxpr, ())
 
 
 def _inline(
-    jaxpr: core.Jaxpr, consts: Sequence[Any], inputs: Sequence[Value], scope: str, into: Program
+    jaxpr: core.Jaxpr, consts: Sequence[ArrayLike], inputs: Sequence[Value], scope: str, into: Program
 ) -> tuple[Value, ...]:
     env: dict[core.Var, Value] = dict(zip(jaxpr.invars, inputs, strict=True))
     env.update((var, Value(var.aval, const)) for var, const in zip(jaxpr.constvars, consts, strict=True))

@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
 
 import jax
 from jax import lax
+from jax.typing import ArrayLike
 
 from featviz.tracing.evaluation import Replacement, evaluate
 from featviz.tracing.preactivation import evaluate_preactivations, rectified_values
@@ -71,7 +71,7 @@ class ScanLocation:
 Location = ValueLocation | ScanLocation
 
 
-def compute(program: Program, args: Sequence[Any], locations: Sequence[Location]) -> list[Any]:
+def compute(program: Program, args: Sequence[ArrayLike], locations: Sequence[Location]) -> list[jax.Array]:
     """The values at locations of a program; no step runs that they do not need.
 
     A value in iteration 3 of a scan takes three iterations and the part of the fourth that leads to it, unless
@@ -85,14 +85,14 @@ def compute(program: Program, args: Sequence[Any], locations: Sequence[Location]
     for location in locations:
         if isinstance(location, ScanLocation):
             inside[location.scan].append(location)
-    results: dict[Location, Any] = {}
+    results: dict[Location, jax.Array] = {}
 
     def run_to_the_end(program: Program, step: Step) -> Replacement | None:
         scan = next((scan for scan in scans if scan.step is step), None)
         if scan is None:
             return None
 
-        def run(*inputs: Any) -> list[Any]:
+        def run(*inputs: jax.Array) -> list[jax.Array]:
             outputs, collected = _run(scan, inputs, scan.length, inside[scan], outputs=True)
             results.update(collected)
             return outputs
@@ -111,7 +111,9 @@ def compute(program: Program, args: Sequence[Any], locations: Sequence[Location]
     return [results[location] for location in locations]
 
 
-def _stop_early(scan: Scan, inputs: Sequence[Any], locations: Sequence[ScanLocation]) -> dict[Location, Any]:
+def _stop_early(
+    scan: Scan, inputs: Sequence[jax.Array], locations: Sequence[ScanLocation]
+) -> dict[Location, jax.Array]:
     """The values at the locations, from a scan that stops where the last of them is reached."""
     last = max(location.iteration for location in locations)
     carry, results = _run(scan, inputs, last, [each for each in locations if each.iteration < last], outputs=False)
@@ -123,15 +125,15 @@ def _stop_early(scan: Scan, inputs: Sequence[Any], locations: Sequence[ScanLocat
 
 
 def _run(
-    scan: Scan, inputs: Sequence[Any], length: int, locations: Iterable[ScanLocation], *, outputs: bool
-) -> tuple[list[Any], dict[Location, Any]]:
+    scan: Scan, inputs: Sequence[jax.Array], length: int, locations: Iterable[ScanLocation], *, outputs: bool
+) -> tuple[list[jax.Array], dict[Location, jax.Array]]:
     """The first iterations of a scan: its outputs, or what it carries at the end, and the values at the locations."""
     locations = list(locations)
     inner = list(dict.fromkeys(location.inner for location in locations))
     consts, carried = scan.step.params["num_consts"], scan.step.params["num_carry"]
     kept = scan.body.outputs if outputs else scan.body.outputs[:carried]
 
-    def advance(carry: Sequence[Any], slices: Sequence[Any]) -> tuple[list[Any], list[Any]]:
+    def advance(carry: Sequence[jax.Array], slices: Sequence[jax.Array]) -> tuple[list[jax.Array], list[jax.Array]]:
         values = compute(scan.body, [*inputs[:consts], *carry, *slices], [*map(ValueLocation, kept), *inner])
         return values[:carried], values[carried:]
 
@@ -141,5 +143,5 @@ def _run(
     slices = [array[:length] for array in inputs[consts + carried :]]
     carry, stacked = lax.scan(advance, first, slices, length=length, unroll=scan.step.params["unroll"])
     rows = dict(zip(inner, stacked[len(kept) - carried :], strict=True))
-    results: dict[Location, Any] = {location: rows[location.inner][location.iteration] for location in locations}
+    results: dict[Location, jax.Array] = {location: rows[location.inner][location.iteration] for location in locations}
     return [*carry, *stacked[: len(kept) - carried]], results

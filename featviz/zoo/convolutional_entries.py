@@ -3,11 +3,14 @@
 import dataclasses
 from collections.abc import Callable
 from importlib.resources import files
-from typing import Any
+from typing import TYPE_CHECKING
 
 from featviz.model import RANGES, InputSpec
 from featviz.zoo import other_publishers as other_files
 from featviz.zoo.entry import Entry, Source, lazy
+
+if TYPE_CHECKING:
+    import flax.linen as nn
 
 # Most of PyTorch's networks were trained on RGB in [0,1], minus ImageNet's mean, divided by its standard deviation.
 TORCH = InputSpec(size=(224, 224), **RANGES["imagenet"])
@@ -32,7 +35,7 @@ def imagenet_classes() -> tuple[str, ...]:
 def _torchvision(
     name: str,
     family: str,
-    build: Callable[[], Any],
+    build: "Callable[[], nn.Module]",
     parameters: int,
     accuracy: float,
     file: str,

@@ -8,13 +8,16 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING
 
 from featviz.errors import FeatvizError, join_or, nearest
 from featviz.model import RANGES, InputSpec, Model
 from featviz.zoo.convolutional_entries import CONVOLUTIONAL, imagenet_classes
 from featviz.zoo.entry import Entry, Source, lazy
 from featviz.zoo.transformer_entries import TRANSFORMERS
+
+if TYPE_CHECKING:
+    from featviz.zoo.weights.load import ShapeTree
 
 # Caffe's ImageNet networks were trained on BGR in 0..255 minus the mean color, not divided.
 CAFFE = InputSpec(size=(224, 224), **RANGES["caffe"])
@@ -143,13 +146,13 @@ def outline(name: str) -> Model:
     return _outline(find(name))
 
 
-def _template(entry: Entry) -> Mapping[str, Any]:
+def _template(entry: Entry) -> "ShapeTree":
     """The network's tree of shapes."""
     import jax
     import jax.numpy as jnp
 
     image = jax.ShapeDtypeStruct((1, *entry.input.size, entry.input.channels), jnp.float32)
-    template: Mapping[str, Any] = jax.eval_shape(entry.build().init, jax.random.key(0), image)["params"]
+    template: ShapeTree = jax.eval_shape(entry.build().init, jax.random.key(0), image)["params"]
     return template
 
 

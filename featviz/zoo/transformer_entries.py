@@ -2,11 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING
 
 from featviz.model import InputSpec
 from featviz.zoo.convolutional_entries import SYMMETRIC, TORCH, imagenet_classes
 from featviz.zoo.entry import Entry, Source, lazy
+
+if TYPE_CHECKING:
+    import flax.linen as nn
 
 # CLIP's own mean and std; Google's transformers in timm were trained on [-1,1].
 CLIP = InputSpec(size=(224, 224), mean=(0.48145466, 0.4578275, 0.40821073), std=(0.26862954, 0.26130258, 0.27577711))
@@ -73,7 +76,14 @@ def _dinov2(size: str, shape: dict[str, int], parameters: int, accuracy: float) 
 
 
 def _clip(
-    name: str, tower: str, build: Callable[[], Any], multiple: int, parameters: int, accuracy: str, timm: str, path: str
+    name: str,
+    tower: str,
+    build: "Callable[[], nn.Module]",
+    multiple: int,
+    parameters: int,
+    accuracy: str,
+    timm: str,
+    path: str,
 ) -> Entry:
     """CLIP; OpenAI's file is a TorchScript archive with its SHA-256 in `path`, timm's has the same names."""
     names, texts = lazy("architectures.clip", "openai_name"), (r"^(?!visual\.)",)

@@ -5,7 +5,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Union
+from typing import TYPE_CHECKING, Union
 
 import jax
 import jax.numpy as jnp
@@ -68,7 +68,7 @@ def from_onnx(
         first, *_ = run(file.graph, {**weights, file.image: encoded})
         return first, {}
 
-    weights: dict[str, Any] = {name: jnp.asarray(array) for name, array in file.weights.items()}
+    weights = {name: jnp.asarray(array) for name, array in file.weights.items()}
     return build_model(
         forward,
         weights,

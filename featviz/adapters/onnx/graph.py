@@ -1,7 +1,6 @@
 """An ONNX graph run in JAX: constants are folded while it is traced, other nodes run by the table of operators."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -31,7 +30,7 @@ def run(graph: Graph, given: Mapping[str, Array]) -> list[Array]:
     return [values[name] for name in graph.outputs]
 
 
-def _run_node(graph: Graph, node: Node, inputs: tuple[Array, ...], values: Mapping[str, Array]) -> Sequence[Any]:
+def _run_node(graph: Graph, node: Node, inputs: tuple[Array, ...], values: Mapping[str, Array]) -> Sequence[Array]:
     try:
         if node.operator in ("Shape", "Size"):
             return [_shape_or_size(node, np.shape(inputs[0]))]

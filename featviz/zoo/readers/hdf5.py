@@ -7,12 +7,15 @@ none of it, and all of it is refused before any value is read.
 import math
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from featviz.errors import FeatvizError
 from featviz.zoo.readers.reading_errors import Budget, MalformedError, one_line, reason
+
+if TYPE_CHECKING:
+    import h5py
 
 MAGIC = b"\x89HDF\r\n\x1a\n"
 MAX_DEPTH = 16
@@ -63,7 +66,7 @@ def _name_in_layer(name: str) -> str:
     return "/".join(parts[depth:]) or name
 
 
-def _follow_hard_link(group: Any, name: str) -> Any:
+def _follow_hard_link(group: "h5py.Group", name: str) -> "h5py.Group | h5py.Dataset | h5py.Datatype":
     import h5py
 
     if type(group.get(name, getlink=True)) is not h5py.HardLink:
@@ -72,7 +75,7 @@ def _follow_hard_link(group: Any, name: str) -> Any:
 
 
 def _walk(
-    group: Any, prefix: str, above: list[Any], members: Budget, values: Budget
+    group: "h5py.Group", prefix: str, above: "list[h5py.h5g.GroupID]", members: Budget, values: Budget
 ) -> Iterator[tuple[str, np.ndarray]]:
     import h5py
 
@@ -89,7 +92,7 @@ def _walk(
             raise MalformedError(f"its `{one_line(prefix + name, limit=60)}` is neither a group nor an array")
 
 
-def _array(dataset: Any, name: str, values: Budget) -> np.ndarray:
+def _array(dataset: "h5py.Dataset", name: str, values: Budget) -> np.ndarray:
     if dataset.is_virtual or dataset.external:
         raise MalformedError(f"its `{name}` has its values elsewhere")
     if dataset.id.get_create_plist().get_nfilters() or dataset.chunks is not None:

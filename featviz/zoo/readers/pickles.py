@@ -11,7 +11,7 @@ import io
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NoReturn
 
 from featviz.zoo.readers.reading_errors import Budget, MalformedError, one_line
 
@@ -39,12 +39,12 @@ class Rules:
     """
 
     knows: Callable[[str], bool]
-    make: Callable[[str, tuple], Any]
-    stored: Callable[[Any], Any]
-    build: Callable[[Any, Any], None]
+    make: Callable[[str, tuple], object]
+    stored: Callable[[object], object]
+    build: Callable[[object, object], None]
 
 
-def _refuse(*_: object) -> Any:
+def _refuse(*_: object) -> NoReturn:
     raise MalformedError("it holds more than plain values")
 
 
@@ -56,9 +56,9 @@ PLAIN = Rules(knows=lambda name: False, make=_refuse, stored=_refuse, build=_ref
 class _Machine:
     stream: io.BufferedIOBase
     rules: Rules
-    stack: list[Any] = field(default_factory=list)
+    stack: list[object] = field(default_factory=list)
     marks: list[int] = field(default_factory=list)
-    memo: dict[int, Any] = field(default_factory=dict)
+    memo: dict[int, object] = field(default_factory=dict)
     budget: Budget = field(default_factory=lambda: Budget(MAX_BYTES, f"its pickle has more than {MAX_BYTES:,} bytes"))
 
     def take(self, count: int) -> bytes:
@@ -87,10 +87,10 @@ class _Machine:
             raise MalformedError("its pickle has an invalid name")
         return data[:-1].decode("ascii")
 
-    def push(self, value: Any) -> None:
+    def push(self, value: object) -> None:
         self.stack.append(value)
 
-    def pop(self) -> Any:
+    def pop(self) -> object:
         # Values below a mark are out of reach until the mark is used.
         if len(self.stack) <= (self.marks[-1] if self.marks else 0):
             raise MalformedError("its pickle takes from an empty stack")
@@ -101,7 +101,7 @@ class _Machine:
             raise MalformedError(f"its pickle fills something that is not a {kind.__name__}")
         return self.stack[-1]
 
-    def since_mark(self) -> list[Any]:
+    def since_mark(self) -> list[object]:
         if not self.marks:
             raise MalformedError("its pickle lacks a mark")
         start = self.marks.pop()
@@ -122,7 +122,7 @@ class _Machine:
             raise MalformedError("its pickle recalls what it never kept")
         self.push(self.memo[number])
 
-    def name(self, module: Any, name: Any) -> None:
+    def name(self, module: object, name: object) -> None:
         if type(module) is not str or type(name) is not str:
             raise MalformedError("its pickle has an invalid name")
         full = f"{module}.{name}"
@@ -143,10 +143,10 @@ class _Machine:
         self.rules.build(target, state)
         self.push(target)
 
-    def append(self, values: list[Any]) -> None:
+    def append(self, values: list[object]) -> None:
         self.top(list).extend(values)
 
-    def update(self, values: list[Any]) -> None:
+    def update(self, values: list[object]) -> None:
         target = self.top(dict)
         if len(values) % 2:
             raise MalformedError("its pickle has a key without a value")
@@ -202,7 +202,7 @@ OPCODES: dict[bytes, Callable[[_Machine], object]] = {
 }
 
 
-def read_pickle(stream: io.BufferedIOBase, *, rules: Rules = PLAIN) -> Any:
+def read_pickle(stream: io.BufferedIOBase, *, rules: Rules = PLAIN) -> object:
     """The value of the pickle at the stream's position, which moves behind the pickle.
 
     Raises:

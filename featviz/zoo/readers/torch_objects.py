@@ -3,7 +3,6 @@
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
@@ -63,7 +62,7 @@ class Tensor:
 class Module:
     """A module of a TorchScript archive, with its attributes."""
 
-    fields: dict[str, Any] = field(default_factory=dict)
+    fields: dict[str, object] = field(default_factory=dict)
 
 
 def _knows(name: str) -> bool:
@@ -72,7 +71,7 @@ def _knows(name: str) -> bool:
     return name in known or (name == f"torch.{storage}Storage" and storage in STORAGES) or name.startswith(MODULES)
 
 
-def _make(name: str, arguments: tuple) -> Any:
+def _make(name: str, arguments: tuple) -> object:
     if name == ORDERED_DICT:
         return _ordered(arguments)
     if name in TENSORS:
@@ -88,7 +87,7 @@ def _make(name: str, arguments: tuple) -> Any:
     raise MalformedError(f"it calls `{one_line(name, limit=80)}`, which makes no tensor; nothing was run")
 
 
-def _ordered(arguments: tuple) -> dict[Any, Any]:
+def _ordered(arguments: tuple) -> dict[object, object]:
     # Python 2 wrote the items as a list of pairs.
     pairs = arguments[0] if arguments else []
     if type(pairs) is not list or len(arguments) > 1:
@@ -120,7 +119,7 @@ def _tensor(arguments: tuple) -> Tensor:
     return Tensor(storage, offset, shape, strides)
 
 
-def _build(target: Any, state: Any) -> None:
+def _build(target: object, state: object) -> None:
     if type(target) is Module and type(state) is dict:
         target.fields.update((key, value) for key, value in state.items() if type(key) is str)
     elif type(target) is not dict or type(state) is not dict:  # a state dict's `_metadata` is ignored
@@ -130,7 +129,7 @@ def _build(target: Any, state: Any) -> None:
 def torch_rules(storages: dict[str, Storage]) -> Rules:
     """The rules for a pickle of torch.save; its storages are added to `storages`, by their keys."""
 
-    def stored(identity: Any) -> Storage:
+    def stored(identity: object) -> Storage:
         if type(identity) is not tuple or len(identity) not in (5, 6) or identity[0] != "storage":
             raise MalformedError("it refers to something outside the pickle that is not a storage")
         _, kind, key, _, count = identity[:5]
@@ -146,7 +145,7 @@ def torch_rules(storages: dict[str, Storage]) -> Rules:
     return Rules(_knows, _make, stored, _build)
 
 
-def state_dict_tensors(tree: Any) -> dict[str, Tensor]:
+def state_dict_tensors(tree: object) -> dict[str, Tensor]:
     """The tensors of a state dict, or of a checkpoint that holds one, by name.
 
     Raises:
@@ -171,11 +170,11 @@ def state_dict_tensors(tree: Any) -> dict[str, Tensor]:
     return tensors
 
 
-def _fields(value: Any) -> Mapping[Any, Any] | None:
+def _fields(value: object) -> Mapping[str, object] | None:
     return value.fields if type(value) is Module else value if type(value) is dict else None
 
 
-def _walk(fields: Mapping[Any, Any], prefix: str, depth: int, budget: Budget) -> Iterator[tuple[str, Tensor]]:
+def _walk(fields: Mapping[str, object], prefix: str, depth: int, budget: Budget) -> Iterator[tuple[str, Tensor]]:
     if depth > MAX_DEPTH:
         raise MalformedError(f"its dicts are nested more than {MAX_DEPTH} deep")
     for key, value in fields.items():

@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from flax.traverse_util import flatten_dict, unflatten_dict
 
 from featviz.errors import FeatvizError, nearest
+from featviz.zoo.weights.load import ArrayTree, ShapeTree
 
 # PyTorch's names of parameters, for Flax's.
 LEAVES = {"kernel": "weight", "scale": "weight", "mean": "running_mean", "var": "running_var"}
@@ -67,14 +67,14 @@ def keras_axes(path: str, array: np.ndarray, shape: tuple[int, ...]) -> np.ndarr
 
 def convert(
     tensors: Mapping[str, np.ndarray],
-    template: Mapping[str, Any],
+    template: ShapeTree,
     *,
     file: str,
     names: Callable[[str], str] | None = None,
     axes: Axes | None = None,
     ignored: Sequence[str] = (),
     ones: Sequence[str] = (),
-) -> dict[str, Any]:
+) -> ArrayTree:
     """The network's tree, in float32, from tensors with a file's names and a file's order of axes.
 
     Tensors whose shapes differ from ours only in axes of size 1 are reshaped.
@@ -96,7 +96,7 @@ def convert(
     """
     file_name, to_our_axes = names or torch_name, axes or torch_axes
     leaves = flatten_dict(template, sep="/")
-    tree: dict[str, Any] = {
+    tree: dict[str, np.ndarray] = {
         path: np.ones(leaf.shape, np.float32)
         for path, leaf in leaves.items()
         if any(re.search(pattern, path) for pattern in ones)

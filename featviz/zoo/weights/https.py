@@ -6,7 +6,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import IO, Any
+from typing import IO
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
 
@@ -80,7 +80,7 @@ def request_file(url: str, *, offset: int = 0, version: str | None = None, loopb
         yield _reply(stream, offset)
 
 
-def _reply(stream: Any, offset: int) -> Reply:
+def _reply(stream: http.client.HTTPResponse, offset: int) -> Reply:
     head = stream.headers
     if head.get("Content-Encoding", "identity") != "identity":
         raise FeatvizError(
@@ -127,7 +127,13 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
         self.loopback = loopback
 
     def redirect_request(
-        self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: Any, newurl: str
+        self,
+        req: urllib.request.Request,
+        fp: IO[bytes],
+        code: int,
+        msg: str,
+        headers: http.client.HTTPMessage,
+        newurl: str,
     ) -> urllib.request.Request | None:
         """The next request, if it is HTTPS too."""
         try:

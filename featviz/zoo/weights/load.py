@@ -19,6 +19,9 @@ from featviz.common.files import write_atomic
 from featviz.errors import FeatvizError, nearest
 from featviz.zoo.readers.reading_errors import base_name, check_file, one_line, reason, signature, weights_error
 
+# A nested dict of arrays, or of their shapes, by module and parameter.
+ArrayTree = dict[str, "np.ndarray | ArrayTree"]
+ShapeTree = Mapping[str, "jax.ShapeDtypeStruct | ShapeTree"]
 # safetensors' names of dtypes, for NumPy's; others are shown as they are.
 DTYPES = {
     **{"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16", "BOOL": "bool"},
@@ -45,7 +48,7 @@ def unflatten(flat: Mapping[str, Any]) -> dict[str, Any]:
     return unflatten_dict(dict(flat), sep="/")
 
 
-def read_weights(path: str | os.PathLike[str], template: Mapping[str, Any]) -> dict[str, Any]:
+def read_weights(path: str | os.PathLike[str], template: ShapeTree) -> ArrayTree:
     """The tensors of a safetensors file as NumPy arrays, in a nested dict of the template's structure.
 
     Args:
@@ -82,7 +85,7 @@ def read_weights(path: str | os.PathLike[str], template: Mapping[str, Any]) -> d
     return unflatten(arrays)
 
 
-def read_tree(path: str | os.PathLike[str]) -> dict[str, Any]:
+def read_tree(path: str | os.PathLike[str]) -> ArrayTree:
     """All tensors of a safetensors file of a user's own network, as a nested dict; names are split at `/`.
 
     Raises:

@@ -1,13 +1,15 @@
 """Where the weights of a network of the zoo are: shipped, in the user's cache, or at their official address."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from featviz.errors import FeatvizError
 from featviz.zoo.entry import Entry, Source
 from featviz.zoo.weights.download import fetch
 from featviz.zoo.weights.weight_cache import cache_path, cached, discard
+
+if TYPE_CHECKING:
+    from featviz.zoo.weights.load import ArrayTree, ShapeTree
 
 
 def on_disk(entry: Entry) -> Path | None:
@@ -31,7 +33,7 @@ def find_weights(entry: Entry) -> Path:
     return fetch(entry.sources[0])
 
 
-def read_entry_weights(entry: Entry, file: Path, template: Mapping[str, Any]) -> tuple[dict[str, Any], Source | None]:
+def read_entry_weights(entry: Entry, file: Path, template: "ShapeTree") -> tuple["ArrayTree", Source | None]:
     """The network's weights from a file, as `match.read_network` returns them; a wrong file is removed from the cache.
 
     Raises:

@@ -4,7 +4,6 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from flax.traverse_util import flatten_dict
@@ -14,7 +13,7 @@ from featviz.zoo.entry import Entry, Source
 from featviz.zoo.readers.reading_errors import base_name, check_file
 from featviz.zoo.readers.weight_file import EXPECTED, read_tensors, tensor_names
 from featviz.zoo.weights.convert import LEAVES, convert, torch_name
-from featviz.zoo.weights.load import read_weights
+from featviz.zoo.weights.load import ArrayTree, ShapeTree, read_weights
 
 # Tensors beside the weights in BVLC's GoogLeNet: the two auxiliary classifiers of its training.
 CAFFE_IGNORED = (r"^loss[12]/",)
@@ -62,8 +61,8 @@ def namings_of(sources: Sequence[Source]) -> list[Naming]:
 
 
 def read_network(
-    path: str | os.PathLike[str], template: Mapping[str, Any], *, sources: Sequence[Source] = ()
-) -> tuple[dict[str, Any], Source | None]:
+    path: str | os.PathLike[str], template: ShapeTree, *, sources: Sequence[Source] = ()
+) -> tuple[ArrayTree, Source | None]:
     """A network's weights from a file.
 
     Args:
@@ -97,7 +96,7 @@ def read_network(
     return tree, naming.source
 
 
-def identify(file: Path, entries: Iterable[Entry], *, template: Callable[[Entry], Mapping[str, Any]]) -> list[str]:
+def identify(file: Path, entries: Iterable[Entry], *, template: Callable[[Entry], ShapeTree]) -> list[str]:
     """The names of the networks whose tensors a file has, in the right sizes; none if it cannot be read.
 
     Args:
@@ -116,7 +115,7 @@ def identify(file: Path, entries: Iterable[Entry], *, template: Callable[[Entry]
     return [entry.name for entry in candidates if _has_tensors(tensors, entry, template(entry))]
 
 
-def _has_tensors(tensors: Mapping[str, np.ndarray], entry: Entry, template: Mapping[str, Any]) -> bool:
+def _has_tensors(tensors: Mapping[str, np.ndarray], entry: Entry, template: ShapeTree) -> bool:
     leaves = flatten_dict(template, sep="/")
 
     def count(names: Callable[[str], str]) -> int:
