@@ -29,7 +29,7 @@ from timing import gradient_flops, in_turns
 import featviz as fv
 from featviz import ascent, recipes
 from featviz.ascent import batching
-from featviz.ascent.lanes import lane_key
+from featviz.ascent.lane_batch import lane_key
 from featviz.objectives import stack
 
 LANES = (2, 4, 8, 16, 32)
@@ -52,7 +52,7 @@ def chunk_of_steps(model: fv.Model, layer: str, size: int, lanes: int) -> tuple[
         chunk=batching.default_chunk(),
     )
     objectives = fv.channel(layer, [unit % model.layer(layer).units for unit in range(lanes)])
-    program = batching.program(routine, model.weights, objectives[0], None, lanes, mesh=mesh)
+    program = batching.step_program(routine, model.weights, objectives[0], None, lanes, mesh=mesh)
     arguments = (model.weights, stack(objectives), None, jnp.int32(1_000_000))
     state = ascent.start(routine, jnp.stack([lane_key(0, objective) for objective in objectives]), None)
     *arguments, state = jax.device_put((*arguments, state), program.input_shardings[0])

@@ -14,21 +14,20 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from featviz import ascent
 from featviz.common.compilation import compiled, program_memory
 from featviz.errors import FeatvizError
-from featviz.model import Model
+from featviz.model import Model, Weights
 from featviz.objectives import Objective, stack
 from featviz.parameterizations import Shape, extra_channels
 from featviz.regularizers import view_shape
 
-# The share of the free memory that the ascent may take: the rest is the allocator's and other programs'.
-SHARE = 0.8
-# More lanes than this do not make an accelerator faster; fewer programs' worth of rounding: a multiple of MULTIPLE.
-MOST, MULTIPLE = 256, 8
-# The fewest lanes of a program on an accelerator.
-FEWEST = 2
+# The share of the free memory that the ascent may take; the allocator and other programs need the rest.
+MEMORY_SHARE = 0.8
+# Lanes of a program on an accelerator. More than MAX_LANES do not make it faster; with multiples of LANE_MULTIPLE there
+# are fewer different programs, and so fewer roundings.
+MIN_LANES, MAX_LANES, LANE_MULTIPLE = 2, 256, 8
 # On a CPU a program has one lane, so that no lane's rounding depends on its slot: XLA's convolutions (Eigen) sum the
 # last rows of a batch in another order than the others (seen with AVX2 on maps of 8 x 8 and 28 x 28). Two such programs
-# run at a time, from two threads: a step of two lanes of GoogLeNet's inception_4c at 128 px took 33 ms so, 39 ms one
-# after the other and 51 ms as one program of two lanes (jax 0.10.2, two cores with AVX2).
+# run at a time, from two threads: a step of two lanes of GoogLeNet's inception_4c at 128 px took 33 ms this way, 39 ms
+# one after the other and 51 ms as one program of two lanes (jax 0.10.2, two cores with AVX2).
 CPU_LANES, CPU_BATCHES = 1, 2
 
 
@@ -50,7 +49,7 @@ def concurrent_batches(mesh: Mesh) -> int:
 def choose_lanes(
     routine: ascent.Routine,
     model: Model,
-    weights: Any,
+    weights: Weights,
     objectives: list[Objective],
     penalty: Objective | None,
     *,
@@ -59,94 +58,95 @@ def choose_lanes(
 ) -> int:
     """Lanes on each device for these objectives, of one structure.
 
-    A CPU has always one. An accelerator gets as many as its free memory holds by the estimate, spread evenly over the
-    rounds that all objectives need; where the compiled program says that it takes more than is free, half of them.
+    Always one on a CPU. On an accelerator as many as fit into the free memory by the estimate, spread evenly over the
+    rounds that all objectives need, halved while the compiled program takes more than is free.
 
-    Raises: FeatvizError where not even the fewest fit.
+    Raises: FeatvizError if not even the smallest number fits.
     """
     first = mesh.devices.flat[0]
     # A CPU's devices share one memory.
-    free = int(SHARE * free_memory(first)) // (mesh.devices.size if first.platform == "cpu" else 1)
+    free = int(MEMORY_SHARE * free_memory(first)) // (mesh.devices.size if first.platform == "cpu" else 1)
     layers = objectives[0].layers + (penalty.layers if penalty is not None else ())
-    # Fidelity looks at as many views of the start.
+    # Fidelity needs as many views of the start.
     views = routine.samples * (1 if routine.fidelity is None else 2)
-    one = lane_bytes(model, layers, routine.shape, views, seen=_seen(routine))
+    per_lane = lane_bytes(model, layers, routine.shape, views, view=_view_shape(routine))
     if requested is not None or jax.default_backend() == "cpu":
-        count = CPU_LANES if requested is None else requested
-        needed = count * one * concurrent_batches(mesh)
+        lanes = CPU_LANES if requested is None else requested
+        needed = lanes * per_lane * concurrent_batches(mesh)
         if needed > free:
             raise _too_large(routine, needed, free)
-        return count
-    count = spread(len(objectives), most=min(MOST, max(FEWEST, free // one)), devices=mesh.devices.size)
-    while program_memory(program(routine, weights, objectives[0], penalty, count, mesh=mesh)) > free:
-        if count <= FEWEST:
-            raise _too_large(routine, FEWEST * one, free)
-        count = max(FEWEST, count // 2)
-    return count
+        return lanes
+    max_lanes = min(MAX_LANES, max(MIN_LANES, free // per_lane))
+    lanes = spread(len(objectives), max_lanes=max_lanes, devices=mesh.devices.size)
+    while program_memory(step_program(routine, weights, objectives[0], penalty, lanes, mesh=mesh)) > free:
+        if lanes <= MIN_LANES:
+            raise _too_large(routine, MIN_LANES * per_lane, free)
+        lanes = max(MIN_LANES, lanes // 2)
+    return lanes
 
 
-def spread(number: int, *, most: int, devices: int) -> int:
-    """Lanes a device, at most `most`, so that `number` objectives fill every round evenly.
+def spread(count: int, *, max_lanes: int, devices: int) -> int:
+    """Lanes a device, at most `max_lanes`, so that `count` objectives fill every round evenly.
 
-    >>> spread(100, most=64, devices=1), spread(3, most=64, devices=1), spread(5488, most=256, devices=1)
+    >>> spread(100, max_lanes=64, devices=1), spread(3, max_lanes=64, devices=1), spread(5488, max_lanes=256, devices=1)
     (56, 8, 256)
     """
-    rounds = -(-number // (most * devices))
-    even = -(-number // (rounds * devices))
-    return max(FEWEST, min(most, -(-even // MULTIPLE) * MULTIPLE))
+    rounds = -(-count // (max_lanes * devices))
+    even = -(-count // (rounds * devices))
+    return max(MIN_LANES, min(max_lanes, -(-even // LANE_MULTIPLE) * LANE_MULTIPLE))
 
 
-def program(
+def step_program(
     routine: ascent.Routine,
-    weights: Any,
+    weights: Weights,
     objective: Objective,
     penalty: Objective | None,
-    count: int,
+    lanes: int,
     *,
     mesh: Mesh,
 ) -> Any:
-    """The compiled program of a chunk of steps, for `count` lanes on each device; nothing runs."""
-    total = count * mesh.devices.size
-    lane, every = NamedSharding(mesh, PartitionSpec(ascent.LANES)), NamedSharding(mesh, PartitionSpec())
+    """The compiled program of a chunk of steps, for `lanes` on each device; nothing runs."""
+    total = lanes * mesh.devices.size
+    per_lane, replicated = NamedSharding(mesh, PartitionSpec(ascent.LANES)), NamedSharding(mesh, PartitionSpec())
     keys = jax.eval_shape(lambda: jax.random.split(jax.random.key(0), total))
-    lanes = jax.eval_shape(lambda keys: ascent.start(routine, keys, None), keys)
+    state = jax.eval_shape(lambda keys: ascent.start(routine, keys, None), keys)
     stacked = jax.eval_shape(lambda: stack([objective] * total))
     return compiled(
         ascent.advance,
-        _placed(weights, every),
-        _placed(stacked, lane),
-        _placed(penalty, every),
-        jax.ShapeDtypeStruct((), jnp.int32, sharding=every),
-        _placed(lanes, lane),
+        _with_sharding(weights, replicated),
+        _with_sharding(stacked, per_lane),
+        _with_sharding(penalty, replicated),
+        jax.ShapeDtypeStruct((), jnp.int32, sharding=replicated),
+        _with_sharding(state, per_lane),
         routine=routine,
         mesh=mesh,
     )
 
 
-def _placed(tree: Any, sharding: NamedSharding) -> Any:
+def _with_sharding(tree: Any, sharding: NamedSharding) -> Any:
     return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(np.shape(leaf), leaf.dtype, sharding=sharding), tree)
 
 
-def _seen(routine: ascent.Routine) -> Shape:
-    """The shape of one view of each of the group's images."""
+def _view_shape(routine: ascent.Routine) -> Shape:
+    """The shape of one transformed view of a group's images."""
     n, height, width, channels = routine.shape
     return view_shape(routine.transforms, (n, height, width, channels + extra_channels(routine.parameterization)))
 
 
-def lane_bytes(model: Model, layers: Sequence[str], shape: Shape, samples: int, *, seen: Shape | None = None) -> int:
-    """An estimate of what one lane takes while a step runs, without tracing the network.
+def lane_bytes(model: Model, layers: Sequence[str], shape: Shape, samples: int, *, view: Shape | None = None) -> int:
+    """An estimate of the memory of one lane during a step, without tracing the network.
 
-    Twice the named activations up to the deepest of `layers`, at the size that is `seen` (by default the picture's,
+    Twice the named activations up to the deepest of `layers`, for views of the shape `view` (by default the picture's,
     `shape`), and a dozen copies of the picture and of its views: parameters, optimizer and transforms. Programs took
     0.3 to 0.95 of that (jax 0.10.2, CPU).
     """
-    seen = shape if seen is None else seen
+    view = shape if view is None else view
     names = [layer.name for layer in model.layers]
     deepest = max((names.index(name) for name in layers if name in names), default=len(names) - 1)
     height, width = model.input.size
-    scale = seen[0] * samples * seen[1] * seen[2] / (height * width)
+    scale = view[0] * samples * view[1] * view[2] / (height * width)
     activations = scale * sum(prod(layer.shape) for layer in model.layers[: deepest + 1])
-    return int(np.dtype(np.float32).itemsize * (2 * activations + 12 * (prod(shape) + prod(seen) * (samples - 1))))
+    return int(np.dtype(np.float32).itemsize * (2 * activations + 12 * (prod(shape) + prod(view) * (samples - 1))))
 
 
 def free_memory(device: jax.Device) -> int:

@@ -1,10 +1,11 @@
-"""The gradient of one step: views of the picture, the network, the objective, what holds it back."""
+"""The gradient of one step: views of the image, the network, the objective, penalty and fidelity."""
 
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Key, PyTree
 
 from featviz.ascent.routine import Lane, Routine
 from featviz.gradients.redirect import redirected_gelu, redirected_relu
@@ -17,12 +18,15 @@ from featviz.regularizers.fidelity import balance, distance
 
 
 class StepGradient(NamedTuple):
-    """What one step knows: the score, the objective's slope by image, the gradient to climb, fidelity's balance."""
+    """The score of a step, and its gradients with respect to the image and to the parameters.
 
-    score: jax.Array
-    slope: jax.Array
-    gradient: Any
-    balance: jax.Array | None
+    `image_gradient` is that of objective and penalty alone, `gradient` includes fidelity.
+    """
+
+    score: Float[Array, ""]
+    image_gradient: Float[Array, "n h w c"]
+    gradient: PyTree[Float[Array, "..."]]
+    balance: Float[Array, ""] | None
 
 
 def step_gradient(
@@ -31,68 +35,75 @@ def step_gradient(
     penalty: Objective | None,
     objective: Objective,
     lane: Lane,
-    progress: jax.Array,
+    progress: Float[Array, ""],
 ) -> StepGradient:
-    """The gradient of one lane's objective, penalty and fidelity by its parameters."""
+    """The gradient of one lane's objective, penalty and fidelity with respect to its parameters."""
     active = lane.step < routine.redirect_steps if routine.redirect_steps else None
     layers = objective.layers + (penalty.layers if penalty is not None else ())
     key = jax.random.fold_in(lane.key, lane.step)
 
-    def total_of(image: jax.Array, activations: Activations) -> tuple[jax.Array, jax.Array]:
+    def total_of(image: Float[Array, "n h w c"], activations: Activations) -> tuple[Float[Array, ""], Float[Array, ""]]:
         score = jnp.mean(_by_group(routine, objective, activations))
         total = score
         if extra_channels(routine.parameterization):
-            # Alpha is where it pays (Mordvintsev et al. 2018).
+            # Transparency is rewarded (Mordvintsev et al. 2018).
             total = score * (1.0 - jnp.mean(image[..., -1]))
         return (total if penalty is None else total + jnp.mean(_by_group(routine, penalty, activations))), score
 
     image, pull_back = jax.vjp(lambda params: routine.parameterization.to_image(params, routine.shape), lane.params)
     if routine.fidelity is None:
 
-        def score_of(image: jax.Array) -> tuple[jax.Array, jax.Array]:
+        def total_and_score(image: Float[Array, "n h w c"]) -> tuple[Float[Array, ""], Float[Array, ""]]:
             views = _views(routine, key, image, progress)
             return total_of(image, activations_of(routine, weights, views, layers, active=active))
 
-        (_, score), slope = jax.value_and_grad(score_of, has_aux=True)(image)
-        (gradient,) = pull_back(slope)
-        return StepGradient(score, slope, gradient, None)
+        (_, score), image_gradient = jax.value_and_grad(total_and_score, has_aux=True)(image)
+        (gradient,) = pull_back(image_gradient)
+        return StepGradient(score, image_gradient, gradient, None)
 
     assert lane.anchor is not None
     assert lane.balance is not None
-    held = routine.fidelity.layers(objective)
-    begun = _views(routine, key, lane.anchor, progress, other_noise=True)
-    wanted = activations_of(routine, weights, begun, held, active=None)
+    fidelity_layers = routine.fidelity.layers(objective)
+    anchor_views = _views(routine, key, lane.anchor, progress, other_noise=True)
+    anchor_activations = activations_of(routine, weights, anchor_views, fidelity_layers, active=None)
 
-    def score_and_distance(image: jax.Array) -> tuple[tuple[jax.Array, jax.Array], jax.Array]:
+    def total_and_distance(
+        image: Float[Array, "n h w c"],
+    ) -> tuple[tuple[Float[Array, ""], Float[Array, ""]], Float[Array, ""]]:
         views = _views(routine, key, image, progress)
-        activations = activations_of(routine, weights, views, (*layers, *held), active=active)
+        activations = activations_of(routine, weights, views, (*layers, *fidelity_layers), active=active)
         total, score = total_of(image, activations)
-        return (total, distance(activations, wanted, held)), score
+        return (total, distance(activations, anchor_activations, fidelity_layers)), score
 
-    _, pull_views, score = jax.vjp(score_and_distance, image, has_aux=True)
-    one, none = jnp.ones((), jnp.float32), jnp.zeros((), jnp.float32)
-    # Apart, for the balance compares them, and an attribution is the objective's alone.
-    (slope,), (far,) = pull_views((one, none)), pull_views((none, one))
-    (gradient,), (away,) = pull_back(slope), pull_back(far)
-    weighed = balance(lane.balance, gradient, away)
-    factor = routine.fidelity.weight * weighed
-    gradient = jax.tree.map(lambda climb, leave: climb - factor * leave, gradient, away)
-    return StepGradient(score, slope, gradient, weighed)
+    _, pull_image, score = jax.vjp(total_and_distance, image, has_aux=True)
+    one, zero = jnp.ones((), jnp.float32), jnp.zeros((), jnp.float32)
+    # Two gradients: the balance compares them, and an attribution is the objective's alone.
+    (image_gradient,), (distance_image_gradient,) = pull_image((one, zero)), pull_image((zero, one))
+    (gradient,), (distance_gradient,) = pull_back(image_gradient), pull_back(distance_image_gradient)
+    new_balance = balance(lane.balance, gradient, distance_gradient)
+    factor = routine.fidelity.weight * new_balance
+    gradient = jax.tree.map(lambda ascent, departure: ascent - factor * departure, gradient, distance_gradient)
+    return StepGradient(score, image_gradient, gradient, new_balance)
 
 
 def _views(
-    routine: Routine, key: jax.Array, image: jax.Array, progress: jax.Array, *, other_noise: bool = False
-) -> jax.Array:
-    """`samples` transformed views of each image of the group: (samples * n, h', w', c)."""
+    routine: Routine,
+    key: Key[Array, ""],
+    image: Float[Array, "n h w c"],
+    progress: Float[Array, ""],
+    *,
+    other_noise: bool = False,
+) -> Float[Array, "views h2 w2 c2"]:
+    """`samples` transformed views of each image of the group."""
     transform = compose(routine.transforms, other_noise=other_noise)
     count = routine.samples * image.shape[0]
-    keys = jax.vmap(lambda number: jax.random.fold_in(key, number))(jnp.arange(count))
+    keys = jax.vmap(lambda view: jax.random.fold_in(key, view))(jnp.arange(count))
     copies = jnp.concatenate([image] * routine.samples) if routine.samples > 1 else image
     return jax.vmap(lambda key, image: transform(key, image, progress))(keys, copies)
 
 
-def _by_group(routine: Routine, objective: Objective, activations: Activations) -> jax.Array:
-    """The objective of each view, a group at a time: a group's images look at one another, its samples do not."""
+def _by_group(routine: Routine, objective: Objective, activations: Activations) -> Float[Array, "*views"]:
+    """The objective of each view, a group at a time: it compares the images of a group, but not the samples."""
     if routine.samples == 1 or routine.shape[0] == 1:
         return objective(activations)
     split = {
@@ -102,18 +113,23 @@ def _by_group(routine: Routine, objective: Objective, activations: Activations) 
 
 
 def activations_of(
-    routine: Routine, weights: Weights, images: jax.Array, layers: tuple[str, ...], *, active: jax.Array | None
+    routine: Routine,
+    weights: Weights,
+    images: Float[Array, "n h w c"],
+    layers: tuple[str, ...],
+    *,
+    active: Bool[Array, ""] | None,
 ) -> Activations:
-    """The named activations, with the gradient rules applied.
+    """The activations of layers, with the gradient rules applied.
 
-    `active` redirects silent ReLUs; where there is redirection at all, GELUs and their kind as well.
+    While `active`, silent ReLUs get a redirected gradient; unless it is None, GELUs and similar functions do as well.
     """
-    weights, seen = jax.tree.map(partial(_cast, routine), (weights, images))
+    weights, inputs = jax.tree.map(partial(_cast, routine), (weights, images))
     redirect = () if active is None else (redirected_relu(active), redirected_gelu())
-    activations = run_with_rules(routine.apply, weights, seen, layers, more=redirect)
+    activations = run_with_rules(routine.apply, weights, inputs, layers, more=redirect)
     return {name: value.astype(jnp.float32) for name, value in activations.items()} | {IMAGE: images}
 
 
 def _cast(routine: Routine, leaf: jax.Array) -> jax.Array:
-    """A leaf of float32 in the routine's dtype; any other as it is."""
+    """A leaf of float32 in the routine's dtype; any other unchanged."""
     return leaf.astype(routine.dtype) if leaf.dtype == jnp.float32 else leaf

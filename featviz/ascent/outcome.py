@@ -1,6 +1,10 @@
-"""How an optimization ended."""
+"""What a lane returns, and how its optimization ended."""
 
 import enum
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
 
 
 class Outcome(enum.Enum):
@@ -10,3 +14,20 @@ class Outcome(enum.Enum):
     OUT_OF_STEPS = "out of steps"
     DEAD = "dead"
     NOT_FINITE = "not finite"
+
+
+class LaneResult(NamedTuple):
+    """The images of one lane, and how it came to them.
+
+    `objective_index` is the position of its objective in the list. `scores` are the objective on the clean images, `history` its value at each step.
+    `attribution`, where the routine wants it, is the sum over the steps of |d objective / d image|. A result that is
+    not `finished` is a snapshot of a lane that goes on.
+    """
+
+    objective_index: int
+    pixels: Float[np.ndarray, "n h w c"]
+    scores: Float[np.ndarray, " n"]
+    outcome: Outcome
+    history: Float[np.ndarray, " steps"]
+    attribution: Float[np.ndarray, "n h w"] | None
+    finished: bool = True

@@ -1,19 +1,19 @@
-"""What is compiled, as a value, and what one optimization is while it runs."""
+"""The compiled routine as a value, and the state of one optimization."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import jax
 import optax
+from jaxtyping import Array, Bool, Float, Int32, Key, PyTree
 
 from featviz.model import Apply
 from featviz.parameterizations import Parameterization, Shape
 from featviz.regularizers import Fidelity, Transform
 
-# The version of what is computed: raised whenever a change here, or in what this stands on, changes pictures' bits.
+# The version of the computation: raised whenever a change here, or in the code that this uses, changes pixels.
 VERSION = 4
-# How a lane stands. Running lanes move; all others are frozen.
+# The status of a lane. Running lanes move; all others are frozen.
 RUNNING, CONVERGED, OUT_OF_STEPS, NOT_FINITE = range(4)
 # The axis of a mesh of devices over which lanes are spread.
 LANES = "lanes"
@@ -21,10 +21,10 @@ LANES = "lanes"
 
 @dataclass(frozen=True)
 class Convergence:
-    """When a score has stopped rising: the mean of `window` steps exceeds that of the `window` before by
-    less than `tolerance` of its size, not before `patience` windows.
+    """When to stop: once the mean score of `window` steps exceeds that of the `window` before by less than `tolerance`.
 
-    Decided by each lane on its own step counter, so that neighbors and chunks cannot matter.
+    `tolerance` is relative to the mean. At least `patience` windows run. Each lane decides by its own step counter, so
+    that neighbors and chunks have no effect.
     """
 
     window: int = 32
@@ -34,11 +34,11 @@ class Convergence:
 
 @dataclass(frozen=True)
 class Routine:
-    """All that is compiled: hashable, without weights, units or seeds, which are arguments.
+    """Everything static about a compiled step: hashable, without weights, units or seeds, which are arguments.
 
     `chunk` is the number of steps of one compiled call. It is 1 on a CPU, where XLA runs the convolutions of a loop's
-    body two to four times slower than the same ones outside, and the call itself costs next to nothing. `shape` is
-    (n, height, width, channels): n images of a group are optimized together, and group objectives look at all of them.
+    body two to four times slower than the same ones outside, and a call costs next to nothing. `shape` is
+    (n, height, width, channels): the n images of a group are optimized together, and group objectives compare them.
     """
 
     apply: Apply
@@ -56,16 +56,16 @@ class Routine:
 
 
 class Lane(NamedTuple):
-    """One optimization; stacked over lanes, every leaf has a leading lane axis."""
+    """The state of one optimization; stacked, every leaf has a leading axis of lanes."""
 
-    params: Any
-    optimizer: Any  # the state of the optax transformation
-    key: jax.Array  # typed key, folded with the step for each step's draws
-    step: jax.Array  # int32: steps done
-    status: jax.Array  # int32: RUNNING, CONVERGED, OUT_OF_STEPS, NOT_FINITE
-    moved: jax.Array  # bool: whether any gradient was ever other than zero
-    window_sum: jax.Array  # float32: sum of the scores of the window under way
-    window_mean: jax.Array  # float32: mean of the last whole window
-    attribution: jax.Array | None  # float32 (n, height, width): sum over steps of |d objective / d image|, where wanted
-    anchor: jax.Array | None  # float32 (n, height, width, c): the image at the start, where fidelity is wanted
-    balance: jax.Array | None  # float32: of the objective's gradient and fidelity's, 0 until it is decided
+    params: PyTree[Float[Array, "..."]]
+    optimizer: optax.OptState
+    key: Key[Array, "*lanes"]  # folded with the step for the draws of each step
+    step: Int32[Array, "*lanes"]  # steps done
+    status: Int32[Array, "*lanes"]  # RUNNING, CONVERGED, OUT_OF_STEPS or NOT_FINITE
+    moved: Bool[Array, "*lanes"]  # whether any gradient was other than zero so far
+    window_sum: Float[Array, "*lanes"]  # sum of the scores of the current window
+    window_mean: Float[Array, "*lanes"]  # mean of the last complete window
+    attribution: Float[Array, "*lanes n h w"] | None  # sum over steps of |d objective / d image|, with transparency
+    anchor: Float[Array, "*lanes n h w c"] | None  # the image at the start, with fidelity
+    balance: Float[Array, "*lanes"] | None  # of the gradients of objective and fidelity, 0 until it is measured

@@ -1,4 +1,4 @@
-"""The one loop: lanes of gradient ascent under `vmap`, steps under `lax.scan`, a chunk at a time."""
+"""The compiled step: lanes of gradient ascent under `vmap`, steps under `lax.scan`, a chunk at a time."""
 
 from dataclasses import replace
 from functools import partial
@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import optax
 from jax.sharding import Mesh, PartitionSpec
+from jaxtyping import Array, Bool, Float, Int32, Key
 
 from featviz.ascent.gradient import activations_of, step_gradient
 from featviz.ascent.routine import CONVERGED, LANES, NOT_FINITE, OUT_OF_STEPS, RUNNING, Convergence, Lane, Routine
@@ -18,26 +19,31 @@ from featviz.regularizers import over_gray
 
 
 @partial(jax.jit, static_argnames="routine")
-def start(routine: Routine, keys: jax.Array, images: jax.Array | None) -> Lane:
-    """Fresh lanes from their keys, (lanes,), or from start images, (lanes, n, h, w, c)."""
+def start(routine: Routine, keys: Key[Array, " lanes"], images: Float[Array, "lanes n h w c"] | None) -> Lane:
+    """Fresh lanes, from the noise of their keys or from start images."""
 
-    def one(key: jax.Array, image: jax.Array | None) -> Lane:
+    def start_one(key: Key[Array, ""], image: Float[Array, "n h w c"] | None) -> Lane:
         if image is None:
             params = routine.parameterization.init(jax.random.fold_in(key, 0xFFFFFFFF), routine.shape)
         else:
             params = routine.parameterization.from_image(image)
         zero = jnp.zeros((), jnp.float32)
-        number = jnp.zeros((), jnp.int32)
-        state = routine.optimizer().init(params)
-        attribution = jnp.zeros(routine.shape[:3], jnp.float32) if routine.transparency else None
-        below = jnp.full((), -jnp.inf, jnp.float32)
-        held = routine.fidelity is not None
-        anchor = routine.parameterization.to_image(params, routine.shape) if held else None
-        undecided = zero if held else None
-        moved = jnp.zeros((), bool)
-        return Lane(params, state, key, number, number, moved, zero, below, attribution, anchor, undecided)
+        fidelity = routine.fidelity is not None
+        return Lane(
+            params=params,
+            optimizer=routine.optimizer().init(params),
+            key=key,
+            step=jnp.zeros((), jnp.int32),
+            status=jnp.full((), RUNNING, jnp.int32),
+            moved=jnp.zeros((), bool),
+            window_sum=zero,
+            window_mean=jnp.full((), -jnp.inf, jnp.float32),
+            attribution=jnp.zeros(routine.shape[:3], jnp.float32) if routine.transparency else None,
+            anchor=routine.parameterization.to_image(params, routine.shape) if fidelity else None,
+            balance=zero if fidelity else None,
+        )
 
-    return jax.vmap(one, in_axes=(0, None if images is None else 0))(keys, images)
+    return jax.vmap(start_one, in_axes=(0, None if images is None else 0))(keys, images)
 
 
 @partial(jax.jit, static_argnames=("routine", "mesh"), donate_argnames="lanes")
@@ -45,35 +51,34 @@ def advance(
     weights: Weights,
     objectives: Objective,
     penalty: Objective | None,
-    steps: jax.Array,
+    steps: Int32[Array, ""],
     lanes: Lane,
     *,
     routine: Routine,
     mesh: Mesh,
-) -> tuple[Lane, jax.Array]:
-    """One chunk of steps of all lanes, and the scores of its steps, (chunk, lanes); nan where frozen.
+) -> tuple[Lane, Float[Array, "chunk lanes"]]:
+    """One chunk of steps of all lanes, and the score of each step without the penalty, nan where a lane is frozen.
 
-    `objectives` are stacked over lanes; `penalty` is added to each; `steps`, a scalar int32, bounds each lane.
-    The scores are without the penalty. Each device of the mesh runs its share of the lanes by a program of its
-    own, the same whatever their number.
+    `objectives` are stacked over lanes; `penalty` is added to each; no lane makes more than `steps`. Each device of the
+    mesh runs its share of the lanes by its own program, the same for any number of devices.
     """
 
-    def share(
-        weights: Weights, objectives: Objective, penalty: Objective | None, steps: jax.Array, lanes: Lane
-    ) -> tuple[Lane, jax.Array]:
+    def advance_share(
+        weights: Weights, objectives: Objective, penalty: Objective | None, steps: Int32[Array, ""], lanes: Lane
+    ) -> tuple[Lane, Float[Array, "chunk lanes"]]:
         step = jax.vmap(partial(_step, routine, weights, penalty, steps))
         if routine.chunk == 1:
             lanes, score = step(objectives, lanes)
             return lanes, score[None]
         return jax.lax.scan(lambda lanes, _: step(objectives, lanes), lanes, None, length=routine.chunk)
 
-    lane, every = PartitionSpec(LANES), PartitionSpec()
+    per_lane, replicated = PartitionSpec(LANES), PartitionSpec()
     run = jax.shard_map(
-        share,
+        advance_share,
         mesh=mesh,
-        in_specs=(every, lane, every, every, lane),
-        out_specs=(lane, PartitionSpec(None, LANES)),
-        check_vma=False,  # networks of others need not say what varies over devices
+        in_specs=(replicated, per_lane, replicated, replicated, per_lane),
+        out_specs=(per_lane, PartitionSpec(None, LANES)),
+        check_vma=False,  # users' networks need not declare which values vary over devices
     )
     return run(weights, objectives, penalty, steps, lanes)
 
@@ -81,30 +86,32 @@ def advance(
 @partial(jax.jit, static_argnames=("routine", "mesh"))
 def finish(
     weights: Weights, objectives: Objective, lanes: Lane, *, routine: Routine, mesh: Mesh
-) -> tuple[jax.Array, jax.Array]:
-    """The images, (lanes, n, h, w, c), and the objectives on them without transforms, in float32, (lanes, n)."""
+) -> tuple[Float[Array, "lanes n h w c"], Float[Array, "lanes n"]]:
+    """The images of all lanes, and the objectives on them without transforms, in float32."""
     exact = replace(routine, dtype="float32")
 
-    def one(weights: Weights, objective: Objective, lane: Lane) -> tuple[jax.Array, jax.Array]:
+    def finish_one(
+        weights: Weights, objective: Objective, lane: Lane
+    ) -> tuple[Float[Array, "n h w c"], Float[Array, " n"]]:
         image = exact.parameterization.to_image(lane.params, exact.shape)
-        seen = over_gray(image) if extra_channels(exact.parameterization) else image
-        activations = activations_of(exact, weights, seen, objective.layers, active=None)
+        opaque = over_gray(image) if extra_channels(exact.parameterization) else image
+        activations = activations_of(exact, weights, opaque, objective.layers, active=None)
         return image, objective(activations)
 
-    lane, every = PartitionSpec(LANES), PartitionSpec()
+    per_lane, replicated = PartitionSpec(LANES), PartitionSpec()
     run = jax.shard_map(
-        jax.vmap(one, in_axes=(None, 0, 0)),
+        jax.vmap(finish_one, in_axes=(None, 0, 0)),
         mesh=mesh,
-        in_specs=(every, lane, lane),
-        out_specs=lane,
+        in_specs=(replicated, per_lane, per_lane),
+        out_specs=per_lane,
         check_vma=False,
     )
     return run(weights, objectives, lanes)
 
 
 @jax.jit
-def refill(lanes: Lane, fresh: Lane, replaced: jax.Array) -> Lane:
-    """`fresh` in the places where `replaced`, (lanes,) bool, says so; the same program for any of them."""
+def refill(lanes: Lane, fresh: Lane, replaced: Bool[Array, " lanes"]) -> Lane:
+    """`fresh` lanes where `replaced`, the others unchanged; the same program for any of them."""
 
     def choose(old: jax.Array, new: jax.Array) -> jax.Array:
         return jnp.where(replaced.reshape(replaced.shape + (1,) * (new.ndim - 1)), new, old)
@@ -116,61 +123,63 @@ def _step(
     routine: Routine,
     weights: Weights,
     penalty: Objective | None,
-    steps: jax.Array,
+    steps: Int32[Array, ""],
     objective: Objective,
     lane: Lane,
-) -> tuple[Lane, jax.Array]:
-    """One step of one lane."""
+) -> tuple[Lane, Float[Array, ""]]:
+    """One step of one lane, and its score."""
     progress = lane.step.astype(jnp.float32) / steps.astype(jnp.float32)
-    climb = step_gradient(routine, weights, penalty, objective, lane, progress)
+    ascent = step_gradient(routine, weights, penalty, objective, lane, progress)
     # optax descends: the gradient of minus the score. It mixes dtypes, so strict promotion ends here.
     with jax.numpy_dtype_promotion("standard"):
-        descent = jax.tree.map(jnp.negative, climb.gradient)
+        descent = jax.tree.map(jnp.negative, ascent.gradient)
         rule = optax.with_extra_args_support(routine.optimizer())
         updates, state = rule.update(descent, lane.optimizer, lane.params, progress=progress, gradient=descent)
         params = optax.apply_updates(lane.params, updates)
-    attribution = None if lane.attribution is None else lane.attribution + jnp.sum(jnp.abs(climb.slope), axis=-1)
+    attribution = (
+        None if lane.attribution is None else lane.attribution + jnp.sum(jnp.abs(ascent.image_gradient), axis=-1)
+    )
 
-    leaves = [*jax.tree.leaves(params), climb.score]
+    leaves = [*jax.tree.leaves(params), ascent.score]
     finite = jnp.all(jnp.stack([jnp.all(jnp.isfinite(leaf)) for leaf in leaves]))
-    moved = jnp.any(jnp.stack([jnp.any(leaf != 0) for leaf in jax.tree.leaves(climb.gradient)]))
+    moved = jnp.any(jnp.stack([jnp.any(leaf != 0) for leaf in jax.tree.leaves(ascent.gradient)]))
     next_step = lane.step + 1
-    converged, window_sum, window_mean = _converged(routine.convergence, lane, next_step, climb.score)
+    converged, window_sum, window_mean = _converged(routine.convergence, lane, next_step, ascent.score)
     status = jnp.where(next_step >= steps, OUT_OF_STEPS, jnp.where(converged, CONVERGED, RUNNING))
     after = Lane(
-        params,
-        state,
-        lane.key,
-        next_step,
-        status,
-        lane.moved | moved,
-        window_sum,
-        window_mean,
-        attribution,
-        lane.anchor,
-        climb.balance,
+        params=params,
+        optimizer=state,
+        key=lane.key,
+        step=next_step,
+        status=status,
+        moved=lane.moved | moved,
+        window_sum=window_sum,
+        window_mean=window_mean,
+        attribution=attribution,
+        anchor=lane.anchor,
+        balance=ascent.balance,
     )
 
     running = (lane.status == RUNNING) & (lane.step < steps)
     kept = _where(running & finite, after, lane)
     # A lane that meets a nan keeps its last good picture.
     status = jnp.where(running & ~finite, NOT_FINITE, kept.status)
-    return kept._replace(status=status), jnp.where(running, climb.score, jnp.nan)
+    return kept._replace(status=status), jnp.where(running, ascent.score, jnp.nan)
 
 
 def _converged(
-    rule: Convergence | None, lane: Lane, next_step: jax.Array, score: jax.Array
-) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """Whether the lane has stopped rising, and its running window."""
+    rule: Convergence | None, lane: Lane, next_step: Int32[Array, ""], score: Float[Array, ""]
+) -> tuple[Bool[Array, ""], Float[Array, ""], Float[Array, ""]]:
+    """Whether the lane's score has stopped rising, and the sum of its current window and the mean of the last one."""
     if rule is None:
         return jnp.zeros((), bool), lane.window_sum, lane.window_mean
     total = lane.window_sum + score
-    whole = next_step % rule.window == 0
+    complete = next_step % rule.window == 0
     mean = total / rule.window
-    small = mean - lane.window_mean < rule.tolerance * jnp.abs(mean)
-    late = next_step >= rule.window * rule.patience
-    return whole & small & late, jnp.where(whole, 0.0, total), jnp.where(whole, mean, lane.window_mean)
+    flat = mean - lane.window_mean < rule.tolerance * jnp.abs(mean)
+    patient = next_step >= rule.window * rule.patience
+    return complete & flat & patient, jnp.where(complete, 0.0, total), jnp.where(complete, mean, lane.window_mean)
 
 
-def _where(condition: jax.Array, new: Any, old: Any) -> Any:
+def _where(condition: Bool[Array, ""], new: Any, old: Any) -> Any:
     return jax.tree.map(lambda a, b: jnp.where(condition, a, b), new, old)

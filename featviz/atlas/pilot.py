@@ -9,7 +9,7 @@ from pathlib import Path
 import jax
 import numpy as np
 
-from featviz.ascent.batching import MOST, lane_bytes
+from featviz.ascent.batching import MAX_LANES, lane_bytes
 from featviz.atlas.engines import draw
 from featviz.atlas.plan import Task, cost_of
 from featviz.model import Model
@@ -70,7 +70,7 @@ def estimate(model: Model, tasks: Sequence[Task]) -> list[Estimate]:
 def _try(model: Model, task: Task) -> tuple[float, int, float]:
     """Seconds of one step of one entry, lanes side by side, and seconds of compiling."""
     # A whole batch at most: a CPU's two, an accelerator's as many as it may have.
-    units = task.units[: 2 if jax.default_backend() == "cpu" else MOST * jax.local_device_count()]
+    units = task.units[: 2 if jax.default_backend() == "cpu" else MAX_LANES * jax.local_device_count()]
     short = replace(task, units=units, series=replace(task.series, steps=min(STEPS, task.series.steps)))
     lanes, seconds = 0, []
     for _ in range(2):

@@ -11,10 +11,11 @@ from jaxtyping import Float
 from tqdm import tqdm
 
 from featviz.ascent.batching import choose_lanes, device_mesh
-from featviz.ascent.lanes import LaneResult
+from featviz.ascent.lanes import Monitor
+from featviz.ascent.outcome import LaneResult
 from featviz.pictures.picture import Picture
 from featviz.rendering.request import Request, group_by_structure
-from featviz.rendering.stages import Monitor, Placement, run_stages
+from featviz.rendering.stages import Placement, run_stages
 
 
 def render_groups(
@@ -36,7 +37,7 @@ def render_groups(
         for indices in group_by_structure(request.objectives):
             placement = Placement(weights, mesh, lanes_for(request, indices, weights, mesh))
             for index, result in run_stages(request, indices, placement, monitor):
-                if result.over:
+                if result.finished:
                     bar.total -= request.steps - len(result.history)
                 yield index, make_pictures(request, index, result, lanes=placement.lanes)
 

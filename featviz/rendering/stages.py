@@ -1,6 +1,6 @@
 """Stages: octaves one after the other, each starting from the result of the one before, enlarged."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import jax
@@ -11,13 +11,13 @@ from scipy import ndimage
 
 from featviz.ascent import Routine
 from featviz.ascent.batching import concurrent_batches
-from featviz.ascent.lanes import LaneResult, lane_key, run_lanes
+from featviz.ascent.lane_batch import Images, LaneRun, lane_key
+from featviz.ascent.lanes import Monitor, run_lanes
+from featviz.ascent.outcome import LaneResult
 from featviz.model import Weights
 from featviz.objectives import Objective
 from featviz.recipes.base import Carry
 from featviz.rendering.request import Request
-
-Images = Float[np.ndarray, "n h w c"]
 
 
 @dataclass(frozen=True)
@@ -29,26 +29,13 @@ class Placement:
     lanes: int
 
 
-@dataclass(frozen=True)
-class Monitor:
-    """What is reported while lanes run.
-
-    `on_progress(lanes, steps)` gets how many lanes ran and how many steps they made together, `on_start` the index of
-    each objective when it gets a lane. With `snapshot_every` lanes that go on are shown every so many steps.
-    """
-
-    on_progress: Callable[[int, int], None]
-    on_start: Callable[[int], None] | None = None
-    snapshot_every: int | None = None
-
-
 def run_stages(
     request: Request, indices: Sequence[int], placement: Placement, monitor: Monitor
 ) -> Iterator[tuple[int, LaneResult]]:
     """The results of the request's objectives at `indices`, of one structure, each with its objective's index.
 
     A recipe of one stage refills lanes as they finish. With more, as many objectives as there are lanes go through all
-    stages before the next ones. Results that are not `over` are snapshots, at their stage's size.
+    stages before the next ones. Results that are not `finished` are snapshots, at their stage's size.
     """
     if len(request.stages) == 1:
         starts = [_start_images(request, index) for index in indices] if request.starts else None
@@ -77,7 +64,7 @@ def _run_batch(
         quiet = replace(monitor, on_start=None)
         for index, result in _run_stage(request, stage, indices, starts, placement, quiet):
             joined = join(before[index], result) if before else result
-            if joined.over:
+            if joined.finished:
                 finished[index] = joined
             else:
                 yield index, joined
@@ -95,22 +82,21 @@ def _run_stage(
     """One stage of the objectives at `indices`."""
     prepared = request.stages[stage]
     on_start = monitor.on_start
-    results = run_lanes(
-        prepared.routine,
-        placement.weights,
-        [request.objectives[index] for index in indices],
+    if on_start is not None:
+        monitor = replace(monitor, on_start=lambda position: on_start(indices[position]))
+    run = LaneRun(
+        routine=prepared.routine,
+        weights=placement.weights,
         penalty=prepared.penalty,
         steps=prepared.steps,
         seed=request.seed,
-        start=starts,
-        count=placement.lanes,
-        mesh=placement.mesh,
-        on_progress=monitor.on_progress,
-        on_start=None if on_start is None else lambda lane_index: on_start(indices[lane_index]),
         stage=stage,
-        snapshot_every=monitor.snapshot_every,
+        lanes=placement.lanes,
+        mesh=placement.mesh,
     )
-    return ((indices[result.number], result) for result in results)
+    objectives = [request.objectives[index] for index in indices]
+    results = run_lanes(run, objectives, starts, monitor)
+    return ((indices[result.objective_index], result) for result in results)
 
 
 def _start_images(request: Request, index: int) -> Images:

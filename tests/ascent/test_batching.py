@@ -12,14 +12,14 @@ import featviz.ascent.batching
 from featviz.ascent import LANES, Routine
 from featviz.ascent.batching import (
     CPU_LANES,
-    FEWEST,
-    MOST,
+    MAX_LANES,
+    MIN_LANES,
     choose_lanes,
     device_mesh,
     free_memory,
     lane_bytes,
-    program,
     spread,
+    step_program,
 )
 from featviz.common.compilation import OPTIONS, compiled, compiler_options, program_memory
 from featviz.errors import FeatvizError
@@ -43,35 +43,35 @@ def choose(monkeypatch, *, backend, free, number=100, size=64, requested=None):
 
 
 @pytest.mark.parametrize("number", [1, 2, 7, 8, 9, 64, 100, 255, 256, 257, 5488])
-@pytest.mark.parametrize(("most", "devices"), [(2, 1), (50, 1), (64, 8), (256, 1), (256, 3)])
-def test_lanes_are_spread_evenly_over_the_fewest_rounds(number, most, devices):
-    lanes = spread(number, most=most, devices=devices)
-    assert FEWEST <= lanes <= most
+@pytest.mark.parametrize(("max_lanes", "devices"), [(2, 1), (50, 1), (64, 8), (256, 1), (256, 3)])
+def test_lanes_are_spread_evenly_over_the_fewest_rounds(number, max_lanes, devices):
+    lanes = spread(number, max_lanes=max_lanes, devices=devices)
+    assert MIN_LANES <= lanes <= max_lanes
     rounds = -(-number // (lanes * devices))
-    assert rounds == -(-number // (most * devices))
-    # Idle places are at most what rounding up to a multiple of 8, or the fewest, leaves.
-    assert lanes * devices * rounds - number <= max(8, FEWEST) * devices * rounds
+    assert rounds == -(-number // (max_lanes * devices))
+    # At most as many lanes are idle as rounding up to a multiple of 8, or to the minimum, adds.
+    assert lanes * devices * rounds - number <= max(8, MIN_LANES) * devices * rounds
 
 
 def test_a_cpu_has_one_lane_and_an_accelerator_what_fits(monkeypatch):
     assert choose(monkeypatch, backend="cpu", free=1 << 36) == CPU_LANES
     assert choose(monkeypatch, backend="cpu", free=1 << 36, requested=5) == 5
     assert choose(monkeypatch, backend="gpu", free=1 << 36) == 104
-    assert choose(monkeypatch, backend="gpu", free=1 << 36, number=1000) == MOST
+    assert choose(monkeypatch, backend="gpu", free=1 << 36, number=1000) == MAX_LANES
     few = choose(monkeypatch, backend="gpu", free=1 << 25)
-    assert FEWEST <= few < 104
+    assert MIN_LANES <= few < 104
 
 
 def test_a_program_that_takes_more_than_is_free_gets_fewer_lanes(monkeypatch):
     monkeypatch.setattr(featviz.ascent.batching, "lane_bytes", lambda *args, **options: 1)
     few = choose(monkeypatch, backend="gpu", free=1 << 24)
-    taken = program_memory(program(routine(64), MODEL.weights, channel("conv1", 0), None, few, mesh=device_mesh()))
-    assert FEWEST <= few < 104
+    taken = program_memory(step_program(routine(64), MODEL.weights, channel("conv1", 0), None, few, mesh=device_mesh()))
+    assert MIN_LANES <= few < 104
     assert taken <= 0.8 * (1 << 24)
 
 
 @pytest.mark.parametrize("backend", ["cpu", "gpu"])
-def test_a_picture_that_does_not_fit_is_refused(monkeypatch, backend):
+def test_a_picture_that_does_not_fit_into_memory_is_refused(monkeypatch, backend):
     with pytest.raises(FeatvizError, match=r"`size` 512x512 needs about .* GiB.* px a side would fit"):
         choose(monkeypatch, backend=backend, free=1 << 22, size=512)
 
@@ -79,26 +79,26 @@ def test_a_picture_that_does_not_fit_is_refused(monkeypatch, backend):
 def test_the_estimate_is_near_what_the_program_takes():
     objective = channel("conv2", 0)
     few, many = (
-        program_memory(program(routine(96), MODEL.weights, objective, None, lanes, mesh=device_mesh()))
+        program_memory(step_program(routine(96), MODEL.weights, objective, None, lanes, mesh=device_mesh()))
         for lanes in (2, 10)
     )
     estimate = lane_bytes(MODEL, objective.layers, (1, 96, 96, 3), 1)
     assert 0.2 * estimate < (many - few) / 8 < 1.1 * estimate
 
 
-def test_what_is_seen_counts_and_not_the_picture():
+def test_the_memory_estimate_counts_views_and_not_the_picture():
     # maco_2023's pictures are larger than their views: 512 px on GoogLeNet must not be refused for the 32 crops of 224.
     layers, views = ("conv2",), (1, 64, 64, 3)
-    whole, seen = (lane_bytes(MODEL, layers, (1, 512, 512, 3), 32, seen=each) for each in (None, views))
+    whole, with_views = (lane_bytes(MODEL, layers, (1, 512, 512, 3), 32, view=each) for each in (None, views))
     small = lane_bytes(MODEL, layers, views, 32)
-    assert small < seen < 2 * small < 0.1 * whole
+    assert small < with_views < 2 * small < 0.1 * whole
 
 
-def test_free_memory_is_some():
+def test_free_memory_is_plausible():
     assert 1 << 20 < free_memory(jax.devices()[0]) < 1 << 50
 
 
-def test_options_that_xla_does_not_know_are_left_out(monkeypatch):
+def test_compiler_options_unknown_to_xla_are_dropped(monkeypatch):
     assert compiler_options("a backend without any") == {}
     monkeypatch.setitem(OPTIONS, "another", {"xla_no_such_option": "1", **OPTIONS["cpu"]})
     assert compiler_options("another") == compiler_options("cpu")

@@ -19,7 +19,7 @@ import featviz.rendering.request
 from featviz import ascent
 from featviz.ascent import Convergence, Routine
 from featviz.ascent.batching import device_mesh
-from featviz.ascent.lanes import lane_key
+from featviz.ascent.lane_batch import lane_key
 from featviz.objectives import channel, deepdream, direction, logit, neuron, stack
 from featviz.parameterizations import Fourier
 from featviz.recipes import Recipe, default
@@ -134,7 +134,7 @@ def test_eight_devices_reach_the_same_scores(tmp_path):
 
 @pytest.mark.parametrize("watch", [1, 5, 64])
 def test_how_often_lanes_are_watched_does_not_matter(monkeypatch, watch):
-    monkeypatch.setattr(featviz.ascent.lanes, "WATCH", watch)
+    monkeypatch.setattr(featviz.ascent.lanes, "CHECK_EVERY", watch)
     *_, last = draw([FAMILIES["channel"](unit) for unit in (1, 2, 7)])
     assert_same(last, alone("channel"))
 
@@ -145,7 +145,7 @@ def test_converging_neighbors_and_refilled_lanes_do_not_matter(monkeypatch):
     together = draw(objectives, convergence=rule, steps=40)
     # They end at different steps, so that lanes were refilled while their neighbors ran.
     assert len({len(picture.history) for picture in together}) > 1
-    monkeypatch.setattr(featviz.ascent.lanes, "WATCH", 3)
+    monkeypatch.setattr(featviz.ascent.lanes, "CHECK_EVERY", 3)
     backwards = draw(objectives[::-1], convergence=rule, steps=40)[::-1]
     for number, picture in enumerate(together):
         assert_same(backwards[number], picture)

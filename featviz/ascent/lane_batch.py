@@ -1,0 +1,180 @@
+"""A batch of lanes: the optimizations that one call of the compiled program advances, and the host's state of them."""
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jaxtyping import Array, Bool, Float, Int, Key
+
+from featviz import ascent
+from featviz.ascent.outcome import LaneResult, Outcome
+from featviz.common.compilation import compiled
+from featviz.model import Weights
+from featviz.objectives import Objective, stack
+
+Images = Float[np.ndarray, "n h w c"]
+
+
+@dataclass(frozen=True, eq=False)
+class LaneRun:
+    """How a list of objectives of one structure is optimized.
+
+    `weights` lie on all devices of `mesh`, each of which computes `lanes` optimizations at a time, for `steps` steps.
+    The draws of a lane depend on `seed`, on the `stage` of the recipe and on its objective.
+    """
+
+    routine: ascent.Routine
+    weights: Weights
+    penalty: Objective | None
+    steps: int
+    seed: int
+    stage: int
+    lanes: int
+    mesh: Mesh
+
+
+@dataclass
+class LaneSlot:
+    """A slot of a batch with the index of the objective in it; None while it is idle."""
+
+    index: int | None = None
+    history: list[Float[np.ndarray, " steps"]] = field(default_factory=list)
+
+    @property
+    def steps(self) -> int:
+        """Steps recorded so far."""
+        return sum(len(scores) for scores in self.history)
+
+
+class BatchProgress(NamedTuple):
+    """The scores of some steps of a batch, and its lanes' status and count of steps after them."""
+
+    scores: Float[np.ndarray, "steps lanes"]
+    status: Int[np.ndarray, " lanes"]
+    steps_done: Int[np.ndarray, " lanes"]
+
+
+class LaneBatch:
+    """Lanes that one call of the compiled program advances together; an idle lane repeats the first objective."""
+
+    def __init__(self, run: LaneRun, objectives: Sequence[Objective], starts: Sequence[Images] | None) -> None:
+        self.run, self.objectives, self.starts = run, objectives, starts
+        self.slots = [LaneSlot() for _ in range(run.lanes * run.mesh.devices.size)]
+        replicated = NamedSharding(run.mesh, PartitionSpec())
+        self.step_limit, self.penalty = jax.device_put((jnp.int32(run.steps), run.penalty), replicated)
+        self.stacked: Any = None
+        self.lanes: Any = None
+        self.program: Any = None
+
+    @property
+    def busy(self) -> bool:
+        """Whether any slot has an objective."""
+        return any(slot.index is not None for slot in self.slots)
+
+    def steps_until(self, next_check: int) -> int:
+        """Steps to the next check, or to the last step of the lane that is farthest from it if that comes first."""
+        return min(next_check, max(self.run.steps - slot.steps for slot in self.slots if slot.index is not None))
+
+    def fill(self, waiting: deque[int]) -> list[int]:
+        """Moves waiting objectives into idle slots; the indices of those that were moved."""
+        opened = np.zeros(len(self.slots), bool)
+        for position, slot in enumerate(self.slots):
+            if slot.index is None and waiting:
+                self.slots[position] = LaneSlot(waiting.popleft())
+                opened[position] = True
+        if not opened.any():
+            return []
+        indices = [slot.index or 0 for slot in self.slots]
+        self._start_lanes(indices, opened)
+        return [index for index, is_new in zip(indices, opened, strict=True) if is_new]
+
+    def _start_lanes(self, indices: Sequence[int], opened: Bool[np.ndarray, " lanes"]) -> None:
+        """Fresh lanes in the opened slots, and the program that advances them all."""
+        run, sharding = self.run, NamedSharding(self.run.mesh, PartitionSpec(ascent.LANES))
+        chosen = [self.objectives[index] for index in indices]
+        self.stacked = jax.device_put(stack(chosen), sharding)
+        keys = jnp.stack([lane_key(run.seed, objective, stage=run.stage) for objective in chosen])
+        images = None if self.starts is None else np.stack([self.starts[index] for index in indices])
+        fresh = jax.device_put(ascent.start(run.routine, keys, images), sharding)
+        if self.lanes is None:
+            status = np.where(opened, ascent.RUNNING, ascent.OUT_OF_STEPS).astype(np.int32)
+            self.lanes = fresh._replace(status=jax.device_put(status, sharding))
+        else:
+            self.lanes = jax.device_put(ascent.refill(self.lanes, fresh, jax.device_put(opened, sharding)), sharding)
+        # Compiled here and not by the threads, which would do it once each.
+        arguments = (run.weights, self.stacked, self.penalty, self.step_limit, self.lanes)
+        self.program = compiled(ascent.advance, *arguments, routine=run.routine, mesh=run.mesh)
+
+    def advance(self, steps: int) -> BatchProgress:
+        """At least `steps` steps of all lanes, in whole chunks."""
+        scores = []
+        for _ in range(-(-steps // self.run.routine.chunk)):
+            arguments = (self.run.weights, self.stacked, self.penalty, self.step_limit)
+            self.lanes, chunk_scores = self.program(*arguments, self.lanes)
+            scores.append(chunk_scores)
+        return BatchProgress(np.concatenate(scores), np.asarray(self.lanes.status), np.asarray(self.lanes.step))
+
+    def record(self, progress: BatchProgress) -> tuple[int, int]:
+        """Appends each lane's new scores to its history; the number of lanes and of steps that ran."""
+        total = 0
+        for position, slot in enumerate(self.slots):
+            if slot.index is not None:
+                # A step that met a nan was made, but not kept.
+                not_finite = int(progress.status[position] == ascent.NOT_FINITE)
+                new_steps = int(progress.steps_done[position]) - slot.steps + not_finite
+                slot.history.append(progress.scores[:new_steps, position])
+                total += new_steps
+        return sum(slot.index is not None for slot in self.slots), total
+
+    def results(self, status: Int[np.ndarray, " lanes"], *, snapshots: bool) -> list[LaneResult]:
+        """The results of finished lanes, whose slots become idle; with `snapshots` of the other lanes too."""
+        busy = [position for position, slot in enumerate(self.slots) if slot.index is not None]
+        finished = [position for position in busy if status[position] != ascent.RUNNING]
+        wanted = sorted(busy if snapshots else finished, key=lambda position: position in finished)
+        if not wanted:
+            return []
+        run = self.run
+        program = compiled(ascent.finish, run.weights, self.stacked, self.lanes, routine=run.routine, mesh=run.mesh)
+        pixels, scores = map(np.asarray, program(run.weights, self.stacked, self.lanes))
+        moved = np.asarray(self.lanes.moved)
+        attribution = None if self.lanes.attribution is None else np.asarray(self.lanes.attribution)
+        results = []
+        for position in wanted:
+            slot = self.slots[position]
+            assert slot.index is not None
+            history = np.concatenate(slot.history)
+            result = LaneResult(
+                objective_index=slot.index,
+                pixels=pixels[position],
+                scores=scores[position],
+                outcome=decide_outcome(int(status[position]), bool(moved[position]), history),
+                history=history,
+                attribution=None if attribution is None else attribution[position],
+                finished=position in finished,
+            )
+            results.append(result)
+        for position in finished:
+            self.slots[position] = LaneSlot()
+        return results
+
+
+def decide_outcome(status: int, moved: bool, history: Float[np.ndarray, " steps"]) -> Outcome:
+    """How a lane ended; `moved` is whether any gradient was other than zero."""
+    if status == ascent.NOT_FINITE:
+        return Outcome.NOT_FINITE
+    if not moved or (len(history) > 1 and np.ptp(history) == 0):
+        return Outcome.DEAD
+    return Outcome.CONVERGED if status == ascent.CONVERGED else Outcome.OUT_OF_STEPS
+
+
+def lane_key(seed: int, objective: Objective, *, stage: int = 0) -> Key[Array, ""]:
+    """The key of an objective's lane: the root key of the seed, folded with the objective's hash, then the stage."""
+    key = jax.random.key(seed)
+    for word in (objective.hash[:8], objective.hash[8:16]):
+        key = jax.random.fold_in(key, int(word, 16))
+    return jax.random.fold_in(key, stage) if stage else key
