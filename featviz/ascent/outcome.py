@@ -19,9 +19,9 @@ class Outcome(enum.Enum):
 class LaneResult(NamedTuple):
     """The images of one lane, and how it came to them.
 
-    `objective_index` is the position of its objective in the list. `scores` are the objective on the clean images, `history` its value at each step.
-    `attribution`, where the routine wants it, is the sum over the steps of |d objective / d image|. A result that is
-    not `finished` is a snapshot of a lane that goes on.
+    `objective_index` is the position of its objective in the list. `scores` are the objective on the clean images,
+    `history` its value at each step. `attribution`, with transparency, is the sum over the steps of
+    |d objective / d image|. A result that is not `finished` is a snapshot of a lane that goes on.
     """
 
     objective_index: int
