@@ -1,89 +1,109 @@
-"""What featviz raises: one line that says what was found, what was expected, and the nearest choice."""
+"""The error that featviz raises, and the hints that it ends with: the nearest valid choices."""
 
 import difflib
 import re
 from collections.abc import Iterable, Sequence
 
 # Shorter names than this are part of too many others.
-SHORTEST = 2
+MIN_LENGTH = 2
+# Choices that a hint lists where no choice is near.
+MAX_LISTED = 8
 
 
 class FeatvizError(ValueError):
-    """Bad input, told in one line; the command line prints it without a traceback."""
+    """Invalid input. The message is one line: the argument, what was found, what was expected, the nearest choice.
 
-
-def likely(name: str, choices: Iterable[str]) -> list[str]:
-    """What somebody may have meant by an unknown name, the likeliest first: nothing, one choice, or several.
-
-    Several only where they hold the name, or a word that is like it.
-
-    >>> likely("spirals", ["scales", "clockwise spiral", "anticlockwise spiral"])
-    ['clockwise spiral', 'anticlockwise spiral']
-    >>> likely("Conv1", ["conv1", "conv1x"]), likely("inception_4k", ["inception_4c", "conv1"]), likely("zzz", ["fc"])
-    (['conv1'], ['inception_4c'], [])
+    The command line prints it without a traceback.
     """
-    folded: dict[str, list[str]] = {}
-    for choice in dict.fromkeys(choices):
-        folded.setdefault(choice.casefold(), []).append(choice)
-    wanted = name.casefold()
-    if wanted in folded:
-        return folded[wanted]
-    holding = [each for each in folded if wanted in each] if len(wanted) >= SHORTEST else []
-    if holding:
-        holding.sort(key=lambda each: (not each.startswith(wanted), _depth(each)))
-        return [choice for each in holding for choice in folded[each]]
-    words: dict[str, list[str]] = {}
-    for each in folded:
-        parts = re.findall(r"\w+", each)
-        for word in set(parts) if len(parts) > 1 else ():
-            words.setdefault(word, []).append(each)
-    # A word must be more like the name than a whole choice: most choices have many.
-    of_word = difflib.get_close_matches(wanted, [word for word in words if len(word) >= SHORTEST], n=1, cutoff=0.8)
-    whole = difflib.get_close_matches(wanted, folded, n=1, cutoff=0.6)
-    if of_word and not (whole and _alike(wanted, whole[0]) >= _alike(wanted, of_word[0])):
-        return [choice for each in words[of_word[0]] for choice in folded[each]]
-    # Among choices that differ in case alone, the one whose case is nearest.
-    return difflib.get_close_matches(name, folded[whole[0]], n=1, cutoff=0.0) if whole else []
 
 
-def _depth(name: str) -> int:
-    """How deep among names of paths, such as `block/conv` and `layer1.conv`, one is."""
-    return name.count("/") + name.count(".")
+def suggest(name: str, choices: Iterable[str]) -> str:
+    """The hint that ends an error about an unknown name: the nearest choices, or else the first few.
 
+    Args:
+      name: what was given.
+      choices: what would have been valid.
 
-def _alike(one: str, other: str) -> float:
-    return difflib.SequenceMatcher(None, other, one).ratio()
-
-
-def nearest(name: str, choices: Iterable[str]) -> str:
-    """A hint that ends an error about an unknown name: the likely choices, else the first few.
-
-    >>> nearest("inception_4k", ["inception_4c", "conv1"]), nearest("4c", ["inception_4c/3x3", "conv1"])
+    >>> suggest("inception_4k", ["inception_4c", "conv1"]), suggest("4c", ["inception_4c/3x3", "conv1"])
     ('did you mean `inception_4c`?', 'did you mean `inception_4c/3x3`?')
-    >>> nearest("zzz", ["conv1", "conv2"])
+    >>> suggest("zzz", ["conv1", "conv2"])
     'expected one of `conv1`, `conv2`'
     """
-    known = sorted(dict.fromkeys(choices), key=_depth)
-    if found := likely(name, known):
-        return f"did you mean {join_or([f'`{each}`' for each in found])}?"
-    shown = ", ".join(f"`{choice}`" for choice in known[:8])
-    return f"expected one of {shown}" + (f" or {len(known) - 8} more" if len(known) > 8 else "")
+    ordered = sorted(dict.fromkeys(choices), key=_depth)
+    if near := nearest_choices(name, ordered):
+        return f"did you mean {join_or([f'`{choice}`' for choice in near])}?"
+    listed = ", ".join(f"`{choice}`" for choice in ordered[:MAX_LISTED])
+    more = f" or {len(ordered) - MAX_LISTED} more" if len(ordered) > MAX_LISTED else ""
+    return f"expected one of {listed}{more}"
 
 
-def join_or(texts: Sequence[str], *, most: int = 5) -> str:
-    """Texts with an `or` before the last, or before how many more there are.
+def nearest_choices(name: str, choices: Iterable[str]) -> list[str]:
+    """The choices that an unknown name may mean, the likeliest first.
 
-    >>> join_or(["a"]), join_or(["a", "b", "c"]), join_or(["a", "b", "c"], most=2)
+    These are the choices that equal the name but for case; or else those that contain it; or else those with a word
+    that is spelled nearly like it; or else the one that is spelled nearly like it.
+
+    Args:
+      name: what was given.
+      choices: what would have been valid.
+
+    >>> nearest_choices("spirals", ["scales", "clockwise spiral", "counterclockwise spiral"])
+    ['clockwise spiral', 'counterclockwise spiral']
+    >>> nearest_choices("Conv1", ["conv1", "conv1x"]), nearest_choices("inception_4k", ["inception_4c", "conv1"])
+    (['conv1'], ['inception_4c'])
+    >>> nearest_choices("zzz", ["fc"])
+    []
+    """
+    by_folded: dict[str, list[str]] = {}
+    for choice in dict.fromkeys(choices):
+        by_folded.setdefault(choice.casefold(), []).append(choice)
+    folded_name = name.casefold()
+    if folded_name in by_folded:
+        return by_folded[folded_name]
+    containing = [text for text in by_folded if folded_name in text] if len(folded_name) >= MIN_LENGTH else []
+    if containing:
+        containing.sort(key=lambda text: (not text.startswith(folded_name), _depth(text)))
+        return [choice for text in containing for choice in by_folded[text]]
+    by_word: dict[str, list[str]] = {}
+    for text in by_folded:
+        parts = re.findall(r"\w+", text)
+        for word in set(parts) if len(parts) > 1 else ():
+            by_word.setdefault(word, []).append(text)
+    # A word must be nearer to the name than a whole choice, since most choices have many words.
+    near_words = difflib.get_close_matches(folded_name, [w for w in by_word if len(w) >= MIN_LENGTH], n=1, cutoff=0.8)
+    near_texts = difflib.get_close_matches(folded_name, by_folded, n=1, cutoff=0.6)
+    if near_words and not (
+        near_texts and _similarity(folded_name, near_texts[0]) >= _similarity(folded_name, near_words[0])
+    ):
+        return [choice for text in by_word[near_words[0]] for choice in by_folded[text]]
+    # Among choices that differ in case alone, the one whose case is nearest.
+    return difflib.get_close_matches(name, by_folded[near_texts[0]], n=1, cutoff=0.0) if near_texts else []
+
+
+def join_or(texts: Sequence[str], *, max_shown: int = 5) -> str:
+    """Texts as a list with `or` before the last, or before the number of those that are not shown.
+
+    >>> join_or(["a"]), join_or(["a", "b", "c"]), join_or(["a", "b", "c"], max_shown=2)
     ('a', 'a, b or c', 'a, b or 1 more')
     """
-    shown = [*texts[:most], *([f"{len(texts) - most} more"] if len(texts) > most else [])]
+    more = [f"{len(texts) - max_shown} more"] if len(texts) > max_shown else []
+    shown = [*texts[:max_shown], *more]
     return ", ".join(shown[:-1]) + (" or " if len(shown) > 1 else "") + shown[-1]
 
 
 def in_one_line(error: BaseException) -> str:
-    """What an exception of somebody else's says, on one line; its kind if it says nothing.
+    """The message of another library's exception on one line, or its class's name if it has no message.
 
     >>> in_one_line(ValueError("cut\\nshort")), in_one_line(KeyError())
     ('cut short', 'KeyError')
     """
     return " ".join(str(error).split()) or type(error).__name__
+
+
+def _depth(name: str) -> int:
+    """The depth of a name that is a path, such as `block/conv` and `layer1.conv`."""
+    return name.count("/") + name.count(".")
+
+
+def _similarity(name: str, other: str) -> float:
+    return difflib.SequenceMatcher(None, other, name).ratio()

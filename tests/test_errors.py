@@ -1,8 +1,8 @@
-"""What an unknown name is told to mean."""
+"""The hints of errors about unknown names: which choices they suggest, and in which order."""
 
 import pytest
 
-from featviz.errors import FeatvizError, nearest
+from featviz.errors import FeatvizError, suggest
 from featviz.recipes import RECIPES
 from featviz.zoo.registry import outline
 
@@ -22,17 +22,17 @@ LAYERS = ["conv1/3x3", "conv1", "block_3a/3x3", "block_3a", "block_4c/3x3", "blo
         ("", "expected one of `conv1`, `block_3a`, `block_4c`, `fc`, `conv1/3x3`, `block_3a/3x3`, `block_4c/3x3`"),
     ],
 )
-def test_what_holds_the_name_comes_first_and_outer_layers_before_inner(name, hint):
-    assert nearest(name, LAYERS) == hint
-    assert nearest(name, LAYERS * 2) == hint
+def test_choices_that_contain_the_name_come_first_and_outer_layers_before_inner(name, hint):
+    assert suggest(name, LAYERS) == hint
+    assert suggest(name, LAYERS * 2) == hint
 
 
-def test_of_many_a_few_are_shown():
-    assert nearest("unit", [f"unit{number}" for number in range(9)]) == (
+def test_a_hint_lists_at_most_a_few_choices():
+    assert suggest("unit", [f"unit{number}" for number in range(9)]) == (
         "did you mean `unit0`, `unit1`, `unit2`, `unit3`, `unit4` or 4 more?"
     )
-    assert nearest("zzz", [f"unit{number}" for number in range(9)]).endswith("`unit7` or 1 more")
-    assert nearest("maco", RECIPES) == "did you mean `maco_2023` or `maco_uniform`?"
+    assert suggest("zzz", [f"unit{number}" for number in range(9)]).endswith("`unit7` or 1 more")
+    assert suggest("maco", RECIPES) == "did you mean `maco_2023` or `maco_uniform`?"
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_of_many_a_few_are_shown():
         ),
     ],
 )
-def test_classes_are_told_by_their_numbers_and_whole_names(network, name, hint):
+def test_classes_are_suggested_by_index_and_full_name(network, name, hint):
     with pytest.raises(FeatvizError) as error:
         outline(network).class_index(name)
     assert str(error.value) == f"{network} has no class `{name}`; {hint}"

@@ -6,7 +6,7 @@ import jax
 
 from featviz.adapters.adapter_errors import require_input
 from featviz.adapters.traced import build_model
-from featviz.errors import FeatvizError, nearest
+from featviz.errors import FeatvizError, suggest
 from featviz.model import InputSpec, Model, Weights
 from featviz.tracing.marks import mark
 
@@ -69,7 +69,7 @@ def from_function(
             raise FeatvizError("`function` returned an empty dict; expected an array, or a dict of arrays")
         key = list(result)[-1] if output is None else output
         if key not in result:
-            raise FeatvizError(f"`output` is `{output}`, which the function does not return; {nearest(key, result)}")
+            raise FeatvizError(f"`output` is `{output}`, which the function does not return; {suggest(key, result)}")
         for name, value in result.items():
             mark(str(name), value)
         return jax.tree.leaves(result[key])[0], {}

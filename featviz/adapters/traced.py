@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from featviz.errors import FeatvizError, in_one_line, nearest
+from featviz.errors import FeatvizError, in_one_line, suggest
 from featviz.model import BEFORE_RELU, IMAGE, OUTPUT, InputSpec, Layer, Model, Weights
 from featviz.tracing.axes import unit_axes
 from featviz.tracing.names import NamedValue, name_values
@@ -124,7 +124,7 @@ def _apply(
         ) from traced.failure
     if missing:
         raise FeatvizError(
-            f"`layers` names `{missing[0]}`, which the network lacks; {nearest(missing[0], traced.named)}"
+            f"`layers` names `{missing[0]}`, which the network lacks; {suggest(missing[0], traced.named)}"
         )
     values = compute(traced.program, jax.tree.leaves((weights, encoded)), _locate(traced, wanted))
     axes = [traced.named[layer.removesuffix(BEFORE_RELU)].axis for layer in wanted]

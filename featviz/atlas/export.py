@@ -13,7 +13,7 @@ from tqdm import tqdm
 from featviz.atlas.atlas_store import safe_part
 from featviz.atlas.reading import Atlas, read_pictures
 from featviz.common.files import write_atomic
-from featviz.errors import FeatvizError, nearest
+from featviz.errors import FeatvizError, suggest
 from featviz.pages.records import Role
 
 PICTURES, TABLES = ("png", "webp", "npy"), ("csv", "parquet")
@@ -38,7 +38,7 @@ def export(
     """
     for name, value, known in (("suffix", suffix, PICTURES), ("table", table, TABLES)):
         if value not in known:
-            raise FeatvizError(f"`{name}` is `{value}`; {nearest(value, known)}")
+            raise FeatvizError(f"`{name}` is `{value}`; {suggest(value, known)}")
     for layer in layers or ():
         atlas.find(layer)
     encode = _parquet() if table == "parquet" else _csv

@@ -15,7 +15,7 @@ from featviz.atlas.atlas_store import safe_part
 from featviz.atlas.locks import runs
 from featviz.atlas.series import FACETS, Series
 from featviz.common.canonical import digest
-from featviz.errors import FeatvizError, nearest
+from featviz.errors import FeatvizError, suggest
 from featviz.model import Model, hash_architecture, hash_weights, require_model
 from featviz.model.layer_patterns import choose_layers
 from featviz.model.shapes import shapes_at
@@ -162,7 +162,7 @@ def choose_units(model: Model, layers: Sequence[str], units: Units | None) -> di
     if isinstance(units, Mapping):
         for layer in units:
             if layer not in counts:
-                raise FeatvizError(f"`units` names {layer}, which is not planned; {nearest(layer, layers)}")
+                raise FeatvizError(f"`units` names {layer}, which is not planned; {suggest(layer, layers)}")
         found = {layer: _ascending(units.get(layer, ()), count) for layer, count in counts.items()}
     else:
         every = _ascending(units, max(counts.values()))

@@ -15,7 +15,7 @@ from featviz.atlas.report import faults_of, summary
 from featviz.atlas.revisions import Revision, choose_revision, revisions
 from featviz.atlas.series import objective_of
 from featviz.common.canonical import describe, digest
-from featviz.errors import FeatvizError, nearest
+from featviz.errors import FeatvizError, suggest
 from featviz.pages.records import Role
 from featviz.pictures.captions import split_name
 from featviz.pictures.command import command_line
@@ -94,7 +94,7 @@ class Atlas:
     def find(self, layer: str, *, role: Role = Role.MAIN, seed: int | None = None) -> dict[str, Any]:
         """The planned series of a layer. Raises FeatvizError with the nearest name if there is none."""
         if layer not in self.layers:
-            raise FeatvizError(f"the atlas has no layer `{layer}`; {nearest(layer, self.layers)}")
+            raise FeatvizError(f"the atlas has no layer `{layer}`; {suggest(layer, self.layers)}")
         for each in self.plan:
             if each["layer"] == layer and each["role"] == role.value and seed in (None, each["seed"]):
                 return each

@@ -7,7 +7,7 @@ from typing import NoReturn
 import click
 
 from featviz.cli.exit_status import INTERRUPTED, Interrupted, one_printable_line, was_interrupted
-from featviz.errors import FeatvizError, nearest
+from featviz.errors import FeatvizError, suggest
 from featviz.version import __version__
 
 # Every command by the heading under which `featviz --help` lists it. NAME-OF-COMMAND is the function `name_of_command`
@@ -42,7 +42,7 @@ class CommandGroup(click.Group):
         """As click's, with the nearest command in the error."""
         names = self.list_commands(ctx)
         if args and args[0] not in names and not args[0].startswith("-"):
-            raise click.UsageError(f"there is no command `{args[0]}`; {nearest(args[0], names)}")
+            raise click.UsageError(f"there is no command `{args[0]}`; {suggest(args[0], names)}")
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

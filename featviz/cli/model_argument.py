@@ -10,14 +10,11 @@ from featviz.cli.options.input_option import parse_input
 from featviz.errors import FeatvizError
 
 if TYPE_CHECKING:
-    from featviz.model import InputSpec, Model
+    from featviz.model import Framework, InputSpec, Model
     from featviz.zoo.entry import Entry
 
-# Files that hold a network with its weights, by their extension, and the adapter that reads them.
-NETWORK_FILES = {".onnx": "from_onnx", ".keras": "from_keras"}
 # The extensions of files that hold only weights.
 WEIGHT_SUFFIXES = (".safetensors", ".pt", ".pth", ".ckpt", ".bin", ".caffemodel", ".h5", ".npz", ".msgpack")
-EXPECTED = "a network of `featviz models`, a file (.onnx, .keras), or package.module:function"
 
 
 def load_network(name: str, weights: Path | None, *, input_words: str | None = None) -> "Model":
@@ -34,11 +31,13 @@ def load_network(name: str, weights: Path | None, *, input_words: str | None = N
       click.UsageError: if MODEL names no network, or the other options do not go with it.
       FeatvizError: if the weights or the user's own code fail.
     """
-    suffix = Path(name).suffix.lower()
-    if suffix in NETWORK_FILES:
-        if weights is not None:
-            raise click.UsageError(f"--weights goes with a network of the zoo; {Path(name).name} holds its own")
-        return adapt(NETWORK_FILES[suffix], name, Path(name).name, input_words)
+    from featviz.model import FRAMEWORKS
+
+    for framework in FRAMEWORKS.values():
+        if framework.file_suffix is not None and Path(name).suffix.lower() == framework.file_suffix:
+            if weights is not None:
+                raise click.UsageError(f"--weights goes with a network of the zoo; {Path(name).name} holds its own")
+            return adapt(framework, name, Path(name).name, input_words)
     if ":" in name:
         from featviz.cli.user_networks import load_user_network
 
@@ -55,29 +54,26 @@ def load_network(name: str, weights: Path | None, *, input_words: str | None = N
     return load(name, weights=weights)
 
 
-def adapt(adapter: str, network: Any, name: str, input_words: str | None) -> "Model":
+def adapt(framework: "Framework", network: Any, name: str, input_words: str | None) -> "Model":
     """The Model of a framework's network or of a file.
 
     Args:
-      adapter: the adapter's name in `featviz`, such as `from_torch`.
+      framework: the network's framework.
+      network: the network, or the path of its file.
       name: MODEL as pictures record it.
       input_words: the text of --input; for a file it changes what the file says.
     """
     import featviz
 
+    adapter = getattr(featviz, framework.adapter)
     source = {"model": name}
     spec: InputSpec | None = None
     if input_words is not None:
         source["input"] = input_words
         with usage_errors():
-            base = getattr(featviz, adapter)(network).input if declares_input(adapter) else None
-            spec = parse_input(input_words, base=base)
-    return getattr(featviz, adapter)(network, input=spec, source=source)
-
-
-def declares_input(adapter: str) -> bool:
-    """Whether the networks that an adapter takes say themselves how they take images."""
-    return adapter in NETWORK_FILES.values()
+            spec = parse_input(input_words, base=adapter(network).input if framework.declares_input else None)
+    model: Model = adapter(network, input=spec, source=source)
+    return model
 
 
 def find_entry(name: str) -> "Entry":
@@ -96,8 +92,16 @@ def find_entry(name: str) -> "Entry":
         return find(name)
     except FeatvizError as error:
         # Where a name of the zoo is near, that is the likeliest.
-        hint = str(error) if "did you mean" in str(error) else f"there is no network `{name}`; expected {EXPECTED}"
+        hint = str(error) if "did you mean" in str(error) else f"there is no network `{name}`; expected {_expected()}"
         raise FeatvizError(_describe_other(name) or hint) from None
+
+
+def _expected() -> str:
+    """What MODEL may be, as errors say it."""
+    from featviz.model import FRAMEWORKS
+
+    suffixes = [framework.file_suffix for framework in FRAMEWORKS.values() if framework.file_suffix]
+    return f"a network of `featviz models`, a file ({', '.join(suffixes)}), or package.module:function"
 
 
 def _describe_other(name: str) -> str | None:
@@ -110,7 +114,7 @@ def _describe_other(name: str) -> str | None:
         return f"MODEL is `{name}`, a Python file; expected its function that returns the network, as {module}:make"
     if path.exists():
         kind = "a folder" if path.is_dir() else "a file of another kind"
-        return f"MODEL is `{name}`, {kind}; expected {EXPECTED}"
+        return f"MODEL is `{name}`, {kind}; expected {_expected()}"
     return None
 
 

@@ -3,7 +3,7 @@
 import re
 from typing import TYPE_CHECKING
 
-from featviz.errors import FeatvizError, likely
+from featviz.errors import FeatvizError, nearest_choices
 
 if TYPE_CHECKING:
     import numpy as np
@@ -41,7 +41,7 @@ def parse_target(
     layer, colon, units = text.rpartition(":")
     if not colon or not layer or not units:
         known = [layer.name for layer in model.layers]
-        suggestion = model.layer((likely(text.strip(":"), known) or known[-1:])[0])
+        suggestion = model.layer((nearest_choices(text.strip(":"), known) or known[-1:])[0])
         example = f"{suggestion.name}:0-{min(suggestion.units, 16) - 1}"
         raise FeatvizError(f"TARGET is `{text}`; expected LAYER:UNITS, such as `{example}`")
     source = _find_source(layer, model, directions)

@@ -13,26 +13,17 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from featviz.cli.exit_status import usage_errors
-from featviz.cli.model_argument import adapt, declares_input
+from featviz.cli.model_argument import adapt
 from featviz.cli.options.input_option import parse_input
-from featviz.errors import FeatvizError, in_one_line, nearest
+from featviz.errors import FeatvizError, in_one_line, join_or, suggest
 
 if TYPE_CHECKING:
     from featviz.model import Model
 
-# A class that a framework's networks inherit from, by its module and name, and the adapter that takes them.
-FRAMEWORKS = {
-    ("flax.nnx", "Module"): "from_nnx",
-    ("torch.nn.modules.module", "Module"): "from_torch",
-    ("keras.src.models.model", "Model"): "from_keras",
-    ("equinox._module", "Module"): "from_equinox",
-    ("onnx", "ModelProto"): "from_onnx",
-}
-
 
 def load_user_network(name: str, weights: Path | None, *, input_words: str | None) -> "Model":
     """The network of a function that returns one, or that is itself one; arguments as of `load_network`."""
-    from featviz.model import Model
+    from featviz.model import FRAMEWORKS, Model, find_framework
 
     function = _import_function(name)
     required = _required_arguments(function)
@@ -51,25 +42,15 @@ def load_user_network(name: str, weights: Path | None, *, input_words: str | Non
             raise click.UsageError(f"--input goes with a network that is no Model yet; {name} returned a Model")
         return network if network.source else replace(network, source={"model": name})
     kind = type(network).__name__
-    adapter = _find_adapter(network)
-    if adapter is None:
+    framework = find_framework(network)
+    if framework is None or not framework.holds_weights:
+        titles = join_or([known.title for known in FRAMEWORKS.values() if known.holds_weights])
         raise click.UsageError(
-            f"`{name}` returned a value of type {kind}; expected a featviz Model, or a network of nnx, PyTorch, "
-            f"Keras, Equinox or ONNX"
+            f"`{name}` returned a value of type {kind}; expected a featviz Model, or a network of {titles}"
         )
-    if input_words is None and not declares_input(adapter):
+    if input_words is None and not framework.declares_input:
         raise click.UsageError(f"`{name}` returned a value of type {kind}; expected --input, such as 224,imagenet,nchw")
-    return adapt(adapter, network, name, input_words)
-
-
-def _find_adapter(network: Any) -> str | None:
-    """The name of the adapter that takes a network of this class, or None."""
-    bases = {(base.__module__, base.__name__) for base in type(network).__mro__}
-    for (module, name), adapter in FRAMEWORKS.items():
-        # Also of a module within that one: frameworks move their classes about.
-        if any(base == name and origin.startswith(module) for origin, base in bases):
-            return adapter
-    return None
+    return adapt(framework, network, name, input_words)
 
 
 def _import_function(name: str) -> Callable[..., Any]:
@@ -86,7 +67,7 @@ def _import_function(name: str) -> Callable[..., Any]:
         function = getattr(imported, attribute)
     except AttributeError:
         known = [key for key, value in vars(imported).items() if callable(value) and not key.startswith("_")]
-        hint = nearest(attribute, known) if known else "expected a module with functions"
+        hint = suggest(attribute, known) if known else "expected a module with functions"
         raise click.UsageError(f"`{module}` has no function `{attribute}`; {hint}") from None
     if not callable(function):
         raise click.UsageError(f"`{name}` is a value of type {type(function).__name__}; expected a function")

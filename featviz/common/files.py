@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from featviz.errors import FeatvizError, in_one_line, nearest
+from featviz.errors import FeatvizError, in_one_line, suggest
 
 
 def write_atomic(path: str | os.PathLike[str], data: bytes) -> Path:
@@ -120,7 +120,7 @@ def check_suffix(path: str | os.PathLike[str], choices: Sequence[str]) -> str:
     suffix = Path(path).suffix
     if suffix.lower() not in choices:
         problem = f"ends in `{suffix}`" if suffix else "has no extension"
-        raise FeatvizError(f"`{path}` {problem}; {nearest(suffix.lower(), choices)}")
+        raise FeatvizError(f"`{path}` {problem}; {suggest(suffix.lower(), choices)}")
     return suffix.lower()
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 from tqdm import tqdm
 
-from featviz.errors import FeatvizError, nearest
+from featviz.errors import FeatvizError, suggest
 from featviz.evaluation import figures
 from featviz.evaluation.corruptions import Pixels
 from featviz.evaluation.evaluate import UnitEvidence, evaluate_pictures
@@ -53,7 +53,7 @@ class Evidence:
             return np.array([row.flag_margin for row in self.rows], np.float64)
         names = [known.name for known in figures.quantities()]
         if quantity not in names:
-            raise FeatvizError(f"there is no quantity `{quantity}`; {nearest(quantity, names)}")
+            raise FeatvizError(f"there is no quantity `{quantity}`; {suggest(quantity, names)}")
         return np.array([row.figures[quantity] for row in self.rows], np.float64)
 
     def means(self) -> dict[str, tuple[float, float, float]]:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
-from featviz.errors import FeatvizError, nearest
+from featviz.errors import FeatvizError, suggest
 from featviz.model.model import Layer, Model
 
 # The blocks of a network are at least this many layers, if it has as many.
@@ -50,7 +50,7 @@ def choose_layers(
     names = [layer.name for layer in model.layers if len(layer.shape) <= 3] if among is None else list(among)
     for pattern in patterns:
         if not match_layers(names, [pattern]):
-            raise FeatvizError(f"`{option}`: no layer of {model.name} matches `{pattern}`; {nearest(pattern, names)}")
+            raise FeatvizError(f"`{option}`: no layer of {model.name} matches `{pattern}`; {suggest(pattern, names)}")
     return tuple(match_layers(names, patterns))
 
 

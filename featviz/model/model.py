@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from jaxtyping import Array, Float
 
-from featviz.errors import FeatvizError, join_or, likely, nearest
+from featviz.errors import FeatvizError, join_or, nearest_choices, suggest
 from featviz.model.input_spec import InputSpec
 
 # Names that no layer can have: the adapters' names hold no angle brackets.
@@ -100,7 +100,7 @@ class Model:
             if layer.name == name:
                 return layer
         names = [layer.name for layer in self.layers]
-        raise FeatvizError(f"{self.name} has no layer `{name}`; {nearest(name, names)}")
+        raise FeatvizError(f"{self.name} has no layer `{name}`; {suggest(name, names)}")
 
     def class_index(self, name: str) -> int:
         """The index of the output that stands for a class.
@@ -132,7 +132,7 @@ class Model:
         for index, names in enumerate(self.classes):
             for synonym in (names, *names.split(",")):
                 synonyms.setdefault(synonym.strip(), []).append(index)
-        meant = dict.fromkeys(index for synonym in likely(name, synonyms) for index in synonyms[synonym])
+        meant = dict.fromkeys(index for synonym in nearest_choices(name, synonyms) for index in synonyms[synonym])
         if meant:
             return f"did you mean {join_or([f'{index} (`{self.classes[index]}`)' for index in meant])}?"
         last = len(self.classes) - 1

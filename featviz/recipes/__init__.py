@@ -1,6 +1,6 @@
 """Recipes: combinations of parameterization, step rules and transforms, under the names of those who published them."""
 
-from featviz.errors import FeatvizError, nearest
+from featviz.errors import FeatvizError, suggest
 from featviz.model import Model
 from featviz.recipes.base import Carry, Recipe, Stage, expand_stages
 from featviz.recipes.choosing import default_recipe, default_size
@@ -66,7 +66,7 @@ def by_name(name: str) -> Recipe:
     512
     """
     if name not in RECIPES:
-        raise FeatvizError(f"there is no recipe `{name}`; {nearest(name, RECIPES)}")
+        raise FeatvizError(f"there is no recipe `{name}`; {suggest(name, RECIPES)}")
     return RECIPES[name]
 
 

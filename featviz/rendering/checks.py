@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from featviz.common.arguments import check_count
-from featviz.errors import FeatvizError, nearest
+from featviz.errors import FeatvizError, suggest
 from featviz.model import BEFORE_RELU, IMAGE, OUTPUT, Model, Weights, require_model
 from featviz.model.shapes import shapes_for
 from featviz.objectives import Objective
@@ -140,7 +140,7 @@ def check_objectives(model: Model, objectives: Sequence[Objective], shape: Shape
     known = [layer.name for layer in model.layers]
     for layer in layers:
         if layer.removesuffix(BEFORE_RELU) not in known and layer not in (IMAGE, OUTPUT):
-            raise FeatvizError(f"{model.name} has no layer `{layer}`; {nearest(layer, known)}")
+            raise FeatvizError(f"{model.name} has no layer `{layer}`; {suggest(layer, known)}")
     size = "x".join(map(str, shape[1:3]))
     try:
         shapes = shapes_for(model, tuple(layers), shape)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8
 
-from featviz.errors import FeatvizError, nearest
+from featviz.errors import FeatvizError, suggest
 from featviz.model import Layer, Model, hash_weights
 from featviz.surveys.photos import Folder, prepare, quiet
 from featviz.surveys.receptive_fields import Grid, receptive_fields
@@ -88,7 +88,7 @@ class Survey:
         Raises: FeatvizError, with the nearest name, for any other.
         """
         if name not in self.layers:
-            raise FeatvizError(f"the survey has no layer `{name}`; {nearest(name, self.layers)}")
+            raise FeatvizError(f"the survey has no layer `{name}`; {suggest(name, self.layers)}")
         return self.model.layer(name)
 
     def maxima(self, layer: str, *, units: Units = slice(None)) -> Float[np.ndarray, "photos ..."]:

@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from featviz.errors import FeatvizError, in_one_line, nearest
+from featviz.errors import FeatvizError, in_one_line, suggest
 from featviz.model import Model, Weights
 from featviz.rendering.checks import check_weights
 
@@ -50,7 +50,7 @@ def weights_in(model: Model, given: Any, *, name: str) -> Weights:
     missing = next(path for path in expected if path not in arrays)
     raise FeatvizError(
         f"`{name}` lacks `{'/'.join(missing)}` of {model.name}; "
-        f"{nearest('/'.join(missing), ['/'.join(path) for path in arrays])}"
+        f"{suggest('/'.join(missing), ['/'.join(path) for path in arrays])}"
     )
 
 

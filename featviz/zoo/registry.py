@@ -10,7 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from featviz.errors import FeatvizError, join_or, nearest
+from featviz.errors import FeatvizError, join_or, suggest
 from featviz.model import RANGES, InputSpec, Model
 from featviz.zoo.convolutional_entries import CONVOLUTIONAL, imagenet_classes
 from featviz.zoo.entry import Entry, Source, lazy
@@ -86,7 +86,7 @@ def find(name: str) -> Entry:
     if not isinstance(name, str):
         raise FeatvizError(f"`name` is of type {type(name).__name__}; expected a name of the zoo, a string")
     if name not in names:
-        raise FeatvizError(f"there is no network `{name}` in the zoo; {nearest(name, names)}")
+        raise FeatvizError(f"there is no network `{name}` in the zoo; {suggest(name, names)}")
     return names[name]
 
 

@@ -17,7 +17,7 @@ from featviz.cli.options.directions_option import read_directions
 from featviz.cli.options.input_option import parse_input
 from featviz.cli.targets import parse_target
 from featviz.errors import FeatvizError
-from featviz.model import RANGES
+from featviz.model import FRAMEWORKS, RANGES
 from featviz.zoo.weights.load import write_weights
 
 OWN = """
@@ -137,7 +137,7 @@ def test_a_function_that_returns_a_network_or_a_model(folder, capsys):
         (["layers", "own.py"], 2, "a Python file; expected its function that returns the network, as own:make"),
         (["layers", "own"], 2, "a Python file; expected its function that returns the network, as own:make"),
         (["layers", "notes.txt"], 2, "MODEL is `notes.txt`, a file of another kind; expected a network of `featviz"),
-        (["layers", "."], 2, "MODEL is `.`, a folder; expected a network of `featviz models`, a file (.onnx, .keras)"),
+        (["layers", "."], 2, "MODEL is `.`, a folder; expected a network of `featviz models`, a file (.keras, .onnx)"),
         (
             ["layers", "qqq"],
             2,
@@ -251,3 +251,10 @@ def test_targets_that_suit_transformers(tokens):
         parse_target("heads:head2of2", tokens)
     pictures = fv.render(tokens, [fv.head("heads", 1, heads=2), fv.channel("fc1/gelu", 3)], size=32, steps=4)
     assert all(np.isfinite(picture.score) for picture in pictures)
+
+
+def test_a_network_without_its_weights_is_refused_with_the_frameworks_that_hold_them(folder, capsys):
+    (folder / "bare.py").write_text("import flax.linen as nn\n\n\ndef make():\n    return nn.Dense(3)\n")
+    code, text = refused(capsys, "layers", "bare:make", "--input", "16")
+    titles = [framework.title for framework in FRAMEWORKS.values() if framework.holds_weights]
+    assert code == 2 and all(title in text for title in titles) and "linen" not in text

@@ -10,7 +10,7 @@ from featviz.adapters.onnx.model_file import Graph, Node, parse_graph
 from featviz.adapters.onnx.operators import OPERATORS
 from featviz.adapters.onnx.operators.call import Array, Call
 from featviz.adapters.onnx.protos import array_of
-from featviz.errors import FeatvizError, in_one_line, nearest
+from featviz.errors import FeatvizError, in_one_line, suggest
 from featviz.tracing.marks import mark
 
 
@@ -43,7 +43,7 @@ def _run_node(graph: Graph, node: Node, inputs: tuple[Array, ...], values: Mappi
         if node.operator not in OPERATORS:
             raise FeatvizError(
                 f"the node `{node.name}` is a `{node.operator}` of opset {graph.opset}, which featviz lacks; "
-                f"{nearest(node.operator, OPERATORS)}"
+                f"{suggest(node.operator, OPERATORS)}"
             )
         result = OPERATORS[node.operator](Call(inputs, node.attributes, graph.opset, len(node.outputs)))
         return result if isinstance(result, tuple) else (result,)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from featviz.errors import FeatvizError, in_one_line, nearest
+from featviz.errors import FeatvizError, in_one_line, suggest
 
 if TYPE_CHECKING:
     import numpy as np
@@ -68,5 +68,5 @@ def _read_tensor(path: Path, tensor: str) -> "np.ndarray":
             tensor = names[0]
         if tensor not in names:
             problem = f"has no tensor `{tensor}`" if tensor else "has several tensors"
-            raise FeatvizError(f"--directions: `{path.name}` {problem}; {nearest(tensor, names)}")
+            raise FeatvizError(f"--directions: `{path.name}` {problem}; {suggest(tensor, names)}")
         return tensors.get_tensor(tensor)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from featviz.errors import FeatvizError, nearest
+from featviz.errors import FeatvizError, suggest
 
 if TYPE_CHECKING:
     from featviz.model import InputSpec
@@ -58,7 +58,7 @@ def parse_input(text: str, *, base: "InputSpec | None" = None) -> "InputSpec":
             fields[name] = _numbers(name, value)
         else:
             words = [*RANGES, *FLAGS, *(f"{key}=" for key in NUMBERS)]
-            raise FeatvizError(f"--input has the word `{word}`; {nearest(word, words)}, or a size such as 224")
+            raise FeatvizError(f"--input has the word `{word}`; {suggest(word, words)}, or a size such as 224")
     if base is not None:
         return replace(base, **fields)
     if "size" not in fields:

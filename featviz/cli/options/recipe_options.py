@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from featviz.cli.options.option_group import PATH, Parsed, option_group
-from featviz.errors import FeatvizError, nearest
+from featviz.errors import FeatvizError, suggest
 
 if TYPE_CHECKING:
     from featviz.model import Model
@@ -98,7 +98,7 @@ def parse_penalty(text: str) -> tuple[str, float]:
 
     name, _, weight = text.partition("=")
     if name not in PENALTIES:
-        raise FeatvizError(f"--penalty is `{text}`; {nearest(name, PENALTIES)}")
+        raise FeatvizError(f"--penalty is `{text}`; {suggest(name, PENALTIES)}")
     try:
         amount = float(weight)
     except ValueError:

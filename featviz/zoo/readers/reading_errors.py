@@ -4,7 +4,7 @@ import os
 import stat
 from pathlib import Path
 
-from featviz.errors import FeatvizError, nearest
+from featviz.errors import FeatvizError, suggest
 
 # The first bytes of files that are mistaken for weights.
 SIGNATURES = {
@@ -126,4 +126,4 @@ def _neighbor(file: Path, endings: tuple[str, ...]) -> str:
         return "; its folder does not exist"
     others = sorted(one_line(other.name) for other in file.parent.iterdir() if other.suffix in endings)
     kind = f"{endings[0].removeprefix('.')} file" if len(endings) == 1 else "file of weights"
-    return f"; {nearest(file.name, others)}" if others else f"; its folder holds no {kind}"
+    return f"; {suggest(file.name, others)}" if others else f"; its folder holds no {kind}"

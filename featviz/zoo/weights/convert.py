@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from flax.traverse_util import flatten_dict, unflatten_dict
 
-from featviz.errors import FeatvizError, nearest
+from featviz.errors import FeatvizError, suggest
 from featviz.zoo.weights.load import ArrayTree, ShapeTree
 
 # PyTorch's names of parameters, for Flax's.
@@ -107,7 +107,7 @@ def convert(
     missing = [name for name in wanted if name not in tensors]
     if missing:
         many = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
-        hint = f"; {nearest(missing[0], extra)}" if extra else ""
+        hint = f"; {suggest(missing[0], extra)}" if extra else ""
         raise FeatvizError(f"`weights`: `{file}` lacks the tensor `{missing[0]}`{many} of {len(wanted)} expected{hint}")
     if extra:
         many = f" and {len(extra) - 1} more" if len(extra) > 1 else ""

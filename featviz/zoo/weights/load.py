@@ -16,7 +16,7 @@ import safetensors.numpy
 from flax.traverse_util import flatten_dict, unflatten_dict
 
 from featviz.common.files import write_atomic
-from featviz.errors import FeatvizError, nearest
+from featviz.errors import FeatvizError, suggest
 from featviz.zoo.readers.reading_errors import base_name, check_file, one_line, reason, signature, weights_error
 
 # A nested dict of arrays, or of their shapes, by module and parameter.
@@ -142,7 +142,7 @@ def _check_names(name: str, actual: Sequence[str], expected: Sequence[str]) -> N
             f"expected, such as `{missing[0]}`{example}",
         )
     if missing:
-        hint = f"; {nearest(missing[0], unknown)}" if unknown else ""
+        hint = f"; {suggest(missing[0], unknown)}" if unknown else ""
         raise weights_error(name, f"lacks {_count(missing)} of the {len(expected)} expected{hint}")
     if unknown:
         raise weights_error(name, f"holds {_count(unknown)} that the network lacks; expected {len(expected)} in all")
