@@ -1,4 +1,4 @@
-"""An Equinox module as a Model: its names and values, and no step more than they need."""
+"""Equinox modules as Models: names, values, and no step more than needed."""
 
 import jax
 import jax.numpy as jnp
@@ -117,7 +117,7 @@ def test_pictures_and_their_gradients(model, made):
     assert type(made[0].blocks[0]) is Inheriting
 
 
-def test_a_layer_costs_what_a_network_cut_off_behind_it_costs(model, made, images):
+def test_a_layer_costs_as_much_as_a_network_cut_behind_it(model, made, images):
     def flops(function):
         return jax.jit(function).lower(model.weights, images).compile().cost_analysis()["flops"]
 
@@ -129,6 +129,6 @@ def test_a_layer_costs_what_a_network_cut_off_behind_it_costs(model, made, image
     assert ours == flops(by_hand) < flops(lambda weights, images: model.apply(weights, images)[OUTPUT])
 
 
-def test_what_is_no_module_is_refused():
+def test_an_argument_that_is_not_a_module_is_refused():
     with pytest.raises(FeatvizError, match="`module` is a dict; expected an equinox.Module"):
         fv.from_equinox({}, input=SPEC)

@@ -1,4 +1,4 @@
-"""ONNX files as Models: the values are onnxruntime's, the names Netron's, and what is wrong is told in a line."""
+"""ONNX files as Models: onnxruntime's values, Netron's names, one-line errors."""
 
 import warnings
 
@@ -139,7 +139,7 @@ def test_the_images_gradient_is_pytorchs(exported, images):
     assert differ(ours, x.grad.numpy()) < 1e-4
 
 
-def test_layers_are_called_as_netron_calls_nodes(residual):
+def test_layers_have_netrons_names_of_nodes(residual):
     model = from_onnx(residual)
     assert model.name == "small"
     assert (model.input.size, model.input.channels, model.input.channels_first) == ((32, 32), 3, True)
@@ -160,7 +160,7 @@ def test_weights_are_an_argument_and_shapes_are_not(residual, images):
     np.testing.assert_allclose(second - bias, 2 * (first - bias), rtol=1e-4, atol=1e-6)
 
 
-def test_a_layer_costs_what_leads_to_it_and_all_units_are_one_program(residual, images):
+def test_a_layer_costs_only_the_steps_it_needs_and_one_program_serves_all_units(residual, images):
     model = from_onnx(residual)
 
     def cost(name):
@@ -271,14 +271,14 @@ def test_inputs_that_are_not_one_image(tmp_path, options, given, message):
         (helper.make_node("Relu", ["q"], ["y"], name="s"), "is not valid ONNX"),
     ],
 )
-def test_what_cannot_run_is_named_with_its_node(tmp_path, node, message):
+def test_the_error_names_the_node_that_cannot_run(tmp_path, node, message):
     path = save([node], tmp_path / "m.onnx", weights={"s": np.array([7, 7])})
     with pytest.raises(FeatvizError, match=message) as error:
         from_onnx(path)
     assert "\n" not in str(error.value)
 
 
-def test_files_that_are_damaged_absent_or_apart(residual, tmp_path):
+def test_damaged_and_missing_files(residual, tmp_path):
     whole = residual.read_bytes()
     for number, damaged in enumerate((b"", b"not onnx", whole[: len(whole) // 2])):
         path = tmp_path / f"{number}.onnx"
@@ -292,7 +292,7 @@ def test_files_that_are_damaged_absent_or_apart(residual, tmp_path):
         from_onnx(3)
 
 
-def test_external_data_is_read_from_beside_the_file_only(residual, tmp_path, images):
+def test_external_data_is_read_only_from_the_folder_of_the_file(residual, tmp_path, images):
     proto, path = onnx.load(residual), tmp_path / "apart.onnx"
     onnx.save(proto, path, save_as_external_data=True, location="apart.bin", size_threshold=0)
     assert (tmp_path / "apart.bin").exists()
@@ -313,7 +313,7 @@ def test_external_data_is_read_from_beside_the_file_only(residual, tmp_path, ima
         assert "\n" not in str(error.value)
 
 
-def test_operators_that_the_standard_defines_by_others_are_taken_apart(tmp_path):
+def test_missing_operators_are_replaced_by_the_standards_definition(tmp_path):
     weights = {name: np.arange(1.0, 5.0, dtype=np.float32) for name in ("scale", "bias")}
     nodes = [
         helper.make_node("GroupNormalization", ["x", "scale", "bias"], ["a"], name="norm", num_groups=2),
@@ -328,7 +328,7 @@ def test_operators_that_the_standard_defines_by_others_are_taken_apart(tmp_path)
     assert differ(ours, np.moveaxis(expected, 1, -1)) < 1e-4
 
 
-def test_branches_that_a_known_condition_chooses(tmp_path):
+def test_a_constant_condition_selects_a_branch(tmp_path):
     def branch(operator):
         out = helper.make_tensor_value_info("b", TensorProto.FLOAT, [None] * 4)
         return helper.make_graph([helper.make_node(operator, ["x"], ["b"])], operator, [], [out])
@@ -344,7 +344,7 @@ def test_branches_that_a_known_condition_chooses(tmp_path):
     np.testing.assert_array_equal(model.apply({}, image)[OUTPUT], -image)
 
 
-def test_floats_that_a_shape_is_worked_out_from_are_constants(tmp_path):
+def test_floats_that_shapes_are_computed_from_are_constants(tmp_path):
     weights = {"w": CONV["w"], "by": np.array([1.0, 1.0, 2.0, 3.0], np.float32)}
     nodes = [
         helper.make_node("Conv", ["x", "w"], ["c"], name="conv"),

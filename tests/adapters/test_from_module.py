@@ -110,7 +110,7 @@ def test_image_gradients_are_those_of_pytorch(network, model, images):
         assert differ(ours[name], expected.numpy()) < 1e-4, name
 
 
-def test_names_are_those_of_pytorch_and_functions_stand_in_their_module():
+def test_names_are_pytorchs_and_functions_are_named_after_their_module():
     layers = {layer.name: layer for layer in fv.from_torch(make(Residual), input=SPEC).layers}
     assert [name for name in layers if "layer" not in name] == ["conv1", "bn1", "bn1/relu", "maxpool", "avgpool", "fc"]
     assert [name for name in layers if name.startswith("layer2.0")] == [
@@ -143,7 +143,7 @@ def test_names_are_those_of_pytorch_and_functions_stand_in_their_module():
     assert [layer.name for layer in odd.layers] == ["inner.conv", "inner/relu", "inner", "inner/silu", "gelu"]
 
 
-def test_a_layer_costs_what_leads_to_it(residual, images):
+def test_a_layer_costs_only_the_steps_it_needs(residual, images):
     def cost(name):
         return flops(lambda w, x: residual.apply(w, x, layers=[name])[name], residual.weights, images)
 
@@ -173,7 +173,7 @@ def test_weights_are_an_argument_and_one_program_serves_all_units(residual, imag
     assert np.abs(first[0].pixels - first[1].pixels).max() > 0.05
 
 
-def test_what_goes_into_relus_in_place(residual, images):
+def test_preactivations_of_relus_in_place(residual, images):
     found = residual.apply(
         residual.weights, images, layers=["bn1", "layer1.0.bn2", before_relu("bn1/relu"), before_relu("layer1.0.relu")]
     )
@@ -289,7 +289,7 @@ def test_half_precision_becomes_single(images):
     )
 
 
-def test_what_fails_is_told_in_one_line_with_its_module():
+def test_a_failure_is_one_line_that_names_the_module():
     with pytest.raises(
         fv.FeatvizError, match=r"Residual cannot run.*in `conv1`, a Conv2d: .*`channels_first=True`"
     ) as error:

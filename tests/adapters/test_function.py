@@ -1,4 +1,4 @@
-"""A plain function as a Model: what its layers are called, and what lies inside its scans."""
+"""Plain functions as Models: names of layers, and values inside scans."""
 
 import jax
 import jax.numpy as jnp
@@ -121,7 +121,7 @@ def test_later_iterations_run_as_many_as_they_need(model, weights, images):
     assert [step.params["length"] for step in closed.eqns if step.primitive.name == "scan"] == [2]
 
 
-def test_what_goes_into_a_relu_within_a_scan(model, weights, images, expected):
+def test_preactivation_inside_a_scan(model, weights, images, expected):
     name = before_relu("blocks[2]/mlp/relu")
     found = model.apply(weights, images, layers=[name])[name]
     np.testing.assert_allclose(found, expected["blocks[2]/mlp"], rtol=1e-5, atol=1e-5)
@@ -197,7 +197,7 @@ def test_units_are_found_wherever_the_network_keeps_them(images):
     )
 
 
-def test_at_another_size_the_layers_before_the_one_that_fails_can_be_had(images):
+def test_at_another_size_the_layers_before_the_failing_one_are_available(images):
     weights = {"conv": jnp.ones((3, 3, 3, 4)), "dense": jnp.ones((8 * 8 * 4, 2))}
 
     def network(weights, images):
@@ -214,7 +214,7 @@ def test_at_another_size_the_layers_before_the_one_that_fails_can_be_had(images)
         fv.render(model, fv.channel("dot", 0), size=32, steps=1)
 
 
-def test_what_fails_at_the_training_size_is_told_in_one_line():
+def test_a_failure_at_the_training_size_is_one_line():
     with pytest.raises(FeatvizError, match="cannot run on images of 16 x 16 px") as error:
         from_function(lambda weights, images: images @ weights, jnp.ones((5, 2)), input=SPEC)
     assert "\n" not in str(error.value)

@@ -1,4 +1,4 @@
-"""Keras's models as Models: functional, sequential, nested, subclassed, of a file and of keras.applications."""
+"""Keras models as Models: functional, sequential, nested, subclassed, from a file and from keras.applications."""
 
 import dataclasses
 import os
@@ -137,7 +137,7 @@ def test_activations_are_those_of_keras(network, model, images):
     assert before.min() < 0
 
 
-def test_a_layer_costs_what_leads_to_it_and_rules_find_the_pooling(model, images):
+def test_a_layer_costs_only_the_steps_it_needs_and_rules_find_the_pooling(model, images):
     def cost(name):
         return flops(lambda w, x: model.apply(w, x, layers=[name])[name], model.weights, images)
 
@@ -205,7 +205,7 @@ def test_files(network, model, images, tmp_path):
     )
 
 
-def test_files_that_cannot_be_read_are_told_in_one_line(tmp_path):
+def test_unreadable_files_are_refused_in_one_line(tmp_path):
     keras.Sequential([keras.Input((8, 8, 3)), layers.Lambda(lambda x: x * 2)]).save(tmp_path / "code.keras")
     with pytest.raises(fv.FeatvizError, match=r"code.keras` holds Python code .*not run.*safe_mode=False") as error:
         fv.from_keras(tmp_path / "code.keras")
@@ -221,7 +221,7 @@ def test_files_that_cannot_be_read_are_told_in_one_line(tmp_path):
     assert "\n" not in str(error.value)
 
 
-def test_what_fails_is_told_in_one_line_with_its_layer(network):
+def test_a_failure_is_one_line_that_names_the_layer(network):
     with pytest.raises(fv.FeatvizError, match="functional cannot run on images of 24 x 24 px: .*`?stem") as error:
         fv.from_keras(network, input=fv.InputSpec(size=(24, 24), channels=1))
     assert "\n" not in str(error.value) and "\x1b" not in str(error.value)
@@ -247,7 +247,7 @@ def test_a_network_of_keras_applications():
     assert np.isfinite(picture.score) and picture.pixels.std() > 0.01
 
 
-def test_another_backend_is_told_in_one_line():
+def test_another_backend_is_refused_in_one_line():
     code = (
         "import sys, types, featviz as fv\n"
         "class Model: trainable_variables = non_trainable_variables = ()\n"

@@ -132,7 +132,7 @@ def test_activations_are_those_that_flax_captures(network, images):
     np.testing.assert_allclose(activations["stem/relu"], np.clip(captured["stem"]["__call__"][0], 0, 6), rtol=1e-5)
 
 
-def test_one_gets_the_layers_that_one_asks_for(network, images):
+def test_apply_returns_the_requested_layers(network, images):
     some = jax.eval_shape(partial(network.apply, layers=["blocks_0", IMAGE, "stem"]), network.weights, images)
     assert set(some) == {IMAGE, "blocks_0", "stem"}
 
@@ -165,7 +165,7 @@ def test_names_are_the_same_inside_other_transformations_and_scopes(network, ima
     assert gradients.shape == images.shape
 
 
-def test_a_layer_costs_what_a_network_cut_off_behind_it_costs(untrained_googlenet):
+def test_a_layer_costs_as_much_as_a_network_cut_behind_it(untrained_googlenet):
     model, cut, images = untrained_googlenet, Until("inception_3b"), jnp.zeros((1, 32, 32, 3))
     ours = flops(lambda w, x: model.apply(w, x, layers=["inception_3b"])["inception_3b"], model.weights, images)
     by_hand = flops(lambda w, x: cut.apply(w, model.input.encode(x)), model.weights, images)

@@ -163,7 +163,7 @@ def test_weights_later_in_training_are_those_of_the_live_module(module, images):
     np.testing.assert_array_equal(weights_of(nnx.state(module))["head"]["bias"], module.head.bias[...])
 
 
-def test_a_layer_costs_what_a_network_cut_off_behind_it_costs(module, images):
+def test_a_layer_costs_as_much_as_a_network_cut_behind_it(module, images):
     model = from_nnx(module, input=SPEC)
 
     def by_hand(weights, images):
@@ -209,7 +209,7 @@ def test_keyword_arguments_reach_the_module_and_what_it_sows_has_a_name():
     np.testing.assert_allclose(one.apply(one.weights, image)["half"], 0.5 * SPEC.encode(image))
 
 
-def test_what_is_no_module_is_refused_in_one_line():
+def test_an_argument_that_is_not_a_module_is_refused():
     with pytest.raises(FeatvizError, match="`module` is a dict; expected an instance of a flax.nnx.Module"):
         from_nnx({}, input=SPEC)
     with pytest.raises(FeatvizError, match="Linear cannot run on images of 8 x 8 px") as error:

@@ -1,4 +1,4 @@
-"""How a network takes its images: what may be written for it, and what is refused."""
+"""InputSpec: accepted and refused values."""
 
 import numpy as np
 import pytest
@@ -31,7 +31,7 @@ def test_one_number_stands_for_both_sides_and_for_every_channel():
         ({"multiple": 16.0}, "`multiple` is 16.0; expected a divisor of the sides (32, 32)"),
     ],
 )
-def test_a_value_without_sense_is_refused(values, says):
+def test_an_invalid_value_is_refused(values, says):
     with pytest.raises(fv.FeatvizError) as error:
         fv.InputSpec(**{"size": 32, **values})
     assert str(error.value) == says
@@ -57,7 +57,7 @@ ADAPTERS = {
 
 @pytest.mark.parametrize("network", ADAPTERS)
 @pytest.mark.parametrize("given", [{}, {"input": 224}])
-def test_where_nothing_tells_the_input_one_to_paste_is_offered(network, given):
+def test_the_error_for_a_missing_input_offers_one_to_paste(network, given):
     with pytest.raises(fv.FeatvizError) as error:
         ADAPTERS[network](**given)
     text = str(error.value)
@@ -68,7 +68,7 @@ def test_where_nothing_tells_the_input_one_to_paste_is_offered(network, given):
     assert ADAPTERS[network](input=spec).input == spec
 
 
-def test_what_is_no_network_is_refused_by_its_kind():
+def test_an_argument_that_is_not_a_network_is_refused():
     with pytest.raises(fv.FeatvizError, match="`module` is a str; expected an instance of a flax.linen.Module"):
         fv.from_linen("net", {}, input=fv.InputSpec(size=8))
     with pytest.raises(fv.FeatvizError, match="`function` is a str; expected one of"):

@@ -82,7 +82,7 @@ def recording(log):
     return rule
 
 
-def test_only_what_is_wanted_runs():
+def test_only_the_needed_steps_run():
     program, _ = trace(lambda x: (jnp.tanh(jnp.sin(x)), jnp.exp(jnp.cos(x))), X)
     log = []
     (value,) = evaluate(program, [X], [program.outputs[0]], rules=[recording(log)])
@@ -90,7 +90,7 @@ def test_only_what_is_wanted_runs():
     np.testing.assert_array_equal(value, jnp.tanh(jnp.sin(X)))
 
 
-def test_what_a_replacement_does_not_ask_for_does_not_run():
+def test_steps_that_a_replacement_does_not_need_do_not_run():
     program, _ = trace(lambda x: jnp.exp(x) + jnp.sin(x), X)
     _, sine, addition = program.steps
     log = []
@@ -111,13 +111,13 @@ def test_values_and_gradients_are_the_originals_under_an_identity_rewrite(functi
 
 
 @pytest.mark.parametrize("function", [scanned, branched, nested, jitted])
-def test_rules_reach_inside(function, monkeypatch):
+def test_rules_apply_inside_scans_conds_and_calls(function, monkeypatch):
     with_cosines = jax.jit(rewritten(function, to_cosine))(X)
     monkeypatch.setattr(jnp, "sin", jnp.cos)
     np.testing.assert_allclose(with_cosines, jax.jit(lambda x: function(x))(X), rtol=1e-6)
 
 
-def test_rules_do_not_enter_a_custom_gradient():
+def test_rules_do_not_apply_inside_a_custom_gradient():
     @jax.custom_vjp
     def sine(x):
         return jnp.sin(x)

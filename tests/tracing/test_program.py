@@ -30,7 +30,7 @@ def test_calls_are_inlined(wrap):
     assert primitives(wrap(lambda x: jnp.sin(x) + 1.0), X) == ["sin", "add"]
 
 
-def test_a_jitted_function_called_twice_stands_twice_with_its_own_values():
+def test_a_jitted_function_called_twice_is_inlined_twice():
     sine = jax.jit(jnp.sin)
     program, _ = trace(lambda x: sine(sine(x)), X)
     first, second = program.steps
@@ -49,7 +49,7 @@ def test_closed_over_arrays_are_known():
     np.testing.assert_allclose(evaluate(program, [X], program.outputs)[0], X @ MATRIX @ MATRIX, rtol=1e-6)
 
 
-def test_an_array_of_differing_numbers_and_a_key_are_no_number():
+def test_arrays_of_different_values_and_keys_have_no_scalar():
     key = jax.random.key(3)
     program, _ = trace(lambda x: jnp.stack([x @ MATRIX, x * jax.random.key_data(key)[1].astype(x.dtype)]), X)
     assert all(value.scalar is None for step in program.steps[:2] for value in step.inputs)

@@ -1,4 +1,4 @@
-"""A ReLU is found in each form in which people write one, and nothing else is."""
+"""ReLUs are found in each form in which they are written, and nothing else is."""
 
 import flax.linen as nn
 import jax
@@ -105,7 +105,7 @@ def only_relu(function, x=X):
 
 @pytest.mark.parametrize("form", PLAIN)
 @pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16])
-def test_a_plain_relu_is_found_whole(form, dtype):
+def test_a_plain_relu_has_its_input_and_output(form, dtype):
     program, relu = only_relu(PLAIN[form], jnp.asarray(X, dtype))
     assert (relu.input, relu.output, relu.upper) == (program.inputs[0], program.outputs[0], None)
 
@@ -118,7 +118,7 @@ def test_a_capped_relu_is_found_once_with_its_bound(form, dtype):
 
 
 @pytest.mark.parametrize("form", PLAIN | CAPPED)
-def test_the_forms_are_relus(form):
+def test_the_forms_compute_relus(form):
     upper = 6 if form in CAPPED else np.inf
     np.testing.assert_array_equal((PLAIN | CAPPED)[form](X), np.clip(X, 0, upper))
 

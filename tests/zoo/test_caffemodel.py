@@ -1,4 +1,4 @@
-"""A .caffemodel of either kind is read by its fields alone."""
+"""Caffemodels of both formats are read field by field."""
 
 import numpy as np
 import pytest
@@ -96,11 +96,11 @@ VALUES = field(5, np.zeros(6, "<f4").tobytes())
         (b"\nlayer { }", "cannot be read as a .caffemodel"),
     ],
 )
-def test_files_that_are_none(tmp_path, data, says):
+def test_invalid_files(tmp_path, data, says):
     assert says in refusal(tmp_path, data)
 
 
-def test_a_million_numbers_one_by_one_are_read_at_once(tmp_path):
+def test_a_million_separate_numbers_are_read_quickly(tmp_path):
     many = np.arange(1_000_000, dtype=np.float32)
     found = read(tmp_path, files.caffemodel({"ip": [many.reshape(1000, 1000), many[:3]]}, packed=False))
     np.testing.assert_array_equal(found["ip.weight"].ravel(), many)

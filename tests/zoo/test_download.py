@@ -1,4 +1,4 @@
-"""Weights come into the cache whole and checked, whatever the network, the server or the disk do."""
+"""Downloads into the cache are complete and checked, whatever the connection, the server or the disk do."""
 
 import dataclasses
 import functools
@@ -71,7 +71,7 @@ def refusal(*arguments, **options):
 
 
 @pytest.mark.parametrize("sha256", [SHA256, SHA256[:8].upper(), None])
-def test_a_whole_file_comes_once(server, cache, capsys, sha256):
+def test_a_complete_file_is_downloaded_once(server, cache, capsys, sha256):
     wanted = source(server, sha256)
     path = fetch(wanted, loopback=True)
     assert path == cache_path(wanted) and path.read_bytes() == DATA and left(cache) == ["a.pth"]
@@ -80,21 +80,21 @@ def test_a_whole_file_comes_once(server, cache, capsys, sha256):
     assert capsys.readouterr().err == ""
 
 
-def test_cached_it_needs_no_network(server):
+def test_a_cached_file_needs_no_connection(server):
     wanted = source(server)
     fetch(wanted, loopback=True, progress=False)
     # Nor is the scheme looked at then: nothing is asked.
     assert fetch(wanted).read_bytes() == DATA
 
 
-def test_a_broken_connection_is_taken_up_where_it_ended(server, cache):
+def test_a_broken_connection_is_resumed_where_it_ended(server, cache):
     server.breaks.extend([100_000, 50_000])
     assert fetch(source(server), loopback=True, progress=False).read_bytes() == DATA
     assert [asked for _, asked in server.asked] == [None, "bytes=100000-", "bytes=150000-"]
     assert left(cache) == ["a.pth"]
 
 
-def test_what_came_is_kept_for_the_next_try(server, cache):
+def test_a_partial_file_is_kept_for_the_next_attempt(server, cache):
     server.breaks.extend([100_000, 0])
     said = refusal(source(server))
     assert "the connection ended after 100,000 of 300,000 bytes; the part received is kept" in said
@@ -104,7 +104,7 @@ def test_what_came_is_kept_for_the_next_try(server, cache):
 
 
 @pytest.mark.parametrize("sha256", [SHA256, None])
-def test_another_version_is_begun_anew(server, sha256):
+def test_another_version_starts_over(server, sha256):
     server.breaks.extend([100_000, 0])
     refusal(source(server, sha256))
     server.files["/models/a.pth"], server.etag = DATA[::-1], '"two"'
@@ -114,7 +114,7 @@ def test_another_version_is_begun_anew(server, sha256):
         assert f"has the SHA-256 {hashlib.sha256(DATA[::-1]).hexdigest()}" in refusal(source(server))
 
 
-def test_without_a_version_or_a_hash_it_is_begun_anew(server):
+def test_without_a_version_or_a_hash_it_starts_over(server):
     server.etag = None
     server.breaks.extend([100_000, 0])
     refusal(source(server, None))
@@ -123,14 +123,14 @@ def test_without_a_version_or_a_hash_it_is_begun_anew(server):
     assert cache_path(source(server)).read_bytes() == DATA
 
 
-def test_a_server_that_ignores_ranges_sends_it_whole(server):
+def test_a_server_that_ignores_ranges_sends_the_complete_file(server):
     server.ranges = False
     server.breaks.append(100_000)
     assert fetch(source(server), loopback=True, progress=False).read_bytes() == DATA
     assert [asked for _, asked in server.asked] == [None, "bytes=100000-"]
 
 
-def test_a_server_that_goes_on_elsewhere_is_not_believed(server):
+def test_a_reply_with_another_offset_is_refused(server):
     server.shift = 7
     server.breaks.append(100_000)
     assert fetch(source(server), loopback=True, progress=False).read_bytes() == DATA
@@ -219,7 +219,7 @@ def test_no_name_server(cache):
     assert left(cache) == []
 
 
-def test_replies_that_are_not_asked_for(server, cache):
+def test_replies_that_were_not_requested(server, cache):
     server.headers = {"Content-Encoding": "gzip"}
     assert "compresses the file as gzip, which was not requested" in refusal(source(server))
     server.headers = {"Content-Length": str(2**40)}
@@ -251,7 +251,7 @@ def test_a_full_disk(server, tmp_path, monkeypatch):
         assert "cannot be written: Read-only file system" in refusal(source(server, path="/models/b.pth"))
 
 
-def test_a_cache_that_is_no_folder(server, tmp_path, monkeypatch):
+def test_a_cache_that_is_not_a_folder(server, tmp_path, monkeypatch):
     (tmp_path / "file").write_bytes(b"")
     monkeypatch.setenv("FEATVIZ_CACHE", str(tmp_path / "file"))
     assert "cannot be written: Not a directory" in refusal(source(server))
@@ -273,7 +273,7 @@ def wait_for(condition):
         time.sleep(0.02)
 
 
-def test_two_processes_fetch_once(server, cache):
+def test_two_processes_download_once(server, cache):
     server.gate = threading.Event()
     processes = [start(server)]
     wait_for(lambda: server.asked)
@@ -287,7 +287,7 @@ def test_two_processes_fetch_once(server, cache):
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
-def test_stopped_it_goes_on_from_there(server, cache, how):
+def test_an_interrupted_download_is_resumed(server, cache, how):
     server.gate = threading.Event()
     process = start(server)
     wait_for(lambda: any(p.stat().st_size >= 2**16 for p in cache.rglob("*.partial")))
@@ -300,7 +300,7 @@ def test_stopped_it_goes_on_from_there(server, cache, how):
     assert server.asked[-1][1] == f"bytes={kept}-" and left(cache) == ["a.pth"]
 
 
-def test_places_lie_within_the_cache(cache):
+def test_cache_paths_are_inside_the_cache(cache):
     for url in ("https://a.org/../../etc/passwd", "https://a.org/x/..", "https://u@a.org:1/b c?d=/../e", "https://a"):
         path = cache_path(Source(url))
         assert cache / "weights" in path.parents and ".." not in path.parts
@@ -336,7 +336,7 @@ def test_a_network_is_fetched_when_it_is_loaded(server, fetched_entry, capsys):
     assert capsys.readouterr().err.count("fetching http") == 1
 
 
-def test_a_file_that_is_not_for_the_network_does_not_stay(server, fetched_entry, cache):
+def test_a_file_for_another_network_is_removed(server, fetched_entry, cache):
     server.files["/net.pth"] = files.saved({"a": np.ones(3, np.float32)})
     with pytest.raises(FeatvizError, match=r"lacks the tensor .* and is removed from the cache"):
         load("squeezenet1_1")

@@ -1,4 +1,4 @@
-"""GoogLeNet, on the weights of the test data: what only a real network shows."""
+"""GoogLeNet with trained weights: effects that untrained networks do not show."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""An .h5 of Keras is read for its plain arrays; what HDF5 could do besides is refused."""
+"""Plain arrays are read from Keras's .h5 files; everything else that HDF5 can hold is refused."""
 
 import sys
 
@@ -105,12 +105,12 @@ WRONG = {
 
 
 @pytest.mark.parametrize("what", WRONG)
-def test_what_no_file_of_weights_needs_is_refused(made, what):
+def test_anything_but_plain_arrays_is_refused(made, what):
     write, says = WRONG[what]
     assert says in refusal(made(write))
 
 
-def test_one_array_under_many_names_is_not_many(made):
+def test_one_array_under_many_names_counts_each_time(made):
     def names(file):
         file["large"] = np.ones(2**16, np.float32)
         for number in range(50):
@@ -126,7 +126,7 @@ def test_cut_at_many_bytes(tmp_path):
         refusal(tmp_path / "net.h5")
 
 
-def test_without_h5py_it_is_told_what_to_install(made, monkeypatch):
+def test_the_error_without_h5py_says_what_to_install(made, monkeypatch):
     path = made(lambda file: None)
     monkeypatch.setitem(sys.modules, "h5py", None)
     with pytest.raises(FeatvizError, match=r"reading HDF5 needs h5py; install it with `pip install featviz\[hdf5\]`"):

@@ -1,4 +1,4 @@
-"""Whatever is wrong with a weights file is one line that names the file and, where it can, the tensor."""
+"""Errors for a file of weights are one line that names the file and, where possible, the tensor."""
 
 import json
 import os
@@ -105,7 +105,7 @@ def test_arrays_of_any_layout_are_written_by_value(tmp_path, kind):
         ),
     ],
 )
-def test_not_a_whole_safetensors_file(tmp_path, data, words):
+def test_invalid_safetensors_files(tmp_path, data, words):
     text = refusal(made(tmp_path, data))
     assert all(word in text for word in words), text
 
@@ -222,7 +222,7 @@ def test_file_that_may_not_be_read(tmp_path, monkeypatch):
         (changed(conv1__bias=np.full(3, -np.inf, np.float32)), ["3 of 3 values of `conv1/bias` not finite"]),
     ],
 )
-def test_not_the_weights_of_this_network(tmp_path, data, words):
+def test_weights_of_another_network(tmp_path, data, words):
     text = refusal(made(tmp_path, data))
     assert all(word in text for word in words), text
 

@@ -1,4 +1,4 @@
-"""GoogLeNet's real weights through every kind of file: bit for bit the same network."""
+"""GoogLeNet's weights are bit-identical from every kind of file."""
 
 import os
 
@@ -72,7 +72,7 @@ def test_squeezenet_as_a_caffemodel(tmp_path):
     jax.tree.map(np.testing.assert_array_equal, flatten(found), own)
 
 
-def test_the_names_that_fit_best_are_told(tmp_path):
+def test_the_error_uses_the_naming_that_matches_best(tmp_path):
     own = zeros("squeezenet1_1")
     layers = files.caffe_layers(own)
     lacking = {layer: blobs for layer, blobs in layers.items() if layer != "conv10"}
@@ -95,7 +95,7 @@ def test_the_names_that_fit_best_are_told(tmp_path):
         load("squeezenet", weights=path)
 
 
-def test_our_own_safetensors_are_told_of_as_before(tmp_path):
+def test_errors_for_our_own_safetensors_use_our_names(tmp_path):
     own = zeros("squeezenet1_1")
     del own["conv10/bias"]
     write_weights(tmp_path / "own.safetensors", own)

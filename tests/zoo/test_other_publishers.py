@@ -1,4 +1,4 @@
-"""Files that others than torchvision have published: they give the network the input that they were trained on."""
+"""Files of other publishers than torchvision give the network the input that they were trained on."""
 
 import dataclasses
 
@@ -118,7 +118,7 @@ def test_keras_numbers_the_convolutions_of_inception_v3():
     assert kernels == {f"conv2d_{number}/kernel:0" for number in range(1, 95)}
 
 
-def test_a_norm_without_a_scale_has_ones():
+def test_a_norm_without_a_scale_gets_ones():
     template = {"bn": {name: np.zeros(3, np.float32) for name in ("scale", "bias")}}
     given = {"axes": keras_axes, "names": str, "ones": (r"bn/scale$",)}
     tree = convert({"bn/bias": np.arange(3.0)}, template, file="a.h5", **given)

@@ -157,7 +157,7 @@ def test_unknown_network(name, words):
 
 
 @pytest.mark.parametrize("name", [name for name in PARAMETERS if not ZOO[name].sources])
-def test_no_weights_here(name):
+def test_a_network_without_weights(name):
     with pytest.raises(FeatvizError, match="has no weights here; pass weights=FILE .--weights FILE"):
         load(name)
 
@@ -180,7 +180,7 @@ def test_weights_of_another_network(network_file):
         ("mobilenet_v2", ZOO["mobilenet_v2"].sources[0].names or torch_name),
     ],
 )
-def test_the_network_that_the_weights_are_of_is_named(tmp_path: Path, of, names):
+def test_the_error_names_the_network_of_the_weights(tmp_path: Path, of, names):
     shapes = flatten(template(of)[1]["params"])
     tensors = {names(path): np.ones(leaf.shape, np.float32) for path, leaf in shapes.items()}
     safetensors.numpy.save_file(tensors, tmp_path / "net.safetensors")
@@ -188,7 +188,7 @@ def test_the_network_that_the_weights_are_of_is_named(tmp_path: Path, of, names)
         load("squeezenet1_1", weights=tmp_path / "net.safetensors")
 
 
-def test_weights_of_no_network_and_damaged_ones_of_the_right_are_of_no_other(tmp_path: Path):
+def test_unknown_and_damaged_weights_are_attributed_to_no_other_network(tmp_path: Path):
     write_weights(tmp_path / "none.safetensors", {"a": np.zeros(1_300_000, np.float32)})
     shapes = flatten(template("squeezenet1_1")[1]["params"])
     nan = {path: np.full(leaf.shape, np.nan, np.float32) for path, leaf in shapes.items()}

@@ -1,4 +1,4 @@
-"""Files of torch.save are read without PyTorch and without running anything that they say."""
+"""Files of torch.save are read without PyTorch, and nothing in them is executed."""
 
 import os
 import pickle
@@ -123,7 +123,7 @@ def test_cut_at_every_byte(tmp_path, legacy):
         refusal(tmp_path, data[:length])
 
 
-def test_a_flipped_bit_of_the_values_is_told(tmp_path):
+def test_a_flipped_bit_of_the_values_is_detected(tmp_path):
     data = bytearray(files.saved({"a": ONE}))
     data[data.index(ONE.tobytes()) + 5] ^= 16
     assert "`net/data/0` is damaged: its checksum differs" in refusal(tmp_path, bytes(data))
@@ -139,7 +139,7 @@ class Trap:
 
 @pytest.mark.parametrize("protocol", [2, 3, 4, 5])
 @pytest.mark.parametrize("legacy", [False, True])
-def test_what_a_pickle_would_call_is_not_called(tmp_path, legacy, protocol):
+def test_calls_in_a_pickle_are_not_executed(tmp_path, legacy, protocol):
     trap = pickle.dumps(Trap(tmp_path / "sprung"), protocol)
     data = files.torch_legacy(trap, [], []) if legacy else files.torch_zip(trap, [])
     assert "it names `posix.mkdir`, which is not part of a tensor; nothing was run" in refusal(tmp_path, data)
@@ -180,12 +180,12 @@ ATTACKS = {
 
 
 @pytest.mark.parametrize("attack", ATTACKS)
-def test_pickles_made_to_attack(tmp_path, attack):
+def test_malicious_pickles(tmp_path, attack):
     value, says = ATTACKS[attack]
     assert says in refusal(tmp_path, of_pickle(value))
 
 
-def test_dicts_that_share_dicts_are_not_followed_for_ever(tmp_path):
+def test_shared_nested_dicts_are_bounded(tmp_path):
     """Thirty levels of eight names for one dict are 8^30 paths to the lowest."""
     levels = {"0": b"}q\0"}
     for level in range(1, 30):
@@ -227,11 +227,11 @@ def test_tensors_that_reach_beyond_their_storage(tmp_path, offset, shape, stride
         (number(3), "no tensors with names"),
     ],
 )
-def test_storages_that_are_not_there(tmp_path, value, says):
+def test_missing_and_invalid_storages(tmp_path, value, says):
     assert says in refusal(tmp_path, of_pickle(items({"a": value})))
 
 
-def test_names_and_storages_that_are_there_twice(tmp_path):
+def test_duplicate_names_and_storages(tmp_path):
     both = items({"a.b": whole("0", ONE), "a": items({"b": whole("0", ONE)})})
     assert "two tensors with the name `a.b`" in refusal(tmp_path, of_pickle(both))
     kinds = items({"a": whole("0", ONE), "b": tensor(storage("0", "Int", 6), 0, (6,), (1,))})
@@ -252,12 +252,12 @@ GOOD = [("net/data.pkl", pickled(items({"a": whole("0", ONE)}))), ("net/data/0",
         ("other/data.pkl", "without the data.pkl of torch.save"),
     ],
 )
-def test_archives_with_names_that_lead_elsewhere(tmp_path, extra, says):
+def test_archives_with_names_outside_their_folder(tmp_path, extra, says):
     assert says in refusal(tmp_path, zipped([*GOOD, (extra, b"x")]))
 
 
 @pytest.mark.filterwarnings("ignore:Duplicate name")
-def test_archives_made_to_attack(tmp_path):
+def test_malicious_archives(tmp_path):
     assert "two members `net/data/0`" in refusal(tmp_path, zipped([*GOOD, GOOD[1]]))
     assert "without the data.pkl" in refusal(tmp_path, zipped([("a.npy", b"x")]))
     assert "big-endian" in refusal(tmp_path, files.torch_zip(GOOD[0][1], [ONE.tobytes()], byteorder=b"big"))

@@ -128,7 +128,7 @@ def test_outputs_and_image_gradients_are_those_of_pytorch(both):
         assert differ(pull(jnp.asarray(toward))[0], gradient.permute(0, 2, 3, 1).numpy()) < 1e-3, shape
 
 
-def test_a_tensor_that_the_network_lacks_is_told(both, request):
+def test_the_error_names_a_tensor_that_the_network_lacks(both, request):
     module, _, network, patch, trained = both
     source = find(FAMILIES[request.node.callspec.params["both"]][0]).sources[0]
     tensors = {key: value.numpy() for key, value in network.state_dict().items()}
@@ -138,7 +138,7 @@ def test_a_tensor_that_the_network_lacks_is_told(both, request):
         convert(tensors, expected, file="its.pth", names=source.names, ignored=source.ignored)
 
 
-def test_clips_archives_of_torchscript_are_read(tmp_path):
+def test_clips_torchscript_archives_are_read(tmp_path):
     options = {**SMALL, "patch": 32, "trained": 2, "features": 10}
     network = randomized(clip_transformer(**options)).half()
     with warnings.catch_warnings():

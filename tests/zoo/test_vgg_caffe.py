@@ -1,4 +1,4 @@
-"""VGG's original files, in Caffe's: from images in [0,1] on, what plain PyTorch computes of BGR less the mean."""
+"""VGG's original Caffe files give what plain PyTorch computes from BGR minus the mean."""
 
 import dataclasses
 

@@ -1,4 +1,4 @@
-"""The vision transformer: its layers have names, and it takes other sizes than it was trained on."""
+"""The vision transformer: layer names, and sizes other than the training size."""
 
 from dataclasses import replace
 
@@ -23,7 +23,7 @@ def test_layers_have_timms_names():
     assert shapes["head"] == (1000,)
 
 
-def test_gelu_is_the_exact_one():
+def test_gelu_is_exact():
     x = np.linspace(-4, 4, 41, dtype=np.float32)
     exact = x * 0.5 * (1 + erf(x / np.sqrt(2)))
     np.testing.assert_allclose(np.asarray(Gelu().apply({}, jnp.asarray(x))), exact, atol=1e-6)
@@ -41,7 +41,7 @@ def test_the_embedding_is_resampled_for_other_sizes():
     np.testing.assert_allclose(np.asarray(logits[0]), np.asarray(logits[1]), atol=1e-5)
 
 
-def test_pictures_of_any_size_are_resized_to_whole_patches():
+def test_images_of_any_size_are_resized_to_complete_patches():
     model = outline("deit_tiny")
     image = jax.ShapeDtypeStruct((1, 100, 90, 3), jnp.float32)
     found = jax.eval_shape(lambda w, x: model.apply(w, x, layers=("patch_embed", IMAGE)), model.weights, image)
@@ -49,7 +49,7 @@ def test_pictures_of_any_size_are_resized_to_whole_patches():
     assert found[IMAGE].shape == (1, 100, 90, 3)
 
 
-def test_a_picture_of_whole_patches_is_seen_as_it_is():
+def test_an_image_of_complete_patches_is_not_resized():
     image = jnp.asarray(np.random.default_rng(0).random((1, 32, 48, 3)), jnp.float32)
     spec = find("deit_tiny").input
     np.testing.assert_array_equal(spec.encode(image), replace(spec, multiple=1).encode(image))
@@ -60,12 +60,12 @@ def test_a_picture_of_whole_patches_is_seen_as_it_is():
 
 
 @pytest.mark.parametrize("shape", [(1, 100, 112, 3), (1, 112, 90, 3)])
-def test_a_side_that_is_no_multiple_of_the_patch_is_refused(shape):
+def test_a_side_that_is_not_a_multiple_of_the_patch_is_refused(shape):
     with pytest.raises(FeatvizError, match="takes sides that are multiples of 16"):
         jax.eval_shape(VisionTransformer().init, jax.random.key(0), jax.ShapeDtypeStruct(shape, jnp.float32))
 
 
 @pytest.mark.parametrize("multiple", [0, -16, 15])
-def test_a_multiple_that_the_training_size_is_not_of_is_refused(multiple):
+def test_a_multiple_that_does_not_divide_the_training_size_is_refused(multiple):
     with pytest.raises(FeatvizError, match=f"`multiple` is {multiple}; expected a divisor of the sides"):
         InputSpec(size=(224, 224), multiple=multiple)

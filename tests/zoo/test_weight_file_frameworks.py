@@ -1,4 +1,4 @@
-"""Files that PyTorch and Keras write themselves, read without them: every value as they have it."""
+"""Files written by PyTorch and Keras are read without them, with equal values."""
 
 import collections
 import warnings

@@ -1,4 +1,4 @@
-"""The same small trained network through every door, and the lines of the README for each."""
+"""One small trained network through every adapter."""
 
 import sys
 from pathlib import Path
@@ -25,26 +25,26 @@ def reference():
 
 
 @pytest.fixture(scope="module", params=["nnx", "function", "keras", "torch", "onnx"])
-def door(request):
+def adapted(request):
     for framework in NEEDS.get(request.param, []):
         pytest.importorskip(framework, reason=f"needs {framework}: make test-frameworks")
     return doors.open_door(request.param)
 
 
-def test_the_same_activations_gradients_and_scores_through_every_door(door, reference):
+def test_all_adapters_give_the_same_activations_gradients_and_scores(adapted, reference):
     activations, gradient, pictures = reference
-    ours = doors.look(*door, IMAGE)
+    ours = doors.look(*adapted, IMAGE)
     np.testing.assert_allclose(ours[0], activations, rtol=1e-5, atol=1e-5 * np.abs(activations).max())
     np.testing.assert_allclose(ours[1], gradient, rtol=1e-5, atol=1e-5 * np.abs(gradient).max())
-    model, layer = door
+    model, layer = adapted
     drawn = fv.render(model, fv.channel(layer, doors.UNITS), size=32, steps=24)
     ratios = [a.score / b.score for a, b in zip(drawn, pictures, strict=True)]
     assert abs(np.median(ratios) - 1) < 0.02
     assert all(picture.provenance["network"]["name"] for picture in drawn)
 
 
-def test_an_early_layer_costs_what_it_costs_in_the_network_cut_off_there(door):
-    model, layer = door
+def test_an_early_layer_costs_as_much_as_a_network_cut_behind_it(adapted):
+    model, layer = adapted
     linen, _ = doors.open_door("linen")
     early = layer.replace("mixed4a", "mixed3a")
 
