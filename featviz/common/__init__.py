@@ -1,1 +1,1 @@
-"""Helpers that every room may use: canonical JSON, whole files, argument checks, one photograph, compilation."""
+"""Helpers for all rooms: canonical JSON, atomic files, argument checks, photographs, compilation and its cache."""

@@ -21,11 +21,11 @@ def test_evidence_prints_the_table(tmp_path, capsys):
     run(["evidence", out, "--survey", survey, "-o", str(tmp_path / "e.png")])
     printed = capsys.readouterr().out
     assert f"{LAYER}:1" in printed and "photographs: 44; compared by patterns" in printed
-    assert "no --other was given" in printed and all(
+    assert "--other is not given" in printed and all(
         f"do not trust: {reason}" not in printed for reason in ("excites", "little")
     )
     run(["evidence", out, "--survey", survey, "--other", "patterns"])
-    assert "no --other" not in capsys.readouterr().out
+    assert "--other is not given" not in capsys.readouterr().out
     assert {row["name"] for row in json.loads((tmp_path / "e.json").read_text())["units"]} == {
         f"{LAYER}:0",
         f"{LAYER}:1",

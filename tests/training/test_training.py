@@ -17,7 +17,7 @@ from support.tiny import SMALL
 import featviz as fv
 from featviz.common import compilation
 from featviz.errors import FeatvizError
-from featviz.pictures.captions import captions_of
+from featviz.pictures.captions import make_captions
 from featviz.recipes import Recipe, Stage
 from featviz.training.comparison import with_bar
 from featviz.training.training_weights import checkpoints_in, read_checkpoint, weights_in
@@ -198,7 +198,7 @@ def test_sheets_and_films_have_a_bar_for_each_score(tiny, other_weights, tmp_pat
     # Each is named by its unit, which the pictures have kept, and by its checkpoint.
     rows = zip(found.pictures, found.scales(), strict=True)
     shown = [with_bar(picture, scale=scale) for row, scale in rows for picture in row]
-    assert captions_of(shown, 96, load_default(size=10)).title == "tiny conv1/relu"
+    assert make_captions(shown, 96, load_default(size=10)).title == "tiny conv1/relu"
     named = fv.contact_sheet(shown, columns=2, notes=["early", "late"] * 2)
     assert np.array_equal(np.asarray(found.sheet()), np.asarray(named))
     assert not np.array_equal(np.asarray(named), np.asarray(fv.contact_sheet(shown, columns=2)))
