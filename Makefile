@@ -37,8 +37,8 @@ demo: $(INSTALLED)
 
 # What is promised to the bit is tested as users compile it.
 test: $(TESTABLE)
-	$(QUICK) $(BIN)/python $(PYTEST) --ignore tests/ascent/test_sameness.py
-	$(BIN)/python $(PYTEST) tests/ascent/test_sameness.py
+	$(QUICK) $(BIN)/python $(PYTEST) --ignore tests/ascent/test_lanes_sameness.py
+	$(BIN)/python $(PYTEST) tests/ascent/test_lanes_sameness.py
 
 test-frameworks: $(FRAMEWORKS)
 	$(QUICK) $(BIN)/python $(PYTEST) tests -m frameworks

@@ -92,7 +92,7 @@ SCRIPT = """
 import sys
 import jax
 import numpy as np
-from test_sameness import FAMILIES, draw
+from test_lanes_sameness import FAMILIES, draw
 
 assert jax.device_count() == int(sys.argv[2])
 parts = {}
@@ -132,9 +132,9 @@ def test_eight_devices_reach_the_same_scores(tmp_path):
         assert found[f"{family} score"] == pytest.approx(ours.score, rel=0.02)
 
 
-@pytest.mark.parametrize("watch", [1, 5, 64])
-def test_how_often_lanes_are_watched_does_not_matter(monkeypatch, watch):
-    monkeypatch.setattr(featviz.ascent.lanes, "CHECK_EVERY", watch)
+@pytest.mark.parametrize("check_every", [1, 5, 64])
+def test_how_often_lanes_are_checked_does_not_matter(monkeypatch, check_every):
+    monkeypatch.setattr(featviz.ascent.lanes, "CHECK_EVERY", check_every)
     *_, last = draw([FAMILIES["channel"](unit) for unit in (1, 2, 7)])
     assert_same(last, alone("channel"))
 
@@ -190,13 +190,22 @@ def test_other_programs_have_the_same_first_gradient(family, lanes, chunk):
     assert np.linalg.norm(found - expected) <= 1e-5 * np.linalg.norm(expected)
 
 
+def draw_longer(**options):
+    """Eight channels over 42 steps, which is no multiple of the chunk."""
+    objectives = [FAMILIES["channel"](unit) for unit in range(8)]
+    return draw(objectives, recipe=replace(RECIPE, steps=42), **options)
+
+
+@cache
+def longer_scores():
+    return [picture.score for picture in draw_longer()]
+
+
 @pytest.mark.parametrize(("lanes", "chunk"), [(8, 1), (2, 4)])
 def test_other_programs_reach_the_same_scores(monkeypatch, lanes, chunk):
-    objectives = [FAMILIES["channel"](unit) for unit in range(8)]
-    recipe = replace(RECIPE, steps=42)
-    expected = [picture.score for picture in draw(objectives, recipe=recipe)]
+    expected = longer_scores()
     monkeypatch.setattr(featviz.rendering.request, "default_chunk", lambda: chunk)
-    pictures = draw(objectives, recipe=recipe, lanes=lanes)
+    pictures = draw_longer(lanes=lanes)
     assert {picture.provenance["lanes"] for picture in pictures} == {lanes}
     assert {len(picture.history) for picture in pictures} == {42}
     ratios = np.array([picture.score for picture in pictures]) / np.array(expected)
