@@ -36,12 +36,12 @@ def main() -> None:
 
     ways = {"render": bare, "atlas": lambda: atlas(site=False), "atlas with its site": lambda: atlas(site=True)}
     times: dict[str, list[float]] = {name: [] for name in ways}
-    for number in range(ROUNDS + 1):
+    for index in range(ROUNDS + 1):
         for name, way in ways.items():
-            begun = time.perf_counter()
+            started = time.perf_counter()
             way()
             # The first round compiles.
-            times[name] += [time.perf_counter() - begun] if number else []
+            times[name] += [time.perf_counter() - started] if index else []
     medians = {name: statistics.median(seconds) / len(units) for name, seconds in times.items()}
     print(f"{model.name} {layer}, {len(units)} units, {size} px, {fv.recipes.default.steps} steps")
     for name, seconds in medians.items():

@@ -92,7 +92,7 @@ def tiny():
 @pytest.fixture(scope="session")
 def other_weights():
     """Another checkpoint of `tiny`."""
-    return Tiny().init(jax.random.key(9), jnp.zeros((1, 16, 16, 3)))
+    return jax.jit(Tiny().init)(jax.random.key(9), jnp.zeros((1, 16, 16, 3)))
 
 
 @pytest.fixture(scope="session")

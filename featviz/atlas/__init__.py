@@ -1,1 +1,1 @@
-"""The neuron atlas: every unit of a network with its picture and its page, kept, continued, browsed."""
+"""The neuron atlas: a picture and a page for every unit of a network, in resumable runs."""

@@ -1,14 +1,14 @@
-"""An atlas on the disk: a Zarr group that any Zarr reader opens, one series in a group of its own.
+"""An atlas on disk: a Zarr group that any Zarr reader opens, with one group per series.
 
 zarr.json                     attributes: `kind`, `format`
 plans/HASH/                   attributes: what a command planned
-pictures/LAYER/ROLE-HASH/     attributes: what the series' pictures share; LAYER is percent-encoded
-    pixels    (unit[, image], y, x, channel) uint8, a chunk a unit; alpha, where there is one, is the last channel
-    score     (unit[, image]) float32: the objective on the clean image
-    history   (unit, step) float32: the score of each step on transformed views, -inf after the last
-    outcome   (unit) uint8: 0 while there is none, else an index of `OUTCOMES`; written last of an entry
+pictures/LAYER/ROLE-HASH/     attributes: what the pictures of a series share; LAYER is percent-encoded
+    pixels    (unit[, image], y, x, channel) uint8, one chunk per unit; an alpha channel comes last
+    score     (unit[, image]) float32: the objective on the untransformed image
+    history   (unit, step) float32: the score at each step on transformed views, -inf after the last step
+    outcome   (unit) uint8: 0 for no entry, else an index of `OUTCOMES`; written last
 
-`entries` reads and writes a series. Here is the group around them.
+`entries` reads and writes one series; this module has the group around them.
 """
 
 import contextlib
@@ -22,18 +22,18 @@ from urllib.parse import quote
 import numpy as np
 
 from featviz.atlas.entries import ARRAYS, Entries
-from featviz.atlas.locks import creating
+from featviz.atlas.locks import creation_lock
 from featviz.errors import FeatvizError, in_one_line
 
-KIND, FORMAT = "featviz atlas", 1
-# The longest part of a path before its middle is replaced by a hash; file systems take 255 bytes.
+KIND, FORMAT = "featviz atlas", 2
+# The longest part of a path before its end is replaced by a hash; file systems allow 255 bytes.
 LONGEST = 120
-# What a run of ours may have left in a folder before there was an atlas.
-OWN = ("locks", "journal")
+# What a run may have left in a folder before the atlas existed.
+RUN_FOLDERS = ("locks", "journal")
 
 
 def safe_part(name: str) -> str:
-    """A name that may hold anything as one part of a path.
+    """Any name as one part of a path.
 
     >>> safe_part("inception_4c/3x3"), safe_part(".."), len(safe_part("x" * 999))
     ('inception_4c%2F3x3', '%2E%2E', 120)
@@ -46,78 +46,92 @@ def safe_part(name: str) -> str:
 
 
 class Store:
-    """The Zarr group of an atlas, in a folder or behind an address such as s3://bucket/atlas."""
+    """The Zarr group of an atlas, in a folder or at an address such as s3://bucket/atlas.
 
-    def __init__(self, place: str | Path, group: Any) -> None:
-        self.place, self.group = place, group
+    Args:
+      location: the folder's path, or the address.
+      group: the open `zarr.Group`.
+    """
+
+    def __init__(self, location: str | Path, group: Any) -> None:
+        self.location, self.group = location, group
 
     @property
     def folder(self) -> Path | None:
-        """The folder, or None where it is no place on this machine's disk."""
-        return self.place if isinstance(self.place, Path) else None
+        """The folder on this machine's disk, or None for an address."""
+        return self.location if isinstance(self.location, Path) else None
 
     def entries(self, path: str) -> Entries:
-        """Those of a series. Raises KeyError if there are none."""
+        """The entries of a series. Raises KeyError if there is no such series."""
         return Entries(self.group[path], None if self.folder is None else self.folder / path)
 
-    def paths(self) -> list[str]:
-        """The series that there are, also of other recipes than the last."""
+    def series_paths(self) -> list[str]:
+        """The paths of all series, of every revision."""
         if "pictures" not in self.group:
             return []
         layers = self.group["pictures"]
-        return sorted(f"pictures/{layer}/{name}" for layer, of in layers.groups() for name, _ in of.groups())
+        return sorted(f"pictures/{layer}/{name}" for layer, group in layers.groups() for name, _ in group.groups())
 
     def plans(self) -> list[dict[str, Any]]:
-        """What has been planned here, the last command's plan last."""
+        """All plans, that of the latest command last."""
         if "plans" not in self.group:
             return []
-        found = [dict(of.attrs) for _, of in self.group["plans"].groups()]
-        return sorted(found, key=lambda plan: float(plan["at"]))
+        plans = [dict(group.attrs) for _, group in self.group["plans"].groups()]
+        return sorted(plans, key=lambda plan: float(plan["time"]))
 
     def add_plan(self, name: str, plan: Mapping[str, Any]) -> None:
-        """Keeps a plan, in place of an older one of its name."""
+        """Keeps a plan; replaces an older one of the same name."""
         path = f"plans/{name}"
-        with creating(self.folder):
+        with creation_lock(self.folder):
             if path in self.group:
                 self.group[path].update_attributes(dict(plan))
             else:
                 self.group.create_group(path, attributes=dict(plan))
 
-    def add(self, path: str, shape: tuple[int, ...], units: int, steps: int, attributes: Mapping[str, Any]) -> Entries:
-        """The series of a path; what is not there of it is made, `shape` is ([image,] y, x, channel).
+    def add_series(
+        self, path: str, shape: tuple[int, ...], units: int, steps: int, attributes: Mapping[str, Any]
+    ) -> Entries:
+        """Creates a series, or what is missing of it.
 
         Metadata that cannot be read are written again: they follow from the plan, and the entries stay.
+
+        Args:
+          path: where the series lies.
+          shape: of one entry, ([image,] y, x, channel).
+          units: how many units the layer has.
+          steps: the longest history.
+          attributes: what the pictures share.
         """
         from zarr.codecs import Crc32cCodec, ZstdCodec
 
-        with creating(self.folder):
-            self._drop_damaged(path)
-            made = (
+        with creation_lock(self.folder):
+            self._remove_damaged_metadata(path)
+            group = (
                 self.group[path] if path in self.group else self.group.create_group(path, attributes=dict(attributes))
             )
-            several = ("image",) if len(shape) == 4 else ()
+            image_axis = ("image",) if len(shape) == 4 else ()
             for name, dtype, sides, dimensions, fill in (
-                ("pixels", "uint8", shape, (*several, "y", "x", "channel"), 0),
-                ("score", "float32", shape[:-3], several, np.nan),
+                ("pixels", "uint8", shape, (*image_axis, "y", "x", "channel"), 0),
+                ("score", "float32", shape[:-3], image_axis, np.nan),
                 ("history", "float32", (steps,), ("step",), -np.inf),
                 ("outcome", "uint8", (), (), 0),
             ):
-                if name not in made:
-                    made.create_array(
+                if name not in group:
+                    group.create_array(
                         name,
                         shape=(units, *sides),
                         chunks=(1, *sides),
                         dtype=dtype,
                         fill_value=fill,
                         dimension_names=("unit", *dimensions),
-                        # One file a chunk, in no folder of its own.
+                        # One file per chunk, without folders of their own.
                         chunk_key_encoding={"name": "default", "separator": "."},
-                        # A chunk that does not fit its checksum is found, not shown.
+                        # A chunk that does not match its checksum is reported, not shown.
                         compressors=[ZstdCodec(level=1), Crc32cCodec()],
                     )
         return self.entries(path)
 
-    def _drop_damaged(self, path: str) -> None:
+    def _remove_damaged_metadata(self, path: str) -> None:
         if self.folder is None:
             return
         for part in ("", *ARRAYS):
@@ -129,60 +143,66 @@ class Store:
                     file.unlink()
 
 
-def open_store(place: str | Path, *, writable: bool = False, create: bool = False) -> Store:
+def open_store(location: str | Path, *, writable: bool = False, create: bool = False) -> Store:
     """The store of an atlas.
 
-    Raises: FeatvizError if there is none and none is to be made, or the folder holds something else.
+    Args:
+      location: a folder's path, or an address of object storage.
+      writable: whether entries can be written.
+      create: whether a new atlas is created where there is none.
+
+    Raises:
+      FeatvizError: if there is no atlas and none is to be created, or the folder holds something else.
     """
     import zarr
 
-    if isinstance(place, Path) and not is_atlas(place):
-        _make_folder(place, create=create)
-    folder = place if isinstance(place, Path) else None
+    if isinstance(location, Path) and not is_atlas(location):
+        _make_folder(location, create=create)
+    folder = location if isinstance(location, Path) else None
     try:
         if create:
-            with creating(folder):
+            with creation_lock(folder):
                 if folder is None or not is_atlas(folder):
-                    _create(str(place))
-        group = zarr.open_group(str(place), mode="r+" if writable or create else "r", zarr_format=3)
+                    _create(str(location))
+        group = zarr.open_group(str(location), mode="r+" if writable or create else "r", zarr_format=3)
         kind, version = group.attrs.get("kind"), group.attrs.get("format")
     except OSError as error:
-        done = "written" if create else "read"
-        raise FeatvizError(f"`{place}` cannot be {done}: {error.strerror or in_one_line(error)}") from None
+        action = "written" if create else "read"
+        raise FeatvizError(f"`{location}` cannot be {action}: {error.strerror or in_one_line(error)}") from None
     except FeatvizError:
         raise
     except Exception as error:
-        raise FeatvizError(f"`{place}` is no atlas that can be read: {in_one_line(error)}") from None
+        raise FeatvizError(f"`{location}` is not an atlas that can be read: {in_one_line(error)}") from None
     if (kind, version) != (KIND, FORMAT):
-        raise FeatvizError(f"`{place}` is {kind} {version}; expected {KIND} {FORMAT}")
-    return Store(place, group)
+        raise FeatvizError(f"`{location}` is {kind} {version}; expected {KIND} {FORMAT}")
+    return Store(location, group)
 
 
-def _create(place: str) -> None:
-    """The group of a new atlas, in one write; what is there already stays."""
+def _create(location: str) -> None:
+    """The group of a new atlas, in one write; an existing one stays."""
     import zarr
     from zarr.errors import ContainsGroupError
 
     with contextlib.suppress(ContainsGroupError):
-        zarr.create_group(place, zarr_format=3, attributes={"kind": KIND, "format": FORMAT})
+        zarr.create_group(location, zarr_format=3, attributes={"kind": KIND, "format": FORMAT})
 
 
-def _make_folder(place: Path, *, create: bool) -> None:
+def _make_folder(folder: Path, *, create: bool) -> None:
     if not create:
-        found = "holds no atlas" if place.is_dir() else "is a file" if place.exists() else "does not exist"
-        raise FeatvizError(f"`{place}` {found}; expected a folder that `featviz atlas` has written")
+        state = "holds no atlas" if folder.is_dir() else "is a file" if folder.exists() else "does not exist"
+        raise FeatvizError(f"`{folder}` {state}; expected a folder that `featviz atlas` has written")
     try:
-        place.mkdir(parents=True, exist_ok=True)
-        # What another process leaves that begins the same atlas, or was killed as it began, is no hindrance.
-        foreign = [each for each in place.iterdir() if each.name not in OWN and each.suffix != ".partial"]
+        folder.mkdir(parents=True, exist_ok=True)
+        # Leftovers of a process that starts the same atlas, or was killed as it started, do not count.
+        foreign = [path for path in folder.iterdir() if path.name not in RUN_FOLDERS and path.suffix != ".partial"]
     except OSError as error:
-        raise FeatvizError(f"`{place}` cannot be made: {error.strerror}") from None
-    if foreign and not is_atlas(place):
-        raise FeatvizError(f"`{place}` holds other things; expected a new folder for the atlas")
+        raise FeatvizError(f"`{folder}` cannot be created: {error.strerror}") from None
+    if foreign and not is_atlas(folder):
+        raise FeatvizError(f"`{folder}` holds other files; expected a new folder for the atlas")
 
 
 def is_atlas(folder: Path) -> bool:
-    """Whether a folder holds an atlas, finished or not."""
+    """Whether a folder holds an atlas, complete or not."""
     try:
         return json.loads((folder / "zarr.json").read_text("utf-8")).get("attributes", {}).get("kind") == KIND
     except (OSError, ValueError, AttributeError):

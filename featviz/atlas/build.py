@@ -1,4 +1,4 @@
-"""Build an atlas: plan, run, site; or the site alone."""
+"""Build an atlas: plan, run, site; or its site alone."""
 
 import os
 import sys
@@ -10,14 +10,16 @@ from typing import Any
 from tqdm import tqdm
 
 from featviz.atlas.atlas_store import open_store
-from featviz.atlas.engines import Engine, local
-from featviz.atlas.plan import Units, make_plan, share
+from featviz.atlas.engines import Engine, render_locally
+from featviz.atlas.plan import make_plan
 from featviz.atlas.ray.engine import OnRay
-from featviz.atlas.reading import Atlas, where
-from featviz.atlas.revisions import check_network, told
-from featviz.atlas.run import run
+from featviz.atlas.reading import Atlas, parse_location
+from featviz.atlas.revisions import check_network, describe_previous
+from featviz.atlas.run import run_tasks
+from featviz.atlas.sharding import shard_tasks
 from featviz.atlas.site_data import SiteData
 from featviz.atlas.site_publisher import SitePublisher
+from featviz.atlas.unit_selection import Units
 from featviz.errors import FeatvizError
 from featviz.evaluation.features import Features
 from featviz.model import Model, hash_weights
@@ -39,29 +41,41 @@ def build_atlas(
     seed: int = 0,
     dtype: Any = None,
     shard: tuple[int, int] = (1, 1),
-    engine: Engine = local,
+    engine: Engine = render_locally,
     survey: Survey | None = None,
     other: Model | Features | None = None,
     copy_photos: bool = False,
     site: bool = True,
     progress: bool = True,
 ) -> Atlas:
-    """A picture of every unit of a network's layers, in a folder that is continued when it is called again.
+    """Renders a picture of every unit of a network's layers into a folder, and makes a site of them.
+
+    Runs are resumable: another call renders what is missing. A resumed atlas is bit-identical to an uninterrupted one
+    on one machine's CPU.
 
     Args:
+      model: the network.
       out: a new folder, or that of an atlas; or an address of object storage, such as s3://bucket/atlas.
-      layers: names or patterns (`inception_4*`), by default the network's blocks.
-      units: numbers of units, of every layer that has them, or a dict of layers with numbers; by default all.
-      full: patterns of those layers whose units also get two more seeds, a group of unlike pictures, the negative
-        and the neuron at the center; None for all.
-      recipe, size, steps, seed, dtype: as of `render`. Pictures of others stay beside the new ones, a revision of
-        their own (`open_atlas`).
-      shard: (i, n): draw the i-th of n shares of the plan, from 1 on. They are disjoint and may run at once.
-      engine: what draws; by default all devices of this machine. `fv.OnRay()` is for many machines.
-      survey: of natural images, whose photographs, statistics and figures the pages then show.
-      other: another network, with whose features pictures and photographs are compared; without it no figures.
-      copy_photos: whether photographs become part of the site, in place of links to where they are.
-      site: whether `out`/site is made; a share makes it if it is the one that completes the plan.
+      layers: names or patterns (`inception_4*`); by default the network's blocks.
+      units: indices of units, for every layer that has them, or layer -> indices; by default all.
+      full: patterns of layers whose units also get two more seeds, a diverse group, the negative, and the neuron at the
+        center; None for all layers.
+      recipe, size, steps, seed, dtype: as in `render`. Pictures made with other settings are kept, as another revision
+        (`open_atlas`).
+      shard: (i, n) renders the i-th of n shards of the plan, from 1 on. Shards are disjoint and may run at once.
+      engine: what renders; by default all devices of this machine. `fv.OnRay()` uses many machines.
+      survey: of natural images, for photos, statistics and evidence on the pages.
+      other: another network, for the evidence figures; without it there are none.
+      copy_photos: whether photos become files of the site instead of links to where they are.
+      site: whether `out`/site is made; a shard makes it only if it completes the plan.
+      progress: whether a progress bar is shown.
+
+    Returns:
+      the atlas.
+
+    Raises:
+      FeatvizError: for an unknown layer or unit, a folder that cannot be written or holds something else, such as an
+        atlas of another network, or another run that renders the same units.
 
     >>> import featviz as fv, tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -72,9 +86,6 @@ def build_atlas(
     ...     atlas.pixels("conv1")[:2].shape
     True
     (2, 32, 32, 3)
-
-    Raises: FeatvizError for a layer or unit that is not there, a folder that holds something else, such as an atlas of
-    another network, or cannot be written, or another run that draws the same units.
     """
     with engine.session() if isinstance(engine, OnRay) else nullcontext():
         plan = make_plan(
@@ -87,25 +98,26 @@ def build_atlas(
             steps=steps,
             seed=seed,
             dtype=dtype,
-            # Workers may be of another kind than this process.
-            place=engine.probe() if isinstance(engine, OnRay) else None,
+            # Workers may run on another kind of machine than this process.
+            machine=engine.probe() if isinstance(engine, OnRay) else None,
         )
-        tasks = share(plan.tasks, model, number=shard[0], count=shard[1])
-        store = open_store(where(out), writable=True, create=True)
+        tasks = shard_tasks(plan.tasks, model, index=shard[0], count=shard[1])
+        store = open_store(parse_location(out), writable=True, create=True)
         check_network(store, plan.tasks[0].series.run["network"])
-        if progress and (line := told(store, plan.shared)) is not None:
+        if progress and (line := describe_previous(store, plan.revision)) is not None:
             tqdm.write(line, file=sys.stderr)
-        shown = None
+        publisher = None
         if site and store.folder is not None:
-            gathering = SiteData(Atlas(store, shared=plan.shared), model, survey=survey, other=other)
-            shown = SitePublisher(gathering, store.folder / "site", command=plan.command, copy_photos=copy_photos)
-        whole = shard == (1, 1)
-        run(model, plan, tasks, store, engine=engine, watcher=shown if whole else None, progress=progress)
-    made = Atlas(store, shared=plan.shared)
-    done, planned = made.count()
-    if shown is not None and (whole or done == planned):
-        shown.complete()
-    return made
+            data = SiteData(Atlas(store, revision=plan.revision), model, survey=survey, other=other)
+            publisher = SitePublisher(data, store.folder / "site", command=plan.command, copy_photos=copy_photos)
+        sharded = shard != (1, 1)
+        observer = None if sharded else publisher
+        run_tasks(model, plan, tasks, store, engine=engine, observer=observer, progress=progress)
+    atlas = Atlas(store, revision=plan.revision)
+    done, planned = atlas.count()
+    if publisher is not None and (not sharded or done == planned):
+        publisher.complete()
+    return atlas
 
 
 def build_site(
@@ -116,20 +128,28 @@ def build_site(
     other: Model | Features | None = None,
     copy_photos: bool = False,
 ) -> Path:
-    """The site of an atlas anew, from what is there by now; nothing is drawn. Returns its front page.
+    """Makes the site of an atlas again, from what is on disk; nothing is rendered.
 
-    The options are those of `build_atlas`.
+    Args:
+      atlas: the atlas.
+      model: its network.
+      survey, other, copy_photos: as in `build_atlas`.
 
-    Raises: FeatvizError for an atlas in object storage, or one of another network than `model`.
+    Returns:
+      the path of the front page.
+
+    Raises:
+      FeatvizError: for an atlas in object storage, or one of another network than `model`.
     """
     if atlas.store.folder is None:
-        raise FeatvizError(f"`{atlas.store.place}` is no folder; expected an atlas on this machine's disk")
-    own = hash_weights(model.weights)
-    for each in atlas.plan[:1]:
-        drawn = atlas.entries(each["path"]).attributes["run"]["network"]["weights_sha256"]
-        if drawn != own:
+        raise FeatvizError(f"`{atlas.store.location}` is not a folder; expected an atlas on this machine's disk")
+    weights = hash_weights(model.weights)
+    for series in atlas.plan[:1]:
+        rendered = atlas.entries(series.path).attributes["run"]["network"]["weights_sha256"]
+        if rendered != weights:
             raise FeatvizError(
-                f"`{atlas.store.place}` is of weights {drawn[:8]}; {model.name}'s are {own[:8]}, expected the same"
+                f"`{atlas.store.location}` has weights {rendered[:8]}, {model.name} has {weights[:8]}; "
+                "expected the same network"
             )
-    gathering = SiteData(atlas, model, survey=survey, other=other)
-    return SitePublisher(gathering, atlas.store.folder / "site", copy_photos=copy_photos).complete()
+    data = SiteData(atlas, model, survey=survey, other=other)
+    return SitePublisher(data, atlas.store.folder / "site", copy_photos=copy_photos).complete()

@@ -1,16 +1,16 @@
-"""Which classes a network sees in pictures."""
+"""The classes that a network assigns to pictures."""
 
 from functools import lru_cache
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Float, UInt8
 
 from featviz.common.compilation import compiled
 from featviz.errors import FeatvizError
 from featviz.evaluation.features import fit
-from featviz.model import OUTPUT, Model, Weights
+from featviz.model import OUTPUT, Apply, Model, Weights
 from featviz.pages.records import ClassScore
 from featviz.surveys.reduction import batches
 
@@ -18,14 +18,22 @@ from featviz.surveys.reduction import batches
 ROUNDING = 1e-2
 
 
-def class_scores(model: Model, pixels: np.ndarray, *, count: int = 5) -> list[tuple[ClassScore, ...]]:
-    """The `count` highest outputs on each picture, uint8 (n, h, w, c), the highest first: logit and softmax.
+def class_scores(model: Model, pixels: UInt8[np.ndarray, "n h w c"], *, count: int = 5) -> list[tuple[ClassScore, ...]]:
+    """The highest outputs on each picture, with logit and softmax, highest first.
 
-    Pictures are scaled, bicubic, to the size of the network's training where it cannot run at their own. An output
-    whose rows are distributions already, as after a softmax, is taken for the probabilities, its logarithm for the
-    logits. A network without an output of shape (n, classes) has no classes: () for each picture.
+    Pictures are resized (bicubic) to the training size if the network cannot run at theirs. An output whose rows are
+    distributions, as after a softmax, is taken as the probabilities, and its logarithm as the logits.
 
-    Raises: FeatvizError for pictures of another dtype or shape.
+    Args:
+      model: the network.
+      pixels: gray or RGB pictures.
+      count: how many outputs per picture.
+
+    Returns:
+      one tuple per picture, empty if the network has no output of shape (n, classes).
+
+    Raises:
+      FeatvizError: for pictures of another dtype or shape.
 
     >>> import featviz as fv
     >>> found = class_scores(fv.load("patterns"), np.zeros((2, 64, 64, 3), np.uint8), count=3)
@@ -36,29 +44,29 @@ def class_scores(model: Model, pixels: np.ndarray, *, count: int = 5) -> list[tu
         raise FeatvizError(
             f"`pixels` are {pixels.dtype} of shape {pixels.shape}; expected uint8 (n, h, w, c), c 1 or 3"
         )
-    own, channels = pixels.shape[1:3], model.input.channels
-    size = next((size for size in (own, model.input.size) if _has_classes(model, size)), None)
+    given, channels = pixels.shape[1:3], model.input.channels
+    size = next((size for size in (given, model.input.size) if _has_classes(model, size)), None)
     if size is None or channels not in (1, 3) or not len(pixels):
         return [()] * len(pixels)
     rows = []
-    for number, some in batches(fit(image, size, channels=channels) for image in pixels):
-        rows.append(np.asarray(compiled(_outputs(model.apply), model.weights, some)(model.weights, some))[:number])
-    logits, probabilities = _both(np.concatenate(rows).astype(np.float64))
+    for filled, batch in batches(fit(image, size, channels=channels) for image in pixels):
+        rows.append(np.asarray(compiled(_outputs(model.apply), model.weights, batch)(model.weights, batch))[:filled])
+    logits, probabilities = _logits_and_probabilities(np.concatenate(rows).astype(np.float64))
     names = model.classes if len(model.classes) == logits.shape[1] else ("",) * logits.shape[1]
     return [
         tuple(
-            ClassScore(int(best), names[best], float(logits[row, best]), float(probabilities[row, best]))
-            for best in np.argsort(-logits[row], kind="stable")[:count]
+            ClassScore(int(index), names[index], float(logits[row, index]), float(probabilities[row, index]))
+            for index in np.argsort(-logits[row], kind="stable")[:count]
         )
         for row in range(len(logits))
     ]
 
 
 @lru_cache(maxsize=8)
-def _outputs(apply: Any) -> Any:
-    def outputs(weights: Weights, images: jax.Array) -> jax.Array:
-        found: jax.Array = apply(weights, images.astype(jnp.float32) / jnp.float32(255), layers=(OUTPUT,))[OUTPUT]
-        return found.astype(jnp.float32)
+def _outputs(apply: Apply) -> jax.stages.Wrapped:
+    def outputs(weights: Weights, images: UInt8[Array, "n h w c"]) -> Float[Array, " n *classes"]:
+        output = apply(weights, images.astype(jnp.float32) / jnp.float32(255), layers=(OUTPUT,))[OUTPUT]
+        return output.astype(jnp.float32)
 
     return jax.jit(outputs)
 
@@ -67,16 +75,18 @@ def _has_classes(model: Model, size: tuple[int, int]) -> bool:
     images = jax.ShapeDtypeStruct((2, *size, model.input.channels), np.uint8)
     try:
         shape = jax.eval_shape(_outputs(model.apply), model.weights, images).shape
-    # A network may refuse a size in any way it likes.
+    # A network may refuse a size in any way.
     except Exception:
         return False
     return len(shape) == 2 and shape[0] == 2 and shape[1] > 1
 
 
-def _both(outputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Logits and probabilities, (n, classes) each, of an output that is one or the other.
+def _logits_and_probabilities(
+    outputs: Float[np.ndarray, "n classes"],
+) -> tuple[Float[np.ndarray, "n classes"], Float[np.ndarray, "n classes"]]:
+    """Both, from an output that is one or the other.
 
-    >>> [values.round(2).tolist() for values in _both(np.array([[0.75, 0.25]]))]
+    >>> [values.round(2).tolist() for values in _logits_and_probabilities(np.array([[0.75, 0.25]]))]
     [[[-0.29, -1.39]], [[0.75, 0.25]]]
     """
     if (outputs >= 0).all() and (outputs <= 1).all() and (np.abs(outputs.sum(1) - 1) < ROUNDING).all():

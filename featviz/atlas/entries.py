@@ -1,4 +1,4 @@
-"""The entries of one series: written an array at a time, the outcome last; read without trust."""
+"""The entries of one series: written array by array, the outcome last; read with checks."""
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float32, UInt8
 
 from featviz.ascent.outcome import Outcome
 from featviz.errors import in_one_line
@@ -14,136 +15,141 @@ from featviz.pictures.picture import Picture
 
 ARRAYS = ("pixels", "score", "history", "outcome")
 OUTCOMES = (None, Outcome.CONVERGED, Outcome.OUT_OF_STEPS, Outcome.DEAD, Outcome.NOT_FINITE)
-# Entries read at once: a read costs as much for a few as for one.
+# Entries read at once: reading a few costs as much as reading one.
 BLOCK = 64
 
 
 class Entries:
-    """The arrays of a series; `folder` is where they lie, None where that is not on this machine's disk."""
+    """The arrays of a series.
+
+    Args:
+      group: the series' `zarr.Group`.
+      folder: where its arrays lie on this machine's disk, or None.
+    """
 
     def __init__(self, group: Any, folder: Path | None) -> None:
         self.folder = folder
         self.group = group
         self.attributes: dict[str, Any] = dict(group.attrs)
-        # Opened once, since each opening reads a file. A chunk of nothing but the fill value is written like any other:
-        # one that is missing is damage.
+        # Opened once, since opening reads a file. A chunk that holds only the fill value is written like any other, so
+        # a missing chunk is damage.
         self.arrays = {name: group[name].with_config({"write_empty_chunks": True}) for name in ARRAYS}
 
     @property
     def units(self) -> int:
-        """How many units the layer has, drawn or not."""
+        """How many units the layer has, rendered or not."""
         return int(self.arrays["outcome"].shape[0])
 
-    def there(self) -> set[int]:
-        """The units whose entries have been written, as the names of files tell; whether whole is not asked."""
+    def written(self) -> set[int]:
+        """The units that have an entry, by the names of files; whether it is intact is not checked."""
         if self.folder is None:
             return set(np.flatnonzero(self.arrays["outcome"][:]).tolist())
-        return self._named("outcome")
+        return self._units_with("outcome")
 
-    def outcomes(self) -> np.ndarray:
-        """(units,) uint8: indices of `OUTCOMES`, 0 where there is no entry or its outcome cannot be read."""
+    def outcomes(self) -> UInt8[np.ndarray, " units"]:
+        """Indices of `OUTCOMES`, 0 for no entry or an outcome that cannot be read."""
         values = np.zeros(self.units, np.uint8)
-        for some in _blocks(sorted(self.there())):
-            for unit, outcome in self._read("outcome", some):
+        for block in _blocks(sorted(self.written())):
+            for unit, outcome in self._read("outcome", block):
                 values[unit] = 0 if isinstance(outcome, Exception) or outcome >= len(OUTCOMES) else outcome
         return values
 
     def outcome(self, unit: int) -> Outcome | None:
-        """How an entry ended, or None where there is none."""
+        """How an entry's optimization ended, or None if there is no entry."""
         return OUTCOMES[int(self.arrays["outcome"][unit])]
 
-    def pixels(self, unit: int) -> np.ndarray:
-        """uint8, (image, y, x, channel)."""
+    def pixels(self, unit: int) -> UInt8[np.ndarray, "images y x channels"]:
+        """The pictures of an entry."""
         values = np.asarray(self.arrays["pixels"][unit])
         return values if values.ndim == 4 else values[None]
 
-    def score(self, unit: int) -> np.ndarray:
-        """float32, (images,); nan where there is no entry."""
+    def score(self, unit: int) -> Float32[np.ndarray, " images"]:
+        """The score of each picture of an entry, nan if there is no entry."""
         return np.atleast_1d(np.asarray(self.arrays["score"][unit]))
 
-    def scores(self) -> np.ndarray:
-        """float32, (units,) or (units, images); nan where there is no entry."""
+    def scores(self) -> Float32[np.ndarray, " units *images"]:
+        """The scores of all units, nan where there is no entry."""
         return np.asarray(self.arrays["score"][:])
 
-    def history(self, unit: int) -> np.ndarray:
-        """float32, (steps made,)."""
+    def history(self, unit: int) -> Float32[np.ndarray, " steps"]:
+        """The score at each step that was made."""
         values = np.asarray(self.arrays["history"][unit])
         return values[: np.count_nonzero(values != -np.inf)]
 
     def write(self, unit: int, pictures: Sequence[Picture]) -> None:
-        """One entry. Raises OSError where it cannot be written; then it does not count as there."""
+        """Writes one entry. Raises OSError if it cannot be written; then it does not count as written."""
         first = pictures[0]
         single = self.arrays["pixels"].ndim == 4
         pixels = np.stack([picture.to_uint8() for picture in pictures])
         scores = np.array([picture.score for picture in pictures], np.float32)
         history = np.full(self.arrays["history"].shape[1], -np.inf, np.float32)
         history[: len(first.history)] = first.history
-        self._forget(unit)
+        self._invalidate(unit)
         self.arrays["pixels"][unit] = pixels[0] if single else pixels
         self.arrays["history"][unit] = history
         self.arrays["score"][unit] = scores[0] if single else scores
         self.arrays["outcome"][unit] = OUTCOMES.index(first.outcome)
 
-    def keep(self, *, lanes: int) -> None:
-        """Keeps how many lanes a device draws the series with, on which pictures may depend; the first word counts."""
+    def fix_lanes(self, lanes: int) -> None:
+        """Keeps the number of lanes of the series, on which pixels may depend; the first call counts."""
         self.attributes = dict(self.group.attrs)
         if "lanes" not in self.attributes:
             self.group.attrs["lanes"] = self.attributes["lanes"] = lanes
 
     def damaged(self, units: Iterable[int]) -> dict[int, str]:
-        """Those of some units whose entries are not whole, and why."""
+        """The given units whose entries are not intact, and why."""
         wanted = sorted(units)
-        found: dict[int, str] = {}
+        faults: dict[int, str] = {}
         for name in ARRAYS:
-            missing = set() if self.folder is None else set(wanted) - self._named(name)
-            found |= dict.fromkeys(missing, f"no {name}")
-            for some in _blocks([unit for unit in wanted if unit not in found]):
-                for unit, value in self._read(name, some):
+            missing = set() if self.folder is None else set(wanted) - self._units_with(name)
+            faults |= dict.fromkeys(missing, f"no {name}")
+            for block in _blocks([unit for unit in wanted if unit not in faults]):
+                for unit, value in self._read(name, block):
                     if isinstance(value, Exception):
-                        found[unit] = in_one_line(value) or type(value).__name__
-        return found
+                        faults[unit] = in_one_line(value) or type(value).__name__
+        return faults
 
-    def _read(self, name: str, units: Sequence[int]) -> Iterator[tuple[int, Any]]:
-        """The values of neighboring units, read at once, or what was wrong with each that cannot be read."""
+    def _read(self, name: str, units: Sequence[int]) -> Iterator[tuple[int, np.ndarray | Exception]]:
+        """The values of neighboring units, read at once, or the exception for each that cannot be read."""
         array = self.arrays[name]
         try:
             values = np.asarray(array[units[0] : units[-1] + 1])
             yield from zip(units, values, strict=True)
-        except Exception:  # whatever a decoder says of bytes that are not its own; which unit's are they?
+        except Exception:  # a decoder may raise anything; the units are read one by one to find the damaged ones
             for unit in units:
                 try:
                     yield unit, np.asarray(array[unit])
                 except Exception as error:
                     yield unit, error
 
-    def _named(self, name: str) -> set[int]:
-        """The units of which an array has a file, `c.UNIT...`."""
+    def _units_with(self, name: str) -> set[int]:
+        """The units for which an array has a file, `c.UNIT...`."""
         assert self.folder is not None
-        found = set()
-        with suppress(FileNotFoundError), os.scandir(self.folder / name) as listed:
-            for each in listed:
-                parts = each.name.split(".")
+        units = set()
+        with suppress(FileNotFoundError), os.scandir(self.folder / name) as listing:
+            for file in listing:
+                parts = file.name.split(".")
                 if parts[0] == "c" and len(parts) > 1 and parts[1].isdecimal() and parts[-1] != "partial":
-                    found.add(int(parts[1]))
-        return found
+                    units.add(int(parts[1]))
+        return units
 
-    def _forget(self, unit: int) -> None:
-        """An entry that is drawn again does not count until it is whole again."""
+    def _invalidate(self, unit: int) -> None:
+        """An entry that is written again does not count until it is complete."""
         if self.folder is not None:
             (self.folder / "outcome" / f"c.{unit}").unlink(missing_ok=True)
 
 
 def _blocks(units: Sequence[int]) -> Iterator[list[int]]:
-    """Ascending units as runs of neighbors, of `BLOCK` at most.
+    """Ascending units as runs of neighbors, of at most `BLOCK`.
 
     >>> list(_blocks([0, 1, 2, 5]))
     [[0, 1, 2], [5]]
     """
-    run: list[int] = []
+    block: list[int] = []
     for unit in units:
-        if run and (unit != run[-1] + 1 or len(run) == BLOCK):
-            yield run
-            run = []
-        run.append(unit)
-    if run:
-        yield run
+        if block and (unit != block[-1] + 1 or len(block) == BLOCK):
+            yield block
+            block = []
+        block.append(unit)
+    if block:
+        yield block

@@ -1,9 +1,9 @@
-"""Export: an atlas's pictures as files, and its entries as a table."""
+"""Export of an atlas: its pictures as files, and its entries as a table."""
 
 import csv
 import io
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +11,16 @@ import numpy as np
 from tqdm import tqdm
 
 from featviz.atlas.atlas_store import safe_part
-from featviz.atlas.reading import Atlas, read_pictures
+from featviz.atlas.entry_records import read_pictures
+from featviz.atlas.reading import Atlas
 from featviz.common.files import write_atomic
 from featviz.errors import FeatvizError, suggest
 from featviz.pages.records import Role
 
 PICTURES, TABLES = ("png", "webp", "npy"), ("csv", "parquet")
+COLUMNS = ("layer", "unit", "role", "seed", "score", "outcome", "steps", "faults", "file", "key", "path")
+# A line of the table: a value for each column.
+Line = dict[str, str | int | float]
 
 
 def export(
@@ -28,13 +32,24 @@ def export(
     layers: list[str] | None = None,
     progress: bool = True,
 ) -> Path:
-    """Writes every picture as `OUT/LAYER/UNIT[-ROLE...].png` with its record, and the entries as `OUT/units.csv`.
+    """Writes every picture as `OUT/LAYER/UNIT[-ROLE...].png` with its provenance, and a table `OUT/units.csv`.
 
-    The table has a line for each picture: the columns of `Atlas.table` and `file`. Files that are there are replaced.
-    Returns the table's path.
+    The table has one line per picture: the columns of `Atlas.table`, and `file`. Existing files are replaced.
 
-    Raises: FeatvizError for another kind of file, a layer that the atlas has not, a Parquet table without pyarrow, or a
-    place that cannot be written.
+    Args:
+      atlas: what is exported.
+      out: a folder, which is created.
+      suffix: the format of the pictures: "png", "webp" or "npy".
+      table: the format of the table: "csv" or "parquet".
+      layers: the layers to export; by default all.
+      progress: whether a progress bar is shown.
+
+    Returns:
+      the table's path.
+
+    Raises:
+      FeatvizError: for an unknown format, a layer that the atlas lacks, a Parquet table without pyarrow, or a folder
+        that cannot be written.
     """
     for name, value, known in (("suffix", suffix, PICTURES), ("table", table, TABLES)):
         if value not in known:
@@ -46,44 +61,43 @@ def export(
     try:
         target.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise FeatvizError(f"`{target}` cannot be made: {error.strerror}") from None
+        raise FeatvizError(f"`{target}` cannot be created: {error.strerror}") from None
     rows = [row for row in atlas.rows(layers=layers) if row.outcome != "damaged"]
-    lines: list[dict[str, Any]] = []
+    lines: list[Line] = []
     for row in tqdm(rows, unit="entry", disable=None if progress else True):
         folder = target / safe_part(row.layer)
         try:
             folder.mkdir(exist_ok=True)
         except OSError as error:
-            raise FeatvizError(f"`{folder}` cannot be made: {error.strerror}") from None
+            raise FeatvizError(f"`{folder}` cannot be created: {error.strerror}") from None
         pictures = read_pictures(atlas.entries(row.path), row.unit)
         for picture, stem in zip(pictures, _stems(row.unit, row.role, row.seed, len(pictures)), strict=True):
             file = picture.save(folder / f"{stem}.{suffix}")
-            own = {name: getattr(row, name) for name in ("layer", "unit", "seed", "outcome", "steps", "key", "path")}
-            own |= {"role": row.role.value, "score": picture.score, "faults": "; ".join(row.faults)}
-            lines.append(own | {"file": str(file.relative_to(target))})
+            line: Line = {
+                name: getattr(row, name) for name in ("layer", "unit", "seed", "outcome", "steps", "key", "path")
+            }
+            line |= {"role": row.role.value, "score": picture.score, "faults": "; ".join(row.faults)}
+            lines.append(line | {"file": str(file.relative_to(target))})
     return write_atomic(target / f"units.{table}", encode(lines))
 
 
 def _stems(unit: int, role: Role, seed: int, count: int) -> Iterator[str]:
-    """The names of an entry's files.
+    """The names of an entry's files, without suffix.
 
     >>> list(_stems(7, Role.MAIN, 0, 1)), list(_stems(7, Role.SEED, 2, 1)), list(_stems(7, Role.FACET, 0, 2))
     (['7'], ['7-seed2'], ['7-facet0', '7-facet1'])
     """
-    for number in range(count):
+    for index in range(count):
         match role:
             case Role.MAIN:
                 yield str(unit)
             case Role.SEED:
                 yield f"{unit}-seed{seed}"
             case _:
-                yield f"{unit}-{role.value}" + (str(number) if count > 1 else "")
+                yield f"{unit}-{role.value}" + (str(index) if count > 1 else "")
 
 
-COLUMNS = ("layer", "unit", "role", "seed", "score", "outcome", "steps", "faults", "file", "key", "path")
-
-
-def _csv(lines: list[dict[str, Any]]) -> bytes:
+def _csv(lines: list[Line]) -> bytes:
     text = io.StringIO()
     writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
     writer.writeheader()
@@ -91,7 +105,7 @@ def _csv(lines: list[dict[str, Any]]) -> bytes:
     return text.getvalue().encode()
 
 
-def _parquet() -> Any:
+def _parquet() -> Callable[[list[Line]], bytes]:
     try:
         import pyarrow
         from pyarrow import parquet
@@ -100,7 +114,7 @@ def _parquet() -> Any:
             "a Parquet table needs pyarrow, which is not installed; pip install featviz[parquet]"
         ) from None
 
-    def encode(lines: list[dict[str, Any]]) -> bytes:
+    def encode(lines: list[Line]) -> bytes:
         buffer = io.BytesIO()
         columns: dict[str, Any] = {name: [line[name] for line in lines] for name in COLUMNS}
         columns["score"] = np.array(columns["score"], np.float32)

@@ -1,4 +1,4 @@
-"""The journal: when each entry was begun and when it was written, a line each, in one file a process."""
+"""The journal of an atlas: when each entry was started and written, one JSON line each, one file per process."""
 
 import json
 import os
@@ -10,17 +10,28 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 
-class Line(NamedTuple):
-    """`event` is `start` or `done`, of a unit of a series; `at` is in seconds since 1970."""
+class JournalEvent(NamedTuple):
+    """What happened to an entry.
 
-    at: float
+    Attributes:
+      time: seconds since 1970.
+      event: "start" or "done".
+      series: the name of the series, LAYER-ROLE-HASH.
+      unit: the unit's index.
+    """
+
+    time: float
     event: str
     series: str
     unit: int
 
 
 class Journal:
-    """Appends lines to a file of this process's own; each is with the kernel before `note` returns."""
+    """Appends events to a file of this process; the kernel has each one before `record` returns.
+
+    Args:
+      folder: where the journals of all processes lie.
+    """
 
     def __init__(self, folder: Path) -> None:
         stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
@@ -28,22 +39,25 @@ class Journal:
         self.path = folder / f"{stamp}-{socket.gethostname()}-{os.getpid()}.jsonl"
         self.file = open(self.path, "ab", buffering=0)  # noqa: SIM115, closed by `close`
 
-    def note(self, event: str, series: str, unit: int) -> None:
-        text = json.dumps({"at": round(time.time(), 3), "event": event, "series": series, "unit": unit})
-        self.file.write(text.encode() + b"\n")
+    def record(self, event: str, series: str, unit: int) -> None:
+        line = json.dumps({"time": round(time.time(), 3), "event": event, "series": series, "unit": unit})
+        self.file.write(line.encode() + b"\n")
 
     def close(self) -> None:
         self.file.close()
 
 
-def read_journal(folder: Path) -> list[list[Line]]:
-    """The lines of each process, in the order in which they began; one that a kill cut off is left out."""
-    read = [list(_lines(path)) for path in folder.glob("*.jsonl")]
-    return sorted((lines for lines in read if lines), key=lambda lines: lines[0].at)
+def read_journal(folder: Path) -> list[list[JournalEvent]]:
+    """The events of each process, in the order in which the processes started.
+
+    A line that was cut off by a kill is left out.
+    """
+    journals = [list(_events(path)) for path in folder.glob("*.jsonl")]
+    return sorted((events for events in journals if events), key=lambda events: events[0].time)
 
 
-def _lines(path: Path) -> Iterator[Line]:
-    for text in path.read_text("utf-8", errors="replace").splitlines():
+def _events(path: Path) -> Iterator[JournalEvent]:
+    for line in path.read_text("utf-8", errors="replace").splitlines():
         with suppress(ValueError, KeyError, TypeError):
-            found: dict[str, Any] = json.loads(text)
-            yield Line(found["at"], found["event"], found["series"], found["unit"])
+            values: dict[str, Any] = json.loads(line)
+            yield JournalEvent(values["time"], values["event"], values["series"], values["unit"])

@@ -1,8 +1,8 @@
-"""Who draws what: kernel locks on units, which a dead process does not hold.
+"""Kernel locks on units, so that two runs do not render the same ones. A process that dies releases its locks.
 
-One file for all, `locks/units.lock`; a unit of a series is one byte of it, far beyond its end. Open-file locks where
-the system has them (Linux): they know two threads of one process apart. On a system without any (Windows) nothing is
-held.
+All locks are on one file, `locks/units.lock`: a unit of a series is one byte of it, far beyond its end. On Linux they
+are open-file-description locks, which also exclude two threads of one process. A system without file locks (Windows)
+gets none.
 """
 
 import errno
@@ -13,27 +13,33 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from featviz.atlas.unit_selection import consecutive_ranges
 from featviz.errors import FeatvizError, in_one_line
 
-# Linux's F_OFD_SETLK and F_OFD_SETLKW (fcntl.h), which Python names from 3.12 on only where it was built with them.
+# Linux's F_OFD_SETLK and F_OFD_SETLKW (fcntl.h); Python names them from 3.12 on, and only in some builds.
 OFD_SETLK, OFD_SETLKW = 37, 38
 
 
 @contextmanager
-def hold(folder: Path, wanted: Iterable[tuple[str, Iterable[int]]]) -> Iterator[None]:
-    """Holds the locks of units while within: of each series, by name, those units, ascending.
+def lock_units(folder: Path, wanted: Iterable[tuple[str, Iterable[int]]]) -> Iterator[None]:
+    """A context that holds the locks of units.
 
-    Raises: FeatvizError if another run holds one of them, or the folder takes no file or no locks.
+    Args:
+      folder: where the lock file lies.
+      wanted: pairs of a series' name and its units, ascending.
+
+    Raises:
+      FeatvizError: if another run holds one of them, or the folder cannot be written or has no locks.
     """
     descriptor = _open(folder, "units.lock")
     try:
         for series, units in wanted:
-            for first, count in runs(units):
-                if not _lock(descriptor, _place(series) + first, count, folder=folder):
-                    which = f"unit {first}" if count == 1 else f"some of the units {first} to {first + count - 1}"
+            for first, count in consecutive_ranges(units):
+                if not _lock(descriptor, _offset(series) + first, count, folder=folder):
+                    which = f"unit {first}" if count == 1 else f"some of units {first} to {first + count - 1}"
                     raise FeatvizError(
-                        f"another run is drawing {which} of {series} in `{folder.parent}`; wait for it to end, or give "
-                        "each a share of its own, such as --shard 1/2 and --shard 2/2"
+                        f"another run is rendering {which} of {series} in `{folder.parent}`; wait for it to end, or "
+                        "give each run its own shard, such as --shard 1/2 and --shard 2/2"
                     )
         yield
     finally:
@@ -41,8 +47,11 @@ def hold(folder: Path, wanted: Iterable[tuple[str, Iterable[int]]]) -> Iterator[
 
 
 @contextmanager
-def creating(folder: Path | None) -> Iterator[None]:
-    """Within, no other process makes the atlas or a series of it; waits for one that does. None needs no lock."""
+def creation_lock(folder: Path | None) -> Iterator[None]:
+    """A context in which no other process creates the atlas or one of its series; waits for one that does.
+
+    None, for an address, takes no lock.
+    """
     if folder is None:
         yield
         return
@@ -63,7 +72,7 @@ def _open(folder: Path, name: str) -> int:
 
 
 def _lock(descriptor: int, start: int, count: int, *, folder: Path, wait: bool = False) -> bool:
-    """Whether the bytes are this run's now."""
+    """Whether this process now holds the bytes."""
     try:
         import fcntl
     except ImportError:
@@ -71,35 +80,20 @@ def _lock(descriptor: int, start: int, count: int, *, folder: Path, wait: bool =
     try:
         if os.uname().sysname == "Linux":
             # struct flock: type, whence, start, length, process (0 for these locks).
-            asked = struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, start, count, 0)
-            fcntl.fcntl(descriptor, OFD_SETLKW if wait else OFD_SETLK, asked)
+            request = struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, start, count, 0)
+            fcntl.fcntl(descriptor, OFD_SETLKW if wait else OFD_SETLK, request)
         else:
             fcntl.lockf(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB), count, start)
     except OSError as error:
         if error.errno in (errno.EAGAIN, errno.EACCES):
             return False
         raise FeatvizError(
-            f"`{folder}` is on a file system without locks ({error.strerror}); expected one that has them, else two "
-            "runs may draw the same units"
+            f"`{folder}` is on a file system without locks ({error.strerror}); expected one with locks, so that two "
+            "runs do not render the same units"
         ) from None
     return True
 
 
-def _place(series: str) -> int:
-    """Where a series' bytes begin in the lock file: 4 billion apart, by the hash of its name."""
+def _offset(series: str) -> int:
+    """Where the bytes of a series start in the lock file: a multiple of 2^32, by the hash of its name."""
     return int(hashlib.sha256(series.encode()).hexdigest()[:7], 16) << 32
-
-
-def runs(units: Iterable[int]) -> list[tuple[int, int]]:
-    """Ascending numbers as runs of neighbors: (first, how many).
-
-    >>> runs([0, 1, 2, 5, 7, 8])
-    [(0, 3), (5, 1), (7, 2)]
-    """
-    found: list[tuple[int, int]] = []
-    for unit in units:
-        if found and sum(found[-1]) == unit:
-            found[-1] = (found[-1][0], found[-1][1] + 1)
-        else:
-            found.append((unit, 1))
-    return found

@@ -1,4 +1,4 @@
-"""The revisions of an atlas: what a store has of other recipes, sizes, steps, seeds and weights."""
+"""The revisions of an atlas: its pictures under each recipe, size, number of steps, seed and weights."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from typing import Any
 
 from featviz.atlas.atlas_store import Store
 from featviz.errors import FeatvizError
+from featviz.pages.records import Role
 
 # Digits of a revision's hash that name it.
 DIGITS = 8
@@ -13,85 +14,98 @@ DIGITS = 8
 
 @dataclass(frozen=True)
 class Revision:
-    """All plans of one network, recipe, size, number of steps and seed; `shared` is the hash of what they share.
+    """All plans of one network, recipe, size, number of steps and seed.
 
-    `weights` is the SHA-256 of the network's; `options` are what of the command line makes it.
+    Attributes:
+      hash: the hash of what the plans share (`Plan.revision`).
+      network: the network's name.
+      weights: the SHA-256 of the network's weights.
+      options: the options of the command line that select it.
     """
 
-    shared: str
+    hash: str
     network: str
     weights: str
     options: str
 
     @property
     def name(self) -> str:
-        """What it is called: the first digits of its hash."""
-        return self.shared[:DIGITS]
+        """The first digits of the hash."""
+        return self.hash[:DIGITS]
 
     def __str__(self) -> str:
         return f"{self.name} ({self.network} {self.options})"
 
 
-def revisions(store: Store) -> list[Revision]:
-    """What has been planned in a store, the last command's revision last."""
-    found: dict[str, Revision] = {}
+def list_revisions(store: Store) -> list[Revision]:
+    """All revisions of a store, that of the latest command last."""
+    revisions: dict[str, Revision] = {}
     for plan in store.plans():
-        shared = plan["shared"]
-        known = found.pop(shared, None) or _read(store, plan)
-        if known is not None:
-            found[shared] = known
-    return list(found.values())
+        revision = revisions.pop(plan["revision"], None) or _read_revision(store, plan)
+        if revision is not None:
+            revisions[revision.hash] = revision
+    return list(revisions.values())
 
 
 def choose_revision(store: Store, name: str) -> str:
-    """The hash of the revision whose name begins so. Raises FeatvizError, which lists them, unless it is one."""
-    found = revisions(store)
-    fitting = [each.shared for each in found if name and each.shared.startswith(name.lower())]
-    if len(fitting) != 1:
-        raise FeatvizError(f"`revision` is `{name}`; expected {_list(found)}")
-    return fitting[0]
+    """The hash of the one revision whose hash begins with `name`.
+
+    Raises:
+      FeatvizError: if no revision or several match; the message lists all.
+    """
+    revisions = list_revisions(store)
+    matching = [revision.hash for revision in revisions if name and revision.hash.startswith(name.lower())]
+    if len(matching) != 1:
+        raise FeatvizError(f"`revision` is `{name}`; expected {_choices(revisions)}")
+    return matching[0]
 
 
 def check_network(store: Store, network: Mapping[str, Any]) -> None:
-    """Refuses another network than the store's; other weights of a network are another revision.
+    """Refuses another network than the store's; other weights of the same network are another revision.
 
-    Args: the `network` of a run's description.
+    Args:
+      store: the atlas's store.
+      network: the `network` of a run's description.
+
+    Raises:
+      FeatvizError: if neither the name nor the weights are known in the store.
     """
-    name, weights, found = network["name"], network["weights_sha256"], revisions(store)
-    if found and not any(name == each.network or weights == each.weights for each in found):
-        own = " and ".join(dict.fromkeys(each.network for each in found))
-        raise FeatvizError(f"`{store.place}` is an atlas of {own}, not of {name}; expected another folder")
+    name, weights, revisions = network["name"], network["weights_sha256"], list_revisions(store)
+    if revisions and not any(name == revision.network or weights == revision.weights for revision in revisions):
+        names = " and ".join(dict.fromkeys(revision.network for revision in revisions))
+        raise FeatvizError(f"`{store.location}` is an atlas of {names}, not of {name}; expected another folder")
 
 
-def told(store: Store, shared: str) -> str | None:
-    """A line on the revision that the last command had, where this one has another; else None."""
-    found = revisions(store)
-    if not found or found[-1].shared == shared:
+def describe_previous(store: Store, revision: str) -> str | None:
+    """A line that says how to open the latest command's revision, if `revision` is another one; else None."""
+    revisions = list_revisions(store)
+    if not revisions or revisions[-1].hash == revision:
         return None
+    previous = revisions[-1]
     return (
-        f"`{store.place}` keeps its pictures of {found[-1]}: "
-        f"`featviz export` and `featviz site` take them with --revision {found[-1].name}"
+        f"`{store.location}` keeps the pictures of revision {previous}; open them with --revision {previous.name} in "
+        "`featviz export` and `featviz site`"
     )
 
 
-def _read(store: Store, plan: dict[str, Any]) -> Revision | None:
-    """The revision of a plan, from the attributes of its first series that can be read."""
-    for each in plan["series"]:
-        if each["role"] != "main":
+def _read_revision(store: Store, plan: Mapping[str, Any]) -> Revision | None:
+    """The revision of a plan, from the attributes of its first main series that can be read."""
+    for series in plan["series"]:
+        if series["role"] != Role.MAIN.value:
             continue
         try:
-            of = dict(store.group[each["path"]].attrs)
-            run, words = of["run"], of["recipe_words"]
+            attributes = dict(store.group[series["path"]].attrs)
+            run, words = attributes["run"], attributes["recipe_words"]
             height, width = run["size"]
             network, steps, seed = run["network"], run["steps"], run["seed"]
         except (KeyError, ValueError, TypeError):  # metadata that cannot be read; a run writes them again
             continue
         size = str(height) if height == width else f"{height}x{width}"
-        options = [*(words or ["a recipe of its own"]), f"--size {size} --steps {steps} --seed {seed}"]
+        options = [*(words or ["custom recipe"]), f"--size {size} --steps {steps} --seed {seed}"]
         options += [f"--dtype {run['dtype']}"] if run["dtype"] != "float32" else []
-        return Revision(plan["shared"], network["name"], network["weights_sha256"], " ".join(options))
+        return Revision(plan["revision"], network["name"], network["weights_sha256"], " ".join(options))
     return None
 
 
-def _list(found: Sequence[Revision]) -> str:
-    return "one of " + ", ".join(map(str, found)) if found else "none, since nothing is planned"
+def _choices(revisions: Sequence[Revision]) -> str:
+    return "one of " + ", ".join(map(str, revisions)) if revisions else "none, since nothing is planned"

@@ -1,25 +1,34 @@
-"""A series: the pictures of one kind of a layer's units, under one recipe; where it lies says what can change them."""
+"""Series and tasks: the pictures of one kind of a layer's units under one recipe, and which of them to render.
+
+The path of a series contains a hash of everything that can change its pixels.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from featviz.atlas.atlas_store import safe_part
+from featviz.atlas.unit_selection import consecutive_ranges
 from featviz.common.canonical import describe, digest
 from featviz.objectives import Objective, channel, diverse, neuron
 from featviz.pages.records import Role
 from featviz.recipes import Recipe
 
-# Pictures of a group that shows a unit's facets.
+# Pictures of a diverse group.
 FACETS = 4
 
 
 @dataclass(frozen=True)
 class Series:
-    """Entries of all units of one layer, in one role: what `run` says they share, and their objectives.
+    """The entries of all units of one layer in one role.
 
-    `run` is `provenance.describe_run`'s, `recipe` what it names; `count` pictures make an entry. `machine` is what else
-    can change the pixels: the version of the routine and the network's architecture.
+    Attributes:
+      layer, role, seed: what the pictures show.
+      count: pictures per entry.
+      size, steps, dtype, recipe: how they are rendered.
+      run: what their provenance shares (`provenance.describe_run`).
+      computation: what else can change the pixels, such as the version of the ascent and the network's architecture.
     """
 
     layer: str
@@ -31,7 +40,7 @@ class Series:
     dtype: str
     recipe: Recipe
     run: Mapping[str, Any]
-    machine: Mapping[str, Any]
+    computation: Mapping[str, Any]
 
     def objective(self, unit: int) -> Objective:
         """What an entry maximizes."""
@@ -39,23 +48,71 @@ class Series:
 
     @cached_property
     def identity(self) -> dict[str, Any]:
-        """All that can change the pixels, but for the unit: plain JSON values, without the names of files."""
+        """Everything that can change the pixels except the unit: plain JSON values, without file names."""
         network = {name: value for name, value in self.run["network"].items() if name not in ("name", "weights")}
         shared = {name: value for name, value in self.run.items() if name not in ("featviz", "network")}
-        return {**shared, "network": {**network, **self.machine}, "count": self.count}
+        return {**shared, "network": {**network, **self.computation}, "count": self.count}
 
     def key(self, unit: int) -> str:
-        """The content address of an entry: SHA-256 of the identity with the objective, 64 hexadecimal digits."""
+        """The content address of an entry: SHA-256 of the identity and the objective, 64 hexadecimal digits."""
         return digest({**self.identity, "objective": describe(self.objective(unit))})
 
     @property
     def hash(self) -> str:
-        """The name of the series among those of its layer: the content address of its unit 0."""
+        """What distinguishes the series from others of its layer: the content address of unit 0."""
         return self.key(0)
+
+    @cached_property
+    def path(self) -> str:
+        """Where the series lies in the store: `pictures/LAYER/ROLE-HASH`."""
+        return f"pictures/{safe_part(self.layer)}/{self.role.value}-{self.hash[:16]}"
+
+
+@dataclass(frozen=True)
+class Task:
+    """Entries to render: units of one series, ascending.
+
+    `lanes` is how many run side by side on a device, None where that is not fixed.
+    """
+
+    series: Series
+    units: tuple[int, ...]
+    lanes: int | None = None
+
+    @property
+    def path(self) -> str:
+        """Where the series lies in the store."""
+        return self.series.path
+
+
+@dataclass(frozen=True)
+class PlannedSeries:
+    """A series as the store keeps it in a plan: where it lies, and the units planned for it, ascending.
+
+    `order` is the index of the layer in the network.
+    """
+
+    path: str
+    layer: str
+    order: int
+    role: Role
+    seed: int
+    units: tuple[int, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON values, the units as ranges."""
+        ranges = [list(pair) for pair in consecutive_ranges(self.units)]
+        return {**vars(self), "role": self.role.value, "units": ranges}
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> "PlannedSeries":
+        """The inverse of `to_json`."""
+        units = tuple(unit for first, count in values["units"] for unit in range(first, first + count))
+        return cls(**{**values, "role": Role(values["role"]), "units": units})
 
 
 def objective_of(role: Role, layer: str, unit: int) -> Objective:
-    """What a unit's picture in some role maximizes.
+    """The objective of a unit's picture in a role.
 
     >>> objective_of(Role.NEGATIVE, "conv1", 3).label
     '-conv1:3'

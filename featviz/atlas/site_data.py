@@ -1,271 +1,196 @@
-"""From an atlas, its network and perhaps a survey to the records that a site shows."""
+"""What the pages of a site show, read from an atlas, its network and, if there is one, a survey."""
 
 from bisect import bisect_left, insort
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
-from typing import Any, TypeVar
 
 import numpy as np
+from jaxtyping import UInt8
 
 from featviz.atlas.class_scores import class_scores
 from featviz.atlas.entries import Entries
-from featviz.atlas.photo_records import photographs_in_parts
-from featviz.atlas.reading import Atlas, command_of, key_of, provenance_of
-from featviz.atlas.report import faults_of
+from featviz.atlas.entry_records import entry_key, entry_provenance, picture_faults
+from featviz.atlas.photo_records import survey_records_in_chunks
+from featviz.atlas.picture_records import main_pixels, picture_records, unit_pictures
+from featviz.atlas.reading import Atlas
+from featviz.atlas.series import PlannedSeries
 from featviz.circuits.strongest_links import StrongestLinks
-from featviz.errors import FeatvizError, in_one_line
 from featviz.evaluation.features import Features
 from featviz.model import Model
 from featviz.pages.records import LayerRecord, NetworkRecord, PictureRecord, Role, SurveyRecord, UnitRecord, UnitSummary
 from featviz.surveys.survey import Survey
 
-Found = TypeVar("Found")
-# Pictures of neighboring units that are read at once.
-AHEAD = 64
-
 
 class SiteData:
-    """Everything that pages say, gathered layer by layer; what does not change while an atlas grows is kept."""
+    """The records that pages show, layer by layer; what does not change while an atlas grows is kept.
+
+    Args:
+      atlas: the pictures.
+      model: the atlas's network.
+      survey: of natural images, for photos, statistics and evidence.
+      other: another network, for the evidence figures.
+    """
 
     def __init__(
         self, atlas: Atlas, model: Model, *, survey: Survey | None = None, other: Model | Features | None = None
     ) -> None:
         self.atlas, self.model, self.survey, self.other = atlas, model, survey, other
-        self.there: dict[str, list[int]] = {}
-        self.known: dict[tuple[str, int], UnitSummary] = {}
-        self.opened: dict[str, Entries] = {}
+        self._finished: dict[str, list[int]] = {}
+        self._summaries: dict[tuple[str, int], UnitSummary] = {}
+        self._opened: dict[str, Entries] = {}
 
-    def done(self, layer: str, *, anew: bool = False) -> list[int]:
-        """The units of a layer that have a main picture, ascending: as the disk had them, asked `anew`, and `note`."""
-        if anew or layer not in self.there:
-            planned = self.atlas.find(layer)
-            there = self.drawn(planned)
-            self.there[layer] = [unit for unit in sorted(planned["units"]) if unit in there]
-        return self.there[layer]
+    def finished_units(self, layer: str, *, refresh: bool = False) -> list[int]:
+        """The units of a layer that have a main picture, ascending.
 
-    def note(self, layer: str, unit: int) -> None:
-        """A unit's main picture has just been drawn: to list what is on the disk takes long in a large layer."""
-        self.known.pop((layer, unit), None)
-        done = self.done(layer)
-        at = bisect_left(done, unit)
-        if done[at : at + 1] != [unit]:
-            insort(done, unit)
+        The disk is read on the first call, or to `refresh`; after that `add_finished` adds to the list.
+        """
+        if refresh or layer not in self._finished:
+            series = self.atlas.find(layer)
+            written = self._written(series)
+            self._finished[layer] = [unit for unit in sorted(series.units) if unit in written]
+        return self._finished[layer]
 
-    def drawn(self, planned: Mapping[str, Any]) -> set[int]:
-        """The units of a planned series that are on the disk."""
-        if planned["path"] not in self.atlas.store.group:
-            return set()
-        return set(np.flatnonzero(self.entries(planned).outcomes()).tolist())
+    def add_finished(self, layer: str, unit: int) -> None:
+        """A unit's main picture has been written; listing a large layer's folder again would take long."""
+        self._summaries.pop((layer, unit), None)
+        finished = self.finished_units(layer)
+        index = bisect_left(finished, unit)
+        if finished[index : index + 1] != [unit]:
+            insort(finished, unit)
 
-    def whole(self) -> bool:
-        """Whether all that is planned is on the disk."""
-        return all(self.drawn(planned).issuperset(planned["units"]) for planned in self.atlas.plan)
+    def is_complete(self) -> bool:
+        """Whether everything that is planned is on disk."""
+        return all(self._written(series).issuperset(series.units) for series in self.atlas.plan)
 
-    def entries(self, planned: Mapping[str, Any]) -> Entries:
-        """Those of a planned series, opened once it has been begun: its first entry says how many lanes it took."""
-        path = planned["path"]
-        if path not in self.opened or "lanes" not in self.opened[path].attributes:
-            self.opened[path] = self.atlas.store.entries(path)
-        return self.opened[path]
+    def entry_keys(self, layer: str) -> dict[int, set[str]]:
+        """The content addresses of all written entries of each unit of a layer."""
+        keys: dict[int, set[str]] = {}
+        for series in self.atlas.plan:
+            for unit in self._written(series).intersection(series.units) if series.layer == layer else ():
+                keys.setdefault(unit, set()).add(entry_key(self._entries(series), unit))
+        return keys
 
-    def keys(self, layer: str) -> dict[int, set[str]]:
-        """The content addresses of all that has been drawn of each unit of a layer."""
-        found: dict[int, set[str]] = {}
-        for planned in self.atlas.plan:
-            for unit in self.drawn(planned).intersection(planned["units"]) if planned["layer"] == layer else ():
-                found.setdefault(unit, set()).add(key_of(self.entries(planned), unit))
-        return found
+    def add_summary(self, layer: str, summary: UnitSummary) -> None:
+        """Takes a unit's summary from its page instead of reading its entry."""
+        self._summaries.setdefault((layer, summary.unit), summary)
 
-    def know(self, layer: str, brief: UnitSummary) -> None:
-        """Takes a unit of the wall as it is, in place of reading its entry."""
-        self.known.setdefault((layer, brief.unit), brief)
-
-    def briefs(self, layer: str, *, trusted: Mapping[int, bool | None] | None = None) -> list[UnitSummary]:
-        """The units of a layer's wall."""
+    def summaries(self, layer: str, *, trusted: Mapping[int, bool | None] | None = None) -> list[UnitSummary]:
+        """The units of a layer's page; `trusted` has their flags."""
         flags = trusted or {}
-        return [replace(self.brief(layer, unit), trusted=flags.get(unit)) for unit in self.done(layer)]
+        return [replace(self.summary(layer, unit), trusted=flags.get(unit)) for unit in self.finished_units(layer)]
 
-    def brief(self, layer: str, unit: int) -> UnitSummary:
-        """A unit that is there, on its layer's wall; read once."""
-        if (layer, unit) not in self.known:
-            planned = self.atlas.find(layer)
-            (main,) = _shown(self.entries(planned), unit, Role.MAIN, planned["seed"])
-            self.known[layer, unit] = self._brief(layer, unit, main)
-        return self.known[layer, unit]
+    def summary(self, layer: str, unit: int) -> UnitSummary:
+        """A finished unit on its layer's page; read once."""
+        if (layer, unit) not in self._summaries:
+            (main,) = picture_records(self._entries(self.atlas.find(layer)), unit)
+            self._summaries[layer, unit] = self._summarize(layer, unit, main)
+        return self._summaries[layer, unit]
 
-    def _brief(self, layer: str, unit: int, main: PictureRecord) -> UnitSummary:
-        faults = faults_of(main.pixels, main.outcome, main.history)
-        return UnitSummary(unit, self.label(layer, unit), main.score, main.outcome, faults)
+    def main_pixels(self, layer: str) -> Callable[[int], UInt8[np.ndarray, "h w c"]]:
+        """A function that reads the main picture of a layer's unit; fastest for ascending units."""
+        series = self.atlas.find(layer)
+        return main_pixels(lambda: self._entries(series))
 
-    def label(self, layer: str, unit: int) -> str:
-        """The name of the class that a unit of the last layer stands for, or nothing."""
-        last = self.model.layers[-1]
-        return self.model.classes[unit] if layer == last.name and last.units == len(self.model.classes) else ""
-
-    def mains(self, layer: str) -> Callable[[int], np.ndarray]:
-        """Reads the pixels of a layer's main pictures, uint8, (height, width, channels), best in ascending order."""
-        planned = self.atlas.find(layer)
-        ahead: dict[int, np.ndarray] = {}
-
-        def pixels(unit: int) -> np.ndarray:
-            if unit not in ahead:
-                own = self.entries(planned)
-                ahead.clear()
-                # A read costs about as much for some as for one.
-                with suppress(Exception):  # one of them is damaged, perhaps not this one
-                    some = np.asarray(own.arrays["pixels"][unit : unit + AHEAD])
-                    ahead.update(enumerate(some[..., : own.attributes["channels"]], unit))
-                if unit not in ahead:
-                    return _damage_told(own, unit, lambda: own.pixels(unit)[0][..., : own.attributes["channels"]])
-            return ahead[unit]
-
-        return pixels
-
-    def units(
-        self, layer: str, chosen: Sequence[int], *, judged: Mapping[int, SurveyRecord] | None = None
+    def unit_records(
+        self, layer: str, units: Sequence[int], *, surveyed: Mapping[int, SurveyRecord] | None = None
     ) -> list[UnitRecord]:
-        """The pages of some of a layer's units that are there."""
-        own = self.entries(self.atlas.find(layer))
-        planned = [each for each in self.atlas.plan if each["layer"] == layer]
+        """The pages of finished units of a layer, with what a survey says of them."""
+        main = self._entries(self.atlas.find(layer))
+        planned = [series for series in self.atlas.plan if series.layer == layer]
         # The main picture comes first on a page.
-        planned.sort(key=lambda each: each["role"] != Role.MAIN.value)
-        series = [
-            (Role(each["role"]), each["seed"], self.entries(each))
-            for each in planned
-            if each["path"] in self.atlas.store.group
-        ]
-        shown = [
-            _numbered([one for role, seed, of in series for one in _shown(of, unit, role, seed)]) for unit in chosen
-        ]
-        classes = class_scores(self.model, np.stack([some[0].pixels for some in shown])) if shown else []
-        found = []
-        for unit, pictures, scored in zip(chosen, shown, classes, strict=True):
-            brief = self.known[layer, unit] = self._brief(layer, unit, pictures[0])
-            found.append(
+        planned.sort(key=lambda series: series.role is not Role.MAIN)
+        entries = [self._entries(series) for series in planned if series.path in self.atlas.store.group]
+        pictures = [unit_pictures(entries, unit) for unit in units]
+        classes = class_scores(self.model, np.stack([shown[0].pixels for shown in pictures])) if pictures else []
+        records = []
+        for unit, shown, scores in zip(units, pictures, classes, strict=True):
+            summary = self._summaries[layer, unit] = self._summarize(layer, unit, shown[0])
+            records.append(
                 UnitRecord(
                     layer=layer,
                     unit=unit,
-                    label=brief.label,
-                    pictures=tuple(pictures),
-                    faults=brief.faults,
+                    label=summary.label,
+                    pictures=tuple(shown),
+                    faults=summary.faults,
                     inputs=self.links.inputs(layer, unit),
                     outputs=self.links.outputs(layer, unit),
                     similar=self.links.similar(layer, unit),
-                    classes=scored,
-                    survey=(judged or {}).get(unit),
-                    provenance=provenance_of(own, unit),
+                    classes=scores,
+                    survey=(surveyed or {}).get(unit),
+                    provenance=entry_provenance(main, unit),
                 )
             )
-        return found
+        return records
 
-    def photographs(self, layer: str) -> Iterator[dict[int, SurveyRecord]]:
-        """What the survey says of a layer's units, some at a time; nothing where it has not seen the layer."""
+    def survey_records(self, layer: str) -> Iterator[dict[int, SurveyRecord]]:
+        """What the survey says of a layer's finished units, chunk by chunk; nothing if it does not cover the layer."""
         if self.survey is None or layer not in self.survey.layers:
             return iter(())
-        done = self.done(layer)
-        return photographs_in_parts(
-            self.survey, layer, done, lambda unit: self.atlas.picture(f"{layer}:{unit}"), other=self.other
+        return survey_records_in_chunks(
+            self.survey,
+            layer,
+            self.finished_units(layer),
+            lambda unit: self.atlas.picture(f"{layer}:{unit}"),
+            other=self.other,
         )
 
-    def network(self, *, complete: bool, command: str | None) -> NetworkRecord:
+    def network_record(self, *, complete: bool, command: str | None) -> NetworkRecord:
         """The front page."""
         layers = []
         for name in self.atlas.layers:
-            layer, planned = self.model.layer(name), self.atlas.find(name)
-            below = self.links.below.get(name, ())
-            layers.append(
-                LayerRecord(name, layer.shape, layer.units, len(planned["units"]), len(self.done(name)), below)
-            )
+            layer, planned = self.model.layer(name), len(self.atlas.find(name).units)
+            finished, below = len(self.finished_units(name)), self.links.below.get(name, ())
+            layers.append(LayerRecord(name, layer.shape, layer.units, planned, finished, below))
         return NetworkRecord(
             name=self.model.name,
             layers=tuple(layers),
-            facts=self.facts(),
+            facts=self._facts(),
             command=command,
             complete=complete,
             surveyed=self.survey is not None,
         )
 
-    def facts(self) -> dict[str, str]:
-        """What the pictures have in common, as lines of label and value; nothing of an atlas without any."""
-        planned = next((each for each in self.atlas.plan if each["path"] in self.atlas.store.group), None)
-        if planned is None:
+    @cached_property
+    def links(self) -> StrongestLinks:
+        """The strongest links between the units of the atlas's layers."""
+        return StrongestLinks(self.model, self.atlas.layers, self.survey)
+
+    def _written(self, series: PlannedSeries) -> set[int]:
+        """The units of a planned series that are on disk with a readable outcome."""
+        if series.path not in self.atlas.store.group:
+            return set()
+        return set(np.flatnonzero(self._entries(series).outcomes()).tolist())
+
+    def _entries(self, series: PlannedSeries) -> Entries:
+        """The entries of a planned series; kept from its first entry on, with which the number of lanes is known."""
+        path = series.path
+        if path not in self._opened or "lanes" not in self._opened[path].attributes:
+            self._opened[path] = self.atlas.store.entries(path)
+        return self._opened[path]
+
+    def _summarize(self, layer: str, unit: int, main: PictureRecord) -> UnitSummary:
+        faults = picture_faults(main.pixels, main.outcome, main.history)
+        return UnitSummary(unit, self._label(layer, unit), main.score, main.outcome, faults)
+
+    def _label(self, layer: str, unit: int) -> str:
+        """The name of the class that a unit of the last layer stands for, or ""."""
+        last = self.model.layers[-1]
+        return self.model.classes[unit] if layer == last.name and last.units == len(self.model.classes) else ""
+
+    def _facts(self) -> dict[str, str]:
+        """What the pictures have in common, as label -> value; empty for an atlas without pictures."""
+        first = next((series for series in self.atlas.plan if series.path in self.atlas.store.group), None)
+        if first is None:
             return {}
-        shared = self.entries(planned).attributes
+        shared = self._entries(first).attributes
         run, words = shared["run"], shared["recipe_words"]
         network = run["network"]
         return {
-            "recipe": "of its own" if words is None else " ".join(words).removeprefix("--recipe "),
+            "recipe": "custom" if words is None else " ".join(words).removeprefix("--recipe "),
             "size": " x ".join(map(str, run["size"])) + " px",
             "steps": str(run["steps"]),
             "seed": str(run["seed"]),
             "weights": f"{network['weights'] or 'built in'} ({network['weights_sha256'][:8]})",
             "made with": f"featviz {run['featviz']}, jax {run['versions']['jax']}, {run['device']['kind']}",
         }
-
-    @cached_property
-    def links(self) -> StrongestLinks:
-        """How the atlas's layers are tied to one another."""
-        return StrongestLinks(self.model, self.atlas.layers, self.survey)
-
-
-def _shown(entries: Entries, unit: int, role: Role, seed: int) -> list[PictureRecord]:
-    """An entry's pictures; none where it is not there."""
-    outcome = _damage_told(entries, unit, lambda: entries.outcome(unit))
-    if outcome is None:
-        return []
-    history, scores, pixels = _damage_told(
-        entries, unit, lambda: (entries.history(unit), entries.score(unit), entries.pixels(unit))
-    )
-    shared = entries.attributes
-    key, command = key_of(entries, unit), command_of(shared, unit)
-    return [
-        PictureRecord(role, number, each, float(score), outcome, history, seed, key, command)
-        for number, (each, score) in enumerate(zip(pixels[..., : shared["channels"]], scores, strict=True))
-    ]
-
-
-def _numbered(pictures: Sequence[PictureRecord]) -> list[PictureRecord]:
-    """A unit's pictures, those of one role numbered through: two seeds are two entries, each with a first picture."""
-    seen: Counter[Role] = Counter()
-    found = []
-    for picture in pictures:
-        found.append(replace(picture, index=seen[picture.role]))
-        seen[picture.role] += 1
-    return found
-
-
-def _damage_told(entries: Entries, unit: int, read: Callable[[], Found]) -> Found:
-    """What is read of an entry. Raises FeatvizError that names the entry if it cannot be read."""
-    try:
-        return read()
-    # Whatever a decoder says of bytes that are not its own.
-    except Exception as error:
-        name = f"{entries.attributes['layer']}:{unit} ({entries.attributes['role']})"
-        raise FeatvizError(f"{name} is damaged, drawing the atlas once more mends it: {in_one_line(error)}") from error
-
-
-def choose_strip(units: Sequence[int], count: int) -> list[int]:
-    """Some of a layer's units, spread evenly.
-
-    >>> choose_strip(range(10), 4)
-    [0, 3, 6, 9]
-    """
-    if len(units) <= count:
-        return list(units)
-    return [units[round(at * (len(units) - 1) / (count - 1))] for at in range(count)]
-
-
-def striking(pixels: np.ndarray | None) -> float:
-    """How much large things stand out in a picture, uint8, (h, w, c): the spread of its 4 x 4 blocks' colors.
-
-    >>> striking(np.tile(np.array([[[0], [255]]], np.uint8), (16, 8, 1))), striking(None)
-    (0.0, 0.0)
-    """
-    if pixels is None or min(pixels.shape[:2]) < 4:
-        return 0.0
-    rows, columns = (side // 4 * 4 for side in pixels.shape[:2])
-    blocks = pixels[:rows, :columns].reshape(4, rows // 4, 4, columns // 4, -1).mean((1, 3))
-    return float(blocks.std((0, 1)).mean())

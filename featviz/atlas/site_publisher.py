@@ -1,183 +1,218 @@
-"""The site as the atlas grows: pages of what is new now and then, all of them at the end."""
+"""The site while an atlas grows: new pages from time to time during a run, all pages at the end."""
 
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
+from jaxtyping import UInt8
 from tqdm import tqdm
 
-from featviz.atlas.plan import Task
+from featviz.atlas.series import Task
 from featviz.atlas.site.site_writer import write_assets, write_index, write_layer, write_main, write_unit
 from featviz.atlas.site.unit_json import read_published_unit
-from featviz.atlas.site_data import SiteData, choose_strip, striking
+from featviz.atlas.site_data import SiteData
 from featviz.errors import FeatvizError, in_one_line
 from featviz.pages.addresses import main_picture
 from featviz.pages.page_images import SpriteSlot
 from featviz.pages.records import NetworkRecord, Role, SurveyRecord
 
-# Seconds between two looks at what is new, at the least; and at the least this many times as long as the last one
-# took, so that pages cost two hundredths of the drawing at most.
-EVERY, TIMES = 60.0, 50
-# Units of a layer on the front page, and pages that are gathered at once.
-STRIP, AT_ONCE = 12, 64
-# Of what a compiler or a device says of a fault, which may be pages long.
-LONGEST = 300
+# Updates during a run are at least this many seconds apart, and at least this many times as long as the last one took,
+# so that pages cost at most 2 % of the run.
+MIN_INTERVAL, COST_FACTOR = 60.0, 50
+# Units of each layer on the front page, and pages whose records are in memory at once.
+SHOWN_UNITS, CHUNK = 12, 64
+# Characters of an error message that are shown: a compiler's may be pages long.
+MAX_MESSAGE = 300
 
 
 class SitePublisher:
-    """Writes the site of an atlas under `folder`; told of the run's progress by `drawn` and `finished`.
+    """Writes the site of an atlas; notified of the run's progress by `entry_written` and `task_completed`.
 
-    It needs nothing but an atlas that has been opened and its network: `complete` makes the site without drawing.
+    It needs only an open atlas and its network: `complete` makes the site without a run.
+
+    Args:
+      data: what the pages show.
+      folder: where the site is written.
+      command: the command that makes the atlas, shown on the front page.
+      copy_photos: whether photos become files of the site.
     """
 
-    def __init__(
-        self, gathering: SiteData, folder: Path, *, command: str | None = None, copy_photos: bool = False
-    ) -> None:
-        self.gathering, self.folder, self.command, self.copy_photos = gathering, folder, command, copy_photos
-        # Units of each layer whose page is not what has been drawn; of which layers the disk has been asked for them.
-        self.waiting: dict[str, set[int]] = {}
-        self.asked: set[str] = set()
-        self.hung: dict[str, dict[tuple[int, ...], SpriteSlot]] = {}
-        self.due = time.monotonic() + EVERY
-        self.given_up = False
+    def __init__(self, data: SiteData, folder: Path, *, command: str | None = None, copy_photos: bool = False) -> None:
+        self.data, self.folder, self.command, self.copy_photos = data, folder, command, copy_photos
+        # Units of each layer with new entries since their page was written.
+        self._outdated: dict[str, set[int]] = {}
+        # Layers whose pages on disk have been compared with the atlas.
+        self._compared: set[str] = set()
+        self._sprites: dict[str, dict[tuple[int, ...], SpriteSlot]] = {}
+        self._next_update = time.monotonic() + MIN_INTERVAL
+        self._failed = False
 
-    def drawn(self, task: Task, unit: int) -> None:
-        """An entry is there: its unit's page is made, or made again, at the next look."""
-        self._watch(lambda: self._drawn(task, unit))
+    def entry_written(self, task: Task, unit: int) -> None:
+        """An entry has been written: the page of its unit is outdated until the next update."""
+        self._guard(lambda: self._add(task, unit))
 
-    def finished(self, task: Task) -> None:
-        """All of a task is there: a layer that has all its main pictures is looked at at once."""
+    def task_completed(self, task: Task) -> None:
+        """A task is complete: after all main pictures of a layer the site is updated at once."""
         if task.series.role is Role.MAIN:
-            self._watch(self.look)
+            self._guard(self.update)
 
-    def layer(self, layer: str) -> None:
-        """The pages of a layer's units that have none yet, or other pictures; its wall, and the front page."""
-        if layer in self.gathering.atlas.layers:
-            self.gathering.done(layer, anew=True)
-            self.asked.discard(layer)
-            self.waiting.setdefault(layer, set())
-        self.look()
+    def update_layer(self, layer: str) -> None:
+        """Writes a layer's outdated and missing pages, its own page and the front page, from what is on disk."""
+        if layer in self.data.atlas.layers:
+            self.data.finished_units(layer, refresh=True)
+            self._compared.discard(layer)
+            self._outdated.setdefault(layer, set())
+        self.update()
 
-    def look(self) -> None:
-        """The same of all layers of which something was drawn since the last look."""
-        begun = time.monotonic()
-        network = self.gathering.network(complete=False, command=self.command)
+    def update(self) -> None:
+        """`update_layer` for all layers with new entries since the last update."""
+        started = time.monotonic()
+        network = self.data.network_record(complete=False, command=self.command)
         write_assets(self.folder)
-        for layer in [layer for layer in self.gathering.atlas.layers if layer in self.waiting]:
-            waiting = self.waiting[layer]
-            waiting |= self._outdated(layer)
-            self._pages(network, layer, sorted(waiting.intersection(self.gathering.done(layer))), {})
-            self._wall(network, layer, {})
-            # What has no main picture yet waits for it.
-            waiting.difference_update(self.gathering.done(layer))
-            if not waiting:
-                del self.waiting[layer]
-        self._front(network)
+        for layer in [layer for layer in self.data.atlas.layers if layer in self._outdated]:
+            outdated = self._outdated[layer]
+            outdated |= self._differing_pages(layer)
+            self._write_units(network, layer, sorted(outdated.intersection(self.data.finished_units(layer))), {})
+            self._write_layer(network, layer, {})
+            # Units without a main picture yet stay outdated.
+            outdated.difference_update(self.data.finished_units(layer))
+            if not outdated:
+                del self._outdated[layer]
+        self._write_index(network)
         ended = time.monotonic()
-        self.due = ended + max(EVERY, TIMES * (ended - begun))
+        self._next_update = ended + max(MIN_INTERVAL, COST_FACTOR * (ended - started))
 
     def complete(self) -> Path:
-        """All pages, with what a survey says of them; the address of the front page.
+        """Writes all pages, with what a survey says of the units.
 
-        Raises: FeatvizError if they cannot be made; the pictures are in the atlas then as well.
+        Returns:
+          the path of the front page.
+
+        Raises:
+          FeatvizError: if the site cannot be made; the pictures stay in the atlas.
         """
         try:
             return self._complete()
         except FeatvizError:
             raise
-        # Whatever a network's program, a device or a file that is damaged may say.
+        # A network's program, a device or a damaged file may raise anything.
         except Exception as error:
             raise FeatvizError(
-                f"the site `{self.folder}` cannot be made: {_short(error)}; all that is drawn is kept"
+                f"the site `{self.folder}` cannot be made: {_shortened(error)}; all pictures are kept"
             ) from error
 
     def _complete(self) -> Path:
-        gathering = self.gathering
+        data = self.data
         write_assets(self.folder)
-        for layer in gathering.atlas.layers:
-            gathering.done(layer, anew=True)
-        network = gathering.network(complete=gathering.whole(), command=self.command)
-        # First all pictures, so that pages find those of other layers.
-        for layer in gathering.atlas.layers:
-            pixels = gathering.mains(layer)
-            for unit in gathering.done(layer):
+        for layer in data.atlas.layers:
+            data.finished_units(layer, refresh=True)
+        network = data.network_record(complete=data.is_complete(), command=self.command)
+        # All pictures first, so that pages can show those of other layers.
+        for layer in data.atlas.layers:
+            pixels = data.main_pixels(layer)
+            for unit in data.finished_units(layer):
                 if not (self.folder / main_picture(layer, unit)).exists():
                     write_main(self.folder, layer, unit, pixels(unit))
-        for layer in gathering.atlas.layers:
+        for layer in data.atlas.layers:
             trusted: dict[int, bool | None] = {}
-            for judged in gathering.photographs(layer):
-                self._pages(network, layer, list(judged), judged)
-                trusted |= {unit: seen.trusted for unit, seen in judged.items()}
-            self._pages(network, layer, [unit for unit in gathering.done(layer) if unit not in trusted], {})
-            self._wall(network, layer, trusted)
-        self._front(network)
+            for surveyed in data.survey_records(layer):
+                self._write_units(network, layer, list(surveyed), surveyed)
+                trusted |= {unit: record.trusted for unit, record in surveyed.items()}
+            remaining = [unit for unit in data.finished_units(layer) if unit not in trusted]
+            self._write_units(network, layer, remaining, {})
+            self._write_layer(network, layer, trusted)
+        self._write_index(network)
         return self.folder / "index.html"
 
-    def _watch(self, work: Callable[[], None]) -> None:
-        """Does what belongs to the site; if it fails, says so once and makes no more pages: the drawing goes on."""
-        if self.given_up:
+    def _guard(self, work: Callable[[], None]) -> None:
+        """Calls `work`; if it fails, reports it once and writes no more pages during the run."""
+        if self._failed:
             return
         try:
             work()
-        # Whatever a network's program, a device or a disk may say: none of it is a reason to stop drawing.
+        # A network's program, a device or a disk may raise anything; none of it is a reason to stop rendering.
         except Exception as error:
-            self.given_up = True
-            tqdm.write(f"no more pages are made while drawing goes on: {_short(error)}", file=sys.stderr)
+            self._failed = True
+            tqdm.write(f"no more pages are written during this run: {_shortened(error)}", file=sys.stderr)
 
-    def _drawn(self, task: Task, unit: int) -> None:
+    def _add(self, task: Task, unit: int) -> None:
         if task.series.role is Role.MAIN:
-            self.gathering.note(task.series.layer, unit)
-        self.waiting.setdefault(task.series.layer, set()).add(unit)
-        if time.monotonic() > self.due:
-            self.look()
+            self.data.add_finished(task.series.layer, unit)
+        self._outdated.setdefault(task.series.layer, set()).add(unit)
+        if time.monotonic() > self._next_update:
+            self.update()
 
-    def _outdated(self, layer: str) -> set[int]:
-        """Units whose page on the disk shows other pictures than the atlas has; each layer is asked once."""
-        if layer in self.asked:
+    def _differing_pages(self, layer: str) -> set[int]:
+        """Units whose page on disk shows other pictures than the atlas has; each layer is compared once."""
+        if layer in self._compared:
             return set()
-        self.asked.add(layer)
-        found = set()
-        for unit, keys in self.gathering.keys(layer).items():
+        self._compared.add(layer)
+        differing = set()
+        for unit, keys in self.data.entry_keys(layer).items():
             page = read_published_unit(self.folder, layer, unit)
             if page is None or page.keys != keys:
-                found.add(unit)
+                differing.add(unit)
             else:
-                self.gathering.know(layer, page.summary)
-        return found
+                self.data.add_summary(layer, page.summary)
+        return differing
 
-    def _pages(
-        self, network: NetworkRecord, layer: str, units: Sequence[int], judged: Mapping[int, SurveyRecord]
+    def _write_units(
+        self, network: NetworkRecord, layer: str, units: Sequence[int], surveyed: Mapping[int, SurveyRecord]
     ) -> None:
-        there = self.gathering.done(layer)
-        place = {unit: at for at, unit in enumerate(there)}
-        for first in range(0, len(units), AT_ONCE):
-            for page in self.gathering.units(layer, units[first : first + AT_ONCE], judged=judged):
-                at = place[page.unit]
-                before = there[at - 1] if at else None
-                after = there[at + 1] if at + 1 < len(there) else None
-                write_unit(self.folder, network, page, neighbors=(before, after), copy_photos=self.copy_photos)
+        finished = self.data.finished_units(layer)
+        indices = {unit: index for index, unit in enumerate(finished)}
+        for first in range(0, len(units), CHUNK):
+            for record in self.data.unit_records(layer, units[first : first + CHUNK], surveyed=surveyed):
+                index = indices[record.unit]
+                before = finished[index - 1] if index else None
+                after = finished[index + 1] if index + 1 < len(finished) else None
+                write_unit(self.folder, network, record, neighbors=(before, after), copy_photos=self.copy_photos)
 
-    def _wall(self, network: NetworkRecord, layer: str, trusted: Mapping[int, bool | None]) -> None:
-        gathering = self.gathering
-        shown = next(each for each in network.layers if each.name == layer)
-        briefs = gathering.briefs(layer, trusted=trusted)
-        known = self.hung.get(layer, {})
-        self.hung[layer] = write_layer(self.folder, network, shown, briefs, gathering.mains(layer), known=known)
+    def _write_layer(self, network: NetworkRecord, layer: str, trusted: Mapping[int, bool | None]) -> None:
+        record = next(record for record in network.layers if record.name == layer)
+        summaries = self.data.summaries(layer, trusted=trusted)
+        known, pixels = self._sprites.get(layer, {}), self.data.main_pixels(layer)
+        self._sprites[layer] = write_layer(self.folder, network, record, summaries, pixels, known=known)
 
-    def _front(self, network: NetworkRecord) -> None:
-        write_index(self.folder, network, {layer.name: self._strip(layer.name) for layer in network.layers})
+    def _write_index(self, network: NetworkRecord) -> None:
+        write_index(self.folder, network, {layer.name: self._shown_units(layer.name) for layer in network.layers})
 
-    def _strip(self, layer: str) -> list[int]:
-        """Some of a layer's units, the most striking one first: it may open the front page."""
-        chosen = choose_strip(self.gathering.done(layer), STRIP)
+    def _shown_units(self, layer: str) -> list[int]:
+        """Units of a layer for the front page, the most striking one first: it may open the page."""
+        chosen = spread_evenly(self.data.finished_units(layer), SHOWN_UNITS)
         if not chosen:
             return []
-        main = self.gathering.mains(layer)
-        first = max(chosen, key=lambda unit: striking(main(unit)))
+        pixels = self.data.main_pixels(layer)
+        first = max(chosen, key=lambda unit: coarse_contrast(pixels(unit)))
         return [first, *(unit for unit in chosen if unit != first)]
 
 
-def _short(error: Exception) -> str:
-    said = in_one_line(error)
-    return said if len(said) <= LONGEST else f"{said[:LONGEST]}..."
+def spread_evenly(units: Sequence[int], count: int) -> list[int]:
+    """At most `count` of the units, evenly spread.
+
+    >>> spread_evenly(range(10), 4)
+    [0, 3, 6, 9]
+    """
+    if len(units) <= count:
+        return list(units)
+    return [units[round(step * (len(units) - 1) / (count - 1))] for step in range(count)]
+
+
+def coarse_contrast(pixels: UInt8[np.ndarray, "h w c"] | None) -> float:
+    """How much large structures stand out in a picture: the standard deviation of the colors of its 4 x 4 blocks.
+
+    >>> coarse_contrast(np.tile(np.array([[[0], [255]]], np.uint8), (16, 8, 1))), coarse_contrast(None)
+    (0.0, 0.0)
+    """
+    if pixels is None or min(pixels.shape[:2]) < 4:
+        return 0.0
+    rows, columns = (side // 4 * 4 for side in pixels.shape[:2])
+    blocks = pixels[:rows, :columns].reshape(4, rows // 4, 4, columns // 4, -1).mean((1, 3))
+    return float(blocks.std((0, 1)).mean())
+
+
+def _shortened(error: Exception) -> str:
+    message = in_one_line(error)
+    return message if len(message) <= MAX_MESSAGE else f"{message[:MAX_MESSAGE]}..."

@@ -1,1 +1,1 @@
-"""Whether a network that was brought along is taken as it was trained: its input above all."""
+"""Whether a network gets its images as it was trained."""

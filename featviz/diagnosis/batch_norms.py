@@ -1,11 +1,11 @@
-"""Batch norms in a traced program, whatever framework wrote it: what goes in, and the stored mean and variance."""
+"""Batch norms in a traced program of any framework: their inputs, and the stored mean and variance."""
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from featviz.tracing.program import Program, Step, Value
 
-# What moves a vector of channels and leaves its numbers.
+# Operations that change the shape of a vector of channels and not its values.
 SHAPING = {
     "broadcast_in_dim",
     "reshape",
@@ -20,7 +20,14 @@ ROOTS = {"rsqrt", "sqrt"}
 
 
 class BatchNorm(NamedTuple):
-    """What goes in, the axis of its channels, and the stored mean and variance, with the small number added to it."""
+    """A batch norm.
+
+    Attributes:
+      input: what is normalized.
+      axis: the axis of its channels.
+      mean: the stored mean.
+      variance: the stored variance plus epsilon.
+    """
 
     input: Value
     axis: int
@@ -29,10 +36,14 @@ class BatchNorm(NamedTuple):
 
 
 def find_batch_norms(program: Program, images: Value) -> list[BatchNorm]:
-    """The batch norms of a program in order, those inside scans not among them.
+    """The batch norms of a program in order, except those inside scans.
 
-    Two forms are known. `(x - mean) * f` or `/ f`, and `x * f + (bias - mean * f)`, where f is made of the weights
-    alone and holds the root of a variance.
+    Two forms are recognized: `(x - mean) * f` or `/ f`, and `x * f + (bias - mean * f)`, where f depends only on the
+    weights and contains the root of a variance.
+
+    Args:
+      program: a traced network.
+      images: its input.
 
     >>> import jax.numpy as jnp, numpy as np
     >>> from jax import lax
@@ -58,7 +69,7 @@ def find_batch_norms(program: Program, images: Value) -> list[BatchNorm]:
 
 
 def _centered(program: Program, step: Step, varying: set[Value]) -> BatchNorm | None:
-    """`(x - mean) * f`, in steps that may change the type between."""
+    """`(x - mean) * f`; the dtype may change in between."""
     pair = _split(step, varying, "sub")
     if pair is None or step.inputs[0] is not pair[0]:
         return None
@@ -99,7 +110,7 @@ def _make(program: Program, source: Value, mean: Value, factor: Value) -> BatchN
 
 
 def _split(step: Step, varying: set[Value], name: str) -> tuple[Value, Value] | None:
-    """What varies with the image and what does not, of a step of that name that has both."""
+    """The input that varies with the image and the one that does not, of a step of that name with one of each."""
     if step.primitive.name != name:
         return None
     one, other = step.inputs
@@ -109,7 +120,7 @@ def _split(step: Step, varying: set[Value], name: str) -> tuple[Value, Value] | 
 
 
 def _scaled(program: Program, value: Value, varying: set[Value]) -> Iterator[Value]:
-    """What a value is multiplied with, or divided by, that the image has no part in."""
+    """The factors and divisors of a value that do not depend on the image."""
     for step in program.users.get(value, []):
         if step.primitive.name in ("convert_element_type", "reshape"):
             yield from _scaled(program, step.outputs[0], varying)
@@ -121,7 +132,7 @@ def _scaled(program: Program, value: Value, varying: set[Value]) -> Iterator[Val
 
 
 def _root(program: Program, value: Value) -> Value | None:
-    """What the root is taken of that a factor holds, through products and quotients of channels."""
+    """The radicand of a root in a factor, through products and quotients of channels."""
     for step in _behind(program, value):
         if step.primitive.name in ROOTS:
             return step.inputs[0]
@@ -131,20 +142,20 @@ def _root(program: Program, value: Value) -> Value | None:
 
 
 def _behind(program: Program, value: Value) -> Iterator[Step]:
-    """The steps that a value of the weights is made by, nearest first, as long as they work number by number."""
+    """The elementwise steps that compute a value of the weights, nearest first."""
     waiting: list[Value] = [value]
-    seen: set[Step] = set()
+    visited: set[Step] = set()
     while waiting:
         step = program.producers.get(waiting.pop(0))
-        if step is not None and step not in seen:
-            seen.add(step)
+        if step is not None and step not in visited:
+            visited.add(step)
             yield step
             if step.primitive.name in SHAPING | {"mul", "div", "add", "sub", "neg", "integer_pow", "max"}:
                 waiting.extend(step.inputs)
 
 
 def _strip(program: Program, value: Value) -> tuple[Value, Sequence[Step]]:
-    """A value before it was only shaped, and the steps that shaped it, first to last."""
+    """A value before changes of shape, and the steps of these changes, first to last."""
     steps: list[Step] = []
     while (step := program.producers.get(value)) is not None and step.primitive.name in SHAPING:
         value = step.inputs[0]
@@ -153,7 +164,7 @@ def _strip(program: Program, value: Value) -> tuple[Value, Sequence[Step]]:
 
 
 def _channels(program: Program, factor: Value, source: Value) -> int | None:
-    """The axis of `source` along which a factor of its channels lies."""
+    """The axis of `source` along which a factor of its channels is broadcast."""
     base, steps = _strip(program, factor)
     sizes = [size for size in base.aval.shape if size != 1]
     if len(sizes) > 1:
@@ -167,7 +178,7 @@ def _channels(program: Program, factor: Value, source: Value) -> int | None:
         elif step.primitive.name == "transpose":
             axis = step.params["permutation"].index(axis)
         elif step.primitive.name == "squeeze":
-            axis -= sum(each < axis for each in step.params["dimensions"])
+            axis -= sum(removed < axis for removed in step.params["dimensions"])
         elif step.primitive.name == "reshape":
             if size not in shape:
                 return None

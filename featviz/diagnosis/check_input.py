@@ -1,8 +1,8 @@
-"""`check_input`: the commonest silent faults of a network that was brought along, told in lines."""
+"""`check_input` finds silent faults of a network, above all a wrong input range, mean or channel order."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import lru_cache, partial
 from itertools import islice
 from os import PathLike
 from typing import Any
@@ -10,93 +10,107 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Float
 
 from featviz.common.compilation import compiled
-from featviz.diagnosis.specifications import candidates, write
-from featviz.diagnosis.trials import BATCH, Trial, run_trials
-from featviz.diagnosis.verdict import Verdict, judge
+from featviz.diagnosis.conclusion import Conclusion, conclude
+from featviz.diagnosis.input_candidates import input_candidates, to_python
+from featviz.diagnosis.measurements import BATCH, Measurement, measure_candidates
 from featviz.errors import FeatvizError
-from featviz.model import IMAGE, OUTPUT, Model, Weights, require_model
+from featviz.model import OUTPUT, Apply, Model, Weights, require_model
 from featviz.surveys.photos import Folder, Source, Stream, find_photos, read_ahead
 
-# Photographs that are looked at: of a larger folder every so many.
-MOST = 64
-# Layers whose silent units are told, the worst.
-SHOWN = 5
-# A gray image, as its value.
+# Photos that are used; from a larger folder, evenly spread ones.
+MAX_PHOTOS = 64
+# Layers with silent units that are named, those with the largest fraction.
+MAX_LAYERS = 5
+# The value of a gray image.
 GRAY = 0.5
+
+# Layer -> a value per unit.
+UnitValues = Mapping[str, Float[np.ndarray, " units"]]
 
 
 @dataclass(frozen=True)
 class InputCheck:
-    """What was found: `lines` to read, `faults` among them, and the trials and the verdict on the input.
+    """The result of `check_input`.
 
-    Without photographs there are no trials, and the verdict is None. `suggestion` is the specification to write where
-    the input is wrong.
+    Attributes:
+      lines: the report.
+      faults: the lines of it that are faults.
+      measurements: what the photos say about each candidate, the given specification first; empty without photos.
+      conclusion: which candidates are plausible; None without photos.
     """
 
     lines: tuple[str, ...]
     faults: tuple[str, ...]
-    trials: tuple[Trial, ...]
-    verdict: Verdict | None
+    measurements: tuple[Measurement, ...]
+    conclusion: Conclusion | None
 
     @property
     def suggestion(self) -> str | None:
-        if self.verdict is None or not self.verdict.wrong:
+        """The Python expression of the best specification if the given one is wrong, else None."""
+        if self.conclusion is None or not self.conclusion.wrong:
             return None
-        return write(self.verdict.plausible[0].candidate.spec)
+        return to_python(self.conclusion.plausible[0].candidate.spec)
 
 
 def check_input(model: Model, photos: str | PathLike[str] | Iterable[Any] | None) -> InputCheck:
-    """Whether a network takes its images as it was trained, as far as photographs can tell, and other silent faults.
+    """Checks whether a network gets its images as it was trained, and looks for other silent faults.
 
-    `photos` are a folder, or paths, PIL images or arrays, of the kind that the network was trained on: 64 are enough,
-    and with fewer less can be told; None leaves the input unchecked.
-    The likely input specifications are each tried on them, and judged by how much the network's classes tell of a
-    photograph, and by the statistics that batch norms have stored: see `featviz.diagnosis.verdict`. Also told: whether
-    the output and the gradient with respect to the image are finite and not zero, and which units never fire.
+    Each common input specification is tried on the photos and judged by how well the network's outputs distinguish
+    them, and by the statistics that batch norms have stored (`featviz.diagnosis.conclusion`). The report also says
+    whether the output and its gradient with respect to the image are finite and not zero, and which units never fire.
 
-    Raises: FeatvizError if there are no photos to be read.
+    Args:
+      model: the network.
+      photos: a folder, or paths, PIL images or arrays, like those that the network was trained on. 64 are enough; fewer
+        are less conclusive. None leaves the input specification unchecked.
+
+    Raises:
+      FeatvizError: if no photo can be read.
     """
     units = sum(layer.units for layer in require_model(model).layers)
-    lines = [f"{model.name}: {len(model.layers)} layers, {units:,} units, {model.relus} ReLUs found"]
+    lines = [f"{model.name}: {len(model.layers)} layers, {units:,} units, {model.relus} ReLUs"]
     faults: list[str] = []
     gray = np.full((1, *model.input.size, model.input.channels), GRAY, np.float32)
     images = None if photos is None else read_photos(model, photos)
-    seen = gray if images is None else images
-    output = np.asarray(compiled(jax.jit(partial(_output, model)), model.weights, gray)(model.weights, gray))
-    low, high = extremes(model, seen)
-    on = "on gray" if images is None else f"on gray and on {len(images)} photos"
+    samples = gray if images is None else images
+    output = np.asarray(compiled(_output(model.apply), model.weights, gray)(model.weights, gray))
+    low, high = value_ranges(model, samples)
+    where = "on gray" if images is None else f"on gray and on {len(images)} photos"
     infinite = [name for name in low if not (np.isfinite(low[name]) & np.isfinite(high[name])).all()]
     if infinite or not np.isfinite(output).all():
-        faults.append(f"not finite {on}: {infinite[0] if infinite else 'the output'}")
+        faults.append(f"not finite {where}: {infinite[0] if infinite else 'the output'}")
     else:
-        lines.append(f"finite {on}")
-    slope = gradient(model, seen[:1])
-    if not np.isfinite(slope).all() or not slope.any():
-        kind = "zero" if np.isfinite(slope).all() else "not finite"
-        faults.append(f"the output's gradient with respect to the image is {kind}: no picture can be made of it")
+        lines.append(f"finite {where}")
+    gradient = output_gradient(model, samples[:1])
+    if not np.isfinite(gradient).all() or not gradient.any():
+        kind = "zero" if np.isfinite(gradient).all() else "not finite"
+        faults.append(f"the output's gradient with respect to the image is {kind}: it cannot be visualized")
     else:
         lines.append("the output's gradient with respect to the image is finite and not zero")
     if images is None:
-        lines.append("with PHOTOS it is also checked which units are silent, and whether the input is right")
+        lines.append("give PHOTOS to check the input specification and to find silent units")
         return InputCheck((*lines, *faults), tuple(faults), (), None)
-    lines.append(_tell_silent(low, high, len(images)))
-    trials = run_trials(model, images, candidates(model.input))
-    verdict = judge(trials)
-    lines += [*_table(trials), verdict.reason]
-    faults += [verdict.reason] if verdict.wrong else []
-    return InputCheck((*lines, *(each for each in faults if each not in lines)), tuple(faults), tuple(trials), verdict)
+    lines.append(_silent_units(low, high, len(images)))
+    measurements = measure_candidates(model, images, input_candidates(model.input))
+    conclusion = conclude(measurements)
+    lines += [*_table(measurements), conclusion.reason]
+    faults += [conclusion.reason] if conclusion.wrong else []
+    report = (*lines, *(fault for fault in faults if fault not in lines))
+    return InputCheck(report, tuple(faults), tuple(measurements), conclusion)
 
 
-def read_photos(model: Model, photos: str | PathLike[str] | Iterable[Any]) -> np.ndarray:
-    """Up to 64 photographs at the network's size, in [0,1]."""
+def read_photos(model: Model, photos: str | PathLike[str] | Iterable[Any]) -> Float[np.ndarray, "n h w c"]:
+    """Up to 64 photos at the network's size, in [0,1]."""
     source: Source = find_photos(photos)
     if isinstance(source, Folder):
-        at = np.linspace(0, len(source.files) - 1, min(MOST, len(source.files))).round().astype(int)
-        source = replace(source, files=tuple(source.files[number] for number in at))
+        count = min(MAX_PHOTOS, len(source.files))
+        indices = np.linspace(0, len(source.files) - 1, count).round().astype(int)
+        source = replace(source, files=tuple(source.files[index] for index in indices))
     else:
-        source = Stream(list(islice(source.images, MOST)))
+        source = Stream(list(islice(source.images, MAX_PHOTOS)))
     read = [
         photo
         for batch in read_ahead(source, model.input.size, channels=model.input.channels, batch=BATCH)
@@ -109,59 +123,67 @@ def read_photos(model: Model, photos: str | PathLike[str] | Iterable[Any]) -> np
     return np.stack(pixels).astype(np.float32) / np.float32(255)
 
 
-def extremes(model: Model, images: np.ndarray) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-    """Of each unit of each layer its smallest and its largest value over images and positions."""
+def value_ranges(model: Model, images: Float[np.ndarray, "n h w c"]) -> tuple[UnitValues, UnitValues]:
+    """The smallest and the largest value of every unit over images and positions."""
     size = min(BATCH, len(images))
-    rest = -len(images) % size
-    padded = np.concatenate([images, np.repeat(images[-1:], rest, 0)])
-    program = compiled(jax.jit(partial(_extremes, model)), model.weights, padded[:size])
-    parts = [program(model.weights, padded[at : at + size]) for at in range(0, len(padded), size)]
+    padding = -len(images) % size
+    padded = np.concatenate([images, np.repeat(images[-1:], padding, 0)])
+    program = compiled(_ranges(model.apply, tuple(layer.name for layer in model.layers)), model.weights, padded[:size])
+    batches = [program(model.weights, padded[first : first + size]) for first in range(0, len(padded), size)]
     low, high = (
-        {name: join([np.asarray(part[which][name]) for part in parts]) for name in parts[0][which]}
+        {name: join([np.asarray(batch[which][name]) for batch in batches]) for name in batches[0][which]}
         for which, join in enumerate((partial(np.min, axis=0), partial(np.max, axis=0)))
     )
     return low, high
 
 
-def _extremes(model: Model, weights: Weights, images: jax.Array) -> tuple[dict[str, jax.Array], dict[str, jax.Array]]:
-    found = model.apply(weights, images, layers=[layer.name for layer in model.layers])
-    rows = {name: value.reshape(-1, value.shape[-1]) for name, value in found.items() if name != IMAGE}
-    low, high = ({name: f(value, 0) for name, value in rows.items()} for f in (jnp.min, jnp.max))
-    return low, high
+@lru_cache(maxsize=8)
+def _ranges(apply: Apply, layers: tuple[str, ...]) -> jax.stages.Wrapped:
+    def ranges(weights: Weights, images: Float[Array, "n h w c"]) -> tuple[dict[str, Array], dict[str, Array]]:
+        activations = apply(weights, images, layers=layers)
+        rows = {name: activations[name].reshape(-1, activations[name].shape[-1]) for name in layers}
+        low, high = ({name: f(value, 0) for name, value in rows.items()} for f in (jnp.min, jnp.max))
+        return low, high
+
+    return jax.jit(ranges)
 
 
-def gradient(model: Model, image: np.ndarray) -> np.ndarray:
-    """Of the output's squared length with respect to the image."""
-
-    def length(image: jax.Array, weights: Weights) -> jax.Array:
-        return jnp.sum(jnp.square(_output(model, weights, image)))
-
-    return np.asarray(compiled(jax.jit(jax.grad(length)), image, model.weights)(image, model.weights))
+def output_gradient(model: Model, image: Float[np.ndarray, "1 h w c"]) -> Float[np.ndarray, "1 h w c"]:
+    """The gradient of the output's squared norm with respect to the image."""
+    return np.asarray(compiled(_gradient(model.apply), image, model.weights)(image, model.weights))
 
 
-def _output(model: Model, weights: Weights, images: jax.Array) -> jax.Array:
-    return model.apply(weights, images, layers=[OUTPUT])[OUTPUT]
+@lru_cache(maxsize=8)
+def _gradient(apply: Apply) -> jax.stages.Wrapped:
+    def squared_norm(image: Float[Array, "1 h w c"], weights: Weights) -> Float[Array, ""]:
+        return jnp.sum(jnp.square(apply(weights, image, layers=[OUTPUT])[OUTPUT]))
+
+    return jax.jit(jax.grad(squared_norm))
 
 
-def _tell_silent(low: dict[str, np.ndarray], high: dict[str, np.ndarray], count: int) -> str:
-    """A unit is silent that has the same value everywhere on all photographs: a ReLU's zero, say."""
+@lru_cache(maxsize=8)
+def _output(apply: Apply) -> jax.stages.Wrapped:
+    return jax.jit(lambda weights, images: apply(weights, images, layers=[OUTPUT])[OUTPUT])
+
+
+def _silent_units(low: UnitValues, high: UnitValues, count: int) -> str:
+    """A line on the units with the same value everywhere on all photos, such as a ReLU's zero."""
     silent = {name: int((low[name] == high[name]).sum()) for name in low}
     total, units = sum(silent.values()), sum(map(len, low.values()))
-    worst = sorted((name for name in silent if silent[name]), key=lambda name: -silent[name] / len(low[name]))[:SHOWN]
-    told = ", ".join(f"{name} {silent[name] / len(low[name]):.0%}" for name in worst)
-    return (
-        f"silent on all {count} photos: {total:,} of {units:,} units ({total / units:.1%}){f': {told}' if told else ''}"
-    )
+    worst = sorted((name for name in silent if silent[name]), key=lambda name: -silent[name] / len(low[name]))
+    layers = ", ".join(f"{name} {silent[name] / len(low[name]):.0%}" for name in worst[:MAX_LAYERS])
+    share = f"{total:,} of {units:,} units ({total / units:.1%})"
+    return f"silent on all {count} photos: {share}{f': {layers}' if layers else ''}"
 
 
-def _table(trials: list[Trial]) -> list[str]:
-    """What was measured, without columns that are empty."""
-    rows = [["input", "information", "confidence", "spread", "drift"]]
-    for trial in trials:
-        known = trial.answers
-        three = (None,) * 3 if known is None else (known.information, known.confidence, known.spread)
-        texts = ["" if number is None else f"{number:.3g}" for number in (*three, trial.drift)]
-        rows.append([trial.candidate.label, *texts])
+def _table(measurements: list[Measurement]) -> list[str]:
+    """The measurements as lines, without empty columns."""
+    rows = [["input", "information", "confidence", "variation", "drift"]]
+    for measurement in measurements:
+        known = measurement.outputs
+        outputs = (None,) * 3 if known is None else (known.information, known.confidence, known.variation)
+        texts = ["" if value is None else f"{value:.3g}" for value in (*outputs, measurement.drift)]
+        rows.append([measurement.candidate.label, *texts])
     columns = [column for column in zip(*rows, strict=True) if any(column[1:])]
     widths = [max(map(len, column)) for column in columns]
     lines = []

@@ -9,7 +9,7 @@ import pytest
 from support.evidence import LAYER, picture_of, random_arrays
 
 import featviz as fv
-from featviz.atlas.photo_records import photographs_of
+from featviz.atlas.photo_records import survey_records
 from featviz.evaluation import figures
 from featviz.evaluation.evidence_drawing import draw_evidence
 from featviz.evaluation.evidence_text import figure_lines, table
@@ -108,7 +108,7 @@ def test_a_new_figure_appears_in_the_table_the_drawing_the_pages_and_the_json(in
     assert line == ("E6 fraction", as_share(value), "at most 1", invented.meaning)
     texts = {text.get_text() for axes in draw_evidence([picture], blob_survey, evidence).axes for text in axes.texts}
     assert {"E6 fraction", as_share(value), "at most 1"} <= texts
-    on_page = photographs_of(blob_survey, LAYER, {3: picture}, other=phi)[3].figures[-1]
+    on_page = survey_records(blob_survey, LAYER, {3: picture}, other=phi)[3].figures[-1]
     assert (on_page.name, on_page.value, on_page.meaning) == ("E6 fraction", as_share(value), invented.meaning)
     assert figures.markdown().splitlines()[-1].startswith("| E6 fraction | a_u(p) / (1 + \\|a_u(p)\\|) |")
 

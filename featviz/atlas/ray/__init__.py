@@ -1,1 +1,1 @@
-"""Ray as the engine of an atlas."""
+"""The engine that renders an atlas on a Ray cluster."""

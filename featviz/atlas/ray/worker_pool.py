@@ -1,4 +1,4 @@
-"""The workers of one run on Ray: asked for, awaited, handed batches, replaced where they die."""
+"""The workers of one run on Ray: requested, awaited, given batches, and replaced when they die."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -7,36 +7,55 @@ from typing import Any
 
 import jax
 
-from featviz.atlas.engines import Begin, Drawn
-from featviz.atlas.ray.batches import Batch, Batches
-from featviz.atlas.ray.resources import PATIENCE, Resources, actor, end_of, say, say_no_room, told
-from featviz.atlas.ray.worker import SETTINGS
+from featviz.atlas.engines import OnStart, RenderedEntry
+from featviz.atlas.ray.batches import Batch, BatchQueue
+from featviz.atlas.ray.workers import (
+    PATIENCE,
+    SETTINGS,
+    Resources,
+    cause_of_end,
+    create_worker,
+    describe_error,
+    report,
+    report_no_room,
+)
 from featviz.errors import FeatvizError
 
-# How many workers in a row may die or fail over one batch without a picture, or before any of them is ready.
-TRIES = 3
-# Seconds between two looks at what the cluster has.
-LOOK = 10.0
+# How many workers in a row may die or fail on one batch without a picture, or before any of them is ready.
+MAX_FAILURES = 3
+# Seconds between two queries of the cluster's resources.
+POLL_INTERVAL = 10.0
 
 
 class WorkerPool:
-    """Workers, and what each is at; used in a `with`, after which none is left.
+    """Workers and what they are doing; a context manager that ends them all.
 
-    `model` is where Ray has the network; `check` is told what each worker says of itself, and raises where it may not
-    draw. With `most` that many workers are asked for, there or not, so that a cluster which scales sees the demand.
+    Args:
+      ray: the module.
+      model: Ray's reference to the network.
+      resources: what each worker takes.
+      requested: how many workers to request, whether or not there is room, so that a cluster that scales sees the
+        demand; None for as many as there is room for.
+      check: called with each worker's description of itself; raises if it may not render.
     """
 
     def __init__(
-        self, ray: Any, model: Any, needs: Resources, *, most: int | None, check: Callable[[Mapping[str, Any]], None]
+        self,
+        ray: Any,
+        model: Any,
+        resources: Resources,
+        *,
+        requested: int | None,
+        check: Callable[[Mapping[str, Any]], None],
     ) -> None:
-        self.ray, self.model, self.needs, self.most, self.check = ray, model, needs, most, check
+        self.ray, self.model, self.resources, self.requested, self.check = ray, model, resources, requested, check
         self.cache = jax.config.values["jax_compilation_cache_dir"]
         self.settings = {name: jax.config.values[name] for name in SETTINGS}
-        # Of each answer that is awaited, who gives it.
+        # Awaited answer -> the worker that gives it.
         self.starting: dict[Any, Any] = {}
         self.busy: dict[Any, tuple[Any, Batch]] = {}
         self.idle: list[Any] = []
-        self.failures, self.looked, self.worked = 0, -LOOK, time.monotonic()
+        self.failures, self.last_poll, self.last_active = 0, -POLL_INTERVAL, time.monotonic()
 
     def __enter__(self) -> "WorkerPool":
         return self
@@ -45,26 +64,26 @@ class WorkerPool:
         for worker in (*self.starting.values(), *self.idle, *(worker for worker, _ in self.busy.values())):
             self._dismiss(worker)
 
-    def run(self, batches: Batches, on_start: Begin) -> Iterator[Drawn]:
-        """All entries of the batches, as they come."""
-        while batches.waiting or self.busy:
-            self._adjust(len(batches.waiting) + len(self.busy))
-            while self.idle and (batch := batches.take()) is not None:
+    def run(self, queue: BatchQueue, on_start: OnStart) -> Iterator[RenderedEntry]:
+        """Yields all entries of the batches as they come."""
+        while queue.waiting or self.busy:
+            self._adjust(len(queue.waiting) + len(self.busy))
+            while self.idle and (batch := queue.take()) is not None:
                 worker = self.idle.pop()
-                self.busy[worker.draw.remote(batch.task)] = worker, batch
+                self.busy[worker.render.remote(batch.task)] = worker, batch
             for answer in self._answers():
                 if answer in self.starting:
                     self._start(answer)
                 else:
-                    yield from self._take(answer, batches, on_start)
+                    yield from self._receive(answer, queue, on_start)
 
     def _answers(self) -> list[Any]:
         """The next answer of a worker, if one comes within a second."""
         if self.busy or self.idle:
-            self.worked = time.monotonic()
-        elif time.monotonic() - self.worked > PATIENCE:
-            self.worked = time.monotonic()
-            say_no_room(self.ray, self.needs)
+            self.last_active = time.monotonic()
+        elif time.monotonic() - self.last_active > PATIENCE:
+            self.last_active = time.monotonic()
+            report_no_room(self.ray, self.resources)
         waited_for = [*self.busy, *self.starting]
         if not waited_for:
             return []
@@ -72,30 +91,32 @@ class WorkerPool:
         return list(ready)
 
     def _adjust(self, wanted: int) -> None:
-        """As many workers as there may be, but no more than batches: one that nothing is left for makes room."""
-        have = len(self.starting) + len(self.idle) + len(self.busy)
-        while have > wanted and (self.starting or self.idle):
+        """As many workers as allowed, but not more than batches: a worker without a batch makes room."""
+        count = len(self.starting) + len(self.idle) + len(self.busy)
+        while count > wanted and (self.starting or self.idle):
             self._dismiss(self.starting.popitem()[1] if self.starting else self.idle.pop())
-            have -= 1
-        if have and time.monotonic() - self.looked < LOOK:
+            count -= 1
+        if count and time.monotonic() - self.last_poll < POLL_INTERVAL:
             return
-        self.looked = time.monotonic()
-        most = self.needs.room(self.ray.cluster_resources()) if self.most is None else self.most
-        for _ in range(min(most, wanted) - have):
-            worker = actor(self.ray, self.needs)
+        self.last_poll = time.monotonic()
+        limit = self.requested or self.resources.capacity(self.ray.cluster_resources())
+        for _ in range(min(limit, wanted) - count):
+            worker = create_worker(self.ray, self.resources)
             self.starting[worker.about.remote()] = worker
 
     def _start(self, answer: Any) -> None:
-        """A worker has said what it is, or that it is ready."""
+        """A worker has described itself, or is ready."""
         worker = self.starting.pop(answer)
         try:
             about = self.ray.get(answer)
         except self.ray.exceptions.RayError as error:
             self._dismiss(worker)
-            end = end_of(self.ray, error)
+            cause = cause_of_end(self.ray, error)
             self.failures += 1
-            if self.failures >= TRIES and not self.idle and not self.busy:
-                raise FeatvizError(f"{TRIES} workers in a row could not start, the last one of {told(end)}") from None
+            if self.failures >= MAX_FAILURES and not self.idle and not self.busy:
+                raise FeatvizError(
+                    f"{MAX_FAILURES} workers in a row could not start, the last one because of {describe_error(cause)}"
+                ) from None
             return
         if about is None:
             self.failures = 0
@@ -104,50 +125,50 @@ class WorkerPool:
             self.check(about)
             self.starting[worker.load.remote(self.model, self.cache, self.settings)] = worker
 
-    def _take(self, stream: Any, batches: Batches, on_start: Begin) -> Iterator[Drawn]:
-        """What has come of a batch; what a lost worker has left of it waits for another one."""
-        # The streams take turns: Ray names the first one that has something.
+    def _receive(self, stream: Any, queue: BatchQueue, on_start: OnStart) -> Iterator[RenderedEntry]:
+        """What has come of a batch; the remaining entries of a lost worker wait for another one."""
+        # The streams take turns: Ray returns the first one that is ready.
         worker, batch = self.busy[stream] = self.busy.pop(stream)
         try:
-            found = self.ray.get(next(stream))
+            answer = self.ray.get(next(stream))
         except StopIteration:
             del self.busy[stream]
             self.idle.append(worker)
-            batches.back(batch)
+            queue.put_back(batch)
             return
         except self.ray.exceptions.RayError as error:
             del self.busy[stream]
             self._dismiss(worker)
-            self._lost(batch, error)
-            batches.back(batch)
+            self._count_failure(batch, error)
+            queue.put_back(batch)
             return
-        if found is None:
-            batch.begun = True
+        if answer is None:
+            batch.started = True
             for unit in batch.task.units:
-                on_start(batch.whole, unit)
+                on_start(batch.parent, unit)
             return
-        unit, pictures = found
-        batches.came(batch, unit, int(pictures[0].provenance["lanes"]))
-        yield Drawn(batch.whole, unit, pictures)
+        unit, pictures = answer
+        queue.entry_finished(batch, unit, int(pictures[0].provenance["lanes"]))
+        yield RenderedEntry(batch.parent, unit, pictures)
 
-    def _lost(self, batch: Batch, error: Exception) -> None:
-        """Counts a worker that has died or failed over a batch. Raises FeatvizError where it was one too many."""
-        end = end_of(self.ray, error)
+    def _count_failure(self, batch: Batch, error: Exception) -> None:
+        """Counts a worker that has died or failed on a batch. Raises FeatvizError if it is one too many."""
+        cause = cause_of_end(self.ray, error)
         failed = isinstance(error, self.ray.exceptions.RayTaskError)
-        self.looked = -LOOK
-        if not (failed or batch.begun):
-            return  # its machine had gone before: that says nothing of the batch
+        self.last_poll = -POLL_INTERVAL
+        if not (failed or batch.started):
+            return  # its machine was gone before: that says nothing about the batch
         batch.failures += 1
         name = f"{batch.task.series.layer} ({batch.task.series.role.value})"
-        if batch.failures >= TRIES:
+        if batch.failures >= MAX_FAILURES:
             raise FeatvizError(
-                f"{TRIES} workers in a row ended drawing {name} without one picture, the last one of {told(end)}; "
-                "give each more memory, or a smaller batch"
+                f"{MAX_FAILURES} workers in a row ended while rendering {name}, without a picture, the last one "
+                f"because of {describe_error(cause)}; give each more memory, or a smaller batch"
             ) from None
-        what = f"failed of {told(end)}" if failed else "died"
-        say(f"a worker {what}; its {len(batch.task.units)} pictures of {name} are drawn again")
+        what = f"failed: {describe_error(cause)}" if failed else "died"
+        report(f"a worker {what}; its {len(batch.task.units)} pictures of {name} are rendered again")
 
     def _dismiss(self, worker: Any) -> None:
-        # One that cannot be reached any more must not keep the others from being dismissed.
+        # A worker that cannot be reached must not keep the others from being dismissed.
         with suppress(Exception):
             self.ray.kill(worker)

@@ -18,7 +18,7 @@ from featviz.errors import FeatvizError
 
 if TYPE_CHECKING:
     from featviz.atlas.atlas_store import Store
-    from featviz.atlas.plan import Task
+    from featviz.atlas.series import Task
     from featviz.recipes import Recipe
 
 Units = list[int] | dict[str, list[int]] | None
@@ -99,9 +99,10 @@ def atlas(
     use_compilation_cache()
     model = network.load()
     from featviz.atlas.build import build_atlas
-    from featviz.atlas.plan import make_plan, share
+    from featviz.atlas.plan import make_plan
     from featviz.atlas.ray.engine import OnRay
     from featviz.atlas.revisions import check_network
+    from featviz.atlas.sharding import shard_tasks
 
     with usage_errors():
         survey.check(comparison)
@@ -117,16 +118,16 @@ def atlas(
             "dtype": choice.dtype,
         }
         machine: Any = drawer.probe() if only_plan and isinstance(drawer, OnRay) else None
-        plan = make_plan(model, **options, place=machine)
+        plan = make_plan(model, **options, machine=machine)
         index, count = engine.shard
-        tasks = share(plan.tasks, model, number=index, count=count)
+        tasks = shard_tasks(plan.tasks, model, index=index, count=count)
         store = open_begun(out)
         if store is not None:
             check_network(store, plan.tasks[0].series.run["network"])
     if only_plan:
-        from featviz.atlas.pilot import estimate, table
+        from featviz.atlas.cost_estimate import estimate, estimate_lines
 
-        for line in table(estimate(model, tasks if store is None else remaining_tasks(store, tasks)), out):
+        for line in estimate_lines(estimate(model, tasks if store is None else remaining_tasks(store, tasks)), out):
             click.echo(line)
         return
     opened_survey = survey.open(model)
@@ -166,7 +167,7 @@ def open_begun(out: str) -> "Store | None":
 
 def remaining_tasks(store: "Store", tasks: "Sequence[Task]") -> "list[Task]":
     """The tasks without the entries that are already in the store."""
-    drawn = {task.path: store.entries(task.path).there() for task in tasks if task.path in store.group}
+    drawn = {task.path: store.entries(task.path).written() for task in tasks if task.path in store.group}
     remaining = [replace(t, units=tuple(unit for unit in t.units if unit not in drawn.get(t.path, ()))) for t in tasks]
     return [task for task in remaining if task.units]
 

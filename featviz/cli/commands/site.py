@@ -39,7 +39,7 @@ def site(
         opened = open_atlas(atlas, revision=revision)
         if not opened.plan:
             raise FeatvizError(f"`{atlas}` has no plan of pictures; expected a folder that `featviz atlas` has begun")
-        recorded = opened.entries(opened.plan[0]["path"]).attributes["source"].get("model")
+        recorded = opened.entries(opened.plan[0].path).attributes["source"].get("model")
         if network.model is None and recorded is None:
             raise FeatvizError(f"`{atlas}` does not name its network; expected --model package.module:function")
     use_compilation_cache()

@@ -28,13 +28,15 @@ class EngineChoice:
         Raises:
           FeatvizError: if an option for Ray is given to another engine.
         """
-        from featviz.atlas.engines import local
+        from featviz.atlas.engines import render_locally
         from featviz.atlas.ray.engine import OnRay
 
         given = (self.ray_address, self.ray_workers, self.ray_gpus) != (None, None, None)
         if given and self.engine_name != "ray":
             raise FeatvizError("--ray-address, --ray-workers and --ray-gpus go with --engine ray")
-        return local if self.engine_name == "local" else OnRay(self.ray_address, self.ray_workers, self.ray_gpus)
+        return (
+            render_locally if self.engine_name == "local" else OnRay(self.ray_address, self.ray_workers, self.ray_gpus)
+        )
 
 
 def parse_shard(text: str) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""Revisions: other settings stay beside the first and can be opened, and another network is refused."""
+"""Revisions: pictures made with other settings are kept and can be opened; another network is refused."""
 
 import dataclasses
 import re
@@ -11,7 +11,7 @@ from support.tiny import SMALL
 
 import featviz as fv
 from featviz.atlas.build import build_atlas
-from featviz.atlas.revisions import revisions
+from featviz.atlas.revisions import list_revisions
 from featviz.cli.main import run
 from featviz.errors import FeatvizError
 
@@ -30,24 +30,24 @@ def two(tiny, tmp_path_factory):
 def test_the_older_revision_can_be_opened(tiny, two):
     last = fv.open_atlas(two)
     older, newer = last.revisions
-    assert last.find("conv1")["units"] == [2, 3] and older.name != newer.name
+    assert last.find("conv1").units == (2, 3) and older.name != newer.name
     first = fv.open_atlas(two, revision=older.name)
-    assert first.find("conv1")["units"] == [0, 1] and first.count() == (2, 2)
+    assert first.find("conv1").units == (0, 1) and first.count() == (2, 2)
     picture = fv.render(tiny, fv.channel("conv1", 1), recipe=OPTIONS["recipe"], **SMALL)
     assert np.array_equal(first.picture("conv1:1").to_uint8(), picture.to_uint8())
-    assert fv.open_atlas(two, revision=newer.shared).find("conv1")["units"] == [2, 3]
+    assert fv.open_atlas(two, revision=newer.hash).find("conv1").units == (2, 3)
     assert str(older) == f"{older.name} ({tiny.name} --recipe erhan_2009 --size 16 --steps 4 --seed 0)"
 
 
 @pytest.mark.parametrize("name", ["", "nose"])
-def test_an_revision_that_there_is_not(two, name):
+def test_a_revision_that_does_not_exist(two, name):
     older, newer = fv.open_atlas(two).revisions
     with pytest.raises(FeatvizError) as error:
         fv.open_atlas(two, revision=name)
     assert f"`revision` is `{name}`; expected one of {older}, {newer}" == str(error.value)
 
 
-def test_a_command_says_which_revision_is_kept(tiny, two, tmp_path, capsys):
+def test_a_command_names_the_revision_that_is_kept(tiny, two, tmp_path, capsys):
     shutil.copytree(two, tmp_path / "a")
     older, newer = fv.open_atlas(two).revisions
     loud = {**OPTIONS, "progress": True}
@@ -55,7 +55,10 @@ def test_a_command_says_which_revision_is_kept(tiny, two, tmp_path, capsys):
     assert "keeps" not in capsys.readouterr().err
     build_atlas(tiny, out=tmp_path / "a", units=[0], **loud)
     line = next(line for line in capsys.readouterr().err.splitlines() if "keeps" in line)
-    assert line.startswith(f"`{tmp_path / 'a'}` keeps its pictures of {newer}: ") and f"--revision {newer.name}" in line
+    assert (
+        line.startswith(f"`{tmp_path / 'a'}` keeps the pictures of revision {newer}; ")
+        and f"--revision {newer.name}" in line
+    )
     # The older one is the last command's again.
     assert [each.name for each in fv.open_atlas(tmp_path / "a").revisions] == [newer.name, older.name]
 
@@ -71,11 +74,11 @@ def test_another_network_is_refused(tiny, other_weights, two, tmp_path):
     assert len(fv.open_atlas(tmp_path / "a").revisions) == 3
 
 
-def test_metadata_that_cannot_be_read_hide_no_other_revision(two, tmp_path):
+def test_damaged_metadata_hide_no_other_revision(two, tmp_path):
     shutil.copytree(two, tmp_path / "a")
     atlas = fv.open_atlas(tmp_path / "a")
-    (tmp_path / "a" / atlas.plan[0]["path"] / "zarr.json").unlink()
-    assert [each.name for each in revisions(fv.open_atlas(tmp_path / "a").store)] == [atlas.revisions[0].name]
+    (tmp_path / "a" / atlas.plan[0].path / "zarr.json").unlink()
+    assert [each.name for each in list_revisions(fv.open_atlas(tmp_path / "a").store)] == [atlas.revisions[0].name]
 
 
 def test_the_commands(tmp_path, capsys):
@@ -97,7 +100,7 @@ def test_the_commands(tmp_path, capsys):
 
 
 def test_a_zarr_reader_goes_through_the_pictures(two):
-    """As docs/atlas.md has it; a warning would be an error here."""
+    """As in docs/atlas.md; a warning would be an error here."""
     pictures = zarr.open_group(str(two / "pictures"), mode="r")
     shapes = [series["pixels"].shape for _, kinds in pictures.groups() for _, series in kinds.groups()]
     assert len(shapes) == 2 and {shape[1:3] for shape in shapes} == {(16, 16)}

@@ -1,0 +1,137 @@
+"""What an entry says without the network: its key, its command, its pictures with their provenance, their faults."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from featviz.ascent.outcome import Outcome
+from featviz.atlas.entries import Entries
+from featviz.atlas.series import PlannedSeries, objective_of
+from featviz.common.canonical import describe, digest
+from featviz.pages.records import Role
+from featviz.pictures.command import command_line
+from featviz.pictures.picture import Picture
+
+# Below this standard deviation, of values up to 255, a picture counts as gray; typical pictures have about 50.
+GRAY = 5.0
+# Names of units that a line of the report lists.
+LISTED = 20
+
+
+@dataclass(frozen=True)
+class AtlasRow:
+    """One entry in the table of an atlas; the `score` of a group is the mean. `path` and `unit` locate the entry."""
+
+    layer: str
+    unit: int
+    role: Role
+    seed: int
+    score: float
+    outcome: str
+    steps: int
+    faults: tuple[str, ...]
+    key: str
+    path: str
+
+
+def atlas_row(series: PlannedSeries, entries: Entries, unit: int) -> AtlasRow:
+    """The row of an entry; a damaged entry has the outcome "damaged" and no score."""
+    key = entry_key(entries, unit)
+    row = partial(AtlasRow, series.layer, unit, series.role, series.seed, key=key, path=series.path)
+    if unit in entries.damaged([unit]):
+        return row(score=float("nan"), outcome="damaged", steps=0, faults=("damaged",))
+    history, outcome = entries.history(unit), entries.outcome(unit)
+    assert outcome is not None
+    faults = picture_faults(entries.pixels(unit)[0][..., : entries.attributes["channels"]], outcome, history)
+    return row(score=float(np.mean(entries.score(unit))), outcome=outcome.value, steps=len(history), faults=faults)
+
+
+def entry_key(entries: Entries, unit: int) -> str:
+    """The content address of an entry (`Series.key`)."""
+    shared = entries.attributes
+    objective = objective_of(Role(shared["role"]), shared["layer"], unit)
+    return digest({**shared["identity"], "objective": describe(objective)})
+
+
+def entry_command(attributes: Mapping[str, Any], unit: int) -> str | None:
+    """The command that reproduces an entry's pictures, or None if no command does."""
+    role = Role(attributes["role"])
+    # A diverse group is requested by its unit.
+    objective = objective_of(Role.MAIN if role is Role.FACET else role, attributes["layer"], unit)
+    more = ["--facets", str(attributes["count"])] if role is Role.FACET else []
+    return command_line(attributes["source"], attributes["recipe_words"], attributes["run"], objective, more=more)
+
+
+def entry_provenance(entries: Entries, unit: int) -> dict[str, Any]:
+    """The provenance of an entry's pictures, as `render` returns it."""
+    shared = entries.attributes
+    objective = objective_of(Role(shared["role"]), shared["layer"], unit)
+    return {
+        **shared["run"],
+        "name": objective.label,
+        "objective": describe(objective),
+        "objective_sha256": objective.hash,
+        "command": entry_command(shared, unit),
+        "lanes": shared.get("lanes"),
+    }
+
+
+def read_pictures(entries: Entries, unit: int) -> list[Picture]:
+    """The pictures of an entry, with their provenance."""
+    channels, outcome = entries.attributes["channels"], entries.outcome(unit)
+    assert outcome is not None
+    provenance, history, scores = entry_provenance(entries, unit), entries.history(unit), entries.score(unit)
+    pictures = []
+    for index, values in enumerate(entries.pixels(unit).astype(np.float32) / np.float32(255)):
+        alpha = values[..., -1] if values.shape[-1] > channels else None
+        group = {"group": len(scores), "image": index} if len(scores) > 1 else {}
+        pixels, score = values[..., :channels], float(scores[index])
+        pictures.append(Picture(pixels, score, outcome, history, provenance | group, alpha))
+    return pictures
+
+
+def picture_faults(
+    pixels: UInt8[np.ndarray, "h w c"], outcome: Outcome, history: Float[np.ndarray, " steps"]
+) -> tuple[str, ...]:
+    """What is wrong with a picture: "dead", "never rises", "gray", "not finite".
+
+    The score never rises if its mean over the last eighth of the steps is not above that of the first step.
+
+    >>> rising, falling = np.array([0.0, 1.0, 2.0]), np.array([1.0, 0.5, 0.0])
+    >>> noise = np.random.default_rng(0).integers(0, 256, (8, 8, 3)).astype(np.uint8)
+    >>> picture_faults(noise, Outcome.CONVERGED, rising), picture_faults(noise // 64, Outcome.OUT_OF_STEPS, falling)
+    ((), ('never rises', 'gray'))
+    """
+    faults = []
+    if outcome is Outcome.NOT_FINITE:
+        faults.append("not finite")
+    if outcome is Outcome.DEAD:
+        faults.append("dead")
+    known = history[np.isfinite(history)]
+    if outcome is not Outcome.DEAD and len(known) > 1 and not known[-max(1, len(known) // 8) :].mean() > known[0]:
+        faults.append("never rises")
+    if pixels.astype(np.float32).std() < GRAY:
+        faults.append("gray")
+    return tuple(faults)
+
+
+def summarize_faults(units: Iterable[tuple[str, tuple[str, ...]]]) -> list[str]:
+    """A report in lines: how many units there are, and the names of those with each fault.
+
+    >>> summarize_faults([("conv1:0", ()), ("conv1:1", ("dead", "gray")), ("conv1:2", ("dead",))])
+    ['3 units, 2 with faults', 'dead: conv1:1, conv1:2', 'gray: conv1:1']
+    """
+    pairs = list(units)
+    faulty = [(name, faults) for name, faults in pairs if faults]
+    kinds = Counter(fault for _, faults in faulty for fault in faults)
+    lines = [f"{len(pairs)} units" + (f", {len(faulty)} with faults" if faulty else "")]
+    for kind in kinds:
+        names = [name for name, faults in faulty if kind in faults]
+        more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
+        lines.append(f"{kind}: {', '.join(names[:LISTED])}{more}")
+    return lines
