@@ -75,3 +75,9 @@ def test_a_fault_without_one_stays_a_fault(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(rendering, "render_groups", broken)
     code, line = refused(capsys, "render", "patterns", "conv1:0", "-o", tmp_path / "out.png", *FAST)
     assert code == 1 and line.startswith("featviz: RuntimeError: outer (a bug in featviz")
+
+
+def test_a_name_that_is_no_utf_8_is_printed_with_escapes(capsys):
+    # As Python gives a word of the command line with the byte 0xff.
+    code, line = refused(capsys, "layers", "net\udcff.pt")
+    assert code == 2 and line.startswith("featviz: MODEL is `net\\udcff.pt`, a file of weights")
