@@ -16,19 +16,19 @@ import matplotlib.pyplot as plt
 
 import featviz as fv
 from featviz.cli.targets import parse_target
-from featviz.optimizers import Adam, Chain, Constant, Linear, Normalize, Sgd
-from featviz.parameterizations import Fourier, LaplacianPyramid, RawPixels, Stack
+from featviz.optimizers import SGD, Adam, Chain, Constant, Linear, Normalize
+from featviz.parameterizations import Fourier, LaplacianPyramid, MultiResolution, RawPixels
 from featviz.recipes import Recipe
 from featviz.regularizers import (
-    Affine,
-    Bilateral,
+    BilateralFilter,
     BlurGradient,
     BlurImage,
     ClipRange,
     ClipSmallNorms,
     Decay,
-    Noise,
+    GaussianNoise,
     NormalizeLaplacian,
+    RandomAffine,
     RandomCrop,
     Roll,
     frequency_power,
@@ -38,7 +38,7 @@ from featviz.regularizers import (
 
 STEP = Adam(0.02)
 BARE = Recipe(parameterization=RawPixels(sd=0.05), optimizer=Chain((STEP, ClipRange())), steps=128)
-SPREAD = Affine(scales=(0.9, 1.1), degrees=(-10.0, 10.0), shift=8.0, uniform=True)
+SPREAD = RandomAffine(scales=(0.9, 1.1), degrees=(-10.0, 10.0), translation=8.0, uniform=True)
 
 
 def by_rules(*rules: object) -> Recipe:
@@ -48,7 +48,7 @@ def by_rules(*rules: object) -> Recipe:
 
 def by_gradient(*rules: object) -> Recipe:
     """Rules on the gradient, and plain steps of one mean size: Adam would undo what they do."""
-    return replace(BARE, optimizer=Chain((*rules, Normalize(), Sgd(0.02), ClipRange())))
+    return replace(BARE, optimizer=Chain((*rules, Normalize(), SGD(0.02), ClipRange())))
 
 
 ARMS = {
@@ -56,19 +56,19 @@ ARMS = {
     "robustness: roll 8": replace(BARE, transforms=(Roll(8),)),
     "robustness: turn, scale, shift": replace(BARE, transforms=(SPREAD,)),
     "robustness: crops, 4 a step": replace(BARE, transforms=(RandomCrop(0.3, 0.9),), samples=4),
-    "robustness: noise .2 to 0": replace(BARE, transforms=(Noise(0.2, end_sd=0.0),)),
+    "robustness: noise .2 to 0": replace(BARE, transforms=(GaussianNoise(0.2, end_sd=0.0),)),
     "frequency: image blur 1 to .3": by_rules(BlurImage(Linear(1.0, 0.3))),
     "frequency: gradient blur 2": by_gradient(BlurGradient(Constant(2.0))),
     "frequency: total variation": replace(BARE, penalty=-2000.0 * total_variation()),
     "frequency: power penalty": replace(BARE, penalty=-20000.0 * frequency_power()),
     "frequency: Laplacian gradient": by_gradient(NormalizeLaplacian(4)),
-    "frequency: bilateral every 4": by_rules(Bilateral(every=4)),
+    "frequency: bilateral every 4": by_rules(BilateralFilter(every=4)),
     "decay: L2": replace(BARE, penalty=-20000.0 * l2()),
     "decay: pixels, .02 a step": by_rules(Decay(0.02)),
     "decay: small norms, 50 %": by_rules(ClipSmallNorms(50.0)),
     "image: Fourier": Recipe(parameterization=Fourier(), optimizer=Adam(0.05), steps=128),
     "image: Laplacian pyramid": replace(BARE, parameterization=LaplacianPyramid(), optimizer=STEP),
-    "image: stack of resolutions": replace(BARE, parameterization=Stack(), optimizer=Adam(0.002)),
+    "image: stack of resolutions": replace(BARE, parameterization=MultiResolution(), optimizer=Adam(0.002)),
     "Fourier and transforms: default": fv.recipes.default,
 }
 

@@ -55,7 +55,7 @@ from featviz.objectives import patches as patches
 from featviz.objectives import style as style
 from featviz.objectives import tensor_direction as tensor_direction
 from featviz.objectives import within as within
-from featviz.parameterizations.fourier import load_spectrum as load_spectrum
+from featviz.parameterizations.spectrum import load_spectrum as load_spectrum
 from featviz.pictures.curves import score_curves as score_curves
 from featviz.pictures.picture import Picture as Picture
 from featviz.pictures.picture import load_picture as load_picture

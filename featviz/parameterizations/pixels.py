@@ -1,38 +1,38 @@
-"""Pixels as they are: what was optimized before 2017."""
+"""Pixels under a sigmoid."""
 
 from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Array, Float, PRNGKeyArray
 
-from featviz.parameterizations.base import Shape
-from featviz.parameterizations.color import for_channels
+from featviz.parameterizations.base import Parameterization, Shape, squash, unsquash
 
 
 @dataclass(frozen=True)
-class RawPixels:
-    """The image itself, neither squashed nor decorrelated; step rules keep it in its range.
+class Pixels(Parameterization):
+    """One parameter a pixel and channel: sigmoid(color(params)), from N(0, sd).
 
-    It begins as `mean`, one value or one a channel, with normal noise of standard deviation `sd`, or, with `low` and
-    `high`, as uniform noise between these. All are of images of 0 to 1.
+    Args:
+        sd: the standard deviation of the start.
+        decorrelate: whether channels are decorrelated colors (`color.correlate_color`).
 
-    >>> RawPixels(low=0.0, high=1.0).init(jax.random.key(0), (1, 8, 9, 3)).shape
-    (1, 8, 9, 3)
+    References:
+        lucid, optvis/param/images.py, with `fft=False`.
+
+    >>> pixels = Pixels(sd=0.3)
+    >>> pixels.to_image(pixels.init(jax.random.key(0), (1, 8, 8, 3)), (1, 8, 8, 3)).shape
+    (1, 8, 8, 3)
     """
 
-    mean: float | tuple[float, ...] = 0.5
     sd: float = 0.01
-    low: float | None = None
-    high: float | None = None
+    decorrelate: bool = True
 
-    def init(self, key: jax.Array, shape: Shape) -> jax.Array:
-        if self.low is not None and self.high is not None:
-            return jax.random.uniform(key, shape, jnp.float32, self.low, self.high)
-        mean = jnp.asarray(for_channels(self.mean, shape[-1]).reshape(1, 1, 1, -1))
-        return mean + self.sd * jax.random.normal(key, shape, jnp.float32)
+    def init(self, key: PRNGKeyArray, shape: Shape) -> Float[Array, "n h w c"]:
+        return self.sd * jax.random.normal(key, shape, jnp.float32)
 
-    def to_image(self, params: jax.Array, shape: Shape) -> jax.Array:
-        return params
+    def to_image(self, params: Float[Array, "n h w c"], shape: Shape) -> Float[Array, "n h w c"]:
+        return squash(params, decorrelate=self.decorrelate)
 
-    def from_image(self, image: jax.Array) -> jax.Array:
-        return jnp.asarray(image, jnp.float32)
+    def from_image(self, image: Float[Array, "n h w c"]) -> Float[Array, "n h w c"]:
+        return unsquash(image, decorrelate=self.decorrelate)

@@ -1,4 +1,4 @@
-"""Which recipe a network gets where none is told, and how large its pictures are."""
+"""The recipe and the size of pictures where the user names none."""
 
 from featviz.errors import FeatvizError
 from featviz.model import Model
@@ -7,28 +7,27 @@ from featviz.recipes.base import Recipe
 from featviz.recipes.distill import default
 from featviz.recipes.modern import transformer
 
-# Recipes' sizes are meant for networks of 224 px; those trained on less than this get twice their own at most.
-SMALL = 128
+# Recipes' sizes are meant for networks of 224 px; networks trained on smaller images than this get pictures of at most
+# twice their own size.
+SMALL_INPUT = 128
 
 
 def default_recipe(model: Model) -> Recipe:
-    """What is drawn with where no recipe is told: `transformer` for a network of tokens, `default` for any other.
-
-    A network is one of tokens if most of its layers are (tokens, c).
+    """The recipe of a network: `transformer` if most of its layers are (tokens, units), else `default`.
 
     >>> from featviz.zoo.registry import outline
     >>> default_recipe(outline("vgg16")) == default, default_recipe(outline("clip_vit_b32")) == transformer
     (True, True)
     """
-    of_tokens = sum(len(layer.shape) == 2 for layer in model.layers)
-    return transformer if 2 * of_tokens > len(model.layers) else default
+    token_layers = sum(len(layer.shape) == 2 for layer in model.layers)
+    return transformer if 2 * token_layers > len(model.layers) else default
 
 
 def default_size(model: Model, recipe: Recipe, layers: tuple[str, ...]) -> tuple[int, int]:
-    """The pictures' height and width where no size is told, so that `layers` can be had.
+    """The pictures' height and width where the user names none, such that `layers` can be computed.
 
-    It is the recipe's own size; for a network of small images twice the network's own at most; and the network's own
-    where the recipe has none or the network takes no other.
+    It is the recipe's size, but for a network of small images at most twice the network's; and it is the network's
+    where the recipe has no size or the network accepts no other.
 
     >>> from featviz.zoo.registry import outline
     >>> default_size(outline("vgg16"), default, ("features",))
@@ -36,12 +35,12 @@ def default_size(model: Model, recipe: Recipe, layers: tuple[str, ...]) -> tuple
     >>> default_size(outline("deit_tiny"), transformer, ("head",))
     (224, 224)
     """
-    own = model.input.size
+    input_size = model.input.size
     if recipe.size is None:
-        return own
-    side = recipe.size if min(own) >= SMALL else min(recipe.size, 2 * min(own))
+        return input_size
+    side = recipe.size if min(input_size) >= SMALL_INPUT else min(recipe.size, 2 * min(input_size))
     try:
         shapes_at(model, layers, (side, side))
     except (FeatvizError, TypeError, ValueError):
-        return own
+        return input_size
     return side, side

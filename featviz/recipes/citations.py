@@ -96,7 +96,13 @@ BIBTEX = {
 
 
 def citation(recipe: Recipe | str) -> str:
-    """Whom to cite for pictures of a recipe: BibTeX entries of its sources, a blank line between them.
+    """Whom to cite for pictures of a recipe, as BibTeX.
+
+    Args:
+        recipe: a recipe, or its name.
+
+    Returns:
+        The entries of its sources, with a blank line between them.
 
     >>> print(citation("erhan_2009"))
     @techreport{erhan_2009,
@@ -107,11 +113,11 @@ def citation(recipe: Recipe | str) -> str:
       year = {2009}
     }
     """
-    # Imported here: what gathers all recipes imports their parts.
+    # Imported here: the package imports this module's siblings first.
     from featviz.recipes import by_name
 
-    of = by_name(recipe) if isinstance(recipe, str) else recipe
-    return "\n\n".join(BIBTEX[source] for source in of.sources)
+    sources = (by_name(recipe) if isinstance(recipe, str) else recipe).sources
+    return "\n\n".join(BIBTEX[source] for source in sources)
 
 
 def year(source: str) -> str:
@@ -124,20 +130,20 @@ def year(source: str) -> str:
 
 
 def author(source: str) -> str:
-    """Who a source is of, in short; a program without named authors by its title.
+    """The first author of a source; for a program without named authors its title.
 
     >>> author("hamblin_2024"), author("oygard_2015"), author("lucid"), author("featviz")
     ('Hamblin et al.', 'Øygard', 'The Lucid Authors', 'featviz')
     """
-    given = _field(source, "author").replace("{\\O}", "Ø")
-    if not given:
+    authors = _field(source, "author").replace("{\\O}", "Ø")
+    if not authors:
         return _field(source, "title").partition(":")[0]
-    if given.startswith("{"):
-        return given.strip("{}")
-    people = given.split(" and ")
+    if authors.startswith("{"):
+        return authors.strip("{}")
+    people = authors.split(" and ")
     return people[0].partition(",")[0] + (" et al." if len(people) > 1 else "")
 
 
 def _field(source: str, name: str) -> str:
-    found = re.search(rf"^  {name} = {{(.*?)}},?$", BIBTEX[source], re.MULTILINE | re.DOTALL)
-    return " ".join(found[1].split()) if found else ""
+    match = re.search(rf"^  {name} = {{(.*?)}},?$", BIBTEX[source], re.MULTILINE | re.DOTALL)
+    return " ".join(match[1].split()) if match else ""

@@ -1,78 +1,19 @@
-"""What keeps a picture natural: transforms that it must survive, step rules, penalties on it."""
+"""Regularizers: what keeps a picture natural.
 
-from featviz.regularizers.fidelity import Fidelity
-from featviz.regularizers.penalties.image_penalties import (
-    blur_difference,
-    frequency_power,
-    l1,
-    l2,
-    total_variation,
-    variation_norm,
-)
-from featviz.regularizers.steps.decay import (
-    IMAGENET_MEAN,
-    ClipRange,
-    ClipSmallContributions,
-    ClipSmallNorms,
-    Decay,
-    NormBall,
-)
-from featviz.regularizers.steps.frequency import Bilateral, BlurGradient, BlurImage, NormalizeLaplacian
-from featviz.regularizers.transforms.crops import (
-    Background,
-    ChannelNoise,
-    ColorShift,
-    RandomCrop,
-    ShrinkingCrop,
-    UniformNoise,
-    over_gray,
-)
-from featviz.regularizers.transforms.geometric import (
-    Affine,
-    Crop,
-    Jitter,
-    Noise,
-    Pad,
-    Roll,
-    Transform,
-    compose,
-    view_shape,
-)
-from featviz.regularizers.transforms.window import Window
+- Transforms (`TRANSFORMS`), which a picture must survive: `Recipe.transforms`. See `featviz.regularizers.transforms`.
+- Step rules (`STEPS`), which keep pixels smooth, small or sparse: links of an optimizer's `Chain`. See
+  `featviz.regularizers.steps`.
+- Penalties (`PENALTIES`, by their words on the command line), objectives of the image: `Recipe.penalty`. See
+  `featviz.regularizers.penalties`.
+- `Fidelity` to the image that the picture began at: `Recipe.fidelity`.
 
-__all__ = [
-    "IMAGENET_MEAN",
-    "Affine",
-    "Background",
-    "Bilateral",
-    "BlurGradient",
-    "BlurImage",
-    "ChannelNoise",
-    "ClipRange",
-    "ClipSmallContributions",
-    "ClipSmallNorms",
-    "ColorShift",
-    "Crop",
-    "Decay",
-    "Fidelity",
-    "Jitter",
-    "Noise",
-    "NormBall",
-    "NormalizeLaplacian",
-    "Pad",
-    "RandomCrop",
-    "Roll",
-    "ShrinkingCrop",
-    "Transform",
-    "UniformNoise",
-    "Window",
-    "blur_difference",
-    "compose",
-    "frequency_power",
-    "l1",
-    "l2",
-    "over_gray",
-    "total_variation",
-    "variation_norm",
-    "view_shape",
-]
+Every piece is a frozen value with canonical JSON. Images are float32 in [0,1] and are never clipped between pieces.
+"""
+
+from featviz.common.pieces import export_imports
+from featviz.regularizers.fidelity import Fidelity as Fidelity
+from featviz.regularizers.penalties import *  # noqa: F403
+from featviz.regularizers.steps import *  # noqa: F403
+from featviz.regularizers.transforms import *  # noqa: F403
+
+export_imports(globals())

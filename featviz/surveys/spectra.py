@@ -5,7 +5,7 @@ from tqdm import tqdm
 
 from featviz.errors import FeatvizError
 from featviz.parameterizations.color import COLOR_MATRIX
-from featviz.parameterizations.fourier import Spectrum
+from featviz.parameterizations.spectrum import Spectrum
 from featviz.surveys.photos import PhotoInput, find_photos, read_ahead
 
 BATCH = 16

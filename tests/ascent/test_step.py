@@ -17,7 +17,7 @@ from featviz.objectives import channel, deepdream, logit
 from featviz.optimizers import Adam, Custom
 from featviz.parameterizations import Fourier, Pixels
 from featviz.recipes import Recipe
-from featviz.regularizers import Jitter, Noise, Roll
+from featviz.regularizers import GaussianNoise, Jitter, Roll
 from featviz.rendering.render import render
 
 SHAPE = (1, 16, 16, 3)
@@ -80,7 +80,7 @@ def by_hand(model, recipe, objective, *, steps):
             parameterization=Fourier(),
             optimizer=Adam(0.05),
             samples=2,
-            transforms=(Roll(3), Jitter(2), Noise(0.2, end_sd=0.0)),
+            transforms=(Roll(3), Jitter(2), GaussianNoise(0.2, end_sd=0.0)),
             penalty=-0.5 * deepdream(IMAGE),
         ),
     ],
@@ -174,7 +174,9 @@ def score_of(model, pixels):
 
 
 def test_samples_average_several_views(gauges):
-    noisy = replace(PLAIN, transforms=(Noise(0.2),), optimizer=Custom("still", lambda: optax.sgd(0.0)), steps=24)
+    noisy = replace(
+        PLAIN, transforms=(GaussianNoise(0.2),), optimizer=Custom("still", lambda: optax.sgd(0.0)), steps=24
+    )
     one, many = (draw(gauges, FREE, replace(noisy, samples=samples)).history for samples in (1, 4))
     # The mean of 768 pixels' noise, and of 4 times as many.
     assert np.std(one) == pytest.approx(0.2 / np.sqrt(768), rel=0.4)

@@ -12,17 +12,17 @@ import featviz as fv
 from featviz.errors import FeatvizError
 from featviz.optimizers import Adam
 from featviz.parameterizations import (
+    CPPN,
+    MACO,
     Alpha,
-    Cppn,
     Fourier,
     LaplacianPyramid,
-    Maco,
+    MultiResolution,
     Phase,
     Pixels,
     RawPixels,
     Shared,
     Spectrum,
-    Stack,
     extra_channels,
     load_spectrum,
     natural_spectrum,
@@ -36,11 +36,11 @@ ALL = {
     "pixels": Pixels(sd=0.3),
     "raw": RawPixels(sd=0.1),
     "fourier": Fourier(),
-    "maco": Maco(),
-    "maco uniform": Maco(Phase.UNIFORM),
+    "maco": MACO(),
+    "maco uniform": MACO(Phase.UNIFORM),
     "pyramid": LaplacianPyramid(),
-    "stack": Stack(sd=0.1),
-    "cppn": Cppn(depth=3, width=6),
+    "stack": MultiResolution(sd=0.1),
+    "cppn": CPPN(depth=3, width=6),
     "shared": Shared(Fourier()),
     "alpha": Alpha(),
 }
@@ -145,11 +145,11 @@ def test_raw_pixels_begin_as_they_are_told():
 @pytest.mark.parametrize("phase", Phase)
 @pytest.mark.parametrize("shape", SHAPES)
 def test_maco_is_the_published_formula(shape, phase):
-    params, image = draw(Maco(phase), shape)
+    params, image = draw(MACO(phase), shape)
     angle = np.asarray(params, np.float64)
     if phase is Phase.STANDARDIZED:
         angle = (angle - angle.mean((1, 2, 3), keepdims=True)) / angle.std((1, 2, 3), keepdims=True)
-    magnitude = natural_spectrum().at(shape[1:3], shape[3])
+    magnitude = natural_spectrum().resample(shape[1:3], shape[3])
     t = np.fft.irfft2(magnitude * np.exp(1j * angle), s=shape[1:3], axes=(1, 2))
     # The published 1e-4 beside the deviation is of photographs' magnitudes, whose deviation is near 1.
     t = (t - t.mean((1, 2, 3), keepdims=True)) / t.std((1, 2, 3), keepdims=True)
@@ -161,7 +161,7 @@ def test_maco_is_the_published_formula(shape, phase):
 def test_a_spectrums_scale_does_not_matter(size, scale):
     """At the published 512 px the shipped spectrum, 1 at most, once left a fifth of the contrast."""
     spectrum = Spectrum.of(natural_spectrum().values * np.float32(scale))
-    t = np.log(1 / (1 / draw(Maco(Phase.UNIFORM, spectrum), (1, size, size, 1))[1].astype(np.float64) - 1))
+    t = np.log(1 / (1 / draw(MACO(Phase.UNIFORM, spectrum), (1, size, size, 1))[1].astype(np.float64) - 1))
     assert t.std() == pytest.approx(1, rel=1e-3)
 
 
@@ -171,7 +171,7 @@ def test_a_standardized_phase_begins_with_a_burst_in_the_corner():
     shares = []
     for phase in Phase:
         # The burst itself is as bright as a picture can be.
-        t = np.log(1 / (1 / np.clip(draw(Maco(phase), shape)[1], 1e-6, 1 - 1e-6) - 1))[0, ..., 0]
+        t = np.log(1 / (1 / np.clip(draw(MACO(phase), shape)[1], 1e-6, 1 - 1e-6) - 1))[0, ..., 0]
         wrapped = np.roll(t - t.mean(), (16, 16), axis=(0, 1))
         shares.append(np.square(wrapped[:32, :32]).sum() / np.square(wrapped).sum())
     # A corner of 32 x 32 is 1/64 of the picture.
@@ -189,18 +189,18 @@ def test_a_pyramid_is_the_sum_of_its_levels():
 
 def test_a_stack_is_the_sum_of_enlarged_images():
     shape = (1, 9, 12, 2)
-    params = np.asarray(Stack(sd=1.0).init(KEY, shape))
+    params = np.asarray(MultiResolution(sd=1.0).init(KEY, shape))
     sides = [1, 5, 9, 12]
     total = 0.0
     for number, side in enumerate(sides):
         size = (max(1, round(9 * side / 12)), side)
         part = params[:, number, : size[0], : size[1]]
         total = total + np.asarray(jax.image.resize(jnp.asarray(part), shape, "linear", antialias=False))
-    np.testing.assert_allclose(to_image(Stack(), shape, params), (np.tanh(total) + 1) / 2, atol=1e-5)
+    np.testing.assert_allclose(to_image(MultiResolution(), shape, params), (np.tanh(total) + 1) / 2, atol=1e-5)
 
 
 def test_a_cppn_is_the_published_network():
-    cppn, shape = Cppn(depth=2, width=4), (1, 5, 6, 3)
+    cppn, shape = CPPN(depth=2, width=4), (1, 5, 6, 3)
     rng = np.random.default_rng(0)
     params = jax.tree.map(lambda leaf: jnp.asarray(rng.normal(size=leaf.shape), jnp.float32), cppn.init(KEY, shape))
     y, x = np.meshgrid(np.linspace(-(3**0.5), 3**0.5, 5), np.linspace(-(3**0.5), 3**0.5, 6), indexing="ij")
@@ -225,7 +225,7 @@ def test_shared_parts_line_a_group_up():
 
 
 def test_a_cppn_cannot_begin_at_a_photograph(patterns):
-    recipe = replace(fv.recipes.default, parameterization=Cppn(), optimizer=Adam(0.005))
+    recipe = replace(fv.recipes.default, parameterization=CPPN(), optimizer=Adam(0.005))
     with pytest.raises(FeatvizError, match="`start`"):
         fv.render(patterns, fv.channel("conv1", 0), recipe=recipe, start=np.full((16, 16, 3), 0.5, np.float32))
 
@@ -261,18 +261,18 @@ class TestSpectrum:
         f = np.hypot(np.fft.fftfreq(64)[:, None], np.fft.rfftfreq(64)[None])
         spectrum = Spectrum.of((1 / np.maximum(f, 1e-9) * (f > 0))[None].astype(np.float32))
         # Of a picture twice as large: half of the table's lowest frequency, along an axis and across.
-        found = spectrum.at((128, 128), 1)[..., 0]
+        found = spectrum.resample((128, 128), 1)[..., 0]
         np.testing.assert_allclose([found[0, 1], found[1, 0], found[1, 1]], [128, 128, 128 / 2**0.5], rtol=0.05)
 
     def test_it_is_resampled_along_frequencies(self):
         rows = np.hypot(np.fft.fftfreq(64)[:, None] * 64, np.arange(33)[None])
         spectrum = Spectrum.of(np.stack([rows, 2 * rows]).astype(np.float32))
-        found = spectrum.at((32, 48), 2)
+        found = spectrum.resample((32, 48), 2)
         expected = 64 * np.hypot(np.fft.fftfreq(32)[:, None], np.fft.rfftfreq(48)[None])
         # The mean's own place, and what lies nearest, is filled from its neighbors.
         np.testing.assert_allclose(found[2:-2, 2:, 0], expected[2:-2, 2:], rtol=0.02)
         np.testing.assert_allclose(found[..., 1], 2 * found[..., 0], rtol=1e-5)
-        assert found[0, 0, 0] == 0 and spectrum.at((8, 8), 1).shape == (8, 5, 1)
+        assert found[0, 0, 0] == 0 and spectrum.resample((8, 8), 1).shape == (8, 5, 1)
 
     @pytest.mark.parametrize(
         "values, reason",

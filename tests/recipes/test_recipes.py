@@ -12,13 +12,12 @@ from featviz.ascent import Convergence
 from featviz.ascent.outcome import Outcome
 from featviz.cli.main import run
 from featviz.errors import FeatvizError
-from featviz.optimizers import Adam, Linear, Nadam, ProgressSgd, Sgd
-from featviz.parameterizations import Alpha, Fourier, Maco, Phase, Polar, RawPixels, Stack
+from featviz.optimizers import SGD, Adam, Linear, Nadam, ProgressSGD
+from featviz.parameterizations import MACO, Alpha, Fourier, FourierPhase, MultiResolution, Phase, RawPixels
 from featviz.recipes import RECIPES, Carry, Recipe, Stage, by_name
 from featviz.recipes.citations import BIBTEX, author, citation, year
 from featviz.recipes.summaries import SUMMARIES
 from featviz.regularizers import (
-    Affine,
     Background,
     BlurImage,
     ClipSmallContributions,
@@ -26,10 +25,11 @@ from featviz.regularizers import (
     ColorShift,
     Decay,
     Fidelity,
+    GaussianNoise,
     Jitter,
-    Noise,
     NormalizeLaplacian,
     Pad,
+    RandomAffine,
     RandomCrop,
     Roll,
     ShrinkingCrop,
@@ -63,10 +63,10 @@ def test_erhan_ascends_from_noise_until_the_unit_stops_rising():
 @pytest.mark.parametrize(
     "name, decay, blur, norm, contribution, steps, rate",
     [
-        ("yosinski_2015_a", 0, (0.5, 4), 50, 0, 500, ProgressSgd(2.0, most=100 * BYTE**2)),
-        ("yosinski_2015_b", 0.3, None, 20, 0, 750, Sgd(100 * BYTE**2)),
-        ("yosinski_2015", 1e-4, (1.0, 4), 0, 0, 1000, Sgd(100 * BYTE**2)),
-        ("yosinski_2015_d", 0, (0.5, 4), 0, 90, 1000, ProgressSgd(2.0, most=100 * BYTE**2)),
+        ("yosinski_2015_a", 0, (0.5, 4), 50, 0, 500, ProgressSGD(2.0, max_learning_rate=100 * BYTE**2)),
+        ("yosinski_2015_b", 0.3, None, 20, 0, 750, SGD(100 * BYTE**2)),
+        ("yosinski_2015", 1e-4, (1.0, 4), 0, 0, 1000, SGD(100 * BYTE**2)),
+        ("yosinski_2015_d", 0, (0.5, 4), 0, 90, 1000, ProgressSGD(2.0, max_learning_rate=100 * BYTE**2)),
     ],
 )
 def test_yosinskis_four_sets(name, decay, blur, norm, contribution, steps, rate):
@@ -100,50 +100,52 @@ def test_deepdreams_octaves():
     recipe = by_name("deepdream_2015")
     assert [round(1 / stage.scale, 3) for stage in recipe.stages] == [2.744, 1.96, 1.4, 1.0]
     assert {stage.steps for stage in recipe.stages} == {10} and recipe.carry is Carry.DETAIL
-    assert recipe.transforms == (Roll(32),) and rules(recipe, Sgd)[0].learning_rate == pytest.approx(1.5 * BYTE)
+    assert recipe.transforms == (Roll(32),) and rules(recipe, SGD)[0].learning_rate == pytest.approx(1.5 * BYTE)
 
 
 def test_the_tutorials():
     plain, octaves, laplacian = (by_name(f"tf_tutorial_2015{name}") for name in ("", "_multiscale", "_laplacian"))
-    assert plain.steps == 20 and rules(plain, Sgd)[0].learning_rate == pytest.approx(BYTE)
+    assert plain.steps == 20 and rules(plain, SGD)[0].learning_rate == pytest.approx(BYTE)
     assert [stage.steps for stage in octaves.stages] == [10, 10, 10] and octaves.carry is Carry.IMAGE
     assert [round(439 * stage.scale) for stage in octaves.stages] == [224, 314, 439]
-    assert rules(laplacian, NormalizeLaplacian)[0] == NormalizeLaplacian(4, floor=1e-10)
+    assert rules(laplacian, NormalizeLaplacian)[0] == NormalizeLaplacian(4, eps=1e-10)
     late = by_name("tf_tutorial_2020")
     assert [stage.steps for stage in late.stages] == [50] * 5
     assert late.stages[-1].scale / late.stages[-2].scale == pytest.approx(1.3)
     # The published .01 is of a range of 2.
-    assert rules(late, Sgd)[0].learning_rate == pytest.approx(0.01 / 2)
+    assert rules(late, SGD)[0].learning_rate == pytest.approx(0.01 / 2)
 
 
 def test_distill_and_lucid():
     distill, lucid = by_name("distill_2017"), by_name("lucid")
     assert (distill.optimizer, distill.steps, distill.parameterization) == (Adam(0.05), 2560, Fourier())
-    assert [type(transform) for transform in distill.transforms][:4] == [Pad, Jitter, Affine, Jitter]
+    assert [type(transform) for transform in distill.transforms][:4] == [Pad, Jitter, RandomAffine, Jitter]
     assert transforms(distill, Pad).width == 16 and transforms(distill, Jitter).pixels == 16
-    assert set(transforms(distill, Affine).scales) == {1, 0.975, 1.025, 0.95, 1.05}
-    assert transforms(distill, Affine).degrees == tuple(range(-5, 6))
+    assert set(transforms(distill, RandomAffine).scales) == {1, 0.975, 1.025, 0.95, 1.05}
+    assert transforms(distill, RandomAffine).degrees == tuple(range(-5, 6))
     assert (lucid.optimizer, lucid.steps, lucid.size) == (Adam(0.05), 512, 128)
     assert transforms(lucid, Pad) == Pad(12, fill=0.5) and transforms(lucid, Jitter) == Jitter(8)
-    assert transforms(lucid, Affine).scales == tuple(1 + (i - 5) / 50 for i in range(11))
-    assert transforms(lucid, Affine).degrees == (*range(-10, 11), 0, 0, 0, 0, 0)
+    assert transforms(lucid, RandomAffine).scales == tuple(1 + (i - 5) / 50 for i in range(11))
+    assert transforms(lucid, RandomAffine).degrees == (*range(-10, 11), 0, 0, 0, 0, 0)
 
 
 def test_maco():
     recipe = by_name("maco_2023")
     assert (recipe.optimizer, recipe.steps, recipe.samples) == (Nadam(1.0), 256, 32)
     crop = transforms(recipe, ShrinkingCrop)
-    assert (crop.sides, crop.side_sd, crop.middle_sd, crop.least) == (Linear(0.5, 0.05), 0.05, 0.15, 0.05)
-    assert transforms(recipe, Noise) == Noise(0.08) and transforms(recipe, UniformNoise) == UniformNoise(-0.04, 0.04)
-    assert recipe.parameterization == Maco(Phase.STANDARDIZED) and recipe.transparency
-    assert by_name("maco_uniform").parameterization == Maco(Phase.UNIFORM)
+    assert (crop.side, crop.side_sd, crop.center_sd, crop.min_side) == (Linear(0.5, 0.05), 0.05, 0.15, 0.05)
+    assert transforms(recipe, GaussianNoise) == GaussianNoise(0.08) and transforms(
+        recipe, UniformNoise
+    ) == UniformNoise(-0.04, 0.04)
+    assert recipe.parameterization == MACO(Phase.STANDARDIZED) and recipe.transparency
+    assert by_name("maco_uniform").parameterization == MACO(Phase.UNIFORM)
 
 
 def test_das_and_the_transformers():
     das, vit = by_name("das_2025"), by_name("vit_2022")
-    assert (das.parameterization, das.steps, das.samples) == (Stack(every=4), 100, 16)
+    assert (das.parameterization, das.steps, das.samples) == (MultiResolution(stride=4), 100, 16)
     # Adam's published .1, shared among the resolutions that all move at once.
-    resolutions = Stack().init(jax.random.key(0), (1, 224, 224, 3)).shape[1]
+    resolutions = MultiResolution().init(jax.random.key(0), (1, 224, 224, 3)).shape[1]
     assert das.optimizer == Adam(0.1 / resolutions)
     assert das.transforms == (Roll(56), UniformNoise(0.0, 0.2))
     assert vit.optimizer.rules[0] == Adam(0.1, b1=0.5, b2=0.99) and vit.steps == 400
@@ -155,8 +157,8 @@ def test_das_and_the_transformers():
 def test_accentuation():
     recipe = by_name("accentuation_2024")
     assert (recipe.optimizer, recipe.steps, recipe.samples) == (Adam(0.05), 100, 16)
-    assert recipe.transforms == (RandomCrop(0.05, 0.99, out=224), Noise(0.02))
-    assert (recipe.parameterization, recipe.fidelity) == (Polar(), Fidelity(1.0))
+    assert recipe.transforms == (RandomCrop(0.05, 0.99, output_size=224), GaussianNoise(0.02))
+    assert (recipe.parameterization, recipe.fidelity) == (FourierPhase(), Fidelity(1.0))
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -194,7 +196,9 @@ def test_an_unknown_one_is_refused():
 def test_each_draws(name, patterns):
     recipe = by_name(name)
     # Views of a size of their own are as large as the pictures here.
-    small = tuple(replace(t, out=32) if isinstance(t, ShrinkingCrop | RandomCrop) else t for t in recipe.transforms)
+    small = tuple(
+        replace(t, output_size=32) if isinstance(t, ShrinkingCrop | RandomCrop) else t for t in recipe.transforms
+    )
     recipe = replace(recipe, transforms=small, samples=min(recipe.samples, 2))
     size = 64 if any(isinstance(t, Jitter | Pad) for t in recipe.transforms) else 40
     picture = fv.render(patterns, fv.channel("conv2", 3), recipe=recipe, size=size, steps=12, progress=False)
@@ -209,7 +213,7 @@ def test_each_draws(name, patterns):
 class TestStages:
     recipe = Recipe(
         parameterization=RawPixels(sd=0.1),
-        optimizer=Sgd(0.0),
+        optimizer=SGD(0.0),
         steps=4,
         redirect_steps=0,
         stages=(Stage(0.5, 2), Stage(1.0, 2)),
@@ -226,7 +230,7 @@ class TestStages:
         np.testing.assert_allclose(detail, start, atol=1e-6)
 
     def test_all_stages_are_in_the_history_and_draw_anew(self, patterns):
-        moving = replace(self.recipe, optimizer=Adam(0.01), transforms=(Noise(0.5),))
+        moving = replace(self.recipe, optimizer=Adam(0.01), transforms=(GaussianNoise(0.5),))
         picture = self.draw(patterns, moving, steps=8)
         assert len(picture.history) == 8 and picture.history[4] != picture.history[0]
 

@@ -1,4 +1,4 @@
-"""Fidelity: pictures held to what they began at, by hand, by sign and lane by lane; and Polar, which goes with it."""
+"""Fidelity: pictures kept close to their start, by hand, by sign and lane by lane; and FourierPhase with it."""
 
 from dataclasses import replace
 
@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from featviz.regularizers.transforms.geometric import compose
 from support.tiny import Tiny, build
 
 from featviz.ascent.lane_batch import lane_key
@@ -15,11 +16,10 @@ from featviz.errors import FeatvizError
 from featviz.model import IMAGE
 from featviz.objectives import channel, logit
 from featviz.optimizers import Adam, Custom
-from featviz.parameterizations import Polar, RawPixels
+from featviz.parameterizations import FourierPhase, RawPixels
 from featviz.pictures.command import recipe_options
 from featviz.recipes import Recipe, Stage, accentuation_2024, default
-from featviz.regularizers import Fidelity, Noise, RandomCrop, Roll, UniformNoise, total_variation
-from featviz.regularizers.transforms.geometric import compose
+from featviz.regularizers import Fidelity, GaussianNoise, RandomCrop, Roll, UniformNoise, total_variation
 from featviz.rendering.render import render, render_each
 
 MODEL = build()
@@ -27,7 +27,7 @@ PHOTO = np.random.default_rng(4).uniform(0.2, 0.8, (16, 16, 3)).astype(np.float3
 HELD = Recipe(
     parameterization=RawPixels(),
     optimizer=Custom("ascent", lambda: optax.sgd(2.0)),
-    transforms=(Roll(3), Noise(0.05)),
+    transforms=(Roll(3), GaussianNoise(0.05)),
     samples=2,
     size=16,
     steps=3,
@@ -54,7 +54,7 @@ def by_hand(weight, *, steps=3, rate=2.0):
         for view in range(2):
             own = [jax.random.fold_in(jax.random.fold_in(jax.random.fold_in(key, step), view), at) for at in (0, 1)]
             noise = jax.random.fold_in(own[1], 1) if again else own[1]
-            yield Noise(0.05)(noise, Roll(3)(own[0], image, 0.0), 0.0)
+            yield GaussianNoise(0.05)(noise, Roll(3)(own[0], image, 0.0), 0.0)
 
     @jax.jit
     def unit(image, step):
@@ -91,7 +91,7 @@ def test_without_weight_it_is_as_without_fidelity():
 
 
 def test_the_heavier_the_nearer_to_the_photograph():
-    wide = replace(HELD, optimizer=Adam(0.01), steps=40, transforms=(Noise(0.01),))
+    wide = replace(HELD, optimizer=Adam(0.01), steps=40, transforms=(GaussianNoise(0.01),))
     away, scores = [], []
     for weight in (0.0, 1.0, 30.0):
         picture = draw(recipe=replace(wide, fidelity=Fidelity(weight)))
@@ -188,10 +188,10 @@ def test_other_noise_leaves_the_view_as_it_is():
 
 class TestPolar:
     def test_its_magnitudes_stay_those_of_the_start(self):
-        recipe = replace(HELD, parameterization=Polar(), optimizer=Adam(0.1), fidelity=None, steps=30)
+        recipe = replace(HELD, parameterization=FourierPhase(), optimizer=Adam(0.1), fidelity=None, steps=30)
         picture = draw(recipe=recipe)
         assert np.abs(picture.pixels - PHOTO).max() > 0.05
-        polar = Polar()
+        polar = FourierPhase()
         before, after = (
             np.asarray(polar.from_image(jnp.asarray(each)[None]).magnitude) for each in (PHOTO, picture.pixels)
         )
@@ -200,13 +200,13 @@ class TestPolar:
         assert (after[:, :, 1:-1] <= inside * 1.02 + 0.05).all()
 
     def test_it_begins_at_the_photograph(self):
-        polar = Polar()
+        polar = FourierPhase()
         back = polar.to_image(polar.from_image(jnp.asarray(PHOTO)[None]), (1, 16, 16, 3))[0]
         # 1 - sigmoid(5) of its contrast is missing.
         np.testing.assert_allclose(back, PHOTO, atol=0.01)
 
     def test_noise_has_natural_magnitudes(self):
-        polar = Polar()
+        polar = FourierPhase()
         image = np.asarray(polar.to_image(polar.init(jax.random.key(0), (1, 32, 32, 3)), (1, 32, 32, 3)))[0]
         power = np.abs(np.fft.rfft2(image.mean(-1))) ** 2
         assert power[1:4, 1:4].mean() > 20 * power[10:16, 10:16].mean()
@@ -214,7 +214,9 @@ class TestPolar:
 
 def test_accentuation_changes_a_photograph_and_keeps_it(patterns):
     start = np.random.default_rng(0).uniform(0.3, 0.7, (8, 8, 3)).repeat(6, axis=0).repeat(6, axis=1).astype(np.float32)
-    recipe = replace(accentuation_2024, transforms=(RandomCrop(0.5, 0.99, out=32), Noise(0.02)), samples=4)
+    recipe = replace(
+        accentuation_2024, transforms=(RandomCrop(0.5, 0.99, output_size=32), GaussianNoise(0.02)), samples=4
+    )
     picture = render(patterns, channel("conv2", 3), recipe=recipe, start=start, steps=30, progress=False)
     begun = patterns.apply(patterns.weights, jnp.asarray(start)[None], layers=("conv2",))
     assert picture.score > 1.1 * float(channel("conv2", 3)(begun)[0])

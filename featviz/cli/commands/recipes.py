@@ -19,7 +19,6 @@ def recipes(name: str | None) -> None:
     """
     from featviz.recipes import RECIPES, by_name
     from featviz.recipes.citations import author, citation, year
-    from featviz.recipes.summaries import SUMMARIES
 
     if name is not None:
         with usage_errors():
@@ -29,5 +28,5 @@ def recipes(name: str | None) -> None:
     for known, recipe in RECIPES.items():
         source = recipe.sources[0]
         size = "" if recipe.size is None else str(recipe.size)
-        rows.append((known, year(source), SUMMARIES[known], str(recipe.steps), size, author(source)))
+        rows.append((known, year(source), recipe.summary, str(recipe.steps), size, author(source)))
     echo_rows(rows, WIDTHS, numbers=NUMBERS)

@@ -66,9 +66,9 @@ def with_spectrum(recipe: "Recipe", path: Path) -> "Recipe":
     Raises:
       FeatvizError: if the recipe optimizes no phases, or the file holds no magnitudes.
     """
-    from featviz.parameterizations import Maco, load_spectrum
+    from featviz.parameterizations import MACO, load_spectrum
 
-    if not isinstance(recipe.parameterization, Maco):
+    if not isinstance(recipe.parameterization, MACO):
         raise FeatvizError(
             "--spectrum gives magnitudes, which this recipe lacks; expected --recipe maco_2023 or maco_uniform"
         )

@@ -1,23 +1,32 @@
-"""One resampling for every geometric transform: an affine map, bilinear between pixels."""
+"""Resampling for the geometric transforms: an affine map, bilinear between pixels, and crops of any size."""
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Array, Float, Int
 
 
-def reflect(at: jax.Array, size: int) -> jax.Array:
-    """Positions beyond an edge mirrored back inside, the edge pixel once: ... 1 0 | 0 1 2 ... (half-sample symmetric).
+def reflect(position: Int[Array, "*s"], size: int) -> Int[Array, "*s"]:
+    """Mirrors positions beyond an edge back inside, edge pixel included: ... 1 0 | 0 1 2 ... (half-sample symmetric).
 
     >>> reflect(jnp.array([-1, 0, 3, 4]), 4).tolist()
     [0, 0, 3, 3]
     """
-    at = jnp.mod(at, 2 * size)
-    return jnp.where(at < size, at, 2 * size - 1 - at)
+    position = jnp.mod(position, 2 * size)
+    return jnp.where(position < size, position, 2 * size - 1 - position)
 
 
-def affine(image: jax.Array, matrix: jax.Array, shift: jax.Array) -> jax.Array:
-    """The image under an affine map about its center: out(p) = image(matrix @ (p - c) + c + shift).
+def affine(
+    image: Float[Array, "h w c"], matrix: Float[Array, "2 2"], shift: Float[Array, " 2"]
+) -> Float[Array, "h w c"]:
+    """Resamples an image under an affine map about its center: out(p) = image(matrix @ (p - c) + c + shift).
 
-    Bilinear; positions (row, column) beyond an edge are mirrored back inside. (h, w, c) -> (h, w, c).
+    Args:
+        image: one image.
+        matrix: from output to input positions, (row, column), about the center c.
+        shift: in pixels, (row, column).
+
+    Returns:
+        The image, bilinear between pixels; positions beyond an edge are mirrored back inside.
 
     >>> image = jnp.arange(4.0).reshape(2, 2, 1)
     >>> affine(image, jnp.eye(2), jnp.zeros(2))[..., 0].tolist()
@@ -34,7 +43,7 @@ def affine(image: jax.Array, matrix: jax.Array, shift: jax.Array) -> jax.Array:
     row, below = _neighbors(source_y, height)
     column, right = _neighbors(source_x, width)
 
-    # The four neighbors side by side: one gather, and on the way back one scatter, in place of four.
+    # The four neighbors side by side: one gather, and one scatter in the gradient, in place of four.
     image = jnp.concatenate([image, image[-1:]])
     image = jnp.concatenate([image, image[:, -1:]], axis=1)
     corners = [image[:-1, :-1], image[:-1, 1:], image[1:, :-1], image[1:, 1:]]
@@ -47,14 +56,37 @@ def affine(image: jax.Array, matrix: jax.Array, shift: jax.Array) -> jax.Array:
     return upper * (1 - below) + lower * below
 
 
-def _neighbors(at: jax.Array, size: int) -> tuple[jax.Array, jax.Array]:
-    """The smaller of the two pixels around each position, int32, and the weight of the one behind it.
+def crop_and_resize(
+    image: Float[Array, "h w c"], side: Float[Array, ""], center: Float[Array, " 2"], output_size: int | None
+) -> Float[Array, "h2 w2 c"]:
+    """A part of an image, resampled linearly with antialiasing.
+
+    Args:
+        image: one image.
+        side: the part's side, as a share of the image's.
+        center: the part's center, (row, column), as a share of the image's sides.
+        output_size: pixels a side of the output; None keeps the image's own size.
+
+    >>> image = jnp.arange(16.0).reshape(4, 4, 1)
+    >>> crop_and_resize(image, jnp.float32(0.5), jnp.array([0.25, 0.25]), 2)[..., 0].tolist()
+    [[0.0, 1.0], [4.0, 5.0]]
+    """
+    height, width, channels = image.shape
+    size = (height, width) if output_size is None else (output_size, output_size)
+    scale = jnp.asarray(size, jnp.float32) / (side * jnp.asarray([height, width], jnp.float32))
+    corner = (center - side / 2) * jnp.asarray([height, width], jnp.float32)
+    shape = (*size, channels)
+    return jax.image.scale_and_translate(image, shape, (0, 1), scale, -corner * scale, "linear", antialias=True)
+
+
+def _neighbors(position: Float[Array, "h w"], size: int) -> tuple[Int[Array, "h w"], Float[Array, "h w"]]:
+    """The first of the two pixels around each position, and the weight of the second.
 
     Beyond an edge the two are mirrored: in reverse order, or both the edge pixel, which then has all the weight.
     """
-    floor = jnp.floor(at)
+    floor = jnp.floor(position)
     first = floor.astype(jnp.int32)
-    here, there = reflect(first, size), reflect(first + 1, size)
-    fraction = at - floor
-    weight = jnp.where(there > here, fraction, jnp.where(there < here, 1 - fraction, jnp.zeros_like(at)))
-    return jnp.minimum(here, there), weight
+    before, after = reflect(first, size), reflect(first + 1, size)
+    fraction = position - floor
+    weight = jnp.where(after > before, fraction, jnp.where(after < before, 1 - fraction, jnp.zeros_like(position)))
+    return jnp.minimum(before, after), weight

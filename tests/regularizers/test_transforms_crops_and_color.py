@@ -16,7 +16,7 @@ from featviz.regularizers import (
     over_gray,
 )
 
-KEYS = [jax.random.key(number) for number in range(64)]
+KEYS = [jax.random.key(seed) for seed in range(64)]
 
 
 def ramps(height=48, width=64):
@@ -49,8 +49,8 @@ def test_a_random_crop_has_a_side_in_its_range_and_lies_inside():
 
 
 def test_crops_are_resampled_to_their_own_size():
-    assert RandomCrop(0.5, 0.5, out=20)(KEYS[0], ramps(), 0.0).shape == (20, 20, 2)
-    assert ShrinkingCrop(out=20)(KEYS[0], ramps(), 0.0).shape == (20, 20, 2)
+    assert RandomCrop(0.5, 0.5, output_size=20)(KEYS[0], ramps(), 0.0).shape == (20, 20, 2)
+    assert ShrinkingCrop(output_size=20)(KEYS[0], ramps(), 0.0).shape == (20, 20, 2)
 
 
 @pytest.mark.parametrize(("progress", "mean"), [(0.0, 0.5), (0.5, 0.275), (1.0, 0.06)])
