@@ -1,1 +1,8 @@
-"""Rules that give a traced network better gradients, or the same ones faster."""
+"""Gradient rules: they give a traced network the same gradients faster, or better ones for ascent.
+
+A rule is a function `(program, step) -> Replacement | None`: for a step of a traced program that it knows it returns a
+function of the same values with another gradient, and None for all others.
+
+- `convolution`, `max_pooling`, `power`: exact gradients that run faster than XLA's; `rules` says on which backend.
+- `redirect`: gradients through silent ReLUs and GELUs.
+"""

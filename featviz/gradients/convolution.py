@@ -2,18 +2,19 @@
 
 from functools import partial
 from math import prod
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import lax
+from jaxtyping import Array, Float
 
 from featviz.tracing.evaluation import Replacement
 from featviz.tracing.program import Program, Step
 
-# How much larger a kernel may become when it is filled up to whole phases (benchmarks/rules.py: 7x7 with stride 2
-# becomes 1.3 times larger and gains, 3x3 with stride 2 becomes 1.8 times larger and loses).
-WASTE = 4 / 3
+# How much larger a kernel may become when it is padded to a multiple of the stride (benchmarks/rules.py: 7x7 with
+# stride 2 becomes 1.3 times larger and gains, 3x3 with stride 2 becomes 1.8 times larger and loses).
+MAX_PADDING_RATIO = 4 / 3
 
 
 class Geometry(NamedTuple):
@@ -21,23 +22,26 @@ class Geometry(NamedTuple):
 
     stride: tuple[int, ...]
     padding: tuple[tuple[int, int], ...]
-    precision: Any = None
+    precision: lax.PrecisionLike = None
 
 
 def phased_convolution(program: Program, step: Step) -> Replacement | None:
-    """A rule for strided convolutions: the gradient of the input is one dense convolution over output phases.
+    """A rule for strided convolutions: the gradient of the input as one dense convolution over phases.
 
-    XLA's own gradient convolves with the strides' holes filled with zeros. With stride s, the input's positions of
-    one phase (i + padding mod s) depend on every s-th row and column of the kernel only, so s^2 small dense kernels
-    side by side give all phases at once, to be interleaved. Exact but for the order of summation. Declined where the
-    kernel does not divide well into phases: 3x3 with stride 2 would become 4x4, and run slower than XLA's.
+    XLA's own gradient convolves a gradient that is dilated with zeros. With stride s, the input positions of one phase
+    ((i + padding) mod s) depend on every s-th row and column of the kernel only, so s^2 small dense kernels side by
+    side compute all phases at once, which are then interleaved. Exact but for the order of summation.
+
+    Returns:
+        The replacement; None for other steps, and where the kernel pads badly: 3x3 with stride 2 would become 4x4,
+        and run slower than XLA's.
     """
     geometry = _plain(step)
     if geometry is None or max(geometry.stride) == 1:
         return None
     sizes = step.inputs[1].aval.shape[:2]
-    filled = [-(-size // stride) * stride for size, stride in zip(sizes, geometry.stride, strict=True)]
-    if prod(filled) > WASTE * prod(sizes):
+    padded = [-(-size // stride) * stride for size, stride in zip(sizes, geometry.stride, strict=True)]
+    if prod(padded) > MAX_PADDING_RATIO * prod(sizes):
         return None
     return Replacement(step.inputs, lambda x, kernel: (strided_conv(geometry, x, kernel),))
 
@@ -64,7 +68,9 @@ def _plain(step: Step) -> Geometry | None:
     return Geometry(tuple(params["window_strides"]), tuple(map(tuple, params["padding"])), params["precision"])
 
 
-def _convolve(geometry: Geometry, x: jax.Array, kernel: jax.Array) -> jax.Array:
+def _convolve(
+    geometry: Geometry, x: Float[Array, "n h w c"], kernel: Float[Array, "kh kw c c2"]
+) -> Float[Array, "n h2 w2 c2"]:
     numbers = ("NHWC", "HWIO", "NHWC")
     return lax.conv_general_dilated(
         x, kernel, geometry.stride, geometry.padding, dimension_numbers=numbers, precision=geometry.precision
@@ -72,18 +78,20 @@ def _convolve(geometry: Geometry, x: jax.Array, kernel: jax.Array) -> jax.Array:
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
-def strided_conv(geometry: Geometry, x: jax.Array, kernel: jax.Array) -> jax.Array:
-    """The convolution of (n, h, w, c) by (kh, kw, c, c'), whose input gradient runs phase by phase."""
+def strided_conv(
+    geometry: Geometry, x: Float[Array, "n h w c"], kernel: Float[Array, "kh kw c c2"]
+) -> Float[Array, "n h2 w2 c2"]:
+    """A convolution whose input gradient is computed phase by phase."""
     return _convolve(geometry, x, kernel)
 
 
-def _forward(geometry: Geometry, x: jax.Array, kernel: jax.Array) -> tuple[jax.Array, Any]:
+def _forward(geometry: Geometry, x: jax.Array, kernel: jax.Array) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
     return _convolve(geometry, x, kernel), (x, kernel)
 
 
-def _backward(geometry: Geometry, residual: Any, g: jax.Array) -> tuple[jax.Array, jax.Array]:
+def _backward(geometry: Geometry, residual: tuple[jax.Array, jax.Array], g: jax.Array) -> tuple[jax.Array, jax.Array]:
     x, kernel = residual
-    # The kernel's own gradient is XLA's; where nothing asks for it, it is never computed.
+    # The kernel's gradient is XLA's; where it is unused, XLA removes it.
     _, kernel_vjp = jax.vjp(lambda kernel: _convolve(geometry, x, kernel), kernel)
     return _input_gradient(geometry, x.shape, kernel, g), kernel_vjp(g)[0]
 
@@ -91,7 +99,9 @@ def _backward(geometry: Geometry, residual: Any, g: jax.Array) -> tuple[jax.Arra
 strided_conv.defvjp(_forward, _backward)
 
 
-def _input_gradient(geometry: Geometry, shape: tuple[int, ...], kernel: jax.Array, g: jax.Array) -> jax.Array:
+def _input_gradient(
+    geometry: Geometry, shape: tuple[int, ...], kernel: Float[Array, "kh kw c c2"], g: Float[Array, "n h2 w2 c2"]
+) -> Float[Array, "n h w c"]:
     """dx[s q + p - low] = sum_m g[q - m] kernel[p + s m], for every phase p at once."""
     (sh, sw), ((low_h, _), (low_w, _)) = geometry.stride, geometry.padding
     taps = [-(-size // s) for size, s in zip(kernel.shape, geometry.stride, strict=False)]
@@ -104,5 +114,5 @@ def _input_gradient(geometry: Geometry, shape: tuple[int, ...], kernel: jax.Arra
     padding = tuple((count - 1, cell - size) for count, cell, size in zip(taps, cells, g.shape[1:3], strict=True))
     dense = _convolve(Geometry((1, 1), padding, geometry.precision), g, phased)
     phases = dense.reshape(-1, *cells, sh, sw, inputs).transpose(0, 1, 3, 2, 4, 5)
-    whole = phases.reshape(-1, cells[0] * sh, cells[1] * sw, inputs)
-    return whole[:, low_h : low_h + shape[1], low_w : low_w + shape[2]]
+    interleaved = phases.reshape(-1, cells[0] * sh, cells[1] * sw, inputs)
+    return interleaved[:, low_h : low_h + shape[1], low_w : low_w + shape[2]]

@@ -1,5 +1,6 @@
 """The gradient of max pooling from each window's first maximum, in place of XLA's scatter."""
 
+from collections.abc import Sequence
 from functools import partial
 from itertools import product
 from math import prod
@@ -13,8 +14,8 @@ from jax import lax
 from featviz.tracing.evaluation import Replacement
 from featviz.tracing.program import Program, Step
 
-# Up to this many positions a window is compared whole; a larger one axis by axis, k + k comparisons for k x k.
-WHOLE = 9
+# A window of at most this many positions is compared at once; a larger one axis by axis, 2 k comparisons for k x k.
+MAX_JOINT_WINDOW = 9
 
 
 class Window(NamedTuple):
@@ -32,11 +33,14 @@ class Window(NamedTuple):
 
 
 def indexed_max_pool(program: Program, step: Step) -> Replacement | None:
-    """A rule for max pooling that remembers which position of each window held the first maximum.
+    """A rule for max pooling that stores which position of each window held the first maximum.
 
     Equal to XLA's gradient (`select_and_scatter_add`, where the first maximum in row-major order wins), ties
     included, but for the order in which overlapping windows are summed. XLA's runs on a CPU one window after
     another; here every input position gathers from the few windows that cover it, as plain vector code.
+
+    Returns:
+        The replacement; None for other steps, and for dilated or cropped windows.
     """
     if step.primitive.name != "reduce_window_max" or not jnp.issubdtype(step.inputs[0].aval.dtype, jnp.floating):
         return None
@@ -52,7 +56,7 @@ def indexed_max_pool(program: Program, step: Step) -> Replacement | None:
         return None
     # Axis by axis the last comes first: the first maximum of the first row that holds the maximum is the first in
     # row-major order, so that ties fall as in XLA.
-    groups = [axes] if prod(sizes) <= WHOLE else [[axis] for axis in reversed(axes)]
+    groups = [axes] if prod(sizes) <= MAX_JOINT_WINDOW else [[axis] for axis in reversed(axes)]
 
     def window(group: list[int]) -> Window:
         return Window(
@@ -89,11 +93,11 @@ def _forward(window: Window, x: jax.Array) -> tuple[jax.Array, tuple[jax.Array, 
     first, *others = window.offsets
     best = _slice(window, padded, first)
     index = jnp.zeros(best.shape, jnp.uint8)
-    for number, offset in enumerate(others, start=1):
+    for position, offset in enumerate(others, start=1):
         part = _slice(window, padded, offset)
-        index = jnp.where(part > best, jnp.uint8(number), index)
+        index = jnp.where(part > best, jnp.uint8(position), index)
         best = jnp.maximum(best, part)
-    # Held apart, or XLA would compute the whole window again wherever the two are used.
+    # A barrier, or XLA would compute the window again wherever the two are used.
     best, index = lax.optimization_barrier((best, index))
     return best, (index, _Shape(x.shape))
 
@@ -112,13 +116,14 @@ def _backward(window: Window, residual: tuple[jax.Array, Any], g: jax.Array) -> 
     total: jax.Array | float = 0.0
     for shifts in product(*map(range, taps)):
         starts = [tap - 1 - shift for tap, shift in zip(taps, shifts, strict=True)]
-        here, share = (_spread(window, array, starts, cells) for array in (indices, gradients))
-        total = total + jnp.where(here == _numbers(window, shifts, here.ndim), share, jnp.zeros((), g.dtype))
+        maxima, shares = (_spread(window, array, starts, cells) for array in (indices, gradients))
+        offsets = _offset_indices(window, shifts, maxima.ndim)
+        total = total + jnp.where(maxima == offsets, shares, jnp.zeros((), g.dtype))
     # The phases of a stride are axes of their own, which a reshape interleaves.
-    whole = list(shape)
+    interleaved = list(shape)
     for axis, count, stride in zip(window.axes, cells, window.strides, strict=True):
-        whole[axis] = count * stride
-    result = jnp.asarray(total).reshape(whole)
+        interleaved[axis] = count * stride
+    result = jnp.asarray(total).reshape(interleaved)
     for axis, (low, _) in zip(window.axes, window.padding, strict=True):
         result = lax.slice_in_dim(result, low, low + shape[axis], axis=axis)
     return (result,)
@@ -135,18 +140,18 @@ class _Shape(tuple):
         return super().__new__(cls, (shape,))
 
 
-def _pad(window: Window, x: jax.Array, padding: Any, value: float) -> jax.Array:
+def _pad(window: Window, x: jax.Array, padding: Sequence[tuple[int, int]], value: float) -> jax.Array:
     config = [(0, 0, 0)] * x.ndim
     for axis, (low, high) in zip(window.axes, padding, strict=True):
         config[axis] = (low, high, 0)
-    # As a kernel of its own: within a fused loop its bounds checks keep the loop from being vectorized.
+    # A kernel of its own: within a fused loop its bounds checks prevent vectorization.
     return lax.optimization_barrier(lax.pad(x, jnp.array(value, x.dtype), config))
 
 
 def _slice(window: Window, padded: jax.Array, offset: tuple[int, ...]) -> jax.Array:
     """The element at `offset` of every window."""
-    for axis, size, stride, at in zip(window.axes, window.sizes, window.strides, offset, strict=True):
-        padded = lax.slice_in_dim(padded, at, padded.shape[axis] - size + at + 1, stride, axis)
+    for axis, size, stride, start in zip(window.axes, window.sizes, window.strides, offset, strict=True):
+        padded = lax.slice_in_dim(padded, start, padded.shape[axis] - size + start + 1, stride, axis)
     return padded
 
 
@@ -154,19 +159,19 @@ def _spread(window: Window, padded: jax.Array, starts: list[int], cells: list[in
     """The windows of every cell from `starts` on, each axis followed by one for the phases of its stride."""
     for axis, start, count in zip(window.axes, starts, cells, strict=True):
         padded = lax.slice_in_dim(padded, start, start + count, axis=axis)
-    return jnp.expand_dims(padded, [axis + 1 + nth for nth, axis in enumerate(window.axes)])
+    return jnp.expand_dims(padded, [axis + 1 + order for order, axis in enumerate(window.axes)])
 
 
-def _numbers(window: Window, shifts: tuple[int, ...], ndim: int) -> np.ndarray:
-    """The number of the offset p + s m within a window, for every phase p; 254 where the window does not reach."""
+def _offset_indices(window: Window, shifts: tuple[int, ...], ndim: int) -> np.ndarray:
+    """The index of the offset p + s m within a window, for every phase p; 254 where it lies outside the window."""
     offsets = [np.arange(stride) + stride * shift for stride, shift in zip(window.strides, shifts, strict=True)]
     grid = np.meshgrid(*offsets, indexing="ij")
-    number = np.zeros(grid[0].shape, np.int64)
-    reached = np.ones(grid[0].shape, bool)
-    for at, size in zip(grid, window.sizes, strict=True):
-        number = number * size + at
-        reached &= at < size
+    index = np.zeros(grid[0].shape, np.int64)
+    inside = np.ones(grid[0].shape, bool)
+    for offset, size in zip(grid, window.sizes, strict=True):
+        index = index * size + offset
+        inside &= offset < size
     shape = [1] * ndim
-    for nth, (axis, stride) in enumerate(zip(window.axes, window.strides, strict=True)):
-        shape[axis + 1 + nth] = stride
-    return np.where(reached, number, 254).astype(np.uint8).reshape(shape)
+    for order, (axis, stride) in enumerate(zip(window.axes, window.strides, strict=True)):
+        shape[axis + 1 + order] = stride
+    return np.where(inside, index, 254).astype(np.uint8).reshape(shape)

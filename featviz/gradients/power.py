@@ -5,16 +5,20 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 from jax import lax
+from jaxtyping import Array, Float
 
 from featviz.tracing.evaluation import Replacement
 from featviz.tracing.program import Program, Step
 
 
 def constant_power(program: Program, step: Step) -> Replacement | None:
-    """A rule for x ** p with a constant p: quarters by square roots, and a gradient from the power itself.
+    """A rule for x ** p with a constant negative p: square roots for quarters, and a gradient from the power itself.
 
-    d/dx x^p = p x^p / x needs no second power. XLA's own gradient takes x^(p-1) by another logarithm and exponential,
-    and on a CPU takes it again for every neighbor that a windowed sum behind it reads.
+    d/dx x^p = p x^p / x needs no second power. XLA's own gradient computes x^(p-1) by another logarithm and
+    exponential, and on a CPU again for every neighbor that a windowed sum after it reads.
+
+    Returns:
+        The replacement; None for other steps, and for exponents that are not constant or not negative.
     """
     if step.primitive.name != "pow" or not jnp.issubdtype(step.outputs[0].aval.dtype, jnp.floating):
         return None
@@ -26,7 +30,7 @@ def constant_power(program: Program, step: Step) -> Replacement | None:
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
-def power(exponent: float, x: jax.Array) -> jax.Array:
+def power(exponent: float, x: Float[Array, "*s"]) -> Float[Array, "*s"]:
     """x ** exponent, for a negative exponent.
 
     >>> power(-0.75, jnp.array([1.0, 16.0])).tolist()
@@ -46,7 +50,7 @@ def _forward(exponent: float, x: jax.Array) -> tuple[jax.Array, tuple[jax.Array,
 
 def _backward(exponent: float, residual: tuple[jax.Array, jax.Array], g: jax.Array) -> tuple[jax.Array]:
     x, y = residual
-    # Held apart: what reads its neighbors would compute it again for each of them.
+    # A barrier: a sum over neighbors would compute it again for each of them.
     return (lax.optimization_barrier(g * (exponent * y / x)),)
 
 

@@ -1,26 +1,32 @@
-"""A gradient for images that a ReLU, or what is like one, has silenced (Mordvintsev et al. 2018, lucid's)."""
+"""Redirected gradients, for images that a ReLU or a smooth relative has silenced (lucid; Mordvintsev et al. 2018)."""
 
 from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Array, Bool
 
 from featviz.tracing.activation_functions import ActivationFunction, find_activation_functions
 from featviz.tracing.evaluation import Replacement, Rule, cut, evaluate
 from featviz.tracing.program import Program, Step, Value
 from featviz.tracing.relu import find_relu
 
-# Where these functions are smallest: further down they rise again, towards zero, and lead an ascent astray.
-LOWEST = {"gelu": -0.7518, "silu": -1.2785, "mish": -1.1924}
+# Where these functions have their minimum: below it they rise again, towards zero, and mislead gradient ascent.
+MINIMUM = {"gelu": -0.7518, "silu": -1.2785, "mish": -1.1924}
 
 
-def redirected_relu(active: jax.Array) -> Rule:
-    """A rule that lets gradient through closed ReLUs, in the images that would get none at all.
+def redirected_relu(active: Bool[Array, ""]) -> Rule:
+    """A rule that lets gradient through closed ReLUs, in images that would otherwise get none at all.
 
-    Where the whole gradient of an image through a ReLU is zero, it passes the closed units too, but only
-    in the direction that opens them: up below zero, down above an upper bound. Everywhere else, and
-    while `active` (a scalar bool array) is false, the gradient is the ReLU's own. An image is one index of
-    the first axis: each image of a group and each transformed view by itself.
+    Where all of an image's gradient through a ReLU is zero, it passes closed units too, but only in the direction
+    that opens them: up below zero, down above an upper bound. An image is one index of the first axis: each image of
+    a group and each transformed view by itself.
+
+    Args:
+        active: a scalar bool; while it is false the gradient is the ReLU's.
+
+    References:
+        lucid, misc/redirected_relu_grad.py.
 
     >>> import numpy as np
     >>> from featviz.tracing.evaluation import rewrite
@@ -53,21 +59,21 @@ def _clip(upper: float) -> Callable[[jax.Array, jax.Array], jax.Array]:
 
     def backward(residual: tuple[jax.Array, jax.Array], g: jax.Array) -> tuple[jax.Array, None]:
         x, active = residual
-        own = jnp.where((x > 0) & (x < upper), g, 0)
+        plain = jnp.where((x > 0) & (x < upper), g, 0)
         opening = jnp.where(x <= 0, jnp.maximum(g, 0), jnp.where(x >= upper, jnp.minimum(g, 0), g))
-        silent = jnp.all(own == 0, axis=tuple(range(1, x.ndim)), keepdims=True)
-        return jnp.where(silent & active, opening, own), None
+        silent = jnp.all(plain == 0, axis=tuple(range(1, x.ndim)), keepdims=True)
+        return jnp.where(silent & active, opening, plain), None
 
     clip.defvjp(forward, backward)
     return clip
 
 
 def redirected_gelu() -> Rule:
-    """The same for GELU, SiLU and Mish: in images that would only get gradient where these fall, it opens them.
+    """A rule that does the same for GELU, SiLU and Mish, in images all of whose gradient comes from where these fall.
 
-    A unit whose input lies below the function's lowest point, -0.75 for GELU, rises towards zero when its input falls
-    further: its gradient leads away from all that excites it, and soon vanishes. Where all the gradient of an image
-    goes to such units it passes as through a closed ReLU that is redirected; at all steps, since it is of no use there.
+    A unit whose input lies below the function's minimum, at -0.75 for GELU, rises towards zero when its input falls
+    further: its gradient leads away from everything that excites it, and soon vanishes. Where all of an image's
+    gradient goes to such units it passes as through a redirected closed ReLU; in all steps, as it is useless there.
 
     >>> import numpy as np
     >>> from featviz.tracing.evaluation import rewrite
@@ -80,37 +86,37 @@ def redirected_gelu() -> Rule:
 
     def rule(program: Program, step: Step) -> Replacement | None:
         if program not in known:
-            found = (each for each in find_activation_functions(program) if each.kind in LOWEST)
-            known[program] = {each.output: each for each in found if each.input.aval.ndim > 0}
+            smooth = (each for each in find_activation_functions(program) if each.kind in MINIMUM)
+            known[program] = {each.output: each for each in smooth if each.input.aval.ndim > 0}
         activation = known[program].get(step.outputs[0])
         if activation is None:
             return None
         rest = cut(program, [activation.input])
 
-        def own(x: jax.Array) -> jax.Array:
+        def function(x: jax.Array) -> jax.Array:
             (y,) = evaluate(rest, [None] * len(program.inputs) + [x], [activation.output])
             return y
 
-        function = _rise(own, LOWEST[activation.kind])
-        return Replacement((activation.input,), lambda x: (function(x),))
+        redirected = _redirect(function, MINIMUM[activation.kind])
+        return Replacement((activation.input,), lambda x: (redirected(x),))
 
     return rule
 
 
-def _rise(function: Callable[[jax.Array], jax.Array], lowest: float) -> Callable[[jax.Array], jax.Array]:
-    """A function that falls until `lowest`, whose gradient is redirected there."""
+def _redirect(function: Callable[[jax.Array], jax.Array], minimum: float) -> Callable[[jax.Array], jax.Array]:
+    """A function that falls until `minimum`, with its gradient redirected below it."""
 
     @jax.custom_vjp
-    def step_gradient(x: jax.Array) -> jax.Array:
+    def redirected(x: jax.Array) -> jax.Array:
         return function(x)
 
     def forward(x: jax.Array) -> tuple[jax.Array, jax.Array]:
         return function(x), x
 
     def backward(x: jax.Array, g: jax.Array) -> tuple[jax.Array]:
-        (own,) = jax.vjp(function, x)[1](g)
-        astray = jnp.all((g == 0) | (x < lowest), axis=tuple(range(1, x.ndim)), keepdims=True)
-        return (jnp.where(astray, jnp.maximum(g, 0), own),)
+        (plain,) = jax.vjp(function, x)[1](g)
+        misled = jnp.all((g == 0) | (x < minimum), axis=tuple(range(1, x.ndim)), keepdims=True)
+        return (jnp.where(misled, jnp.maximum(g, 0), plain),)
 
-    step_gradient.defvjp(forward, backward)
-    return step_gradient
+    redirected.defvjp(forward, backward)
+    return redirected

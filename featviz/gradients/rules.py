@@ -1,6 +1,7 @@
-"""Which rules run on which backend: each where it was measured to gain, and nowhere else."""
+"""Which gradient rules run on which backend: each only where it was measured to gain."""
 
 import jax
+from jaxtyping import Array, Float
 
 from featviz.gradients.convolution import phased_convolution
 from featviz.gradients.max_pooling import indexed_max_pool
@@ -15,9 +16,10 @@ CPU: tuple[Rule, ...] = (*ACCELERATOR, phased_convolution)
 
 
 def rules_for(backend: str) -> tuple[Rule, ...]:
-    """Exact gradients that run faster than XLA's own on a backend, as `jax.default_backend()` names it.
+    """The rules with exact gradients that run faster than XLA's on a backend (benchmarks/rules.py measures each).
 
-    `benchmarks/rules.py` measures the gain of each.
+    Args:
+        backend: as `jax.default_backend()` names it.
 
     >>> phased_convolution in rules_for("cpu"), phased_convolution in rules_for("gpu")
     (True, False)
@@ -26,9 +28,21 @@ def rules_for(backend: str) -> tuple[Rule, ...]:
 
 
 def run_with_rules(
-    apply: Apply, weights: Weights, images: jax.Array, layers: tuple[str, ...], *, more: tuple[Rule, ...] = ()
+    apply: Apply,
+    weights: Weights,
+    images: Float[Array, "n ..."],
+    layers: tuple[str, ...],
+    *,
+    extra_rules: tuple[Rule, ...] = (),
 ) -> Activations:
-    """The named activations of images, with this backend's faster gradients and the rules `more`.
+    """The named activations of images, with this backend's faster gradients.
+
+    Args:
+        apply: a network's `Model.apply`.
+        weights: its weights.
+        images: the images.
+        layers: the names of the activations.
+        extra_rules: rules that apply after the backend's.
 
     >>> double = lambda weights, images, *, layers: {layer: weights * images for layer in layers}
     >>> run_with_rules(double, 2.0, jax.numpy.ones(2), ("twice",))["twice"].tolist()
@@ -40,5 +54,5 @@ def run_with_rules(
 
     leaves, structure = jax.tree.flatten((weights, images))
     program, shapes = trace(forward, *leaves)
-    values = evaluate(program, leaves, program.outputs, rules=(*rules_for(jax.default_backend()), *more))
+    values = evaluate(program, leaves, program.outputs, rules=(*rules_for(jax.default_backend()), *extra_rules))
     return dict(zip(shapes, values, strict=True))

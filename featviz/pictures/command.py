@@ -12,8 +12,7 @@ from featviz.model import Model
 from featviz.objectives import Objective
 from featviz.pictures.file_names import class_name, file_stem
 from featviz.recipes import RECIPES, Recipe
-from featviz.regularizers import Fidelity
-from featviz.regularizers.penalties.image_penalties import PENALTIES
+from featviz.regularizers import PENALTIES, Fidelity
 
 
 def command(run: Mapping[str, Any], model: Model, objective: Objective, recipe: Recipe) -> str | None:

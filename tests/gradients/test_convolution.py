@@ -47,7 +47,7 @@ def whole(shape, dtype=jnp.float32):
     [(*case, jnp.float32) for case in STRIDED] + [(*case, jnp.bfloat16) for case in (STRIDED[0], STRIDED[3])],
 )
 def test_values_and_gradients_are_those_of_xla(monkeypatch, kernel, stride, padding, size, dtype):
-    monkeypatch.setattr(room, "WASTE", np.inf)
+    monkeypatch.setattr(room, "MAX_PADDING_RATIO", np.inf)
     conv = convolution(stride, padding)
     args = whole((2, *size, 3), dtype), whole((*kernel, 3, 2), dtype)
     g = whole(jax.eval_shape(conv, *args).shape, dtype)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from jax import lax
 
-from featviz.gradients.redirect import LOWEST, redirected_gelu, redirected_relu
+from featviz.gradients.redirect import MINIMUM, redirected_gelu, redirected_relu
 from featviz.tracing.evaluation import rewrite
 
 ON, OFF = jnp.array(True), jnp.array(False)
@@ -135,14 +135,14 @@ def test_bfloat16_stays_bfloat16():
 SMOOTH = {"gelu": jax.nn.gelu, "silu": jax.nn.silu, "mish": jax.nn.mish}
 
 
-@pytest.mark.parametrize("kind", LOWEST)
+@pytest.mark.parametrize("kind", MINIMUM)
 def test_the_lowest_point_is_where_the_slope_is_zero(kind):
     slope = jax.vmap(jax.grad(SMOOTH[kind]))
-    below, above = slope(jnp.array([LOWEST[kind] - 1e-2, LOWEST[kind] + 1e-2]))
+    below, above = slope(jnp.array([MINIMUM[kind] - 1e-2, MINIMUM[kind] + 1e-2]))
     assert below < 0 < above
 
 
-@pytest.mark.parametrize("kind", LOWEST)
+@pytest.mark.parametrize("kind", MINIMUM)
 def test_a_smooth_function_leads_an_image_out_of_where_it_falls(kind):
     function = SMOOTH[kind]
     x = jnp.array([[-3.0, -4.0], [-3.0, 0.5], [1.0, 2.0]])

@@ -29,7 +29,7 @@ class RecipeChoice:
     def recipe(self, network: "Model") -> "Recipe":
         """The recipe named, or the one that the network gets by itself, less each penalty times its weight."""
         from featviz import recipes
-        from featviz.regularizers.penalties.image_penalties import PENALTIES
+        from featviz.regularizers import PENALTIES
 
         recipe = recipes.resolve(self.named_recipe, network)
         for name, weight in self.penalties:
@@ -94,7 +94,7 @@ def parse_penalty(text: str) -> tuple[str, float]:
     >>> parse_penalty("tv=0.5")
     ('tv', 0.5)
     """
-    from featviz.regularizers.penalties.image_penalties import PENALTIES
+    from featviz.regularizers import PENALTIES
 
     name, _, weight = text.partition("=")
     if name not in PENALTIES:

@@ -8,7 +8,7 @@ import pytest
 from flax import nnx
 from jax import lax
 
-from featviz.gradients.max_pooling import WHOLE, indexed_max_pool
+from featviz.gradients.max_pooling import MAX_JOINT_WINDOW, indexed_max_pool
 from featviz.tracing.evaluation import rewrite
 from featviz.tracing.program import trace
 
@@ -96,7 +96,7 @@ def test_any_rank_of_space_pools(shape):
 
 @pytest.mark.parametrize(("window", "stages"), [((3, 3), 1), ((2, 4), 1), ((9, 1), 1), ((2, 5), 2), ((4, 4), 2)])
 def test_windows_of_more_than_nine_elements_are_compared_axis_by_axis(window, stages):
-    assert stages == 1 + (window[0] * window[1] > WHOLE)
+    assert stages == 1 + (window[0] * window[1] > MAX_JOINT_WINDOW)
     x = whole((2, 11, 12, 2), -3, 3)
     network = lambda x: nn.max_pool(x, window, strides=(2, 1), padding="SAME")  # noqa: E731
     assert primitives(ruled(network, x), x).count("custom_vjp_call") == stages
