@@ -20,8 +20,8 @@ from featviz.optimizers.composition import Custom as Custom
 from featviz.optimizers.composition import ScaleBySchedule as ScaleBySchedule
 from featviz.optimizers.gradient_descent import SGD as SGD
 from featviz.optimizers.gradient_descent import ProgressSGD as ProgressSGD
-from featviz.optimizers.normalization import Normalize as Normalize
-from featviz.optimizers.normalization import NormalizeStd as NormalizeStd
+from featviz.optimizers.normalized_gradient import Normalize as Normalize
+from featviz.optimizers.normalized_gradient import NormalizeStd as NormalizeStd
 from featviz.optimizers.schedules import Constant as Constant
 from featviz.optimizers.schedules import Cosine as Cosine
 from featviz.optimizers.schedules import Linear as Linear

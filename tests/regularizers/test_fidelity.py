@@ -7,7 +7,6 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from featviz.regularizers.transforms.geometric import compose
 from support.tiny import Tiny, build
 
 from featviz.ascent.lane_batch import lane_key
@@ -19,7 +18,7 @@ from featviz.optimizers import Adam, Custom
 from featviz.parameterizations import FourierPhase, RawPixels
 from featviz.pictures.command import recipe_options
 from featviz.recipes import Recipe, Stage, accentuation_2024, default
-from featviz.regularizers import Fidelity, GaussianNoise, RandomCrop, Roll, UniformNoise, total_variation
+from featviz.regularizers import Fidelity, GaussianNoise, RandomCrop, Roll, UniformNoise, compose, total_variation
 from featviz.rendering.render import render, render_each
 
 MODEL = build()
