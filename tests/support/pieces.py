@@ -29,7 +29,11 @@ def examples(piece: Any) -> list[Any]:
 
 def parameters(pieces: Iterable[Any]) -> list[Any]:
     """A parameter of a test for each example of each piece."""
-    return [pytest.param(example, id=repr(example)) for piece in pieces for example in examples(piece)]
+    return [
+        pytest.param(example, id=f"{piece.__name__}-{index}")
+        for piece in pieces
+        for index, example in enumerate(examples(piece))
+    ]
 
 
 def check_docstring(piece: Any, *, formula_or_source: bool = True) -> None:
