@@ -39,16 +39,19 @@ def clip_resnet(**options):
 
 
 SMALL = {"width": 24, "heads": 3, "depth": 2}
-RESNET = {"blocks": (1, 2, 1, 1), "width": 8, "heads": 4, "features": 10, "trained": 2}
+RESNET = {"blocks": (1, 2, 1, 1), "width": 8, "heads": 4, "features": 10, "trained_side": 2}
 # Of each family the network whose file's names it has, ours and PyTorch's, options that make both small, and sizes of
 # images: as the position embedding was trained, and others.
 FAMILIES = {
-    "vit": ("vit_tiny", VisionTransformer, zoo_vit.VisionTransformer, {**SMALL, "trained": 2, "classes": 5}, 16, 2),
-    "deit": ("deit_base", VisionTransformer, zoo_vit.VisionTransformer, {**SMALL, "trained": 4, "classes": 5}, 16, 4),
-    "dinov2": ("dinov2_small", DinoV2, zoo_vit.DinoV2, {**SMALL, "trained": 5}, 14, 5),
-    "siglip": ("siglip_base", SigLip, zoo_siglip.SigLip, {**SMALL, "trained": 3}, 16, 3),
+    "vit": ("vit_tiny", VisionTransformer, zoo_vit.VisionTransformer,
+        {**SMALL, "trained_side": 2, "classes": 5}, 16, 2),
+    "deit": ("deit_base", VisionTransformer, zoo_vit.VisionTransformer,
+        {**SMALL, "trained_side": 4, "classes": 5}, 16, 4),
+    "dinov2": ("dinov2_small", DinoV2, zoo_vit.DinoV2, {**SMALL, "trained_side": 5}, 14, 5),
+    "siglip": ("siglip_base", SigLip, zoo_siglip.SigLip, {**SMALL, "trained_side": 3}, 16, 3),
     "clip transformer": (
-        "clip_vit_b32", ClipTransformer, clip_transformer, {**SMALL, "patch": 32, "trained": 2, "features": 10}, 32, 2,
+        "clip_vit_b32", ClipTransformer, clip_transformer,
+        {**SMALL, "patch": 32, "trained_side": 2, "features": 10}, 32, 2,
     ),
     "clip resnet": ("clip_resnet50", ClipResNet, clip_resnet, RESNET, 32, 2),
 }  # fmt: skip
@@ -139,7 +142,7 @@ def test_the_error_names_a_tensor_that_the_network_lacks(both, request):
 
 
 def test_clips_torchscript_archives_are_read(tmp_path):
-    options = {**SMALL, "patch": 32, "trained": 2, "features": 10}
+    options = {**SMALL, "patch": 32, "trained_side": 2, "features": 10}
     network = randomized(clip_transformer(**options)).half()
     with warnings.catch_warnings():
         # TorchScript is deprecated, and tells of shapes that it took for constants.

@@ -50,10 +50,10 @@ class Transformer(nn.Module):
 
 
 class ClipTransformer(nn.Module):
-    def __init__(self, patch, trained, width=768, heads=12, depth=12, features=512):
+    def __init__(self, patch, trained_side, width=768, heads=12, depth=12, features=512):
         super().__init__()
         self.class_embedding = nn.Parameter(torch.zeros(width))
-        self.positional_embedding = nn.Parameter(torch.zeros(1 + trained**2, width))
+        self.positional_embedding = nn.Parameter(torch.zeros(1 + trained_side**2, width))
         self.proj = nn.Parameter(torch.zeros(width, features))
         self.conv1 = nn.Conv2d(3, width, patch, patch, bias=False)
         self.ln_pre, self.ln_post = nn.LayerNorm(width), nn.LayerNorm(width)
@@ -84,10 +84,10 @@ class Bottleneck(nn.Module):
 
 
 class AttentionPool(nn.Module):
-    def __init__(self, width, heads, features, trained):
+    def __init__(self, width, heads, features, trained_side):
         super().__init__()
         self.heads = heads
-        self.positional_embedding = nn.Parameter(torch.zeros(1 + trained**2, width))
+        self.positional_embedding = nn.Parameter(torch.zeros(1 + trained_side**2, width))
         self.k_proj, self.q_proj, self.v_proj = (nn.Linear(width, width) for _ in range(3))
         self.c_proj = nn.Linear(width, features)
 
@@ -105,7 +105,7 @@ class AttentionPool(nn.Module):
 
 
 class ClipResNet(nn.Module):
-    def __init__(self, blocks=(3, 4, 6, 3), width=64, heads=32, features=1024, trained=7):
+    def __init__(self, blocks=(3, 4, 6, 3), width=64, heads=32, features=1024, trained_side=7):
         super().__init__()
         half = width // 2
         self.conv1, self.bn1 = nn.Conv2d(3, half, 3, 2, 1, bias=False), nn.BatchNorm2d(half)
@@ -118,7 +118,7 @@ class ClipResNet(nn.Module):
                 layers.append(Bottleneck(inside, planes, 2 if number and not block else 1))
                 inside = 4 * planes
             self.add_module(f"layer{number + 1}", nn.Sequential(*layers))
-        self.attnpool = AttentionPool(inside, heads, features, trained)
+        self.attnpool = AttentionPool(inside, heads, features, trained_side)
 
     def forward(self, x):
         for conv, bn in ((self.conv1, self.bn1), (self.conv2, self.bn2), (self.conv3, self.bn3)):

@@ -26,9 +26,9 @@ class AttentionPool(nn.Module):
 
 
 class SigLip(nn.Module):
-    def __init__(self, width=768, heads=12, depth=12, patch=16, trained=14):
+    def __init__(self, width=768, heads=12, depth=12, patch=16, trained_side=14):
         super().__init__()
-        self.pos_embed = nn.Parameter(torch.zeros(1, trained**2, width))
+        self.pos_embed = nn.Parameter(torch.zeros(1, trained_side**2, width))
         self.patch_embed = PatchEmbed(patch, width)
         self.blocks = nn.Sequential(*(Block(width, heads, False) for _ in range(depth)))
         self.norm = nn.LayerNorm(width, eps=1e-6)

@@ -73,10 +73,10 @@ def resampled(embedding, shape, *, first):
 class VisionTransformer(nn.Module):
     """timm's."""
 
-    def __init__(self, width=192, heads=3, depth=12, patch=16, trained=14, classes=1000):
+    def __init__(self, width=192, heads=3, depth=12, patch=16, trained_side=14, classes=1000):
         super().__init__()
         self.cls_token = nn.Parameter(torch.zeros(1, 1, width))
-        self.pos_embed = nn.Parameter(torch.zeros(1, 1 + trained**2, width))
+        self.pos_embed = nn.Parameter(torch.zeros(1, 1 + trained_side**2, width))
         self.patch_embed = PatchEmbed(patch, width)
         self.blocks = nn.Sequential(*(Block(width, heads, False) for _ in range(depth)))
         self.norm = nn.LayerNorm(width, eps=1e-6)
@@ -92,21 +92,21 @@ class VisionTransformer(nn.Module):
 class DinoV2(nn.Module):
     """Meta's."""
 
-    def __init__(self, width=384, heads=6, depth=12, patch=14, trained=37):
+    def __init__(self, width=384, heads=6, depth=12, patch=14, trained_side=37):
         super().__init__()
         self.cls_token = nn.Parameter(torch.zeros(1, 1, width))
-        self.pos_embed = nn.Parameter(torch.zeros(1, 1 + trained**2, width))
+        self.pos_embed = nn.Parameter(torch.zeros(1, 1 + trained_side**2, width))
         self.mask_token = nn.Parameter(torch.zeros(1, width))
         self.patch_embed = PatchEmbed(patch, width)
         self.blocks = nn.ModuleList(Block(width, heads, True) for _ in range(depth))
         self.norm = nn.LayerNorm(width, eps=1e-6)
-        self.trained = trained
+        self.trained_side = trained_side
 
     def positions(self, rows, columns):
-        if (rows, columns) == (self.trained, self.trained):
+        if (rows, columns) == (self.trained_side, self.trained_side):
             return self.pos_embed
-        square = self.pos_embed[:, 1:].reshape(1, self.trained, self.trained, -1).permute(0, 3, 1, 2)
-        scale = ((rows + 0.1) / self.trained, (columns + 0.1) / self.trained)
+        square = self.pos_embed[:, 1:].reshape(1, self.trained_side, self.trained_side, -1).permute(0, 3, 1, 2)
+        scale = ((rows + 0.1) / self.trained_side, (columns + 0.1) / self.trained_side)
         square = F.interpolate(square, scale_factor=scale, mode="bicubic")
         return torch.cat([self.pos_embed[:, :1], square.flatten(2).transpose(1, 2)], 1)
 
