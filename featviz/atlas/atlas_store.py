@@ -79,7 +79,7 @@ class Store:
         plans = [dict(group.attrs) for _, group in self.group["plans"].groups()]
         return sorted(plans, key=lambda plan: float(plan["time"]))
 
-    def add_plan(self, name: str, plan: Mapping[str, Any]) -> None:
+    def add_plan(self, name: str, plan: Mapping[str, object]) -> None:
         """Keeps a plan; replaces an older one of the same name."""
         path = f"plans/{name}"
         with creation_lock(self.folder):
@@ -89,7 +89,7 @@ class Store:
                 self.group.create_group(path, attributes=dict(plan))
 
     def add_series(
-        self, path: str, shape: tuple[int, ...], units: int, steps: int, attributes: Mapping[str, Any]
+        self, path: str, shape: tuple[int, ...], units: int, steps: int, attributes: Mapping[str, object]
     ) -> Entries:
         """Creates a series, or what is missing of it.
 

@@ -5,8 +5,8 @@ import sys
 from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
 
+from jax.typing import DTypeLike
 from tqdm import tqdm
 
 from featviz.atlas.atlas_store import open_store
@@ -39,7 +39,7 @@ def build_atlas(
     size: Size | None = None,
     steps: int | None = None,
     seed: int = 0,
-    dtype: Any = None,
+    dtype: DTypeLike | None = None,
     shard: tuple[int, int] = (1, 1),
     engine: Engine = render_locally,
     survey: Survey | None = None,

@@ -67,7 +67,7 @@ def entry_command(attributes: Mapping[str, Any], unit: int) -> str | None:
     return command_line(attributes["source"], attributes["recipe_words"], attributes["run"], objective, more=more)
 
 
-def entry_provenance(entries: Entries, unit: int) -> dict[str, Any]:
+def entry_provenance(entries: Entries, unit: int) -> dict[str, object]:
     """The provenance of an entry's pictures, as `render` returns it."""
     shared = entries.attributes
     objective = objective_of(Role(shared["role"]), shared["layer"], unit)

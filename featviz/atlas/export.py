@@ -5,7 +5,6 @@ import io
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from tqdm import tqdm
@@ -116,7 +115,9 @@ def _parquet() -> Callable[[list[Line]], bytes]:
 
     def encode(lines: list[Line]) -> bytes:
         buffer = io.BytesIO()
-        columns: dict[str, Any] = {name: [line[name] for line in lines] for name in COLUMNS}
+        columns: dict[str, list[str | int | float] | np.ndarray] = {
+            name: [line[name] for line in lines] for name in COLUMNS
+        }
         columns["score"] = np.array(columns["score"], np.float32)
         parquet.write_table(pyarrow.table(columns), buffer)
         return buffer.getvalue()

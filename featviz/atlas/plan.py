@@ -4,9 +4,9 @@ import json
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import jax
+from jax.typing import DTypeLike
 
 from featviz.ascent import VERSION
 from featviz.atlas.series import FACETS, PlannedSeries, Series, Task
@@ -38,7 +38,7 @@ class Plan:
     """
 
     tasks: tuple[Task, ...]
-    attributes: Mapping[str, Mapping[str, Any]]
+    attributes: Mapping[str, Mapping[str, object]]
     layer_order: Mapping[str, int]
     command: str | None
 
@@ -48,7 +48,7 @@ class Plan:
         main = self.tasks[0].series
         return digest({**main.identity, "seed": main.seed})
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """The plan as the store keeps it."""
         planned = [
             PlannedSeries(
@@ -74,8 +74,8 @@ def make_plan(
     size: Size | None,
     steps: int | None,
     seed: int,
-    dtype: Any,
-    machine: Mapping[str, Any] | None = None,
+    dtype: DTypeLike | None,
+    machine: Mapping[str, object] | None = None,
 ) -> Plan:
     """The main picture of every selected unit, and all other roles for the units of `full` layers.
 
@@ -123,7 +123,7 @@ def make_plan(
     return Plan(tasks, attributes, layer_order, command)
 
 
-def describe_computation(model: Model, size: tuple[int, int]) -> dict[str, Any]:
+def describe_computation(model: Model, size: tuple[int, int]) -> dict[str, object]:
     """What else can change the pixels: the version of the ascent, the network's program, and JAX's settings."""
     return {
         "routine": VERSION,
@@ -134,7 +134,7 @@ def describe_computation(model: Model, size: tuple[int, int]) -> dict[str, Any]:
     }
 
 
-def series_attributes(series: Series, model: Model) -> dict[str, Any]:
+def series_attributes(series: Series, model: Model) -> dict[str, object]:
     """The attributes of a series in the store: enough to read and to reproduce its pictures without the network."""
     attributes = {
         "layer": series.layer,
@@ -148,7 +148,7 @@ def series_attributes(series: Series, model: Model) -> dict[str, Any]:
         "channels": model.input.channels,
         "pixels_to_floats": 1 / 255,
     }
-    plain: dict[str, Any] = json.loads(json.dumps(attributes))
+    plain: dict[str, object] = json.loads(json.dumps(attributes))
     return plain
 
 

@@ -40,14 +40,14 @@ class Series:
     dtype: str
     recipe: Recipe
     run: Mapping[str, Any]
-    computation: Mapping[str, Any]
+    computation: Mapping[str, object]
 
     def objective(self, unit: int) -> Objective:
         """What an entry maximizes."""
         return objective_of(self.role, self.layer, unit)
 
     @cached_property
-    def identity(self) -> dict[str, Any]:
+    def identity(self) -> dict[str, object]:
         """Everything that can change the pixels except the unit: plain JSON values, without file names."""
         network = {name: value for name, value in self.run["network"].items() if name not in ("name", "weights")}
         shared = {name: value for name, value in self.run.items() if name not in ("featviz", "network")}
@@ -99,7 +99,7 @@ class PlannedSeries:
     seed: int
     units: tuple[int, ...]
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """Plain JSON values, the units as ranges."""
         ranges = [list(pair) for pair in consecutive_ranges(self.units)]
         return {**vars(self), "role": self.role.value, "units": ranges}

@@ -1,6 +1,7 @@
 """A small network with batch norms that have seen images by a given specification, and such images."""
 
 from dataclasses import replace
+from functools import partial
 
 import flax.linen as nn
 import jax
@@ -35,9 +36,10 @@ class Normed(nn.Module):
 
 def trained(spec, images):
     """The weights of a network whose batch norms have stored the statistics of images that it took by `spec`."""
-    variables = Normed().init(jax.random.key(0), jnp.zeros((1, SIDE, SIDE, 3)))
+    variables = jax.jit(Normed().init)(jax.random.key(0), jnp.zeros((1, SIDE, SIDE, 3)))
+    apply = jax.jit(partial(Normed().apply, capture_intermediates=True))
     for number in range(2):
-        _, state = Normed().apply(variables, spec.encode(jnp.asarray(images)), capture_intermediates=True)
+        _, state = apply(variables, spec.encode(jnp.asarray(images)))
         (x,) = state["intermediates"][f"Conv_{number}"]["__call__"]
         stored = {"mean": jnp.mean(x, (0, 1, 2)), "var": jnp.var(x, (0, 1, 2))}
         statistics = {**variables["batch_stats"], f"BatchNorm_{number}": stored}

@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from types import ModuleType
 from typing import Any
 
 import jax
@@ -19,6 +20,7 @@ from featviz.atlas.ray.batches import BatchQueue
 from featviz.atlas.ray.worker_pool import WorkerPool
 from featviz.atlas.ray.workers import (
     PATIENCE,
+    About,
     Resources,
     cause_of_end,
     create_worker,
@@ -90,7 +92,7 @@ class OnRay:
             with pool:
                 yield from pool.run(queue, on_start)
 
-    def probe(self) -> dict[str, Any]:
+    def probe(self) -> dict[str, object]:
         """The `device` and `versions` of one worker, as a picture's provenance has them."""
         with self.session() as ray:
             resources = self._resources(ray, gpus=int(ray.cluster_resources().get("GPU", 0) >= 1))
@@ -107,7 +109,7 @@ class OnRay:
         return {name: about[name] for name in ("device", "versions")}
 
     @contextmanager
-    def session(self) -> Iterator[Any]:
+    def session(self) -> Iterator[ModuleType]:
         """A context with a connection to the cluster; what had to be started for it ends with it."""
         ray = _ray()
         started = not ray.is_initialized()
@@ -123,13 +125,13 @@ class OnRay:
             if started:
                 ray.shutdown()
 
-    def _resources(self, ray: Any, *, gpus: int) -> Resources:
+    def _resources(self, ray: ModuleType, *, gpus: int) -> Resources:
         gpus = gpus if self.gpus is None else self.gpus
         cores = int(ray.cluster_resources().get("CPU", 1))
         return Resources(self.cpus or (1 if gpus else max(1, min(2, cores))), gpus)
 
 
-def _start(ray: Any, address: str | None) -> None:
+def _start(ray: ModuleType, address: str | None) -> None:
     try:
         with warnings.catch_warnings():
             # Ray's helper processes start before they could touch JAX, so its warning about forks does not apply.
@@ -140,10 +142,10 @@ def _start(ray: Any, address: str | None) -> None:
         raise FeatvizError(f"no Ray cluster answers at {where}: {in_one_line(error)}") from None
 
 
-def _worker_check(planned: Mapping[str, Any]) -> Callable[[Mapping[str, Any]], None]:
+def _worker_check(planned: Mapping[str, Any]) -> Callable[[About], None]:
     """A function that refuses a worker whose pictures would differ from those of the plan."""
 
-    def check(about: Mapping[str, Any]) -> None:
+    def check(about: About) -> None:
         expected = {"featviz": __version__, **planned["versions"], **planned["device"]}
         found = {"featviz": about["featviz"], **about["versions"], **about["device"]}
         differ = [name for name in expected if expected[name] != found.get(name)]
@@ -156,7 +158,7 @@ def _worker_check(planned: Mapping[str, Any]) -> Callable[[Mapping[str, Any]], N
     return check
 
 
-def _pairs(values: Mapping[str, Any], names: Sequence[str]) -> str:
+def _pairs(values: Mapping[str, object], names: Sequence[str]) -> str:
     return ", ".join(f"{name} {values.get(name)}" for name in names)
 
 
@@ -172,7 +174,7 @@ def _client_error(found: str) -> FeatvizError:
     )
 
 
-def _ray() -> Any:
+def _ray() -> ModuleType:
     try:
         import ray
     except ImportError:

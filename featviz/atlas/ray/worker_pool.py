@@ -1,9 +1,9 @@
 """The workers of one run on Ray: requested, awaited, given batches, and replaced when they die."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import suppress
-from typing import Any
+from types import ModuleType
 
 import jax
 
@@ -12,6 +12,9 @@ from featviz.atlas.ray.batches import Batch, BatchQueue
 from featviz.atlas.ray.workers import (
     PATIENCE,
     SETTINGS,
+    About,
+    ActorHandle,
+    Reference,
     Resources,
     cause_of_end,
     create_worker,
@@ -41,20 +44,20 @@ class WorkerPool:
 
     def __init__(
         self,
-        ray: Any,
-        model: Any,
+        ray: ModuleType,
+        model: Reference,
         resources: Resources,
         *,
         requested: int | None,
-        check: Callable[[Mapping[str, Any]], None],
+        check: Callable[[About], None],
     ) -> None:
         self.ray, self.model, self.resources, self.requested, self.check = ray, model, resources, requested, check
         self.cache = jax.config.values["jax_compilation_cache_dir"]
         self.settings = {name: jax.config.values[name] for name in SETTINGS}
         # Awaited answer -> the worker that gives it.
-        self.starting: dict[Any, Any] = {}
-        self.busy: dict[Any, tuple[Any, Batch]] = {}
-        self.idle: list[Any] = []
+        self.starting: dict[Reference, ActorHandle] = {}
+        self.busy: dict[Reference, tuple[ActorHandle, Batch]] = {}
+        self.idle: list[ActorHandle] = []
         self.failures, self.last_poll, self.last_active = 0, -POLL_INTERVAL, time.monotonic()
 
     def __enter__(self) -> "WorkerPool":
@@ -77,7 +80,7 @@ class WorkerPool:
                 else:
                     yield from self._receive(answer, queue, on_start)
 
-    def _answers(self) -> list[Any]:
+    def _answers(self) -> list[Reference]:
         """The next answer of a worker, if one comes within a second."""
         if self.busy or self.idle:
             self.last_active = time.monotonic()
@@ -104,7 +107,7 @@ class WorkerPool:
             worker = create_worker(self.ray, self.resources)
             self.starting[worker.about.remote()] = worker
 
-    def _start(self, answer: Any) -> None:
+    def _start(self, answer: Reference) -> None:
         """A worker has described itself, or is ready."""
         worker = self.starting.pop(answer)
         try:
@@ -125,7 +128,7 @@ class WorkerPool:
             self.check(about)
             self.starting[worker.load.remote(self.model, self.cache, self.settings)] = worker
 
-    def _receive(self, stream: Any, queue: BatchQueue, on_start: OnStart) -> Iterator[RenderedEntry]:
+    def _receive(self, stream: Reference, queue: BatchQueue, on_start: OnStart) -> Iterator[RenderedEntry]:
         """What has come of a batch; the remaining entries of a lost worker wait for another one."""
         # The streams take turns: Ray returns the first one that is ready.
         worker, batch = self.busy[stream] = self.busy.pop(stream)
@@ -168,7 +171,7 @@ class WorkerPool:
         what = f"failed: {describe_error(cause)}" if failed else "died"
         report(f"a worker {what}; its {len(batch.task.units)} pictures of {name} are rendered again")
 
-    def _dismiss(self, worker: Any) -> None:
+    def _dismiss(self, worker: ActorHandle) -> None:
         # A worker that cannot be reached must not keep the others from being dismissed.
         with suppress(Exception):
             self.ray.kill(worker)

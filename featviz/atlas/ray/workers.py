@@ -4,6 +4,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import jax
@@ -17,6 +18,13 @@ from featviz.model import Model
 from featviz.pictures.picture import Picture
 from featviz.pictures.provenance import describe_machine
 from featviz.version import __version__
+
+# Ray's handle of a worker, and its reference to a result or an object; Ray has no public types for them.
+ActorHandle = Any
+Reference = Any
+
+# What a worker says of itself: its device, its versions, featviz's version.
+About = Mapping[str, Any]
 
 # Seconds without any worker after which a message says so, again and again.
 PATIENCE = 60.0
@@ -32,11 +40,11 @@ SETTINGS = (
 class Worker:
     """The actor. Its constructor does nothing, so that every error is an exception of a method."""
 
-    def about(self) -> dict[str, Any]:
+    def about(self) -> About:
         """Its device and versions, including featviz's."""
         return {**describe_machine(), "featviz": __version__}
 
-    def load(self, model: Model, cache: str | None, settings: Mapping[str, Any]) -> None:
+    def load(self, model: Model, cache: str | None, settings: Mapping[str, object]) -> None:
         """Puts the network on its device; `cache` is the folder of compiled programs, if there is one."""
         for name, value in settings.items():
             jax.config.update(name, value)
@@ -73,12 +81,12 @@ class Resources:
         return max(1, int(min(fit, cluster.get("GPU", 0.0) / self.gpus) if self.gpus else fit))
 
 
-def create_worker(ray: Any, resources: Resources) -> Any:
+def create_worker(ray: ModuleType, resources: Resources) -> ActorHandle:
     """A new worker, which starts once the cluster has room for it."""
     return ray.remote(Worker).options(num_cpus=resources.cpus, num_gpus=resources.gpus, max_restarts=0).remote()
 
 
-def report_no_room(ray: Any, resources: Resources) -> None:
+def report_no_room(ray: ModuleType, resources: Resources) -> None:
     """Reports what a worker waits for."""
     free = ray.available_resources()
     report(
@@ -92,7 +100,7 @@ def report(line: str) -> None:
     tqdm.write(line, file=sys.stderr)
 
 
-def cause_of_end(ray: Any, error: Exception) -> Exception:
+def cause_of_end(ray: ModuleType, error: Exception) -> Exception:
     """What ended a worker: the exception in it, or Ray's. A FeatvizError is raised as it is."""
     cause = error.cause if isinstance(error, ray.exceptions.RayTaskError) else error
     if isinstance(cause, FeatvizError):
