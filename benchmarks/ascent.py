@@ -1,12 +1,13 @@
-"""The ascent: steps x lanes a second, compile time, share of the matrix-product rate, peak memory.
+"""The compiled step of the ascent: steps x lanes per second, compile time, share of the matrix-product rate, memory.
 
     python benchmarks/ascent.py [--lanes 2,8,32] [--size 128] [--layer inception_4c] [--network googlenet]
 
-For each lane count a fresh process compiles the program of one step, with nothing cached, and times runs of 16 steps in
-alternation with a large matrix product, the machine's own limit. Prints medians. One unit alone runs in a program
-of two lanes, the smallest that there is, so it has the rate of `2` and half of it to itself.
+For each lane count a new process compiles the program of one step, without a cache, and times runs of 16 steps in turns
+with a large matrix product, the limit of the machine. Prints medians. A single unit runs in a program of two lanes, the
+smallest there is, so its rate is half of that of `2`.
 
-FLOPs are XLA's own count for the compiled step, all lanes together. Peak memory is the process's largest resident size.
+FLOPs are XLA's count for the compiled step, all lanes together. Peak memory is the maximum resident size of the
+process. Hardware: two CPU cores. Expected: benchmarks/README.md.
 """
 
 import argparse
@@ -67,10 +68,10 @@ def measure(options: argparse.Namespace, lanes: int) -> dict[str, float]:
         chunk=chunk,
         dtype=options.dtype,
     )
-    lane, every = (NamedSharding(mesh, spec) for spec in (PartitionSpec(ascent.LANES), PartitionSpec()))
+    lane, replicated = (NamedSharding(mesh, spec) for spec in (PartitionSpec(ascent.LANES), PartitionSpec()))
     objectives = fv.channel(options.layer, [unit % model.layer(options.layer).units for unit in range(lanes)])
     stacked = jax.device_put(stack(objectives), lane)
-    weights, limit = jax.device_put((model.weights, jnp.int32(1_000_000)), every)
+    weights, limit = jax.device_put((model.weights, jnp.int32(1_000_000)), replicated)
     keys = jnp.stack([lane_key(0, objective) for objective in objectives])
     state = jax.device_put(ascent.start(routine, keys, None), lane)
     arguments = (weights, stacked, None, limit)
@@ -82,11 +83,11 @@ def measure(options: argparse.Namespace, lanes: int) -> dict[str, float]:
     cost = compiled.cost_analysis()["flops"]
     rates, products = [], []
     for _ in range(options.repeats + 1):
-        began = time.perf_counter()
+        run_started = time.perf_counter()
         for _ in range(STEPS // chunk):
             state, _ = compiled(*arguments, state)
         jax.block_until_ready(state.step)
-        rates.append(STEPS * lanes / (time.perf_counter() - began))
+        rates.append(STEPS * lanes / (time.perf_counter() - run_started))
         products.append(product_rate())
     rate, product = median(rates[1:]), median(products[1:])
     return {
@@ -120,7 +121,16 @@ def main() -> None:
     print(f"{'lanes':>5} {'steps x lanes /s':>16} {'ms a lane-step':>14} {'trace s':>8} {'compile s':>9} "
           f"{'GFLOP a lane-step':>17} {'share of product':>16} {'peak MiB':>8}")  # fmt: skip
     for lanes in map(int, options.lanes.split(",")):
-        words = [sys.executable, __file__, "--one", str(lanes), "--network", options.network, "--layer", options.layer]
+        words = [
+            sys.executable,
+            __file__,
+            "--one",
+            str(lanes),
+            "--network",
+            options.network,
+            "--layer",
+            options.layer,
+        ]
         words += ["--size", str(options.size), "--repeats", str(options.repeats), "--dtype", options.dtype]
         row = json.loads(subprocess.run(words, check=True, capture_output=True, text=True).stdout.splitlines()[-1])
         print(f"{lanes:5d} {row['rate']:16.1f} {1e3 / row['rate']:14.1f} {row['trace']:8.1f} {row['compile']:9.1f} "

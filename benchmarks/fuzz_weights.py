@@ -1,12 +1,12 @@
-"""Damaged files of weights by the ten thousand: each is loaded, or refused with one line.
+"""Damaged weight files: each is loaded, or refused with a one-line error.
 
     nice -n 19 python benchmarks/fuzz_weights.py --count 10000
 
-Cuts, flipped bits, splices and wrong numbers, the same for the same seed, in files of torch.save (both kinds), Caffe
-(both kinds of layers), safetensors and Keras; half of them in a part that lies within, a pickle say, around which the
-file is made whole again, so that the damage is not found by a checksum at once. Each kind runs in a process of its own
-with at most a gigabyte of memory more than at its start. Exit status 1 if anything but a FeatvizError of one line came
-out of a reader, a file took more than a second, or the memory grew by more than 64 MB. Half a minute of one CPU core.
+Truncated files, flipped bits, spliced bytes and wrong numbers, determined by the seed, in files of torch.save (both
+formats), Caffe (both kinds of layers), safetensors and Keras. Half of the damage is inside a part, such as a pickle,
+and the file around it is rebuilt, so that no checksum detects it at once. Each kind runs in another process with at
+most a gigabyte of additional memory. Exit status 1 if a reader raised anything but a one-line FeatvizError, a file took
+more than a second, or the memory grew by more than 64 MB. One CPU core, half a minute. Expected: exit status 0.
 """
 
 import argparse
@@ -25,20 +25,21 @@ from featviz.zoo.readers.weight_file import read_tensors
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from support.mutations import kinds, mutations
 
-MOST_MEMORY = 64
+MAX_GROWTH = 64
 MEGABYTE = 2**20
 
 
 def peak() -> float:
-    """The largest memory that this process has had, in MB."""
+    """Peak memory of this process, in MB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def one_kind(name: str, count: int, seed: int) -> dict[str, object]:
-    """What became of `count` damaged files of a kind."""
+    """Counts of loaded and refused files of a kind, unexpected errors, slowest time and memory growth."""
     warnings.simplefilter("error")
     kind = kinds()[name]
-    found = {"loaded": 0, "refused": 0, "escaped": []}
+    loaded = refused = 0
+    unexpected: list[str] = []
     slowest = 0.0
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "net"
@@ -47,20 +48,26 @@ def one_kind(name: str, count: int, seed: int) -> dict[str, object]:
         before = peak()
         used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
         resource.setrlimit(resource.RLIMIT_AS, (used + 1024 * MEGABYTE,) * 2)
-        for number, data in enumerate(mutations(kind, count, seed=seed)):
+        for index, data in enumerate(mutations(kind, count, seed=seed)):
             path.write_bytes(data)
-            on_start = time.process_time()
+            started = time.process_time()
             try:
                 read_tensors(path)
-                found["loaded"] += 1
+                loaded += 1
             except FeatvizError as error:
-                found["refused"] += 1
+                refused += 1
                 if not str(error).isprintable() or "does not fit into memory" in str(error):
-                    found["escaped"].append(f"{number}: {error}"[:300])
+                    unexpected.append(f"{index}: {error}"[:300])
             except BaseException as error:
-                found["escaped"].append(f"{number}: {error!r}"[:300])
-            slowest = max(slowest, time.process_time() - on_start)
-    return found | {"slowest": slowest, "grown": peak() - before}
+                unexpected.append(f"{index}: {error!r}"[:300])
+            slowest = max(slowest, time.process_time() - started)
+    return {
+        "loaded": loaded,
+        "refused": refused,
+        "unexpected": unexpected,
+        "slowest": slowest,
+        "growth": peak() - before,
+    }
 
 
 def main() -> None:
@@ -73,20 +80,20 @@ def main() -> None:
         print(json.dumps(one_kind(options.only, options.count, options.seed)))
         return
     failed = False
-    print("| files of | loaded | refused | otherwise | slowest, ms | memory, MB |\n|---|---|---|---|---|---|")
+    print("| files of | loaded | refused | unexpected errors | slowest, ms | memory, MB |\n|---|---|---|---|---|---|")
     for name in kinds():
-        words = ["--only", name, "--count", str(options.count), "--seed", str(options.seed)]
-        child = subprocess.run([sys.executable, __file__, *words], capture_output=True, text=True)
+        arguments = ["--only", name, "--count", str(options.count), "--seed", str(options.seed)]
+        child = subprocess.run([sys.executable, __file__, *arguments], capture_output=True, text=True)
         if child.returncode:
             failed = True
             print(f"| {name} | ended with {child.returncode}: {child.stderr.strip()[-300:]} |")
             continue
-        told = json.loads(child.stdout)
-        counts = f"{told['loaded']:,} | {told['refused']:,} | {len(told['escaped'])}"
-        print(f"| {name} | {counts} | {1000 * told['slowest']:.0f} | {told['grown']:.0f} |", flush=True)
-        for escaped in told["escaped"][:5]:
-            print("   ", escaped)
-        failed |= bool(told["escaped"]) or told["slowest"] > 1 or told["grown"] > MOST_MEMORY
+        result = json.loads(child.stdout)
+        counts = f"{result['loaded']:,} | {result['refused']:,} | {len(result['unexpected'])}"
+        print(f"| {name} | {counts} | {1000 * result['slowest']:.0f} | {result['growth']:.0f} |", flush=True)
+        for error in result["unexpected"][:5]:
+            print("   ", error)
+        failed |= bool(result["unexpected"]) or result["slowest"] > 1 or result["growth"] > MAX_GROWTH
     sys.exit(failed)
 
 

@@ -1,21 +1,23 @@
-"""One gradient step: the gradient for the image of one channel's mean activation, in featviz, plain JAX and PyTorch.
+"""One gradient step: the image's gradient of one channel's mean activation, in featviz, plain JAX and PyTorch.
 
     python benchmarks/gradient.py --peers-python PEERS/bin/python [--layer inception_4a] [--size 224] [--batch 8]
 
-GoogLeNet with the same weights everywhere, no gradient of weights. The systems take turns, one step each, in processes
-that stay alive and of which one computes at a time; medians are compared. PEERS is the environment of `peers.py`;
-without `--peers-python` only JAX is measured. Every way's gradient is first compared with featviz's, in mean size.
+GoogLeNet with the same weights everywhere, no gradient of the weights. The systems take turns, one step each, in
+processes that stay alive, one computing at a time; medians are compared. PEERS is the environment of `peers.py`;
+without `--peers-python` only JAX is measured. The gradient of every variant is first compared with featviz's by its
+mean size.
 
-- `featviz`: the rules and compiler options of this backend, the network as featviz has it.
-- `options only`, `rules only`: one without the other. `without RULE`, with `--each-rule`: the rest without that rule.
-- `plain`: JAX by itself, no rules, XLA's default options, the same network, whose local response normalization sums
-  by `lax.reduce_window`. `plain, LRN shifted` sums five shifted slices, `plain, LRN banded` multiplies by a band
-  matrix: the other ways in which people write it.
+- `featviz`: with the rules and compiler options of this backend.
+- `options only`, `rules only`: one without the other. `without RULE`, with `--each-rule`: all rules but this one.
+- `plain`: JAX without rules, with XLA's default options; the same network, whose local response normalization sums with
+  `lax.reduce_window`. `plain, LRN shifted` sums five shifted slices, `plain, LRN banded` multiplies by a band matrix:
+  other common implementations.
 - `eager` and `compiled`: PyTorch, see `gradient_torch.py`.
-- `product`: a product of two 2048 x 2048 matrices, the machine's own limit: the fastest of JAX's and PyTorch's.
+- `product`: a product of two 2048 x 2048 matrices, the limit of the machine: the fastest of JAX's and PyTorch's.
 
-FLOPs are those of convolutions and products, forward and back, by their shapes: the same number for everyone. The last
-line says what share of the cores' time featviz's step spends elsewhere, from JAX's profiler.
+FLOPs are those of convolutions and products, forward and backward, by their shapes: the same for all systems. The last
+line is the share of the cores' time that featviz's step spends elsewhere, from JAX's profiler. Hardware: two CPU cores.
+Expected: benchmarks/README.md.
 """
 
 import argparse
@@ -35,23 +37,23 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "experiments"))
 from data import network
 
 HERE = Path(__file__).resolve().parent
-# Processes leave threads that wait for work for a moment, at the next one's expense.
+# Threads of a process spin for a moment after its work and slow down the next one.
 PAUSE = 0.03
 PRODUCT = 2 * 2048**3
 
 
 class Worker:
-    """A process that answers a line with a line."""
+    """A process that answers each line with one line of JSON."""
 
-    def __init__(self, words: list[str]) -> None:
-        self.process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    def __init__(self, command: list[str]) -> None:
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def ask(self, line: str) -> Any:
         assert self.process.stdin
         assert self.process.stdout
         print(line, file=self.process.stdin, flush=True)
         answer = self.process.stdout.readline()
-        return json.loads(answer) if answer else sys.exit(f"no answer to `{line}`")
+        return json.loads(answer) if answer else sys.exit(f"the process ended at `{line}`")
 
     def close(self) -> None:
         assert self.process.stdin
@@ -60,28 +62,32 @@ class Worker:
 
 
 def compare(workers: dict[str, Worker], options: argparse.Namespace) -> tuple[dict[str, float], list[str]]:
-    """Median seconds by `worker: way`, and what is to be said about the ways."""
-    notes, turns, heads = [], [(name, "product") for name in workers], []
+    """Median seconds by `worker: variant`, and notes about the variants."""
+    notes, turns, versions = [], [(name, "product") for name in workers], []
     reference = workers["jax"].ask("value featviz")
     for name, worker in workers.items():
-        told = worker.ask("list")
-        heads.append(told["versions"])
-        for way, norm in told["ways"].items():
-            value = worker.ask(f"value {way}")
+        answer = worker.ask("list")
+        versions.append(answer["versions"])
+        for variant, norm in answer["variants"].items():
+            value = worker.ask(f"value {variant}")
             if isinstance(value, dict):
-                notes.append(f"{way}: does not run here: {value['failed']}")
+                notes.append(f"{variant}: does not run here: {value['failed']}")
                 continue
             if abs(value / reference - 1) > 1e-3:
-                sys.exit(f"{name}, {way}: mean gradient {value}, but featviz's is {reference}")
-            notes += [f"{way}: LRN {norm}"] if norm and way.endswith("best") else []
-            turns.append((name, way))
-    times: dict[str, list[float]] = {f"{name}: {way}": [] for name, way in turns}
+                sys.exit(f"{name}, {variant}: mean gradient {value}, but featviz's is {reference}")
+            notes += [f"{variant}: LRN {norm}"] if norm and variant.endswith("best") else []
+            turns.append((name, variant))
+    times: dict[str, list[float]] = {f"{name}: {variant}": [] for name, variant in turns}
     for turn in range(options.repeats + 1):
-        for name, way in turns:
+        for name, variant in turns:
             time.sleep(PAUSE)
-            workers[name].ask(way) if turn == 0 else times[f"{name}: {way}"].append(workers[name].ask(way))
-    print(f"{date.today()}, {platform.processor() or platform.machine()}, {os.cpu_count()} cores, " + ", ".join(heads))
-    return {way: median(kept) for way, kept in times.items()}, notes
+            seconds = workers[name].ask(variant)
+            if turn > 0:
+                times[f"{name}: {variant}"].append(seconds)
+    print(
+        f"{date.today()}, {platform.processor() or platform.machine()}, {os.cpu_count()} cores, " + ", ".join(versions)
+    )
+    return {variant: median(seconds) for variant, seconds in times.items()}, notes
 
 
 def main() -> None:
@@ -92,34 +98,36 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=224)
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--repeats", type=int, default=15)
-    parser.add_argument("--no-compile", action="store_true", help="Leave torch.compile out, which takes minutes.")
-    parser.add_argument("--each-rule", action="store_true", help="featviz without each of its rules, too.")
+    parser.add_argument("--no-compile", action="store_true", help="Skip torch.compile, which takes minutes.")
+    parser.add_argument("--each-rule", action="store_true", help="Also featviz without each of its rules.")
     options = parser.parse_args()
-    words = ["--weights", str(network("googlenet").resolve())]
+    arguments = ["--weights", str(network("googlenet").resolve())]
     for name in ("layer", "unit", "size", "batch"):
-        words += [f"--{name}", str(getattr(options, name))]
-    each = ["--each-rule"] * options.each_rule
-    workers = {"jax": Worker([sys.executable, str(HERE / "gradient_jax.py"), *words, *each])}
+        arguments += [f"--{name}", str(getattr(options, name))]
+    rules = ["--each-rule"] * options.each_rule
+    workers = {"jax": Worker([sys.executable, str(HERE / "gradient_jax.py"), *arguments, *rules])}
     if options.peers_python:
         skipped = ["--no-compile"] * options.no_compile
-        workers["torch"] = Worker([options.peers_python, str(HERE / "gradient_torch.py"), *words, *skipped])
+        workers["torch"] = Worker([options.peers_python, str(HERE / "gradient_torch.py"), *arguments, *skipped])
     times, notes = compare(workers, options)
-    told = workers["jax"].ask("list")
-    products = {way: PRODUCT / times.pop(way) for way in list(times) if way.endswith(": product")}
-    flops, limit, ours = told["flops"], max(products.values()), times["jax: featviz"]
+    flops = workers["jax"].ask("list")["flops"]
+    products = {name: PRODUCT / times.pop(name) for name in list(times) if name.endswith(": product")}
+    limit, featviz = max(products.values()), times["jax: featviz"]
     print(f"googlenet {options.layer}, {options.size} px, batch {options.batch}: {flops / 1e9:.1f} GFLOP a step\n")
-    print(f"{'way':42} {'ms':>8} {'GFLOP/s':>8} {'of product':>10} {'/ featviz':>9}")
-    for way, seconds in times.items():
+    print(f"{'variant':42} {'ms':>8} {'GFLOP/s':>8} {'of product':>10} {'/ featviz':>9}")
+    for variant, seconds in times.items():
         rate = flops / seconds
-        print(f"{way:42} {1e3 * seconds:8.1f} {rate / 1e9:8.0f} {rate / limit:10.0%} {seconds / ours:9.2f}")
-    print("\n" + ", ".join(f"{way} {rate / 1e9:.0f} GFLOP/s" for way, rate in products.items()))
-    plain = min(seconds for way, seconds in times.items() if way.startswith("jax: plain"))
-    print(f"plain JAX / featviz: {times['jax: plain'] / ours:.2f}, its best way {plain / ours:.2f}")
+        print(f"{variant:42} {1e3 * seconds:8.1f} {rate / 1e9:8.0f} {rate / limit:10.0%} {seconds / featviz:9.2f}")
+    print("\n" + ", ".join(f"{name} {rate / 1e9:.0f} GFLOP/s" for name, rate in products.items()))
+    plain = min(seconds for variant, seconds in times.items() if variant.startswith("jax: plain"))
+    print(f"plain JAX / featviz: {times['jax: plain'] / featviz:.2f}, its best variant {plain / featviz:.2f}")
     for mode in ("eager", "compiled"):
-        theirs = {way: seconds for way, seconds in times.items() if way.startswith(f"torch: {mode}")}
-        if theirs:
-            best = min(theirs, key=theirs.__getitem__)
-            print(f"PyTorch's best {mode} way / featviz: {theirs[best] / ours:.2f} ({best.removeprefix('torch: ')})")
+        torch = {variant: seconds for variant, seconds in times.items() if variant.startswith(f"torch: {mode}")}
+        if torch:
+            best = min(torch, key=torch.__getitem__)
+            print(
+                f"PyTorch's best {mode} variant / featviz: {torch[best] / featviz:.2f} ({best.removeprefix('torch: ')})"
+            )
     for note in notes:
         print(note)
     shares = workers["jax"].ask("profile")

@@ -1,8 +1,8 @@
-"""JAX's side of `gradient.py`: featviz's gradient step and plain JAX's, on request.
+"""The JAX side of `gradient.py`: the gradient step of featviz and of plain JAX, on request.
 
-Reads a line on stdin, answers with one line of JSON: `list` with the ways that there are and the step's FLOPs, the
-name of a way with the seconds of one step, `value NAME` with the gradient's mean absolute value, `profile` with shares
-of the cores' time in featviz's step.
+Reads lines from stdin and answers each with one line of JSON: `list` with the variants and the FLOPs of the step, the
+name of a variant with the seconds of one step, `value NAME` with the gradient's mean absolute value, `profile` with
+shares of the cores' time in featviz's step.
 """
 
 import argparse
@@ -27,13 +27,13 @@ from featviz.gradients.rules import rules_for
 from featviz.tracing.evaluation import Rule
 from featviz.zoo.architectures import googlenet
 
-# XLA as it stands by itself.
+# XLA's default compiler options.
 DEFAULT: dict[str, str] = {}
 
 
 def shifted(x: jax.Array) -> jax.Array:
     padded = jnp.pad(jnp.square(x), [(0, 0)] * 3 + [(2, 2)])
-    power = sum(padded[..., at : at + x.shape[-1]] for at in range(5))
+    power = sum(padded[..., offset : offset + x.shape[-1]] for offset in range(5))
     return x * (1.0 + (1e-4 / 5) * power) ** -0.75
 
 
@@ -43,13 +43,13 @@ def banded(x: jax.Array) -> jax.Array:
     return x * (1.0 + (1e-4 / 5) * (jnp.square(x) @ band)) ** -0.75
 
 
-class Ways:
-    """The ways to take one step, each compiled when it is first asked for."""
+class Variants:
+    """The variants of one step, each compiled on first use."""
 
     def __init__(self, options: argparse.Namespace) -> None:
         self.options = options
         self.model = fv.load("googlenet", weights=options.weights)
-        # The same images as PyTorch's, whose channels come first.
+        # The same images as in PyTorch, where channels come first.
         images = np.random.default_rng(0).uniform(size=(options.batch, 3, options.size, options.size))
         self.images = jnp.asarray(images.transpose(0, 2, 3, 1), jnp.float32)
         self.weights = jax.device_put(self.model.weights)
@@ -57,10 +57,10 @@ class Ways:
         self.steps: dict[str, Callable[[], jax.Array]] = {}
 
     def names(self) -> dict[str, str]:
-        """Each way, and how it normalizes."""
+        """Variant -> its normalization, for PyTorch only."""
         rules = [f"without {rule.__name__}" for rule in rules_for(jax.default_backend())]
-        ways = ["featviz", "options only", "rules only", *(rules if self.options.each_rule else []), "plain"]
-        return dict.fromkeys([*ways, "plain, LRN shifted", "plain, LRN banded"], "")
+        variants = ["featviz", "options only", "rules only", *(rules if self.options.each_rule else []), "plain"]
+        return dict.fromkeys([*variants, "plain, LRN shifted", "plain, LRN banded"], "")
 
     def build(self, name: str) -> Callable[[], jax.Array]:
         if name == "product":
@@ -88,23 +88,23 @@ class Ways:
         return self.steps[name]
 
     def profile(self) -> dict[str, float]:
-        """What featviz's step does besides convolutions and products: the total and the five largest kinds.
+        """Shares of operations other than convolutions and products in featviz's step: the total and the five largest.
 
-        By the names of XLA's operations, for the CPU only; their time on all threads over that of all cores.
+        By the names of XLA's operations, on a CPU only; their time on all threads divided by that of all cores.
         """
         if jax.default_backend() != "cpu":
             return {}
         step = self.step("featviz")
         with tempfile.TemporaryDirectory() as folder:
             with jax.profiler.trace(folder):
-                whole = seconds(step)
+                elapsed = seconds(step)
             data = jax.profiler.ProfileData.from_file(str(next(Path(folder).rglob("*.xplane.pb"))))
         spent: Counter[str] = Counter()
         for line in (line for plane in data.planes for line in plane.lines if line.name.startswith("tf_XLA")):
             for event in line.events:
                 if re.fullmatch(r"[a-z_-]+(\.\d+)?", event.name) and not re.match("conv|dot", event.name):
                     spent[event.name.partition(".")[0]] += (
-                        event.duration_ns / 1e9 / whole / len(os.sched_getaffinity(0))
+                        event.duration_ns / 1e9 / elapsed / len(os.sched_getaffinity(0))
                     )
         return {"all": spent.total(), **dict(spent.most_common(5))}
 
@@ -117,18 +117,18 @@ def main() -> None:
     parser.add_argument("--size", type=int, required=True)
     parser.add_argument("--batch", type=int, required=True)
     parser.add_argument("--each-rule", action="store_true")
-    ways = Ways(parser.parse_args())
+    variants = Variants(parser.parse_args())
     for line in sys.stdin:
-        words = line.strip()
+        request = line.strip()
         answer: Any
-        if words == "list":
-            answer = {"ways": ways.names(), "versions": f"jax {jax.__version__}", "flops": ways.flops}
-        elif words == "profile":
-            answer = ways.profile()
-        elif words.startswith("value "):
-            answer = float(jnp.mean(jnp.abs(ways.step(words.removeprefix("value "))())))
+        if request == "list":
+            answer = {"variants": variants.names(), "versions": f"jax {jax.__version__}", "flops": variants.flops}
+        elif request == "profile":
+            answer = variants.profile()
+        elif request.startswith("value "):
+            answer = float(jnp.mean(jnp.abs(variants.step(request.removeprefix("value "))())))
         else:
-            answer = seconds(ways.step(words))
+            answer = seconds(variants.step(request))
         print(json.dumps(answer), flush=True)
 
 

@@ -1,11 +1,11 @@
-"""PyTorch's side of `gradient.py`: the same gradient step, in the same network, in several ways, on request.
+"""The PyTorch side of `gradient.py`: the same gradient step of the same network, in several variants, on request.
 
-Needs torch, safetensors and numpy, not featviz. Reads a line on stdin, answers with one line of JSON: `list` with the
-ways that there are, the name of a way with the seconds of one step, `value NAME` with the gradient's mean absolute
+Needs torch, safetensors and numpy, not featviz. Reads lines from stdin and answers each with one line of JSON: `list`
+with the variants, the name of a variant with the seconds of one step, `value NAME` with the gradient's mean absolute
 value.
 
-A way is `eager` or `compiled` (torch.compile), `contiguous` or `channels_last`, and how local response normalization is
-written: `builtin` is F.local_response_norm, `best` the fastest in this layout of four ways to write it here.
+A variant is `eager` or `compiled` (torch.compile), `contiguous` or `channels_last`, with one local response
+normalization: `builtin` is F.local_response_norm, `best` the fastest of four implementations in this layout.
 """
 
 import argparse
@@ -31,7 +31,7 @@ def builtin(x: torch.Tensor) -> torch.Tensor:
 
 
 def roots(sums: torch.Tensor) -> torch.Tensor:
-    """(1 + alpha / size * sums) ** -0.75, without logarithms."""
+    """(1 + alpha / size * sums) ** -0.75, by roots instead of logarithms."""
     root = torch.rsqrt(1.0 + (ALPHA / SIZE) * sums)
     return root * torch.sqrt(root)
 
@@ -39,7 +39,7 @@ def roots(sums: torch.Tensor) -> torch.Tensor:
 def shifted_sums(x: torch.Tensor) -> torch.Tensor:
     padded = functional.pad(x * x, (0, 0, 0, 0, SIZE // 2, SIZE // 2))
     count = x.shape[1]
-    return sum((padded[:, at : at + count] for at in range(1, SIZE)), start=padded[:, :count])
+    return sum((padded[:, offset : offset + count] for offset in range(1, SIZE)), start=padded[:, :count])
 
 
 def shifted(x: torch.Tensor) -> torch.Tensor:
@@ -51,7 +51,7 @@ def shifted_roots(x: torch.Tensor) -> torch.Tensor:
 
 
 def pooled_roots(x: torch.Tensor) -> torch.Tensor:
-    """The sums by average pooling along the channels, which stand last and make one row a pixel."""
+    """The sums by average pooling along the channels, moved to the last axis, with one row for each pixel."""
     n, channels, height, width = x.shape
     rows = (x * x).permute(0, 2, 3, 1).reshape(1, n * height * width, channels)
     sums = functional.avg_pool1d(rows, SIZE, stride=1, padding=SIZE // 2) * SIZE
@@ -62,7 +62,7 @@ NORMS: dict[str, Norm] = {"builtin": builtin, "shifted": shifted, "shifted-roots
                           "pooled-roots": pooled_roots}  # fmt: skip
 
 
-class Norming(nn.Module):
+class Normalization(nn.Module):
     def __init__(self, norm: Norm) -> None:
         super().__init__()
         self.norm = norm
@@ -78,7 +78,7 @@ def seconds(function: Callable[[], object]) -> float:
 
 
 def fastest_norm(layout: str, shape: tuple[int, ...]) -> str:
-    """The name of the way with the fastest forward and gradient."""
+    """The name of the implementation with the fastest forward and gradient."""
     x = torch.randn(shape).to(memory_format=LAYOUTS[layout]).requires_grad_()
     expected = builtin(x).detach()
 
@@ -94,18 +94,18 @@ def fastest_norm(layout: str, shape: tuple[int, ...]) -> str:
     return min(NORMS, key=lambda name: min(times[name]))
 
 
-class Ways:
-    """The ways to take one step, each built when it is first asked for."""
+class Variants:
+    """The variants of one step, each built on first use."""
 
     def __init__(self, options: argparse.Namespace) -> None:
         self.options = options
         shape = (options.batch, 192, options.size // 4, options.size // 4)
         self.best = {layout: fastest_norm(layout, shape) for layout in LAYOUTS}
         self.steps: dict[str, Callable[[], torch.Tensor]] = {}
-        self.side = torch.ones(2048, 2048)
+        self.matrix = torch.ones(2048, 2048)
 
     def names(self) -> dict[str, str]:
-        """Each way, and how it normalizes."""
+        """Variant -> its normalization."""
         modes = ["eager"] + ["compiled"] * (not self.options.no_compile)
         return {
             f"{mode} {layout} {norm}": self.best[layout] if norm == "best" else norm
@@ -114,14 +114,14 @@ class Ways:
 
     def build(self, name: str) -> Callable[[], torch.Tensor]:
         if name == "product":
-            return lambda: self.side @ self.side
+            return lambda: self.matrix @ self.matrix
         mode, layout, norm = name.split(" ")
         options, memory_format = self.options, LAYOUTS[layout]
         network = torch_googlenet.load(options.weights, until=options.layer, memory_format=memory_format)
-        for place in ("norm1", "norm2"):
-            setattr(network, place, Norming(NORMS[self.best[layout] if norm == "best" else norm]))
-        drawn = np.random.default_rng(0).uniform(size=(options.batch, 3, options.size, options.size))
-        images = torch.from_numpy(drawn).float().contiguous(memory_format=memory_format).requires_grad_()
+        for layer in ("norm1", "norm2"):
+            setattr(network, layer, Normalization(NORMS[self.best[layout] if norm == "best" else norm]))
+        values = np.random.default_rng(0).uniform(size=(options.batch, 3, options.size, options.size))
+        images = torch.from_numpy(values).float().contiguous(memory_format=memory_format).requires_grad_()
 
         def score(images: torch.Tensor) -> torch.Tensor:
             return network(torch_googlenet.preprocess(images))[:, options.unit].mean(dim=(1, 2)).sum()
@@ -143,18 +143,18 @@ def main() -> None:
     parser.add_argument("--size", type=int, required=True)
     parser.add_argument("--batch", type=int, required=True)
     parser.add_argument("--no-compile", action="store_true")
-    ways = Ways(parser.parse_args())
+    variants = Variants(parser.parse_args())
     warnings.simplefilter("ignore")
     for line in sys.stdin:
-        words, answer = line.strip(), None
+        request, answer = line.strip(), None
         try:
-            if words == "list":
-                answer = {"ways": ways.names(), "versions": f"torch {torch.__version__}"}
-            elif words.startswith("value "):
-                answer = float(ways.step(words.removeprefix("value "))().abs().mean())
+            if request == "list":
+                answer = {"variants": variants.names(), "versions": f"torch {torch.__version__}"}
+            elif request.startswith("value "):
+                answer = float(variants.step(request.removeprefix("value "))().abs().mean())
             else:
-                answer = seconds(ways.step(words))
-        except Exception as error:  # torch.compile needs a C++ compiler: the others go on without it
+                answer = seconds(variants.step(request))
+        except Exception as error:  # torch.compile needs a C++ compiler; the other variants run without it
             answer = {"failed": str(error).splitlines()[0]}
         print(json.dumps(answer), flush=True)
 

@@ -1,30 +1,32 @@
-"""featviz beside lucent and horama: whole process against whole process, same GoogLeNet weights, same units and steps.
+"""featviz, lucent and horama compared: whole processes, the same GoogLeNet weights, the same units and steps.
 
-    python benchmarks/peers.py default --peers-python PEERS/bin/python    # each in its own default way
+    python benchmarks/peers.py default --peers-python PEERS/bin/python    # each system with its defaults
     python benchmarks/peers.py same224 --peers-python PEERS/bin/python    # the same network input, 224 px, for all
-    python benchmarks/peers.py reach   --peers-python PEERS/bin/python    # until featviz scores what lucent does
+    python benchmarks/peers.py reach   --peers-python PEERS/bin/python    # until featviz has lucent's scores
 
-PEERS is an environment of their own, in which torch's CPU build is enough:
+PEERS is a separate environment, in which torch's CPU build is enough:
 
     python -m venv PEERS
     PEERS/bin/pip install torch==2.13.0 numpy pillow safetensors tqdm decorator ipython matplotlib einops
     PEERS/bin/pip install --no-deps torch-lucent==0.1.8 horama==0.3.0 kornia==0.4.1
 
-kornia 0.4.1 is the newest that lucent 0.1.8 allows. Where torchvision is not installed, `shim/` has the few
-functions of it that they import. What each system is: `peers_torch.py`. `featviz-cold` has nothing compiled,
-`featviz-warm` what the cold one left.
+kornia 0.4.1 is the newest version that lucent 0.1.8 allows. If torchvision is not installed, `shim/` has the few
+functions of it that they import. `peers_torch.py` describes the systems. `featviz-cold` starts with an empty cache of
+compiled programs, `featviz-warm` with what the cold run left.
 
 - `default`: every picture takes `--steps` steps. lucent optimizes 128 px, upsamples them to 224 px in every step and
-  runs the whole network; featviz runs 128 px up to the layer; horama optimizes 1280 px and looks at six crops of 224 px
-  a step, one picture a call, so only `--horama-units` are made and the time for all is extrapolated, marked `~`.
-- `same224`: pictures of 224 px seen at 224 px, once a step; twice by horama, which fails with one crop.
-- `reach`: lucent's pictures after `--reach-steps` steps set each unit's score, by `peers_score.py`; the fewest steps of
+  runs the whole network; featviz runs 128 px up to the layer; horama optimizes 1280 px and sees six crops of 224 px per
+  step, one picture per call, so only `--horama-units` are made and the time for all is extrapolated, marked `~`.
+- `same224`: pictures of 224 px, which the network sees at 224 px once per step; twice in horama, which fails with one
+  crop.
+- `reach`: lucent's pictures after `--reach-steps` steps set each unit's score, by `peers_score.py`. The fewest steps of
   `--sweep` with which featviz reaches it, for the median unit and for all, are then timed as whole processes. horama is
-  left out: its canvas is never seen at once.
+  omitted: it never evaluates its whole canvas at once.
 
-The systems take turns within each round, every one in a fresh process. Printed: medians over the rounds, and the median
-of the rounds' ratios to featviz, which travel between machines as seconds do not; and `NOT QUIET` where something else
-had the cores, since both sides' threads wait for one another and slow down many times over, not alike.
+The systems take turns within each round, each in a new process. Prints medians over the rounds and the median of the
+rounds' ratios to featviz, which are comparable between machines; and `NOT QUIET` if other processes used the cores,
+since the threads of both sides wait for one another and slow down many times over, and by different factors.
+Hardware: two CPU cores. Time and expected numbers: benchmarks/README.md.
 """
 
 import argparse
@@ -45,32 +47,32 @@ from peers_launch import Report, launch
 from peers_reach import reach
 
 SYSTEMS = ("featviz-cold", "featviz-warm", "lucent", "lucent-batch", "lucent-cut", "horama-fourier", "horama-maco")
-# Cores that may be busy with something else before a time counts as disturbed.
-QUIET = 0.1
+# Cores that other processes may use before a time counts as disturbed.
+MAX_BUSY = 0.1
 PARTS = ("import_s", "load_s", "first_s", "loop_s")
 
 
 def compare(options: argparse.Namespace) -> list[Report]:
-    """Rounds of all systems, one after the other."""
+    """Runs the rounds of all systems in turns."""
     reports = []
-    for number in range(1, options.rounds + 1):
+    for index in range(1, options.rounds + 1):
         for system in options.systems:
-            few = options.units[: options.horama_units] if system.startswith("horama") else options.units
+            units = options.units[: options.horama_units] if system.startswith("horama") else options.units
             size = 224 if options.setting == "same224" else None if system.startswith("horama") else options.size
-            name = f"{system}-round{number}"
-            reports.append(launch(system, options, units=few, steps=options.steps, size=size, name=name))
+            name = f"{system}-round{index}"
+            reports.append(launch(system, options, units=units, steps=options.steps, size=size, name=name))
     return reports
 
 
-def whole_for(report: Report, units: int) -> float:
-    """Seconds of the whole process for `units` pictures, extrapolated where it made fewer."""
+def seconds_for(report: Report, units: int) -> float:
+    """Seconds of the process for `units` pictures, extrapolated if it made fewer."""
     more = units / report["units"] - 1
     extra: float = more * (report["first_s"] + report["loop_s"])
     return report["whole_s"] + extra
 
 
 def print_table(reports: list[Report], units: int) -> None:
-    """A row for each system and number of steps: medians over the rounds, and ratios to featviz of the same round."""
+    """A row per system and number of steps: medians over the rounds, and ratios to featviz in the same round."""
     rows: dict[tuple[str, int], list[Report]] = {}
     for report in reports:
         rows.setdefault((report["system"], report["steps"]), []).append(report)
@@ -79,33 +81,33 @@ def print_table(reports: list[Report], units: int) -> None:
     print(f"\n{'system':17} {'steps':>5} {'whole s':>9} {'range':>15} {'import':>6} {'load':>5} {'first':>6} "
           + f"{'loop':>7} {'ms a step':>9}  {'  '.join(names)}")  # fmt: skip
     for (system, steps), group in rows.items():
-        wholes = [whole_for(report, units) for report in group]
+        totals = [seconds_for(report, units) for report in group]
         sign = "~" if group[0]["units"] < units else ""
         parts = [median(report[part] for report in group) for part in PARTS]
         paces = [report["step_ms"] for report in group if report["step_ms"]]
         ratios = [
-            median(whole / whole_for(other, units) for whole, other in zip(wholes, rows[base], strict=False))
+            median(seconds / seconds_for(other, units) for seconds, other in zip(totals, rows[base], strict=False))
             for base in bases
         ]
-        print(f"{system:17} {steps:5d} {sign + format(median(wholes), '.1f'):>9} "
-              f"{format(min(wholes), '.1f') + '-' + format(max(wholes), '.1f'):>15} "
+        print(f"{system:17} {steps:5d} {sign + format(median(totals), '.1f'):>9} "
+              f"{format(min(totals), '.1f') + '-' + format(max(totals), '.1f'):>15} "
               f"{parts[0]:6.1f} {parts[1]:5.1f} {parts[2]:6.1f} {parts[3]:7.1f} "
               f"{format(median(paces), '.1f') if paces else '-':>9}  "
               + "  ".join(f"{ratio:>{len(name)}.2f}" for ratio, name in zip(ratios, names, strict=True)))  # fmt: skip
     print_disturbed(reports)
-    lucents = [key for key in rows if key[0].startswith("lucent") and not key[0].endswith("cut")]
-    if lucents and bases:
-        better = min(lucents, key=lambda key: median(whole_for(report, units) for report in rows[key]))
-        print(f"\nlucent's better way, as it comes: {better[0]}")
+    variants = [key for key in rows if key[0].startswith("lucent") and not key[0].endswith("cut")]
+    if variants and bases:
+        better = min(variants, key=lambda key: median(seconds_for(report, units) for report in rows[key]))
+        print(f"\nlucent's faster variant: {better[0]}")
 
 
 def print_disturbed(reports: list[Report]) -> None:
-    """Says which processes shared the machine: PyTorch's threads wait for one another, and slow down tenfold then."""
-    disturbed = [report for report in reports if report["others"] > QUIET]
+    """Prints which processes shared the machine, which slows PyTorch's threads down tenfold."""
+    disturbed = [report for report in reports if report["others"] > MAX_BUSY]
     if disturbed:
         worst = max(disturbed, key=lambda report: report["others"])
-        print(f"\nNOT QUIET: during {len(disturbed)} of {len(reports)} processes more than {QUIET} cores were busy "
-              f"with something else, at most {worst['others']:.2f} ({worst['system']}); "
+        print(f"\nNOT QUIET: during {len(disturbed)} of {len(reports)} processes more than {MAX_BUSY} cores were busy "
+              f"with other processes, at most {worst['others']:.2f} ({worst['system']}); "
               "do not use these times")  # fmt: skip
 
 
@@ -128,19 +130,19 @@ def parse_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("setting", choices=["default", "same224", "reach"])
     parser.add_argument("--peers-python", required=True, help="The interpreter of the peers' environment.")
-    parser.add_argument("--systems", default=",".join(SYSTEMS[:6]), help=f"Of {', '.join(SYSTEMS)}, lucent-batch-cut.")
+    parser.add_argument("--systems", default=",".join(SYSTEMS[:6]), help=f"{', '.join(SYSTEMS)}, lucent-batch-cut.")
     parser.add_argument("--units", type=parse_units, default=list(range(100, 108)))
     parser.add_argument("--horama-units", type=int, default=1)
     parser.add_argument("--layer", default="inception_4c")
     parser.add_argument("--steps", type=int, default=256)
-    parser.add_argument("--size", type=int, default=128, help="Of featviz's and lucent's pictures; 224 in same224.")
-    parser.add_argument("--recipe", default="default", help="Of featviz.")
+    parser.add_argument("--size", type=int, default=128, help="Of featviz and lucent; 224 in same224.")
+    parser.add_argument("--recipe", default="default", help="featviz's recipe.")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--reach-steps", type=int, default=512, help="Of lucent, in reach.")
-    parser.add_argument("--sweep", default="8,12,16,24,32,48,64,96,128", help="Of featviz's steps, in reach.")
-    parser.add_argument("--channels-last", action="store_true", help="PyTorch's other memory layout.")
-    parser.add_argument("--json", type=Path, help="Where to keep every process's report.")
-    parser.add_argument("--work", type=Path, help="A folder that keeps all pictures; else a temporary one.")
+    parser.add_argument("--reach-steps", type=int, default=512, help="lucent's steps in reach.")
+    parser.add_argument("--sweep", default="8,12,16,24,32,48,64,96,128", help="featviz's steps in reach.")
+    parser.add_argument("--channels-last", action="store_true", help="Channels-last memory layout in PyTorch.")
+    parser.add_argument("--json", type=Path, help="File for the reports of all processes.")
+    parser.add_argument("--work", type=Path, help="Folder for all pictures; a temporary one if not given.")
     options = parser.parse_args()
     options.systems = options.systems.split(",")
     options.sweep = sorted(int(steps) for steps in options.sweep.split(","))
@@ -154,12 +156,12 @@ def main() -> None:
     options = parse_options()
     with tempfile.TemporaryDirectory() as temporary:
         options.work = (options.work or Path(temporary)).resolve()
-        # Files are in the machine's memory and bytecode is written before anything counts.
+        # Untimed runs, so that files are in memory and bytecode is written.
         for system in options.systems:
             size = 64 if system.startswith("featviz") else 224
             launch(system, options, units=options.units[:1], steps=2, size=size, name=f"untimed-{system}")
         if options.setting == "reach" or "featviz-cold" not in options.systems:
-            # What featviz-warm finds in the cache, where no cold run of this size goes before it.
+            # Fills the cache for featviz-warm if no cold run of this size does.
             size = 224 if options.setting == "same224" else options.size
             launch("featviz-warm", options, units=options.units, steps=2, size=size, name="untimed-prime")
         reports = reach(options) if options.setting == "reach" else compare(options)

@@ -1,4 +1,4 @@
-"""The processes of `peers.py`: starts one system's, times it from outside, and returns what it says about itself."""
+"""The processes of `peers.py`: starts a system, times it from outside, and returns its report."""
 
 import argparse
 import json
@@ -18,7 +18,7 @@ Report = dict[str, Any]
 def command(
     system: str, options: argparse.Namespace, units: list[int], steps: int, size: int | None, out: Path
 ) -> list[str]:
-    """The words of a process that renders `units` into the folder `out`."""
+    """The command of a process that renders `units` into the folder `out`."""
     weights = ["--weights", str(options.weights)]
     if system.startswith("featviz"):
         target = f"{options.layer}:{','.join(map(str, units))}"
@@ -35,41 +35,41 @@ def command(
 def launch(
     system: str, options: argparse.Namespace, *, units: list[int], steps: int, size: int | None, name: str
 ) -> Report:
-    """One system's process: its own report, with `whole_s`, its wall-clock time, and `folder`, where the pictures are.
+    """Runs one system and returns its report, with `whole_s`, the wall-clock time, and `folder`, of the pictures.
 
-    `cpu_s` is its processor time, `others` how many cores were busy with something else meanwhile.
-    `featviz-cold` begins with an empty cache of compiled programs, `featviz-warm` with what the last one left.
+    `cpu_s` is its processor time, `others` the mean number of cores that other processes used meanwhile.
+    `featviz-cold` starts with an empty cache of compiled programs, `featviz-warm` with what the run before left.
     """
     out, cache = options.work / name, options.work / "cache"
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
     if system == "featviz-cold":
         shutil.rmtree(cache, ignore_errors=True)
-    environment = {word: value for word, value in os.environ.items() if not word.startswith("JAX_COMPILATION_CACHE")}
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("JAX_COMPILATION_CACHE")}
     environment |= {"FEATVIZ_CACHE": str(cache)}
     words = command(system, options, units, steps, size, out)
     used, busy, started = children_seconds(), machine_seconds(), time.perf_counter()
     done = subprocess.run(words, env=environment, cwd=out, capture_output=True, text=True)
-    whole = time.perf_counter() - started
+    elapsed = time.perf_counter() - started
     used, busy = children_seconds() - used, machine_seconds() - busy
     if done.returncode:
         sys.exit(f"{system} failed: {' '.join(words)}\n{done.stderr[-2000:]}")
     report: Report = json.loads(done.stdout.splitlines()[-1])
-    report |= {"system": system, "units": len(units), "steps": steps, "whole_s": whole, "folder": str(out)}
-    report |= {"cpu_s": used, "others": max(busy - used, 0.0) / whole}
-    print(f"  {name}: {whole:.1f} s, {used:.1f} s of cores, {report['others']:.2f} cores busy for others",
+    report |= {"system": system, "units": len(units), "steps": steps, "whole_s": elapsed, "folder": str(out)}
+    report |= {"cpu_s": used, "others": max(busy - used, 0.0) / elapsed}
+    print(f"  {name}: {elapsed:.1f} s, {used:.1f} s of cores, {report['others']:.2f} cores used by others",
           file=sys.stderr, flush=True)  # fmt: skip
     return report
 
 
 def children_seconds() -> float:
-    """Processor seconds of all processes that this one has started and that have ended."""
+    """Processor seconds of all child processes that have ended."""
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     return usage.ru_utime + usage.ru_stime
 
 
 def machine_seconds() -> float:
-    """Processor seconds of all processes of the machine; 0 where the system does not tell."""
+    """Processor seconds of all processes of the machine; 0 if unavailable."""
     try:
         user, nice, system, _, _, irq, softirq, steal = map(int, Path("/proc/stat").read_text().split()[1:9])
     except (OSError, ValueError):
@@ -78,7 +78,7 @@ def machine_seconds() -> float:
 
 
 def score(options: argparse.Namespace, folders: list[str]) -> dict[str, dict[str, dict[str, float]]]:
-    """Folder -> unit -> `own` and `at224`, by `peers_score.py` in the peers' environment."""
+    """Folder -> unit -> `original` and `upsampled`, by `peers_score.py` in the peers' environment."""
     words = [options.peers_python, str(HERE / "peers_score.py"), "--weights", str(options.weights)]
     done = subprocess.run([*words, "--layer", options.layer, *folders], capture_output=True, text=True)
     if done.returncode:

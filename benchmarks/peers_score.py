@@ -1,10 +1,10 @@
-"""Scores of pictures by one independent network: how much a unit is excited, for featviz's and others' alike.
+"""Scores of pictures by an independent network, for featviz and the other systems alike.
 
     PEERS/bin/python benchmarks/peers_score.py --weights googlenet.safetensors --layer inception_4c FOLDER...
 
-A score is the unit's mean activation over all positions, in one forward pass of PyTorch, for the PNG as it is (8 bits,
-no transforms). Files are called LAYER-UNIT.png. Prints JSON: folder -> unit -> `own`, the score at the picture's own
-size, and `at224`, that of the picture upsampled to 224 px as lucent feeds its own (bilinear, align_corners).
+A score is the unit's mean activation over all positions in one forward pass of PyTorch over the PNG (8 bits, no
+transforms). Files are named LAYER-UNIT.png. Prints JSON: folder -> unit -> `original`, the score at the size of the
+picture, and `upsampled`, the score after lucent's upsampling to 224 px (bilinear, align_corners).
 """
 
 import argparse
@@ -24,8 +24,8 @@ def score(network: torch.nn.Module, path: Path, unit: int) -> dict[str, float]:
         pixels = np.asarray(picture.convert("RGB"), np.float32) / 255
     image = torch.from_numpy(pixels).permute(2, 0, 1)[None]
     large = interpolate(image, size=224, mode="bilinear", align_corners=True)
-    views = {"own": image, "at224": large}
-    return {name: network(preprocess(view))[:, unit].mean().item() for name, view in views.items()}
+    inputs = {"original": image, "upsampled": large}
+    return {name: network(preprocess(pixels))[:, unit].mean().item() for name, pixels in inputs.items()}
 
 
 def main() -> None:

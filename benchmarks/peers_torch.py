@@ -1,15 +1,14 @@
-"""One process of `peers.py`: lucent or horama renders units of GoogLeNet; a line of JSON says how long each part took.
+"""One PyTorch process of `peers.py`: lucent or horama renders units of GoogLeNet; one line of JSON has the times.
 
 Runs in the peers' environment, without featviz. The systems:
 
-- `lucent`: one `render_vis` a unit, one after the other, as its README shows it; `lucent-batch`: all units as one
-  batch. Each runs the whole network, since it only hooks the layer. `-cut` at the end: the same with the network cut
-  off after the layer by hand, which lucent does not do for its user.
-- `horama-fourier`, `horama-maco`: one call a unit, which is all that horama offers, on the network cut off after the
-  layer.
+- `lucent`: one `render_vis` per unit, one after the other, as in its README; `lucent-batch`: all units in one batch.
+  Both run the whole network, since lucent only hooks the layer. With the suffix `-cut` the network ends at the layer,
+  which lucent does not do by itself.
+- `horama-fourier`, `horama-maco`: one call per unit, the only way in horama, with a network that ends at the layer.
 
 Seconds: `import_s`, `load_s` (the network), `first_s` (from the call until the second step's forward pass is done),
-`loop_s` (from there until the last picture is there, all units), `step_ms` (of `loop_s`, for one step of one picture).
+`loop_s` (from there until the last picture of all units), `step_ms` (of `loop_s`, per step of one picture).
 """
 
 import argparse
@@ -23,20 +22,20 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-# Pictures of one number of steps, one a unit; by the number.
+# Number of steps -> pictures, one per unit.
 Pictures = dict[int, list[Any]]
 Objective = Callable[[Any], Any]
 
 
 class Clock:
-    """Objectives that note when they are computed, once a step."""
+    """Records the times at which an objective is computed, once per step."""
 
     def __init__(self) -> None:
         self.times: list[float] = []
 
     def watch(self, objective: Objective) -> Objective:
-        def watched(seen: Any) -> Any:
-            value = objective(seen)
+        def watched(activations: Any) -> Any:
+            value = objective(activations)
             self.times.append(time.perf_counter())
             return value
 
@@ -44,10 +43,10 @@ class Clock:
 
 
 def run_lucent(network: Any, options: argparse.Namespace, clock: Clock) -> Pictures:
-    """lucent's defaults: Fourier image, standard transforms, Adam, upsampled to 224 px where it is smaller.
+    """lucent's defaults: Fourier image, standard transforms, Adam, upsampled to 224 px if smaller.
 
-    Its own preprocessing is torchvision's; with `preprocess=False` ours stands in the same place, after the transforms
-    and before the upsampling.
+    Its preprocessing is torchvision's; with `preprocess=False`, GoogLeNet's takes its place after the transforms and
+    before the upsampling.
     """
     from lucent.optvis import objectives, param, render, transform
     from torch_googlenet import preprocess
@@ -72,16 +71,15 @@ def run_lucent(network: Any, options: argparse.Namespace, clock: Clock) -> Pictu
     if "batch" in options.system:
         lanes = [channel(unit, lane) for lane, unit in enumerate(options.units)]
         return dict(zip(checkpoints, visualize(objectives.Objective.sum(lanes), len(lanes)), strict=True))
-    alone = [visualize(channel(unit), 1) for unit in options.units]
-    return {steps: [images[at][0] for images in alone] for at, steps in enumerate(checkpoints)}
+    images = [visualize(channel(unit), 1) for unit in options.units]
+    return {steps: [stages[k][0] for stages in images] for k, steps in enumerate(checkpoints)}
 
 
 def run_horama(network: Any, options: argparse.Namespace, clock: Clock) -> Pictures:
-    """horama's defaults, unless the size is given: then two views a step that show the whole picture.
+    """horama's defaults, or, with a size, two crops per step that show the whole picture.
 
-    One view fails, as `optimization_step` squeezes the axis of the crops away. With `--crops` that many views of a
-    part of the picture instead, of the network's own scale. It optimizes values in (-2.5, 2.5), which the objective
-    takes back to [0,1] for the network.
+    A single crop fails, since `optimization_step` squeezes the axis of the crops. `--crops` sets another number of
+    crops, of 224 px. horama optimizes values in (-2.5, 2.5), which the objective maps to [0,1] for the network.
     """
     import horama
     import torch
@@ -90,7 +88,7 @@ def run_horama(network: Any, options: argparse.Namespace, clock: Clock) -> Pictu
     render = horama.maco if options.system == "horama-maco" else horama.fourier
     chosen = {"image_size": options.size, "crops_per_iteration": 2, "box_size": (1.0, 1.0)} if options.size else {}
     if options.size and options.crops:
-        # Its boxes are this and up to a twentieth more of the picture's side, not less (`optimization_step`).
+        # The boxes have this share of the picture's side, or up to a twentieth more (`optimization_step`).
         share = 224 / options.size
         chosen |= {"crops_per_iteration": options.crops, "box_size": (share, share)}
     pictures = []
@@ -116,18 +114,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("system", help="lucent, lucent-batch, the same with -cut, horama-fourier or horama-maco")
     parser.add_argument("--weights", type=Path, required=True)
-    parser.add_argument("--spectrum", type=Path, help="MACO's mean magnitude, which horama would download.")
+    parser.add_argument("--spectrum", type=Path, help="MACO's mean spectrum, which horama would download.")
     parser.add_argument("--layer", default="inception_4c")
     parser.add_argument("--units", type=lambda text: [int(unit) for unit in text.split(",")], required=True)
     parser.add_argument("--steps", type=int, required=True, help="At least 2.")
-    numbers = {"type": lambda text: [int(number) for number in text.split(",")]}
     parser.add_argument(
-        "--checkpoints", **numbers, default=[], help="lucent: saves pictures after fewer steps as well."
+        "--checkpoints",
+        type=lambda text: [int(steps) for steps in text.split(",")],
+        default=[],
+        help="lucent: also save pictures after these steps.",
     )
-    parser.add_argument("--crops", type=int, help="horama: views a step, of 224 px of the picture.")
-    parser.add_argument("--size", type=int, help="Pixels a side; without it the system's own default.")
+    parser.add_argument("--crops", type=int, help="horama: crops of 224 px per step.")
+    parser.add_argument("--size", type=int, help="Size in pixels; by default the system's.")
     parser.add_argument("--channels-last", action="store_true")
-    parser.add_argument("--out", type=Path, required=True, help="An existing folder, the working folder too.")
+    parser.add_argument("--out", type=Path, required=True, help="An existing folder, also the working folder.")
     options = parser.parse_args()
     if importlib.util.find_spec("torchvision") is None:
         sys.path.append(str(Path(__file__).resolve().parent / "shim"))

@@ -1,11 +1,12 @@
-"""What each gradient rule gains: forward and gradient with it and without it, operation by operation.
+"""The speedup by each gradient rule: forward and gradient of single operations with and without it.
 
     python benchmarks/rules.py [--only pool,conv,norm] [--repeats 15] [--dtype float32]
 
-Operations of the shapes that they have in GoogLeNet, VGG, ResNet and ConvNeXt, for two images of 128 px and eight of
-224 px. Each is compiled twice with the same options, plain and with the one rule; the two run in turns, and medians are
-compared. Both return the output and the gradient of the input for a given gradient of the output. Rules that are off
-on this backend are measured as well, and marked; where a rule that is on gains less than 1.05, the last lines say so.
+Operations with the shapes of GoogLeNet, VGG, ResNet and ConvNeXt, for two images of 128 px and eight of 224 px. Each is
+compiled with the same options, without rules and with the one rule; the two run in turns, and medians are compared.
+Both return the output and the input's gradient for a given gradient of the output. Rules that are off on this backend
+are measured too, and marked. The last lines name rules that are on and gain less than 1.05. Hardware: two CPU cores.
+Expected: benchmarks/README.md.
 """
 
 import argparse
@@ -23,10 +24,10 @@ from featviz.gradients.rules import rules_for
 from featviz.tracing.evaluation import Rule, rewrite
 from featviz.zoo.architectures.caffe_layers import local_response_norm
 
-# (x, kernel) -> y; what has no kernel gets an empty one.
+# (x, kernel) -> y; operations without a kernel get an empty one.
 Operation = Callable[[jax.Array, jax.Array], jax.Array]
 SETTINGS = ((2, 128), (8, 224))
-WORTH = 1.05
+MIN_GAIN = 1.05
 
 
 def pool(window: int, stride: int) -> tuple[Operation, None]:
@@ -34,9 +35,9 @@ def pool(window: int, stride: int) -> tuple[Operation, None]:
 
 
 def conv(size: int, stride: int, width: int) -> tuple[Operation, tuple[int, int]]:
-    numbers = ("NHWC", "HWIO", "NHWC")
+    axes = ("NHWC", "HWIO", "NHWC")
     return (
-        lambda x, kernel: jax.lax.conv_general_dilated(x, kernel, (stride, stride), "SAME", dimension_numbers=numbers)
+        lambda x, kernel: jax.lax.conv_general_dilated(x, kernel, (stride, stride), "SAME", dimension_numbers=axes)
     ), (size, width)
 
 
@@ -44,7 +45,7 @@ def norm(beta: float) -> tuple[Operation, None]:
     return lambda x, _: local_response_norm(x, beta=beta), None
 
 
-# Kind, name, rule, operation, how many times smaller than the image its input is, its channels.
+# Kind, name, rule, operation, image size / input size, channels.
 CASES = [
     ("pool", "max pool 3x3/1", indexed_max_pool, pool(3, 1), 8, 192),
     ("pool", "max pool 3x3/1", indexed_max_pool, pool(3, 1), 16, 512),
@@ -74,12 +75,12 @@ def measure(
 ) -> tuple[float, float]:
     """Seconds without and with the rule. The kernel is an argument, as weights are."""
 
-    def drawn(number: int, shape: tuple[int, ...]) -> jax.Array:
-        return jax.random.normal(jax.random.key(number), shape).astype(options.dtype)
+    def normal(seed: int, shape: tuple[int, ...]) -> jax.Array:
+        return jax.random.normal(jax.random.key(seed), shape).astype(options.dtype)
 
     size, width = kernel or (0, 0)
-    args = drawn(0, shape), drawn(1, (size, size, shape[-1], width))
-    g = drawn(2, jax.eval_shape(operation, *args).shape)
+    args = normal(0, shape), normal(1, (size, size, shape[-1], width))
+    g = normal(2, jax.eval_shape(operation, *args).shape)
     run = rewrite(jax.make_jaxpr(operation)(*args), [rule])
 
     def both(function: Operation) -> Callable[[], tuple[jax.Array, jax.Array]]:
@@ -91,8 +92,8 @@ def measure(
         return lambda: program(*args, g)
 
     calls = [both(operation), both(lambda *args: run(*args)[0])]
-    plain, ruled = in_turns(calls, repeats=options.repeats, least=options.least)
-    return plain, ruled
+    plain, with_rule = in_turns(calls, repeats=options.repeats, min_seconds=options.min_seconds)
+    return plain, with_rule
 
 
 def main() -> None:
@@ -100,25 +101,25 @@ def main() -> None:
     kinds = list(dict.fromkeys(case[0] for case in CASES))
     parser.add_argument("--only", default=",".join(kinds), help="Kinds of operations.")
     parser.add_argument("--repeats", type=int, default=15)
-    parser.add_argument("--least", type=float, default=0.02, help="Seconds of a turn, at least.")
+    parser.add_argument("--min-seconds", type=float, default=0.02, help="Minimum duration of a turn.")
     parser.add_argument("--dtype", default="float32", choices=["float32", "bfloat16"])
     options = parser.parse_args()
     device, on = jax.devices()[0], rules_for(jax.default_backend())
     print(f"{date.today()}, {device.platform} {device.device_kind}, jax {jax.__version__}, {options.dtype}\n")
-    print(f"{'operation':14} {'input':>20} {'plain ms':>9} {'ruled ms':>9} {'gain':>6}  rule")
-    poor = []
+    print(f"{'operation':14} {'input':>20} {'plain ms':>9} {'rule ms':>9} {'gain':>6}  rule")
+    below = []
     for batch, size in SETTINGS:
         for kind, name, rule, (operation, kernel), divisor, channels in CASES:
             if kind not in options.only.split(","):
                 continue
             shape = (batch, size // divisor, size // divisor, channels)
-            plain, ruled = measure(operation, rule, shape, kernel, options)
+            plain, with_rule = measure(operation, rule, shape, kernel, options)
             text = " x ".join(map(str, shape))
-            gain, label = plain / ruled, rule.__name__ + ("" if rule in on else ", off on this backend")
-            print(f"{name:14} {text:>20} {1e3 * plain:9.3f} {1e3 * ruled:9.3f} {gain:6.2f}  {label}", flush=True)
-            if rule in on and gain < WORTH:
-                poor.append(f"{rule.__name__}, {name} of {text}: {gain:.2f}")
-    print(f"\non, but gains less than {WORTH}:", *(poor or ["none"]), sep="\n  ")
+            gain, label = plain / with_rule, rule.__name__ + ("" if rule in on else ", off on this backend")
+            print(f"{name:14} {text:>20} {1e3 * plain:9.3f} {1e3 * with_rule:9.3f} {gain:6.2f}  {label}", flush=True)
+            if rule in on and gain < MIN_GAIN:
+                below.append(f"{rule.__name__}, {name} of {text}: {gain:.2f}")
+    print(f"\non, but gain less than {MIN_GAIN}:", *(below or ["none"]), sep="\n  ")
 
 
 if __name__ == "__main__":

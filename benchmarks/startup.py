@@ -1,13 +1,12 @@
-"""The start: seconds until the first step and until the end of `featviz render`, nothing compiled and compiled before.
+"""Seconds until the first step and the end of `featviz render`, with an empty and a filled compilation cache.
 
     python benchmarks/startup.py [--rounds 5] [--network googlenet] [--target inception_4c:100] [--size 128]
 
-Each round runs the command twice as a user does, in processes of its own: with an empty cache folder, and again with
-what the first left there. The first step counts as started when the bar on the terminal shows the first steps as done,
-16 of them, less the time that as many took between the bar's later numbers; so `--steps` must be 32 or more. The bar is
-read on a pseudo-terminal and redrawn each time. Prints medians and the range of the rounds, the processor time of all
-threads until the end, and the bytes in the cache folder. What else the machine does changes the seconds, and the
-processor time less. Expect the difference between the rows to be the compilation; the steps take the same in both.
+Each round runs the command twice, as a user does: with an empty cache folder, and with what the first run left there.
+The time of the first step is extrapolated: when the progress bar shows the first 16 steps, minus the time of as many
+later steps, so `--steps` must be 32 or more. The bar is read on a pseudo-terminal. Prints medians and ranges over the
+rounds, the processor time of all threads, and the size of the cache. Other processes change the seconds, and the
+processor time less. Hardware: two CPU cores. Expected: benchmarks/README.md; the rows differ by the compilation.
 """
 
 import argparse
@@ -28,48 +27,56 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "experiments"))
 from data import network
 
 FILES = {"googlenet": "googlenet", "squeezenet1_1": "squeezenet_v1_1"}
-# `16/64 [00:03<...`, the bar's steps done.
+# Steps done in the progress bar: `16/64 [00:03<...`.
 DONE = re.compile(rb"(\d+)/\d+ \[")
 
 
 def command(options: argparse.Namespace, out: Path) -> list[str]:
-    words = [sys.executable, "-c", "from featviz.cli.main import run; run()", "render", options.network, options.target]
+    arguments = [
+        sys.executable,
+        "-c",
+        "from featviz.cli.main import run; run()",
+        "render",
+        options.network,
+        options.target,
+    ]
     if options.network in FILES:
-        words += ["--weights", str(network(FILES[options.network]))]
-    return [*words, "--size", str(options.size), "--steps", str(options.steps), "-o", str(out)]
+        arguments += ["--weights", str(network(FILES[options.network]))]
+    return [*arguments, "--size", str(options.size), "--steps", str(options.steps), "-o", str(out)]
 
 
-def run(words: list[str], cache: Path) -> tuple[float, float, float]:
-    """Seconds until the first step and until the end, and processor seconds, of one process on a pseudo-terminal."""
+def run(arguments: list[str], cache: Path) -> tuple[float, float, float]:
+    """Seconds until the first step and until the end, and processor seconds, of a process on a pseudo-terminal."""
     started = time.perf_counter()
     child, terminal = pty.fork()
     if child == 0:
-        # The bar needs a width, and every change of it is to be drawn.
+        # The bar needs a width, and shows every update.
         termios.tcsetwinsize(0, (24, 120))
         os.environ |= {"FEATVIZ_CACHE": str(cache), "TQDM_MININTERVAL": "0"}
-        os.execv(words[0], words)
-    said, seen = b"", {}
+        os.execv(arguments[0], arguments)
+    output: bytes = b""
+    shown: dict[int, float] = {}
     while True:
         try:
             part = os.read(terminal, 65536)
-        except OSError:  # how Linux tells that the other end is closed
+        except OSError:  # Linux: the other end is closed
             break
         if not part:
             break
-        said += part
-        for steps in map(int, DONE.findall(said)):
-            seen.setdefault(steps, time.perf_counter() - started)
+        output += part
+        for steps in map(int, DONE.findall(output)):
+            shown.setdefault(steps, time.perf_counter() - started)
     _, status, usage = os.wait4(child, 0)
     ended = time.perf_counter() - started
     os.close(terminal)
     if status != 0:
-        raise SystemExit(f"`{' '.join(words)}` failed:\n{said.decode(errors='replace')}")
-    moved = sorted(steps for steps in seen if steps)
-    if len(moved) < 2:
-        raise SystemExit(f"the bar moved {len(moved)} times; expected --steps of 32 or more")
-    first, *later = moved
-    pace = (seen[later[-1]] - seen[first]) / (later[-1] - first)
-    return seen[first] - first * pace, ended, usage.ru_utime + usage.ru_stime
+        raise SystemExit(f"`{' '.join(arguments)}` failed:\n{output.decode(errors='replace')}")
+    progress = sorted(steps for steps in shown if steps)
+    if len(progress) < 2:
+        raise SystemExit(f"the bar moved {len(progress)} times; expected --steps of 32 or more")
+    first, *later = progress
+    pace = (shown[later[-1]] - shown[first]) / (later[-1] - first)
+    return shown[first] - first * pace, ended, usage.ru_utime + usage.ru_stime
 
 
 def main() -> None:
@@ -86,9 +93,9 @@ def main() -> None:
     size = 0
     for _ in range(options.rounds):
         with tempfile.TemporaryDirectory() as folder:
-            words = command(options, Path(folder) / "picture.png")
+            arguments = command(options, Path(folder) / "picture.png")
             for measured in times.values():
-                measured.append(run(words, Path(folder) / "cache"))
+                measured.append(run(arguments, Path(folder) / "cache"))
             size = sum(path.stat().st_size for path in (Path(folder) / "cache").rglob("*") if path.is_file())
     print(f"{'':17} {'first step s':>12} {'range':>13} {'end s':>7} {'range':>13} {'processor s':>11}")
     for name, rows in times.items():

@@ -1,4 +1,4 @@
-"""What several benchmarks share: compiled functions, timed in turns; the FLOPs of a traced network."""
+"""Shared by benchmarks: compiled functions, timing in turns, and the FLOPs of a traced network."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -18,7 +18,7 @@ Call = Callable[[], Any]
 
 
 def compiled(function: Callable[..., Any], *args: Any, options: Mapping[str, Any] | None = None) -> Any:
-    """The compiled function; with featviz's own compiler options where none are given."""
+    """The compiled function; with featviz's compiler options by default."""
     chosen = compiler_options(jax.default_backend()) if options is None else options
     return jax.jit(function).lower(*args).compile(compiler_options=dict(chosen))
 
@@ -29,20 +29,20 @@ def seconds(call: Call) -> float:
     return time.perf_counter() - started
 
 
-def in_turns(calls: Sequence[Call], *, repeats: int, least: float = 0.0) -> list[float]:
-    """The median seconds of each call, after one untimed; all in turns, so that what disturbs one disturbs all.
+def in_turns(calls: Sequence[Call], *, repeats: int, min_seconds: float = 0.0) -> list[float]:
+    """The median seconds of each call after an untimed one; in turns, so that a disturbance affects all.
 
-    A turn repeats a call that takes less than `least` seconds until they are over.
+    A turn repeats a call that takes less than `min_seconds` until these have passed.
     """
     counts = []
     for call in calls:
         seconds(call)
-        counts.append(max(1, round(least / seconds(call))))
+        counts.append(max(1, round(min_seconds / seconds(call))))
     times: list[list[float]] = [[] for _ in calls]
     for _ in range(repeats):
-        for kept, call, count in zip(times, calls, counts, strict=True):
-            kept.append(seconds(lambda call=call, count=count: [call() for _ in range(count)]) / count)
-    return [median(kept) for kept in times]
+        for durations, call, count in zip(times, calls, counts, strict=True):
+            durations.append(seconds(lambda call=call, count=count: [call() for _ in range(count)]) / count)
+    return [median(durations) for durations in times]
 
 
 def image_score(model: fv.Model, layer: str, unit: int, *, rules: Sequence[Rule]) -> Callable[..., jax.Array]:
@@ -60,12 +60,12 @@ def image_score(model: fv.Model, layer: str, unit: int, *, rules: Sequence[Rule]
 def gradient_flops(model: fv.Model, layer: str, shape: tuple[int, ...]) -> float:
     """FLOPs of a layer's gradient for its images: all products and convolutions up to it, forward and back.
 
-    By shapes, so the same for whatever computes it; nothing else is counted, and no gradient of weights.
+    By their shapes, hence the same for every implementation. Other operations and gradients of weights are not counted.
     """
     images = jax.ShapeDtypeStruct(shape, jnp.float32)
     program, _ = trace(lambda *args: model.apply(*args, layers=[layer]), model.weights, images)
     total = 0
-    # `apply` has left out already what the layer does not need.
+    # `apply` has already removed what the layer does not need.
     for step in program.steps:
         name, outputs = step.primitive.name, prod(step.outputs[0].aval.shape)
         if name == "conv_general_dilated":

@@ -1,11 +1,11 @@
 """BVLC GoogLeNet in plain PyTorch, the same weights as `fv.load("googlenet")`, for comparisons with featviz.
 
-    python benchmarks/torch_googlenet.py --check    # the largest difference to the golden logits, at most 1e-3
+    python benchmarks/torch_googlenet.py --check    # largest difference from the golden logits; at most 1e-3
 
-Needs torch, safetensors, numpy and pillow, not featviz. The layers are a chain under the names of BVLC's prototxt,
-with `_` or `.` for `/`: lucent's hooks call them `inception_4c` and `inception_4c_3x3_reduce`. Written as PyTorch's own
-users write it: `nn.MaxPool2d`, `nn.LocalResponseNorm`, ReLU in place. The weights take no gradient, which spares
-every user of this file a third of the backward pass.
+Needs torch, safetensors, numpy and pillow, not featviz. The layers are a sequence with the names of BVLC's prototxt,
+with `_` or `.` for `/`: lucent's hooks call them `inception_4c` and `inception_4c_3x3_reduce`. The modules are
+PyTorch's: `nn.MaxPool2d`, `nn.LocalResponseNorm`, ReLU in place. The weights take no gradient, which saves a third of
+the backward pass.
 """
 
 import argparse
@@ -35,7 +35,7 @@ MEAN_BGR = (104.0, 117.0, 123.0)
 
 
 class Stem(nn.ModuleDict):
-    """Convolutions with ReLU, one after the other."""
+    """A sequence of convolutions with ReLU."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         for convolution in self.values():
@@ -44,7 +44,7 @@ class Stem(nn.ModuleDict):
 
 
 class Inception(nn.ModuleDict):
-    """Four branches side by side, each after its ReLU."""
+    """Four parallel branches with ReLU, concatenated."""
 
     def __init__(self, before: int, widths: tuple[int, ...]) -> None:
         one, reduce3, three, reduce5, five, projection = widths
@@ -78,7 +78,7 @@ def norm() -> nn.LocalResponseNorm:
 
 
 def layers(classes: int = 1000) -> "OrderedDict[str, nn.Module]":
-    """The chain by name; the names of those with weights are the first parts of the weights' names."""
+    """Name -> layer, in sequence; the names are prefixes of the names of the weights."""
     chain: OrderedDict[str, nn.Module] = OrderedDict()
     chain["conv1"] = Stem({"7x7_s2": nn.Conv2d(3, 64, 7, stride=2, padding=3)})
     chain["pool1"], chain["norm1"] = ceil_pool(), norm()
@@ -100,8 +100,8 @@ def load(
 
     Args:
       path: googlenet.safetensors, kernels HWIO.
-      until: a layer of the chain, such as `inception_4c`; those after it are left out.
-      memory_format: of the kernels; with `torch.channels_last` the activations are so as well.
+      until: the last layer, such as `inception_4c`.
+      memory_format: of the kernels, and thus of the activations.
     """
     chain = layers()
     if until is not None and until not in chain:
@@ -111,8 +111,8 @@ def load(
     stored = load_file(path)
     weights = {}
     for name in network.state_dict():
-        whole, _, part = name.rpartition(".")
-        value = stored[f"{whole.replace('.', '/')}/{'kernel' if part == 'weight' else 'bias'}"]
+        layer, _, part = name.rpartition(".")
+        value = stored[f"{layer.replace('.', '/')}/{'kernel' if part == 'weight' else 'bias'}"]
         order = {4: (3, 2, 0, 1), 2: (1, 0), 1: (0,)}[value.ndim]
         weights[name] = value.permute(order).contiguous()
     network.load_state_dict(weights)
@@ -120,13 +120,13 @@ def load(
 
 
 def preprocess(rgb01: torch.Tensor) -> torch.Tensor:
-    """RGB in [0,1] -> what the network expects, BGR in 0..255 less the mean color; (n, 3, h, w) both."""
+    """RGB in [0,1] -> the network's input, BGR in 0..255 minus the mean color; (n, 3, h, w) both."""
     mean = torch.tensor(MEAN_BGR, dtype=rgb01.dtype, device=rgb01.device)[:, None, None]
     return rgb01.flip(1) * 255 - mean
 
 
 def check() -> None:
-    """Compares with the logits of an independent implementation."""
+    """Compares the logits with those of an independent implementation."""
     import numpy as np
 
     sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "experiments"))

@@ -1,4 +1,4 @@
-"""Where experiments and benchmarks find real networks and photographs: $FEATVIZ_TEST_DATA, else ../shared."""
+"""Weights and photographs for experiments and benchmarks, from $FEATVIZ_TEST_DATA, or ../shared if it is not set."""
 
 import os
 import sys
@@ -12,7 +12,7 @@ FOLDER = Path(os.environ.get("FEATVIZ_TEST_DATA", Path(__file__).resolve().paren
 
 
 def network(name: str) -> Path:
-    """The weights file of a network; ends the program with one line where it is missing."""
+    """The weights file of a network; exits with a one-line message if it is missing."""
     path = FOLDER / "networks" / f"{name}.safetensors"
     if not path.is_file():
         sys.exit(f"{path.name} is not in {FOLDER / 'networks'}; set FEATVIZ_TEST_DATA to a folder that holds networks/")
@@ -20,7 +20,7 @@ def network(name: str) -> Path:
 
 
 def photo_crops(size: int, *, batch: int = 25) -> Iterator[np.ndarray]:
-    """The centers of all photographs, in batches of (batch, size, size, 3), float32 in [0,1]."""
+    """Center crops of all photographs, in batches of (batch, size, size, 3), float32 in [0,1]."""
     paths = sorted((FOLDER / "photos").glob("*.jpg"))
     for first in range(0, len(paths), batch):
         crops = []

@@ -1,13 +1,13 @@
-"""A network of one's own, from its training to its atlas: 32 px gray images, Flax nnx, a minute on two cores.
+"""A network of 32 px gray images in Flax nnx, from training to atlas.
 
     python experiments/own_model.py -o own_model/
 
-Trains a network of three convolutions on drawn shapes and textures, gives it to featviz in one line, checks that what
-featviz computes is what the network computes, and draws every unit: those of the last convolution and the classes with
-full pages. Open own_model/atlas/site/index.html.
+Trains three convolutions on drawn shapes and textures, adapts the network in one line, checks that featviz computes
+what the network computes, and renders every unit; the last convolution and the classes get full pages. Open
+own_model/atlas/site/index.html.
 
-Hardware: 2 CPU cores. Takes: 4 minutes on a machine that was busy with other work, one of them the training. Expected:
-held-out accuracy .735 of twelve classes; 108 units, of which one (`norms/1/relu:27`) never rises.
+Hardware: two CPU cores. Time: 4 minutes beside other work, one of them for training. Expected: held-out accuracy .735
+of twelve classes; 108 units, of which one (`norms/1/relu:27`) never rises.
 """
 
 import argparse
@@ -43,7 +43,7 @@ MEAN, STD = 0.5, 0.25
 
 
 class Network(nnx.Module):
-    """Three convolutions with batch norm, each of half the size of the one before, and a dense layer."""
+    """Three convolutions of stride 2 with batch norm, and a dense layer."""
 
     def __init__(self, rngs: nnx.Rngs):
         widths = (1, 16, 32, 48)
@@ -62,8 +62,8 @@ def draw(seed: int, count: int) -> tuple[np.ndarray, np.ndarray]:
     """Gray images (count, 32, 32, 1) in [0,1] and their classes."""
     rng = np.random.default_rng(seed)
     labels = rng.permutation(np.arange(count) % len(CLASSES))
-    numbers = np.array([CLASS_NAMES.index(name) for name in CLASSES])
-    images = generate(rng, numbers[labels])[0].astype(np.float32) / 255
+    indices = np.array([CLASS_NAMES.index(name) for name in CLASSES])
+    images = generate(rng, indices[labels])[0].astype(np.float32) / 255
     halved = images.reshape(count, SIDE, 2, SIDE, 2, 3).mean(axis=(2, 4, 5))
     return halved[..., None], labels
 
@@ -80,7 +80,7 @@ def step(network: Network, optimizer: nnx.Optimizer, images: jax.Array, labels: 
 
 
 def train(network: Network, *, images: int, epochs: int) -> float:
-    """Trains it and returns its accuracy on fresh images."""
+    """Trains the network and returns its accuracy on held-out images."""
     x, y = draw(0, images)
     steps = epochs * (images // BATCH)
     rate = optax.cosine_onecycle_schedule(steps, 5e-3)
@@ -105,12 +105,12 @@ def main() -> None:
     accuracy = train(network, images=options.images, epochs=options.epochs)
     print(f"trained in {time.perf_counter() - start:.0f} s, held-out accuracy {accuracy:.3f}")
 
-    # The one line. What it takes is written down: gray, 32 px, this mean and this spread.
+    # What the network takes: gray images of 32 px, with this mean and standard deviation.
     spec = fv.InputSpec(size=(SIDE, SIDE), channels=1, mean=(MEAN,), std=(STD,))
-    model = fv.from_nnx(network, input=spec, name="own model", classes=CLASSES)
+    model = fv.from_nnx(network, input=spec, name="shapes", classes=CLASSES)
     images = jnp.asarray(draw(3, 8)[0])
-    ours = model.apply(model.weights, images, layers=["head"])["head"]
-    print(f"largest difference from the network itself {np.abs(ours - network((images - MEAN) / STD)).max():.1e}")
+    logits = model.apply(model.weights, images, layers=["head"])["head"]
+    print(f"largest difference from the network's logits: {np.abs(logits - network((images - MEAN) / STD)).max():.1e}")
 
     atlas = fv.build_atlas(
         model,
@@ -120,7 +120,7 @@ def main() -> None:
         size=SIDE,
     )
     print(*atlas.report(), sep="\n")
-    print(f"in all {time.perf_counter() - start:.0f} s")
+    print(f"total {time.perf_counter() - start:.0f} s")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The pattern network as it is trained: batch norm, and convolutions that a CPU runs fast.
+"""The pattern network during training: with batch norm, and with convolutions that are fast on a CPU.
 
 The parameters are {layer: {"6x6": kernel, ..., "scale", "bias"}, "logits": {"kernel", "bias"}}.
 `fold` turns them into those of `featviz.zoo.architectures.patterns.Patterns`, which has no batch norm. The
@@ -24,7 +24,7 @@ AXES = ("NHWC", "HWIO", "NHWC")
 
 
 def init(rng: np.random.Generator) -> Params:
-    """He-normal kernels, unit scales, a small classifier."""
+    """He-normal kernels, unit scales, a linear classifier."""
     params: Params = {}
     channels = 3
     for name, branches in BRANCHES.items():
@@ -57,7 +57,7 @@ def _conv(x: jax.Array, kernel: jax.Array, padding: str | int) -> jax.Array:
     return jax.lax.conv_general_dilated(x, kernel, (1, 1), pads, dimension_numbers=AXES)
 
 
-def _widen(x: jax.Array, pad: int) -> jax.Array:
+def _pad(x: jax.Array, pad: int) -> jax.Array:
     """Zeros around the images."""
     return jnp.pad(x, ((0, 0), (pad, pad), (pad, pad), (0, 0)))
 
@@ -79,8 +79,8 @@ def _tap_backward(pad: int, saved: tuple, grad: jax.Array) -> tuple[jax.Array, j
     x, kernel = saved
     side, (_, h, w, _) = kernel.shape[0], grad.shape
     to_x = _conv(grad, kernel[::-1, ::-1].swapaxes(2, 3), side - 1 - pad)
-    wide, flat = _widen(x, pad), grad.reshape(-1, grad.shape[-1]).T
-    taps = [flat @ wide[:, i : i + h, j : j + w].reshape(-1, x.shape[-1]) for i in range(side) for j in range(side)]
+    padded, flat = _pad(x, pad), grad.reshape(-1, grad.shape[-1]).T
+    taps = [flat @ padded[:, i : i + h, j : j + w].reshape(-1, x.shape[-1]) for i in range(side) for j in range(side)]
     return to_x, jnp.stack(taps).swapaxes(1, 2).reshape(kernel.shape)
 
 
@@ -91,9 +91,9 @@ def _convolve(x: jax.Array, kernel: jax.Array, stride: int) -> jax.Array:
     """A convolution with "SAME" padding; an even kernel has stride 2."""
     side = kernel.shape[0]
     if stride == 2:
-        # Whole 2x2 squares of padding can be added after the folding, a single pixel cannot.
+        # 2x2 squares of padding can be added after the folding, a single pixel cannot.
         squares, pixels = divmod(side // 2 - 1, 2)
-        return _tap_convolve(_halve(_widen(x, pixels)), _halve_kernel(kernel), squares)
+        return _tap_convolve(_halve(_pad(x, pixels)), _halve_kernel(kernel), squares)
     return _tap_convolve(x, kernel, 1) if side == 3 else _conv(x, kernel, "SAME")
 
 
@@ -102,7 +102,7 @@ def forward(params: Params, stats: Params | None, x: jax.Array) -> tuple[jax.Arr
 
     With `stats` None the batch's own mean and variance are used, as in training.
     """
-    seen: Params = {}
+    batch_stats: Params = {}
     for name, branches in BRANCHES.items():
         layer = params[name]
         if name == "mixed4a":
@@ -112,11 +112,11 @@ def forward(params: Params, stats: Params | None, x: jax.Array) -> tuple[jax.Arr
             [_convolve(x, layer[f"{side}x{side}"], STRIDES.get(name, 1)) for side, _ in branches], axis=-1
         )
         mean = x.mean(axis=(0, 1, 2))
-        seen[name] = (mean, jnp.maximum((x * x).mean(axis=(0, 1, 2)) - mean**2, 0))
-        mean, variance = seen[name] if stats is None else stats[name]
+        batch_stats[name] = (mean, jnp.maximum((x * x).mean(axis=(0, 1, 2)) - mean**2, 0))
+        mean, variance = batch_stats[name] if stats is None else stats[name]
         gain = layer["scale"] * jax.lax.rsqrt(variance + EPSILON)
         x = jax.nn.relu(x * gain + (layer["bias"] - mean * gain))
-    return x.mean(axis=(1, 2)) @ params["logits"]["kernel"] + params["logits"]["bias"], seen
+    return x.mean(axis=(1, 2)) @ params["logits"]["kernel"] + params["logits"]["bias"], batch_stats
 
 
 def fold(params: Params, stats: Params) -> Params:

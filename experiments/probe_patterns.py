@@ -1,14 +1,13 @@
-"""How far simple statistics get on the pattern images: a linear probe.
+"""The accuracy of a linear probe on simple statistics of the pattern images.
 
     python experiments/probe_patterns.py
 
-Multinomial logistic regression on color statistics (mean, sd, skewness and kurtosis of each
-channel, covariances, an 8-bin histogram of each channel) together with the power spectrum (log
-power of the gray image in radial x angular bins), all standardized. The strength of the weight
-decay is the best of four on the held-out images, which favors the probe. The images are too easy
-to be worth a network if the probe gets past 60 %.
+Multinomial logistic regression on color statistics (mean, sd, skewness and kurtosis of each channel, covariances, an
+8-bin histogram of each channel) and the power spectrum (log power of the gray image in radial x angular bins), all
+standardized. The weight decay is the best of four on the held-out images, which favors the probe. Above 60 % the images
+would be too easy for a network.
 
-Hardware: 2 CPU cores. Takes: about 1.5 minutes. Expected: 0.581 held-out accuracy.
+Hardware: two CPU cores. Time: about 1.5 minutes. Expected: held-out accuracy 0.581.
 """
 
 from __future__ import annotations
@@ -91,7 +90,7 @@ def fit(x: np.ndarray, y: np.ndarray, decay: float, *, steps: int = 400) -> tupl
 
 
 def main() -> None:
-    """Train the probe and print its held-out accuracy."""
+    """Trains the probe and prints its held-out accuracy."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--train", type=int, default=12000)
     parser.add_argument("--test", type=int, default=4000)

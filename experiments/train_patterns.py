@@ -1,16 +1,15 @@
-"""Trains the built-in network `patterns`, from nothing, on images made by rule.
+"""Trains the built-in network `patterns` from random weights on images drawn by rule.
 
     python experiments/train_patterns.py --seed 0 --out featviz/zoo/patterns.safetensors
     python experiments/train_patterns.py --seed 1 --out tests/data/patterns_seed1.safetensors \\
         --images 240000 --pool 60000
 
-Hardware: 2 CPU cores (AVX-512), 6 GB of memory. Takes: 37.5 minutes for seed 0 on a machine that
-was busy with other work, and was paused for some of them; 11.3 for seed 1.
-Expected: held-out accuracy 0.992 (seed 0) and 0.975 (seed 1) on 5,900 fresh images.
+Hardware: two CPU cores (AVX-512), 6 GB of memory. Time: 37.5 minutes for seed 0 beside other work and with pauses,
+11.3 minutes for seed 1. Expected: held-out accuracy 0.992 (seed 0) and 0.975 (seed 1) on 5,900 fresh images.
 
-AdamW under a one-cycle schedule with batch norm, which is folded away at the end; the weights are
-an exponential moving average. For units whose pictures are clean, images are recolored, blurred
-and given noise, and in the last third half of each batch is moved a step up the loss's gradient.
+AdamW with a one-cycle schedule and batch norm, which is folded into the kernels at the end; the weights are an
+exponential moving average. For clean pictures of units, the training images are recolored, blurred and noisy, and in
+the last third of the training half of each batch takes an adversarial step.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ from safetensors.numpy import save_file
 
 from featviz.zoo.architectures.patterns import CLASSES, Patterns
 
-# Keeping big buffers instead of returning them to the system makes XLA a fifth faster.
+# Keeping large buffers instead of returning them to the system makes XLA a fifth faster.
 ALLOCATOR = {
     "MALLOC_MMAP_THRESHOLD_": "4294967296",
     "MALLOC_TRIM_THRESHOLD_": "17179869184",
@@ -42,14 +41,14 @@ ALLOCATOR = {
 }
 BATCH = 64
 PEAK_RATE, DECAY, SMOOTHING, AVERAGE = 3e-3, 0.03, 0.05, 0.9995
-NOISE_SD = 0.15  # the most that is added, of images in [0, 1]
-ATTACK_NORM = 0.6  # the largest L2 norm of an adversarial step, likewise
+NOISE_SD = 0.15  # maximum, of images in [0, 1]
+ATTACK_NORM = 0.6  # maximum L2 norm of an adversarial step, of images in [0, 1]
 MEAN, SD = 0.5, 0.25  # of the network's input
-POOL_STREAM, TEST_STREAM, TRAIN_STREAM = 1, 2, 3  # seeds' second words: no stream meets another
+POOL_STREAM, TEST_STREAM, TRAIN_STREAM = 1, 2, 3  # second words of the seeds, so that all streams differ
 
 
 def make_pool(seed: tuple[int, ...], count: int) -> tuple[np.ndarray, np.ndarray]:
-    """`count` images (uint8) with labels, the classes as even as can be."""
+    """`count` images (uint8) with labels, the classes as evenly as possible."""
     rng = np.random.default_rng(seed)
     labels = rng.permutation(np.arange(count) % len(CLASS_NAMES))
     return generate(rng, labels)[0], labels
@@ -60,7 +59,7 @@ def augment(key: jax.Array, images: jax.Array, noise: jax.Array) -> jax.Array:
     n = len(images)
     keys = jax.random.split(key, 5)
     x = (images.astype(jnp.float32) / 255 - MEAN) / SD
-    # Channels in any order, the whole image perhaps negated, its contrast perhaps lower.
+    # A random order of channels, sign and contrast.
     order = jax.vmap(lambda k: jnp.eye(3)[jax.random.permutation(k, 3)])(jax.random.split(keys[0], n))
     sign = jax.random.rademacher(keys[1], (n, 1, 1), jnp.float32)
     gain = jax.random.uniform(keys[2], (n, 1, 1), minval=0.75, maxval=1.1)
@@ -74,10 +73,10 @@ def augment(key: jax.Array, images: jax.Array, noise: jax.Array) -> jax.Array:
 
 
 def loss_of(params, x, targets):
-    """Mean cross-entropy; with it the batch statistics and the share of hits."""
-    logits, seen = forward(params, None, x)
+    """Mean cross-entropy, batch statistics and accuracy."""
+    logits, stats = forward(params, None, x)
     hits = (logits.argmax(axis=1) == targets.argmax(axis=1)).mean()
-    return optax.softmax_cross_entropy(logits, targets).mean(), (seen, hits)
+    return optax.softmax_cross_entropy(logits, targets).mean(), (stats, hits)
 
 
 def attack(key: jax.Array, params, x: jax.Array, targets: jax.Array) -> jax.Array:
@@ -90,13 +89,13 @@ def attack(key: jax.Array, params, x: jax.Array, targets: jax.Array) -> jax.Arra
 
 
 def train(seed: int, images: np.ndarray, labels: np.ndarray, steps: int):
-    """Averaged parameters and the statistics of batch norm that belong to them."""
+    """Averaged parameters and their batch norm statistics."""
     rng = np.random.default_rng((seed, TRAIN_STREAM))
     params = init(rng)
     rate = optax.cosine_onecycle_schedule(steps, PEAK_RATE, 0.15, 10, 100)
     decayed = jax.tree.map(lambda p: p.ndim > 1, params)
     solver = optax.adamw(rate, b2=0.99, weight_decay=DECAY, mask=decayed)
-    bank = rng.standard_normal(8_000_000, dtype=np.float32)  # drawing noise anew would cost more
+    bank = rng.standard_normal(8_000_000, dtype=np.float32)  # sampling new noise would cost more
 
     @partial(jax.jit, static_argnames="attacked", donate_argnums=(0, 1, 2))
     def step(params, state, average, key, batch, noise, labels, count, *, attacked):
@@ -126,7 +125,7 @@ def train(seed: int, images: np.ndarray, labels: np.ndarray, steps: int):
             )
 
     state, average = solver.init(params), jax.tree.map(jnp.copy, params)
-    began, losses, accuracy = time.time(), [], []
+    started, losses, accuracy = time.time(), [], []
     for k, (key, batch, noise, label) in enumerate(batches(steps)):
         params, state, average, loss, hits = step(
             params, state, average, key, batch, noise, label, k, attacked=3 * k >= 2 * steps
@@ -134,23 +133,23 @@ def train(seed: int, images: np.ndarray, labels: np.ndarray, steps: int):
         losses.append(loss)
         accuracy.append(hits)
         if (k + 1) % 500 == 0 or k + 1 == steps:
-            pace = (k + 1) * BATCH / (time.time() - began)
+            pace = (k + 1) * BATCH / (time.time() - started)
             print(
                 f"step {k + 1}/{steps}: loss {np.mean(losses):.3f}, training accuracy "
                 f"{np.mean(accuracy):.3f}, {pace:.0f} images/s",
                 flush=True,
             )
             losses, accuracy = [], []
-    # The averaged weights never saw a batch: take their statistics now, on mildly noisy images.
-    seen = []
-    look = jax.jit(lambda params, key, batch, noise: forward(params, None, augment(key, batch, noise * 0.5))[1])
+    # Batch statistics of the averaged weights, on mildly noisy images.
+    stats = []
+    stats_of = jax.jit(lambda params, key, batch, noise: forward(params, None, augment(key, batch, noise * 0.5))[1])
     for key, batch, noise, _ in batches(150):
-        seen.append(look(average, key, batch, noise))
-    return average, jax.tree.map(lambda *parts: sum(parts) / len(parts), *seen)
+        stats.append(stats_of(average, key, batch, noise))
+    return average, jax.tree.map(lambda *parts: sum(parts) / len(parts), *stats)
 
 
 def evaluate(plain, images: np.ndarray, labels: np.ndarray) -> float:
-    """Prints accuracies, the worst confusions and silent units; returns the accuracy."""
+    """Prints accuracies, the most frequent confusions and the share of silent units; returns the accuracy."""
     network = Patterns()
     rng = np.random.default_rng(0)
 
@@ -175,7 +174,7 @@ def evaluate(plain, images: np.ndarray, labels: np.ndarray) -> float:
     guess = np.concatenate(guesses)
     pairs, counts = np.unique(np.stack([labels, guess])[:, guess != labels], axis=1, return_counts=True)
     for k in np.argsort(-counts)[:12]:
-        print(f"  {counts[k]:3d} x {CLASSES[pairs[0, k]]} taken for {CLASSES[pairs[1, k]]}")
+        print(f"  {counts[k]:3d} x {CLASSES[pairs[0, k]]} classified as {CLASSES[pairs[1, k]]}")
     for name in peaks[0]:
         peak = np.max([p[name] for p in peaks], axis=0)
         print(f"  {name}: {(peak <= 0).mean():.1%} of {len(peak)} units never fire")
@@ -195,7 +194,7 @@ def flatten(tree, prefix: str = "") -> dict[str, np.ndarray]:
 
 
 def main() -> None:
-    """Generate, train, fold, evaluate, save."""
+    """Generates images, trains, folds batch norm, evaluates and saves."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, required=True)
@@ -207,18 +206,18 @@ def main() -> None:
         os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, **ALLOCATOR})
     if CLASSES != CLASS_NAMES:
         raise SystemExit("featviz.zoo.architectures.patterns.CLASSES differs from the generator's classes")
-    began = time.time()
+    started = time.time()
     jobs = [((args.seed, POOL_STREAM, k), args.pool // 8) for k in range(8)]
     jobs.append(((args.seed, TEST_STREAM), args.test))
     with multiprocessing.get_context("spawn").Pool(2) as workers:
         *parts, (test_images, test_labels) = workers.starmap(make_pool, jobs, chunksize=1)
     images, labels = (np.concatenate(column) for column in zip(*parts, strict=True))
     del parts
-    print(f"{len(images)} images after {time.time() - began:.0f} s", flush=True)
+    print(f"{len(images)} images after {time.time() - started:.0f} s", flush=True)
     average, stats = train(args.seed, images, labels, args.images // BATCH)
     plain = jax.device_get(fold(average, stats))
     accuracy = evaluate(plain, test_images, test_labels)
-    minutes = (time.time() - began) / 60
+    minutes = (time.time() - started) / 60
     cost = jax.jit(Patterns().apply).lower({"params": plain}, jnp.zeros((1, 64, 64, 3)))
     flops = cost.compile().cost_analysis()["flops"]
     tensors = flatten(plain)

@@ -1,16 +1,16 @@
-"""The built-in network watched while it is trained: eight units from random weights to the end.
+"""Eight units of the built-in network during its training, from random weights to the end.
 
     python experiments/watch_patterns.py -o film.webp [--steps 400] [--every 20] [--fresh]
 
-Hardware: 2 CPU cores. Takes: 7.8 minutes on a machine that was busy with other work, 2.5 of a processor's.
-Expected: 21 looks take 17 % of the training's time, half of that the first, which compiles; the second compiles what
-begins at a picture, and no later one anything. The logits' pictures turn from noise into what their classes are
-(horizontal gratings, upright plaid, white noise; of scales a diagonal weave), with scores 6 to 24 times those at random
-weights; held-out accuracy .66. By the end the pictures are harsh, for each goes on from the one before. With --fresh
-they are soft and show the same; five such looks (--every 100) took 19 %, and the first compiled all.
+Hardware: two CPU cores. Time: 7.8 minutes beside other work, 2.5 of processor time. Expected: 21 snapshots take 17 % of
+the training time, half of that for the first, which compiles; the second compiles the programs that start from a
+picture, the later ones nothing. The pictures of the logits turn from noise into the patterns of their classes
+(horizontal gratings, upright plaid, white noise; a diagonal weave for scales), with scores 6 to 24 times those at
+random weights; held-out accuracy .66. The last pictures are harsh, since each starts from the one before. With --fresh
+they are soft and show the same; five such snapshots (--every 100) took 19 %, and the first compiled everything.
 
-The training is that of `train_patterns.py`, cut short: no adversarial steps and no average of the weights. What is
-watched is the network as it will be used, its batch norm folded into the kernels, with running statistics.
+The training is a shorter one than that of `train_patterns.py`, without adversarial steps and weight averaging. The
+snapshots show the deployed network, with running statistics of batch norm folded into the kernels.
 """
 
 import argparse
@@ -28,11 +28,11 @@ from train_patterns import BATCH, CLASSES, DECAY, PEAK_RATE, SMOOTHING, augment,
 import featviz as fv
 
 TARGETS = [*fv.channel("mixed3b", [2, 9, 20, 33]), *fv.logit([0, 8, 20, 28])]
-MEMORY = 0.9  # of batch norm's running statistics
+MOMENTUM = 0.9  # of the running statistics of batch norm
 
 
 def batches(images: np.ndarray, labels: np.ndarray, steps: int) -> Iterator[tuple]:
-    """Shuffled images with their labels, and noise for the augmentation."""
+    """Keys, random images, noise for the augmentation, and labels."""
     rng = np.random.default_rng(1)
     for step in range(steps):
         index = rng.integers(len(images), size=BATCH)
@@ -41,20 +41,20 @@ def batches(images: np.ndarray, labels: np.ndarray, steps: int) -> Iterator[tupl
 
 
 def main() -> None:
-    """Trains, watches, writes the film and a sheet of some of its frames."""
+    """Trains the network, and writes a film of the snapshots and a sheet of eight of them."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--steps", type=int, default=400)
     parser.add_argument("--every", type=int, default=20)
-    parser.add_argument("--images", type=int, default=12_000, help="different images")
-    parser.add_argument("--fresh", action="store_true", help="every picture from noise, not from the one before")
+    parser.add_argument("--images", type=int, default=12_000, help="number of different images")
+    parser.add_argument("--fresh", action="store_true", help="render from noise, not from the picture before")
     parser.add_argument("-o", "--out", type=Path, required=True)
-    given = parser.parse_args()
-    images, labels = make_pool((0, 1), given.images)
+    options = parser.parse_args()
+    images, labels = make_pool((0, 1), options.images)
     test_images, test_labels = make_pool((0, 2), 1180)
 
     params = init(np.random.default_rng(0))
     solver = optax.adamw(
-        optax.cosine_onecycle_schedule(given.steps, PEAK_RATE, 0.15, 10, 100),
+        optax.cosine_onecycle_schedule(options.steps, PEAK_RATE, 0.15, 10, 100),
         b2=0.99,
         weight_decay=DECAY,
         mask=jax.tree.map(lambda leaf: leaf.ndim > 1, params),
@@ -63,44 +63,44 @@ def main() -> None:
     @partial(jax.jit, donate_argnums=(0, 1, 2))
     def train(params, state, stats, key, batch, noise, labels):
         targets = optax.smooth_labels(jax.nn.one_hot(labels, len(CLASSES)), SMOOTHING)
-        (loss, (seen, hits)), grad = jax.value_and_grad(loss_of, has_aux=True)(
+        (loss, (batch_stats, hits)), grad = jax.value_and_grad(loss_of, has_aux=True)(
             params, augment(key, batch, noise), targets
         )
         update, state = solver.update(grad, state, params)
-        stats = jax.tree.map(lambda old, new: MEMORY * old + (1 - MEMORY) * new, stats, seen)
+        stats = jax.tree.map(lambda old, new: MOMENTUM * old + (1 - MOMENTUM) * new, stats, batch_stats)
         return optax.apply_updates(params, update), state, stats, loss, hits
 
     first = next(batches(images, labels, 1))
     stats = jax.jit(lambda x: forward(params, None, x)[1])(augment(*first[:3]))
     state = solver.init(params)
 
-    # What XLA compiles while it is looked at.
+    # Programs that XLA compiles.
     compiled: list[str] = []
     jax.monitoring.register_event_duration_secs_listener(
         lambda name, *_, **__: compiled.append(name) if name.endswith("backend_compile_duration") else None
     )
     model, folded = fv.load("patterns"), jax.jit(fold)
-    looks: list[tuple[str, list[fv.Picture]]] = []
+    snapshots: list[tuple[str, list[fv.Picture]]] = []
     watch = fv.Watch(
         model,
         TARGETS,
-        every=given.every,
-        warm=not given.fresh,
+        every=options.every,
+        warm=not options.fresh,
         warm_steps=24,
         size=64,
         steps=96,
-        callback=lambda step, pictures: looks.append((str(step), pictures)),
+        callback=lambda step, pictures: snapshots.append((str(step), pictures)),
     )
     counts = []
-    began = time.time()
-    for step, batch in enumerate(batches(images, labels, given.steps + 1)):
+    started = time.time()
+    for step, batch in enumerate(batches(images, labels, options.steps + 1)):
         before = len(compiled)
         if watch(step, lambda: folded(params, stats)):  # noqa: B023
             counts.append(len(compiled) - before)
         params, state, stats, loss, hits = train(params, state, stats, *batch)
         if step % 100 == 0:
             print(
-                f"step {step}: loss {loss:.3f}, training accuracy {hits:.3f}, {time.time() - began:.0f} s", flush=True
+                f"step {step}: loss {loss:.3f}, training accuracy {hits:.3f}, {time.time() - started:.0f} s", flush=True
             )
     report = watch.report()
     weights = {"params": folded(params, stats)}
@@ -109,18 +109,18 @@ def main() -> None:
     print(f"held-out accuracy {np.mean(np.concatenate(guesses) == test_labels):.3f}")
     print(report)
     print(
-        f"programs compiled at the first look: {counts[0]}, at the second: {counts[1]}, "
-        f"at all others together: {sum(counts[2:])}"
+        f"programs compiled at the first snapshot: {counts[0]}, at the second: {counts[1]}, "
+        f"at all others: {sum(counts[2:])}"
     )
 
-    steps, columns = zip(*looks, strict=True)
-    found = fv.Comparison(steps, tuple(zip(*columns, strict=True)))
-    for row in found.pictures:
+    steps, columns = zip(*snapshots, strict=True)
+    comparison = fv.Comparison(steps, tuple(zip(*columns, strict=True)))
+    for row in comparison.pictures:
         print(f"{row[0].name:12} score {row[0].score:8.3f} at random weights, {row[-1].score:8.3f} at the end")
-    found.save_film(given.out, rate=6)
-    chosen = np.unique(np.linspace(0, len(looks) - 1, 8).astype(int))
-    rows = tuple(tuple(row[at] for at in chosen) for row in found.pictures)
-    fv.Comparison(tuple(steps[at] for at in chosen), rows).save_sheet(given.out.with_suffix(".png"))
+    comparison.save_film(options.out, rate=6)
+    chosen = np.unique(np.linspace(0, len(snapshots) - 1, 8).astype(int))
+    rows = tuple(tuple(row[k] for k in chosen) for row in comparison.pictures)
+    fv.Comparison(tuple(steps[k] for k in chosen), rows).save_sheet(options.out.with_suffix(".png"))
 
 
 if __name__ == "__main__":

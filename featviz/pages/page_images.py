@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 # Indistinguishable from the original by eye, a millisecond a picture, a fifth of a lossless file's size.
 QUALITY = 92
 # The longer side of a small picture, and the columns of a sheet. Sorted by score, nearly every picture in view is on
-# another sheet, so sheets are small: `benchmarks/atlas_wall.py` measures it.
+# another sheet, so sheets are small: `benchmarks/atlas_page.py` measures it.
 SIDE = 96
 COLUMNS = 4
 PER_SHEET = COLUMNS * COLUMNS

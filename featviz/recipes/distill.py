@@ -7,7 +7,7 @@ from featviz.regularizers import CenterCrop, Jitter, Pad, RandomAffine
 
 # Fourier decay above the published 1 lets colors and large shapes saturate within few steps; transforms that
 # fade away give back the finest detail. Both raised the clean score on every layer tried, and the look with it. With
-# b1 = .5, 128 of Adam's steps score what 192 did with .9 (experiments/every_unit_lives.py), also under blur, JPEG and
+# b1 = .5, 128 of Adam's steps score what 192 did with .9 (experiments/picture_scores.py), also under blur, JPEG and
 # changes of scale that the optimization never saw; larger or falling learning rates, Lion, normalized gradients and
 # a rate for each frequency scored less in as many steps, or saturated the colors. Nor do pictures of nearby settings
 # predict photographs better in comparable time (benchmarks/evidence.py --choose).

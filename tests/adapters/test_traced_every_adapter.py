@@ -10,7 +10,7 @@ import pytest
 import featviz as fv
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "experiments"))
-import doors
+from six_adapters import UNITS, activations_and_gradient, adapt
 
 pytestmark = pytest.mark.frameworks
 
@@ -20,32 +20,32 @@ IMAGE = jax.random.uniform(jax.random.key(0), (1, 64, 64, 3))
 
 @pytest.fixture(scope="module")
 def reference():
-    model, layer = doors.open_door("linen")
-    return *doors.look(model, layer, IMAGE), fv.render(model, fv.channel(layer, doors.UNITS), size=32, steps=24)
+    model, layer = adapt("linen")
+    return *activations_and_gradient(model, layer, IMAGE), fv.render(model, fv.channel(layer, UNITS), size=32, steps=24)
 
 
 @pytest.fixture(scope="module", params=["nnx", "function", "keras", "torch", "onnx"])
 def adapted(request):
     for framework in NEEDS.get(request.param, []):
         pytest.importorskip(framework, reason=f"needs {framework}: make test-frameworks")
-    return doors.open_door(request.param)
+    return adapt(request.param)
 
 
 def test_all_adapters_give_the_same_activations_gradients_and_scores(adapted, reference):
     activations, gradient, pictures = reference
-    ours = doors.look(*adapted, IMAGE)
-    np.testing.assert_allclose(ours[0], activations, rtol=1e-5, atol=1e-5 * np.abs(activations).max())
-    np.testing.assert_allclose(ours[1], gradient, rtol=1e-5, atol=1e-5 * np.abs(gradient).max())
+    adapted_values = activations_and_gradient(*adapted, IMAGE)
+    np.testing.assert_allclose(adapted_values[0], activations, rtol=1e-5, atol=1e-5 * np.abs(activations).max())
+    np.testing.assert_allclose(adapted_values[1], gradient, rtol=1e-5, atol=1e-5 * np.abs(gradient).max())
     model, layer = adapted
-    drawn = fv.render(model, fv.channel(layer, doors.UNITS), size=32, steps=24)
-    ratios = [a.score / b.score for a, b in zip(drawn, pictures, strict=True)]
+    rendered = fv.render(model, fv.channel(layer, UNITS), size=32, steps=24)
+    ratios = [a.score / b.score for a, b in zip(rendered, pictures, strict=True)]
     assert abs(np.median(ratios) - 1) < 0.02
-    assert all(picture.provenance["network"]["name"] for picture in drawn)
+    assert all(picture.provenance["network"]["name"] for picture in rendered)
 
 
 def test_an_early_layer_costs_as_much_as_a_network_cut_behind_it(adapted):
     model, layer = adapted
-    linen, _ = doors.open_door("linen")
+    linen, _ = adapt("linen")
     early = layer.replace("mixed4a", "mixed3a")
 
     def cost(model, name):

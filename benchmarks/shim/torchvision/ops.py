@@ -1,4 +1,4 @@
-"""`roi_align`, with which horama cuts its crops."""
+"""`roi_align`, which horama uses for its crops."""
 
 import math
 
@@ -16,7 +16,7 @@ def roi_align(
     """Crops of images, resampled: (n, c, h, w) and boxes (k, 5) of [image, x1, y1, x2, y2] -> (k, c, *output_size).
 
     He et al. 2017: a bin's value is the mean of a grid of bilinear samples, `sampling_ratio` a side, or as many as
-    the bin has pixels. As all of that is separable, a crop is two matrix products, quick forward and backward.
+    the bin has pixels. Since this is separable, a crop is two matrix products, which is fast.
 
     >>> ramp = torch.arange(8.0).repeat(8, 1)[None, None]
     >>> roi_align(ramp, torch.tensor([[0.0, 1.0, 1.0, 5.0, 5.0]]), (2, 2))[0, 0].tolist()
@@ -35,7 +35,7 @@ def roi_align(
 
 
 def resampling(start: float, length: float, bins: int, size: int, ratio: int) -> tuple[torch.Tensor, int]:
-    """The weights with which each bin takes the pixels of one axis, (bins, pixels), and the first of these pixels.
+    """Weights of the pixels in each bin along one axis, (bins, pixels), and the first of these pixels.
 
     Samples up to one pixel outside take the border's value, others count as 0.
     """

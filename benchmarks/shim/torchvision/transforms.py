@@ -1,4 +1,4 @@
-"""`Normalize`, which lucent imports; the benchmarks append a transform of their own instead."""
+"""`Normalize`, which lucent imports; the benchmarks append another transform instead."""
 
 import torch
 

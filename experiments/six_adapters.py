@@ -1,14 +1,15 @@
-"""One network through every door: `patterns` as a module of Flax linen, nnx, Keras, PyTorch, as ONNX and a function.
+"""One network through every adapter: Flax linen and nnx, a function, Keras, PyTorch and ONNX.
 
-    python experiments/doors.py -o doors.png
-    python experiments/doors.py -o doors.png --doors linen,nnx,function
+    python experiments/six_adapters.py -o six-adapters.png
+    python experiments/six_adapters.py -o six-adapters.png --adapters linen,nnx,function
 
-Each gets the built-in network's weights and draws the same eight units. Printed: the largest difference of the
-activations of `mixed4a` and of an image's gradient from those of the first door, relative to the largest value, and
-the ratio of the final scores. Frameworks: `pip install featviz[torch,keras,onnx]`.
+Builds the built-in network `patterns` in each framework with the same weights and renders the same eight units. Prints
+the largest difference of the activations of `mixed4a` and of an image's gradient from those of the first adapter,
+relative to the largest value, and the ratio of the final scores. Frameworks: `pip install featviz[torch,keras,onnx]`.
 
-Hardware: 2 CPU cores. Takes: 4 minutes. Expected: differences below 1e-5, scores' median within 2 %; the same eight
-pictures in five rows, and in the last, whose layer has another name and so its own noise, the same things.
+Hardware: two CPU cores. Time: 4 minutes. Expected: differences below 1e-5 and median scores within 2 %; the same
+eight pictures in the first five rows. The layer has another name in ONNX, hence other noise at the start: the last row
+shows the same features in other pictures.
 """
 
 import argparse
@@ -32,13 +33,13 @@ from featviz.zoo.architectures.patterns import BRANCHES, STRIDES
 os.environ.setdefault("KERAS_BACKEND", "jax")
 UNITS = (0, 9, 18, 27, 36, 45, 54, 63)
 SPEC = fv.InputSpec(size=(64, 64), mean=(0.5,), std=(0.25,))
-FIRST = fv.InputSpec(size=(64, 64), mean=(0.5,), std=(0.25,), channels_first=True)
+CHANNELS_FIRST = fv.InputSpec(size=(64, 64), mean=(0.5,), std=(0.25,), channels_first=True)
 POOLED = "mixed4a"
 Weights = Mapping[str, Any]
 
 
 def convolutions() -> list[tuple[str, str, int, int, int]]:
-    """Of each convolution: its block, its name, its side, its stride and its padding on each side."""
+    """The block, name, kernel size, stride and padding of each convolution."""
     return [
         (block, f"{side}x{side}", side, STRIDES.get(block, 1), (side - STRIDES.get(block, 1)) // 2)
         for block, branches in BRANCHES.items()
@@ -52,8 +53,8 @@ def from_linen(weights: Weights) -> tuple[fv.Model, str]:
 
 def from_function(weights: Weights) -> tuple[fv.Model, str]:
     def convolve(x: jax.Array, layer: Weights, stride: int) -> jax.Array:
-        numbers = ("NHWC", "HWIO", "NHWC")
-        y = lax.conv_general_dilated(x, layer["kernel"], (stride, stride), "SAME", dimension_numbers=numbers)
+        axes = ("NHWC", "HWIO", "NHWC")
+        y = lax.conv_general_dilated(x, layer["kernel"], (stride, stride), "SAME", dimension_numbers=axes)
         return jax.nn.relu(y + layer["bias"])
 
     def network(weights: Weights, x: jax.Array) -> jax.Array:
@@ -110,11 +111,11 @@ def from_keras(weights: Weights) -> tuple[fv.Model, str]:
     for block, branches in BRANCHES.items():
         if block == POOLED:
             x = layers.MaxPool2D(2)(x)
-        made = []
+        outputs = []
         for side, width in branches:
             name, strides = f"{block}_{side}x{side}", STRIDES.get(block, 1)
-            made.append(layers.Conv2D(width, side, strides, "same", activation="relu", name=name)(x))
-        x = layers.Concatenate(name=block)(made) if len(made) > 1 else made[0]
+            outputs.append(layers.Conv2D(width, side, strides, "same", activation="relu", name=name)(x))
+        x = layers.Concatenate(name=block)(outputs) if len(outputs) > 1 else outputs[0]
     x = layers.Dense(weights["logits"]["bias"].size, name="logits")(layers.GlobalAveragePooling2D()(x))
     model = keras.Model(image, x)
     for block, name, *_ in convolutions():
@@ -135,8 +136,8 @@ def torch_network(weights: Weights) -> Any:
             self.convolutions = nn.ModuleDict(
                 {
                     name: nn.Conv2d(inputs, weights[block][name]["bias"].size, side, stride, padding)
-                    for at, name, side, stride, padding in convolutions()
-                    if at == block
+                    for parent, name, side, stride, padding in convolutions()
+                    if parent == block
                 }
             )
 
@@ -169,7 +170,7 @@ def torch_network(weights: Weights) -> Any:
 
 
 def from_torch(weights: Weights) -> tuple[fv.Model, str]:
-    return fv.from_torch(torch_network(weights), input=FIRST), "mixed4a"
+    return fv.from_torch(torch_network(weights), input=CHANNELS_FIRST), "mixed4a"
 
 
 def from_onnx(weights: Weights) -> tuple[fv.Model, str]:
@@ -179,13 +180,13 @@ def from_onnx(weights: Weights) -> tuple[fv.Model, str]:
     file = io.BytesIO()
     options = {"input_names": ["image"], "dynamic_axes": {"image": {0: "batch"}}, "dynamo": False}
     with warnings.catch_warnings():
-        # PyTorch says of this exporter that there is a newer one, which needs another package.
+        # PyTorch recommends a newer exporter, which needs another package.
         warnings.simplefilter("ignore", DeprecationWarning)
         torch.onnx.export(torch_network(weights), (torch.zeros(1, 3, 64, 64),), file, **options)
-    return fv.from_onnx(onnx.load_from_string(file.getvalue()), input=FIRST), "mixed4a/Concat"
+    return fv.from_onnx(onnx.load_from_string(file.getvalue()), input=CHANNELS_FIRST), "mixed4a/Concat"
 
 
-DOORS: dict[str, Callable[[Weights], tuple[fv.Model, str]]] = {
+ADAPTERS: dict[str, Callable[[Weights], tuple[fv.Model, str]]] = {
     "linen": from_linen,
     "nnx": from_nnx,
     "function": from_function,
@@ -195,41 +196,41 @@ DOORS: dict[str, Callable[[Weights], tuple[fv.Model, str]]] = {
 }
 
 
-def open_door(name: str) -> tuple[fv.Model, str]:
-    """`patterns` through one door, and what its layer `mixed4a` is called there."""
-    return DOORS[name](fv.load("patterns").weights["params"])
+def adapt(name: str) -> tuple[fv.Model, str]:
+    """`patterns` through one adapter, and the name of the layer `mixed4a` there."""
+    return ADAPTERS[name](fv.load("patterns").weights["params"])
 
 
-def look(model: fv.Model, layer: str, image: jax.Array) -> tuple[np.ndarray, np.ndarray]:
-    """The layer's activations for an image, and the gradient of one unit's mean there."""
+def activations_and_gradient(model: fv.Model, layer: str, image: jax.Array) -> tuple[np.ndarray, np.ndarray]:
+    """The layer's activations for an image, and the image's gradient of one unit's mean."""
 
     def score(image: jax.Array) -> jax.Array:
         return fv.channel(layer, 9)(model.apply(model.weights, image, layers=[layer]))[0]
 
-    found = model.apply(model.weights, image, layers=[layer])[layer]
-    return np.asarray(found), np.asarray(jax.grad(score)(image))
+    activations = model.apply(model.weights, image, layers=[layer])[layer]
+    return np.asarray(activations), np.asarray(jax.grad(score)(image))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("-o", "--out", type=Path, required=True)
-    parser.add_argument("--doors", default=",".join(DOORS), help="split at commas")
+    parser.add_argument("--adapters", default=",".join(ADAPTERS), help="separated by commas")
     parser.add_argument("--steps", type=int, default=128)
     options = parser.parse_args()
     image = jax.random.uniform(jax.random.key(0), (1, 64, 64, 3))
     pictures: list[fv.Picture] = []
     first: tuple[np.ndarray, np.ndarray] | None = None
     scores: list[np.ndarray] = []
-    for name in options.doors.split(","):
-        model, layer = open_door(name)
-        found = look(model, layer, image)
-        first = first or found
-        drawn = fv.render(model, fv.channel(layer, UNITS), size=64, steps=options.steps)
-        scores.append(np.array([picture.score for picture in drawn]))
-        apart = [np.abs(a - b).max() / np.abs(b).max() for a, b in zip(found, first, strict=True)]
+    for name in options.adapters.split(","):
+        model, layer = adapt(name)
+        values = activations_and_gradient(model, layer, image)
+        first = first or values
+        rendered = fv.render(model, fv.channel(layer, UNITS), size=64, steps=options.steps)
+        scores.append(np.array([picture.score for picture in rendered]))
+        differences = [np.abs(a - b).max() / np.abs(b).max() for a, b in zip(values, first, strict=True)]
         ratio = np.median(scores[-1] / scores[0])
-        print(f"{name:9} activations {apart[0]:.1e}, gradient {apart[1]:.1e}, scores x {ratio:.4f} at the median")
-        pictures += drawn
+        print(f"{name:9} activations {differences[0]:.1e}, gradient {differences[1]:.1e}, median score x {ratio:.4f}")
+        pictures += rendered
     print(save_sheet(pictures, options.out, columns=len(UNITS)))
 
 

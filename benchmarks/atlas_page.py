@@ -1,18 +1,18 @@
-"""How soon a wall of 20,000 units can be used: the page of one layer, in a real browser, from the disk.
+"""How fast the page of a layer with 20,000 units is in a browser, from the disk.
 
-    python benchmarks/atlas_wall.py [--units 20000] [--repeats 5]
+    python benchmarks/atlas_page.py [--units 20000] [--repeats 5]
 
-Synthetic pictures of 96 px are hung as `featviz.pages` hangs those of an atlas, in a temporary folder. Printed are
-the seconds that writing takes, and medians of the browser's: until the wall answers and is painted, until all pictures
-in sight are decoded, and the same after sorting by score, searching, and a jump into the middle. Chromium 1280 x 900
-without a window (Debian's `chromium`, driven by Playwright), a fresh one each time, on two cores of an Intel Xeon that
-ran ten other processes meanwhile, 2026-11-24:
+Writes synthetic pictures of 96 px with `featviz.pages`, as an atlas does, to a temporary folder. Prints the seconds of
+writing, and medians of the browser's seconds until the page responds and is painted, and until all pictures in view are
+decoded; the same after sorting by score, searching, and a jump to the middle. Chromium 1280 x 900, headless (Debian's
+`chromium`, driven by Playwright), a new one each time, on two cores of an Intel Xeon beside ten other processes,
+2026-11-24:
 
-20,000 units: written in 45 s (alone on the machine some 20 s; 1261 files, 68 MB), open .5 s, all pictures .5 s; sorted
+20,000 units: written in 45 s (about 20 s alone on the machine; 1261 files, 68 MB), open .5 s, all pictures .5 s; sorted
 .6 and .7 s; searched .3 and .3 s; jump .4 and 1.0 s. 1,000 units: written in 2.8 s, open .6 and .7 s, sorted .5 s.
 
-A sheet holds 16 pictures because of sorting: then nearly each of the 130 pictures in sight is on a sheet of its own.
-With 64 on a sheet the sorted wall took 1.2 to 2.0 s, with 256 5.4 s; in the order of their numbers all were alike.
+A sprite sheet holds 16 pictures because of sorting: nearly each of the 130 pictures in view is then on another sheet.
+With 64 on a sheet the sorted page took 1.2 to 2.0 s, with 256 5.4 s; in the order of the units all were equally fast.
 """
 
 import argparse
@@ -31,7 +31,7 @@ from featviz.pages.records import LayerRecord, NetworkRecord, UnitSummary
 
 CHROMIUM = "/usr/bin/chromium"
 SIDE = 96
-# Two frames: what was changed before the first is on the screen by the second.
+# Two frames: a change before the first one is on the screen by the second.
 PAINTED = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
 SHEETS = """async () => {
   const sheets = new Set([...document.querySelectorAll("#grid .picture")].map(node => node.style.backgroundImage));
@@ -44,7 +44,7 @@ SHEETS = """async () => {
 
 
 def picture(unit: int) -> np.ndarray:
-    """Colored waves, another for each unit."""
+    """Colored waves, different for each unit."""
     generator = np.random.default_rng(unit)
     y, x = np.mgrid[:SIDE, :SIDE] / SIDE * 2 * np.pi
     across, along, phase = generator.uniform(-9, 9, (3, 3, 1, 1))
@@ -52,43 +52,43 @@ def picture(unit: int) -> np.ndarray:
 
 
 def write(folder: Path, units: int) -> float:
-    """Seconds that it takes to write the wall."""
+    """Writes the page; returns the seconds."""
     scores = np.random.default_rng(0).gamma(2, 3, units)
-    briefs = [
+    summaries = [
         UnitSummary(unit, f"class {unit % 1000}", float(scores[unit]), Outcome.CONVERGED, ()) for unit in range(units)
     ]
-    layer = LayerRecord("wall", (units,), units, units, units)
+    layer = LayerRecord("layer", (units,), units, units, units)
     network = NetworkRecord("synthetic", (layer,), {}, None, True, False)
     write_assets(folder)
     started = time.perf_counter()
-    write_layer(folder, network, layer, briefs, picture)
+    write_layer(folder, network, layer, summaries, picture)
     return time.perf_counter() - started
 
 
 def measured(page: Page, address: str) -> dict[str, float]:
-    """Seconds until the wall answers, and after each thing that is done with it."""
-    found, started = {}, time.perf_counter()
+    """Seconds until the page responds, and after each action."""
+    seconds, started = {}, time.perf_counter()
 
-    def note(name: str) -> None:
+    def record(name: str) -> None:
         nonlocal started
         page.evaluate(PAINTED)
-        found[name] = time.perf_counter() - started
+        seconds[name] = time.perf_counter() - started
         page.evaluate(SHEETS)
         page.evaluate(PAINTED)
-        found[f"{name}, all pictures"] = time.perf_counter() - started
+        seconds[f"{name}, all pictures"] = time.perf_counter() - started
         started = time.perf_counter()
 
     page.goto(address, wait_until="commit")
     page.wait_for_selector("html[data-ready]")
-    note("open")
+    record("open")
     page.select_option("#sort", "high")
-    note("sort by score")
+    record("sort by score")
     page.fill("#search", "class 77")
-    note("search")
+    record("search")
     page.fill("#search", "")
     page.evaluate("scrollTo(0, document.body.scrollHeight / 2)")
-    note("jump to the middle")
-    return found
+    record("jump to the middle")
+    return seconds
 
 
 def main() -> None:
@@ -96,21 +96,21 @@ def main() -> None:
     parser.add_argument("--units", type=int, default=20_000)
     parser.add_argument("--repeats", type=int, default=5)
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as name, sync_playwright() as playwright:
-        folder = Path(name)
+    with tempfile.TemporaryDirectory() as temporary, sync_playwright() as playwright:
+        folder = Path(temporary)
         print(f"write {options.units:,} units: {write(folder, options.units):.1f} s")
         files = [path for path in folder.rglob("*") if path.is_file()]
         print(f"{len(files)} files, {sum(path.stat().st_size for path in files) / 1e6:.1f} MB")
-        address = (folder / layer_page("wall")).as_uri() + "#size=medium"
+        address = (folder / layer_page("layer")).as_uri() + "#size=medium"
         runs = []
         for _ in range(options.repeats):
-            # A browser of its own each time: nothing is cached.
+            # A new browser each time: nothing is cached.
             browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
             page = browser.new_page(viewport={"width": 1280, "height": 900})
             runs.append(measured(page, address))
             browser.close()
-        for what in runs[0]:
-            print(f"{what}: {median(run[what] for run in runs):.2f} s")
+        for name in runs[0]:
+            print(f"{name}: {median(run[name] for run in runs):.2f} s")
 
 
 if __name__ == "__main__":
