@@ -1,11 +1,11 @@
-"""What a picture costs in an atlas, beside its cost in a bare render of the same lanes.
+"""The time of a picture in an atlas, compared to a render of the same units.
 
     python benchmarks/atlas_cost.py                                   # the built-in network
     python benchmarks/atlas_cost.py --weights googlenet.safetensors   # GoogLeNet's inception_4c, 16 units, 128 px
 
-Draws the same units by `render` and as an atlas without and with its site, in turn, after all programs are compiled;
-prints medians of the seconds a picture and the atlas's ratios to the render. Two CPU cores, three minutes. Expected: at
-most 1.15 with everything.
+Renders the same units with `render` and as an atlas without and with its site, in turns, after all programs are
+compiled. Prints median seconds per picture and the atlas's ratios to `render`. Hardware: two CPU cores. Time: three
+minutes. Expected: at most 1.15 with the site.
 """
 
 import argparse
@@ -25,21 +25,21 @@ def main() -> None:
     options = parser.parse_args()
     model = fv.load("googlenet", weights=options.weights) if options.weights else fv.load("patterns")
     layer, units, size = ("inception_4c", range(16), 128) if options.weights else ("mixed4a", range(80), 64)
-    drawing = {"size": size, "progress": False}
+    settings = {"size": size, "progress": False}
 
-    def bare() -> None:
-        fv.render(model, fv.channel(layer, units), **drawing)
+    def render() -> None:
+        fv.render(model, fv.channel(layer, units), **settings)
 
     def atlas(*, site: bool) -> None:
         with tempfile.TemporaryDirectory() as folder:
-            fv.build_atlas(model, out=folder, layers=[layer], units=units, site=site, **drawing)
+            fv.build_atlas(model, out=folder, layers=[layer], units=units, site=site, **settings)
 
-    ways = {"render": bare, "atlas": lambda: atlas(site=False), "atlas with its site": lambda: atlas(site=True)}
-    times: dict[str, list[float]] = {name: [] for name in ways}
+    variants = {"render": render, "atlas": lambda: atlas(site=False), "atlas with its site": lambda: atlas(site=True)}
+    times: dict[str, list[float]] = {name: [] for name in variants}
     for index in range(ROUNDS + 1):
-        for name, way in ways.items():
+        for name, variant in variants.items():
             started = time.perf_counter()
-            way()
+            variant()
             # The first round compiles.
             times[name] += [time.perf_counter() - started] if index else []
     medians = {name: statistics.median(seconds) / len(units) for name, seconds in times.items()}

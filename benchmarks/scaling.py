@@ -112,9 +112,8 @@ def units_series(model: fv.Model, best: float, options: argparse.Namespace) -> N
               f"{ratio:12.2f} {rows[-1][0]:8d} {rows[-1][1]:8d}", flush=True)  # fmt: skip
     again = {(traced, built) for traced, built, _ in rows[1:]}
     print("a second trace or compilation: " + ("none" if len(again) == 1 and again.pop()[1] == 0 else "YES"))
-    print(
-        f"{UNITS[-1]} units / best lanes: {rows[-1][2]:.2f}, at most {MAX_RATIO}: {'yes' if rows[-1][2] <= MAX_RATIO else 'NO'}"
-    )
+    ratio = rows[-1][2]
+    print(f"{UNITS[-1]} units / best lanes: {ratio:.2f}, at most {MAX_RATIO}: {'yes' if ratio <= MAX_RATIO else 'NO'}")
 
 
 def main() -> None:

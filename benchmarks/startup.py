@@ -89,7 +89,7 @@ def main() -> None:
     options = parser.parse_args()
     print(f"{date.today()}, {platform.processor() or platform.machine()}, {os.cpu_count()} cores")
     print(f"{options.network} {options.target}, {options.size} px, {options.steps} steps\n")
-    times: dict[str, list[tuple[float, float, float]]] = {"nothing compiled": [], "compiled before": []}
+    times: dict[str, list[tuple[float, float, float]]] = {"empty cache": [], "filled cache": []}
     size = 0
     for _ in range(options.rounds):
         with tempfile.TemporaryDirectory() as folder:

@@ -1,11 +1,13 @@
-"""One unit under one regularizer at a time, each beside the unit under none.
+"""One unit under one regularizer at a time, beside the unit without any.
 
     python experiments/regularizers.py --weights googlenet.safetensors -o sheet.png [--target inception_4c:103]
 
-Without --weights a unit of the built-in network. All pictures take the same 128 steps of Adam from the same seed, on
-bare pixels but for the last rows' parameterizations. Two cores, 5 minutes. Expected: without any, and with decay alone,
-high-frequency noise of a very high score; blur, total variation and the frequency penalty leave smooth shapes; shifts
-and scales leave repeated motifs; Fourier with both is the default's look (docs/how-to-choose.md).
+Without --weights, a unit of the built-in network. All pictures take the same 128 steps of Adam from the same seed, on
+raw pixels except for the parameterizations in the last row.
+
+Hardware: two CPU cores. Time: 5 minutes. Expected: without regularizers, and with decay alone, high-frequency noise of
+a very high score; smooth shapes with blur, total variation and the frequency penalty; repeated motifs with shifts and
+scales; Fourier with transforms looks like the default recipe (docs/how-to-choose.md).
 """
 
 import argparse
@@ -16,7 +18,7 @@ import matplotlib.pyplot as plt
 
 import featviz as fv
 from featviz.cli.targets import parse_target
-from featviz.optimizers import SGD, Adam, Chain, Constant, Linear, Normalize
+from featviz.optimizers import SGD, Adam, Chain, Constant, Linear, Normalize, Optimizer
 from featviz.parameterizations import Fourier, LaplacianPyramid, MultiResolution, RawPixels
 from featviz.recipes import Recipe
 from featviz.regularizers import (
@@ -41,13 +43,13 @@ BARE = Recipe(parameterization=RawPixels(sd=0.05), optimizer=Chain((STEP, ClipRa
 SPREAD = RandomAffine(scales=(0.9, 1.1), degrees=(-10.0, 10.0), translation=8.0, uniform=True)
 
 
-def by_rules(*rules: object) -> Recipe:
-    """The bare recipe with step rules after Adam's."""
+def by_rules(*rules: Optimizer) -> Recipe:
+    """The bare recipe with step rules after Adam."""
     return replace(BARE, optimizer=Chain((STEP, *rules, ClipRange())))
 
 
-def by_gradient(*rules: object) -> Recipe:
-    """Rules on the gradient, and plain steps of one mean size: Adam would undo what they do."""
+def by_gradient(*rules: Optimizer) -> Recipe:
+    """Rules on the gradient, then normalized steps of SGD, since Adam would undo the rules."""
     return replace(BARE, optimizer=Chain((*rules, Normalize(), SGD(0.02), ClipRange())))
 
 
@@ -74,24 +76,24 @@ ARMS = {
 
 
 def main() -> None:
-    """Draws the sheet."""
+    """Renders all pictures and draws the sheet."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--weights")
     parser.add_argument("--target")
     parser.add_argument("--size", type=int, default=128)
     parser.add_argument("-o", "--out", type=Path, required=True)
-    given = parser.parse_args()
-    model = fv.load("googlenet", weights=given.weights) if given.weights else fv.load("patterns")
-    (objective,) = parse_target(given.target or ("inception_4c:103" if given.weights else "mixed4a:3"), model)
+    options = parser.parse_args()
+    model = fv.load("googlenet", weights=options.weights) if options.weights else fv.load("patterns")
+    (objective,) = parse_target(options.target or ("inception_4c:103" if options.weights else "mixed4a:3"), model)
     figure, axes = plt.subplots(3, 6, figsize=(11, 6.6), dpi=100)
     for axis, (name, recipe) in zip(axes.flat, ARMS.items(), strict=True):
-        picture = fv.render(model, objective, recipe=recipe, size=given.size, progress=False)
+        picture = fv.render(model, objective, recipe=recipe, size=options.size, progress=False)
         print(f"{name:34} score {picture.score:9.2f}", flush=True)
         axis.imshow(picture.to_uint8()[..., :3])
         axis.set_title(f"{name}\n{picture.score:.3g}", fontsize=7)
         axis.axis("off")
     figure.tight_layout(pad=0.4, h_pad=2.0)
-    figure.savefig(given.out)
+    figure.savefig(options.out)
 
 
 if __name__ == "__main__":
