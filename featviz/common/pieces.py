@@ -11,8 +11,8 @@ def list_pieces(namespace: MutableMapping[str, Any], base: Callable[..., T]) -> 
     """Lists the pieces that a module has imported: the concrete subclasses of `base`, in the order of the imports.
 
     Args:
-        namespace: the module's `globals()`.
-        base: the abstract class of the pieces.
+      namespace: the module's `globals()`.
+      base: the abstract class of the pieces.
 
     >>> class Shape: ...
     >>> class Square(Shape): ...
@@ -30,7 +30,7 @@ def export_imports(namespace: MutableMapping[str, Any]) -> None:
     It is set at run time, not written as an assignment, so that type checkers take each `import X as X` as exported.
 
     Args:
-        namespace: the package's `globals()`.
+      namespace: the package's `globals()`.
 
     >>> package = {"__name__": "featviz.common", "pieces": export_imports, "_hidden": 1, "cast": cast, "LIMIT": 3}
     >>> export_imports(package)

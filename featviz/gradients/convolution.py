@@ -33,8 +33,8 @@ def phased_convolution(program: Program, step: Step) -> Replacement | None:
     side compute all phases at once, which are then interleaved. Exact but for the order of summation.
 
     Returns:
-        The replacement; None for other steps, and where the kernel pads badly: 3x3 with stride 2 would become 4x4,
-        and run slower than XLA's.
+      The replacement; None for other steps, and where the kernel pads badly: 3x3 with stride 2 would become 4x4,
+      and run slower than XLA's.
     """
     geometry = _plain(step)
     if geometry is None or max(geometry.stride) == 1:

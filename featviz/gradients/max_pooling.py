@@ -40,7 +40,7 @@ def indexed_max_pool(program: Program, step: Step) -> Replacement | None:
     another; here every input position gathers from the few windows that cover it, as plain vector code.
 
     Returns:
-        The replacement; None for other steps, and for dilated or cropped windows.
+      The replacement; None for other steps, and for dilated or cropped windows.
     """
     if step.primitive.name != "reduce_window_max" or not jnp.issubdtype(step.inputs[0].aval.dtype, jnp.floating):
         return None

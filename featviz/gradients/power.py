@@ -18,7 +18,7 @@ def constant_power(program: Program, step: Step) -> Replacement | None:
     exponential, and on a CPU again for every neighbor that a windowed sum after it reads.
 
     Returns:
-        The replacement; None for other steps, and for exponents that are not constant or not negative.
+      The replacement; None for other steps, and for exponents that are not constant or not negative.
     """
     if step.primitive.name != "pow" or not jnp.issubdtype(step.outputs[0].aval.dtype, jnp.floating):
         return None

@@ -23,10 +23,10 @@ def redirected_relu(active: Bool[Array, ""]) -> Rule:
     a group and each transformed view by itself.
 
     Args:
-        active: a scalar bool; while it is false the gradient is the ReLU's.
+      active: a scalar bool; while it is false the gradient is the ReLU's.
 
     References:
-        lucid, misc/redirected_relu_grad.py.
+      lucid, misc/redirected_relu_grad.py.
 
     >>> import numpy as np
     >>> from featviz.tracing.evaluation import rewrite

@@ -19,7 +19,7 @@ def rules_for(backend: str) -> tuple[Rule, ...]:
     """The rules with exact gradients that run faster than XLA's on a backend (benchmarks/rules.py measures each).
 
     Args:
-        backend: as `jax.default_backend()` names it.
+      backend: as `jax.default_backend()` names it.
 
     >>> phased_convolution in rules_for("cpu"), phased_convolution in rules_for("gpu")
     (True, False)
@@ -38,11 +38,11 @@ def run_with_rules(
     """The named activations of images, with this backend's faster gradients.
 
     Args:
-        apply: a network's `Model.apply`.
-        weights: its weights.
-        images: the images.
-        layers: the names of the activations.
-        extra_rules: rules that apply after the backend's.
+      apply: a network's `Model.apply`.
+      weights: its weights.
+      images: the images.
+      layers: the names of the activations.
+      extra_rules: rules that apply after the backend's.
 
     >>> double = lambda weights, images, *, layers: {layer: weights * images for layer in layers}
     >>> run_with_rules(double, 2.0, jax.numpy.ones(2), ("twice",))["twice"].tolist()

@@ -12,13 +12,13 @@ class Adam(Optimizer):
     """Adam, as `optax.adam`: -learning_rate * m / (sqrt(v) + eps), with bias-corrected moments m and v.
 
     Args:
-        learning_rate: the size of a step of each parameter.
-        b1: the decay of the mean of gradients.
-        b2: the decay of the mean of their squares.
-        eps: added to the denominator.
+      learning_rate: the size of a step of each parameter.
+      b1: the decay of the mean of gradients.
+      b2: the decay of the mean of their squares.
+      eps: added to the denominator.
 
     References:
-        Kingma and Ba 2014.
+      Kingma and Ba 2014.
 
     >>> Adam(0.05)().init(0.0)[0].count.item()
     0
@@ -38,13 +38,13 @@ class Nadam(Optimizer):
     """Adam with Nesterov momentum, as `optax.nadam`.
 
     Args:
-        learning_rate: the size of a step of each parameter.
-        b1: the decay of the mean of gradients.
-        b2: the decay of the mean of their squares.
-        eps: added to the denominator.
+      learning_rate: the size of a step of each parameter.
+      b1: the decay of the mean of gradients.
+      b2: the decay of the mean of their squares.
+      eps: added to the denominator.
 
     References:
-        Dozat 2016.
+      Dozat 2016.
 
     >>> Nadam(1.0)().init(0.0)[0].count.item()
     0

@@ -16,7 +16,7 @@ class Chain(Optimizer):
     """Rules one after the other, as `optax.chain`: each gets the updates of the one before.
 
     Args:
-        rules: optimizers and step rules, the first one first.
+      rules: optimizers and step rules, the first one first.
 
     >>> from featviz.optimizers import SGD, Normalize
     >>> rule = Chain((Normalize(), SGD(0.5)))()
@@ -35,7 +35,7 @@ class ScaleBySchedule(Optimizer):
     """Updates times a schedule's value, as `optax.scale_by_schedule` but by progress in place of steps.
 
     Args:
-        schedule: the factor over the optimization.
+      schedule: the factor over the optimization.
 
     >>> from featviz.optimizers import SGD, Cosine
     >>> rule = Chain((SGD(1.0), ScaleBySchedule(Cosine())))()
@@ -60,8 +60,8 @@ class Custom(Optimizer):
     """Any optax transformation, under a name. Only the name is in a picture's provenance: no command remakes it.
 
     Args:
-        name: what distinguishes it from other transformations.
-        build: takes no argument and returns the transformation.
+      name: what distinguishes it from other transformations.
+      build: takes no argument and returns the transformation.
 
     >>> half = Custom("sgd .5", lambda: optax.sgd(0.5))
     >>> float(half().update(2.0, half().init(0.0))[0])

@@ -16,8 +16,8 @@ class SGD(Optimizer):
     """Plain steps along the gradient, -learning_rate * g, as `optax.sgd`.
 
     Args:
-        learning_rate: the factor.
-        momentum: the decay of the accumulated gradient; None for none.
+      learning_rate: the factor.
+      momentum: the decay of the accumulated gradient; None for none.
 
     >>> float(SGD(0.5)().update(2.0, SGD(0.5)().init(0.0))[0])
     -1.0
@@ -37,11 +37,11 @@ class ProgressSGD(Optimizer):
     To first order a step along g with rate r raises the objective by r |g|^2.
 
     Args:
-        gain: the predicted rise of the objective in each step.
-        max_learning_rate: the largest rate, which small gradients get.
+      gain: the predicted rise of the objective in each step.
+      max_learning_rate: the largest rate, which small gradients get.
 
     References:
-        Yosinski et al. 2015, deep-visualization-toolbox, `lr_policy` "progress".
+      Yosinski et al. 2015, deep-visualization-toolbox, `lr_policy` "progress".
 
     >>> rule = ProgressSGD(2.0, max_learning_rate=100.0)()
     >>> rule.update(jnp.array([-3.0, -4.0]), rule.init(jnp.zeros(2)))[0].round(2)

@@ -14,11 +14,11 @@ class Normalize(Optimizer):
     """g / (mean |g| + eps), over each image; with `order` 2, over its root mean square.
 
     Args:
-        order: 1 divides by the mean size, 2 by the root mean square.
-        eps: added to the denominator.
+      order: 1 divides by the mean size, 2 by the root mean square.
+      eps: added to the denominator.
 
     References:
-        Mordvintsev et al. 2015, google/deepdream, dream.ipynb.
+      Mordvintsev et al. 2015, google/deepdream, dream.ipynb.
 
     >>> rule = Normalize()()
     >>> rule.update(jnp.array([1.0, -3.0]), rule.init(jnp.zeros(2)))[0].tolist()
@@ -49,14 +49,14 @@ class NormalizeStd(Optimizer):
     """g / (sd(g) + eps), with the standard deviation over each image.
 
     Args:
-        eps: added to the denominator.
+      eps: added to the denominator.
 
     References:
-        TensorFlow's DeepDream tutorials, 2015 and 2020, with eps 1e-8.
+      TensorFlow's DeepDream tutorials, 2015 and 2020, with eps 1e-8.
 
     >>> rule = NormalizeStd()()
-    >>> rule.update(jnp.array([1.0, -3.0]), rule.init(jnp.zeros(2)))[0].round(3).tolist()
-    [0.5, -1.5]
+    >>> rule.update(jnp.array([1.0, -3.0]), rule.init(jnp.zeros(2)))[0].round(3)
+    Array([ 0.5, -1.5], dtype=float32)
     """
 
     eps: float = 1e-8

@@ -21,11 +21,11 @@ class Alpha(Parameterization):
     1 - mean(alpha), so that alpha is high only where the objective gains by it. Params: a pair.
 
     Args:
-        base: the parameterization of the colors.
-        alpha: that of alpha, of one channel.
+      base: the parameterization of the colors.
+      alpha: that of alpha, of one channel.
 
     References:
-        Mordvintsev et al. 2018.
+      Mordvintsev et al. 2018.
 
     >>> both = Alpha(Fourier())
     >>> both.to_image(both.init(jax.random.key(0), (1, 8, 9, 3)), (1, 8, 9, 3)).shape

@@ -23,11 +23,11 @@ class CPPN(Parameterization):
     N(0, 1 / fan in), biases 0. Params: ((weights, biases), ...), with a leading axis of the group's images.
 
     Args:
-        depth: the number of hidden layers.
-        width: their channels, before the activation doubles them.
+      depth: the number of hidden layers.
+      width: their channels, before the activation doubles them.
 
     References:
-        Stanley 2007; Mordvintsev et al. 2018; lucid, optvis/param/cppn.py.
+      Stanley 2007; Mordvintsev et al. 2018; lucid, optvis/param/cppn.py.
 
     >>> cppn = CPPN(depth=3, width=6)
     >>> cppn.to_image(cppn.init(jax.random.key(0), (1, 8, 9, 3)), (1, 8, 9, 3))[0, 0, 0].tolist()

@@ -18,12 +18,12 @@ class Fourier(Parameterization):
     prefers low frequencies, as photographs do. Params: (n, height, width // 2 + 1, channels, 2).
 
     Args:
-        sd: the standard deviation of the start.
-        decay: the exponent with which the scale falls with frequency.
-        decorrelate: whether channels are decorrelated colors (`color.correlate_color`).
+      sd: the standard deviation of the start.
+      decay: the exponent with which the scale falls with frequency.
+      decorrelate: whether channels are decorrelated colors (`color.correlate_color`).
 
     References:
-        Olah et al. 2017; lucid, optvis/param/spatial.py, `fft_image`.
+      Olah et al. 2017; lucid, optvis/param/spatial.py, `fft_image`.
 
     >>> fourier = Fourier()
     >>> fourier.to_image(fourier.init(jax.random.key(0), (1, 8, 9, 3)), (1, 8, 9, 3)).shape

@@ -27,10 +27,10 @@ class FourierPhase(Parameterization):
     as the image they began at. Without a start image it is noise of natural magnitudes, as in `MACO(Phase.UNIFORM)`.
 
     Args:
-        gate: where gates begin; 5 is almost open.
+      gate: where gates begin; 5 is almost open.
 
     References:
-        Hamblin et al. 2024; faccent, param.py, `fourier_phase`.
+      Hamblin et al. 2024; faccent, param.py, `fourier_phase`.
 
     >>> phases = FourierPhase()
     >>> photo = jnp.full((1, 8, 9, 3), 0.25).at[0, 2:4].set(0.75)

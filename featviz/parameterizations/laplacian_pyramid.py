@@ -21,12 +21,12 @@ class LaplacianPyramid(Parameterization):
     Params: a tuple, the finest level first, each from N(0, sd).
 
     Args:
-        levels: how many levels.
-        sd: the standard deviation of the start.
-        decorrelate: whether channels are decorrelated colors (`color.correlate_color`).
+      levels: how many levels.
+      sd: the standard deviation of the start.
+      decorrelate: whether channels are decorrelated colors (`color.correlate_color`).
 
     References:
-        lucid, optvis/param/lowres.py.
+      lucid, optvis/param/lowres.py.
 
     >>> pyramid = LaplacianPyramid()
     >>> [level.shape[1] for level in pyramid.init(jax.random.key(0), (1, 32, 32, 3))]

@@ -30,12 +30,12 @@ class MACO(Parameterization):
     keeps a photograph's phase and loses its magnitudes. Params: the phase, (n, height, width // 2 + 1, channels).
 
     Args:
-        phase: how the phase begins and is used.
-        spectrum: the magnitudes; None for `natural_spectrum()`. Gray images, and those of other channel counts, get
-            its mean over colors.
+      phase: how the phase begins and is used.
+      spectrum: the magnitudes; None for `natural_spectrum()`. Gray images, and those of other channel counts, get
+          its mean over colors.
 
     References:
-        Fel et al. 2023.
+      Fel et al. 2023.
 
     >>> maco, uniform = MACO(), MACO(Phase.UNIFORM)
     >>> maco.to_image(maco.init(jax.random.key(0), (1, 8, 9, 3)), (1, 8, 9, 3)).shape

@@ -19,11 +19,11 @@ class MultiResolution(Parameterization):
     of which P_r uses the first rows and columns; one matrix product upsamples all of them.
 
     Args:
-        stride: the step between resolutions, in pixels.
-        sd: the standard deviation of the start.
+      stride: the step between resolutions, in pixels.
+      sd: the standard deviation of the start.
 
     References:
-        Fort and Whitaker 2025 (Direct Ascent Synthesis).
+      Fort and Whitaker 2025 (Direct Ascent Synthesis).
 
     >>> images = MultiResolution()
     >>> images.to_image(images.init(jax.random.key(0), (1, 9, 12, 3)), (1, 9, 12, 3))[0, 0, 0].tolist()

@@ -14,11 +14,11 @@ class Pixels(Parameterization):
     """One parameter a pixel and channel: sigmoid(color(params)), from N(0, sd).
 
     Args:
-        sd: the standard deviation of the start.
-        decorrelate: whether channels are decorrelated colors (`color.correlate_color`).
+      sd: the standard deviation of the start.
+      decorrelate: whether channels are decorrelated colors (`color.correlate_color`).
 
     References:
-        lucid, optvis/param/images.py, with `fft=False`.
+      lucid, optvis/param/images.py, with `fft=False`.
 
     >>> pixels = Pixels(sd=0.3)
     >>> pixels.to_image(pixels.init(jax.random.key(0), (1, 8, 8, 3)), (1, 8, 8, 3)).shape

@@ -18,10 +18,10 @@ class RawPixels(Parameterization):
     It starts as N(mean, sd), or as U(low, high) where both are given.
 
     Args:
-        mean: the start's mean, in [0,1]; one value or one a channel.
-        sd: its standard deviation.
-        low: the smallest value of a uniform start.
-        high: the largest.
+      mean: the start's mean, in [0,1]; one value or one a channel.
+      sd: its standard deviation.
+      low: the smallest value of a uniform start.
+      high: the largest.
 
     >>> RawPixels(low=0.0, high=1.0).init(jax.random.key(0), (1, 8, 9, 3)).shape
     (1, 8, 9, 3)

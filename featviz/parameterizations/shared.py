@@ -41,12 +41,12 @@ class Shared(Parameterization):
     by pairs of neighbors. Params: those of `base`, and a tuple of parts from N(0, sd).
 
     Args:
-        base: the parameterization of each image's own part.
-        sd: the standard deviation of the shared parts at the start.
-        decorrelate: whether channels are decorrelated colors (`color.correlate_color`).
+      base: the parameterization of each image's own part.
+      sd: the standard deviation of the shared parts at the start.
+      decorrelate: whether channels are decorrelated colors (`color.correlate_color`).
 
     References:
-        Olah et al. 2017; lucid, optvis/param, `lowres_tensor`.
+      Olah et al. 2017; lucid, optvis/param, `lowres_tensor`.
 
     >>> from featviz.parameterizations import Fourier
     >>> shared = Shared(Fourier())

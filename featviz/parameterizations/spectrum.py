@@ -20,8 +20,8 @@ class Spectrum:
     """Mean magnitudes |rfft2| of images, of any scale; identified by their hash.
 
     Args:
-        sha256: the hash of the values' bytes.
-        values: (channels, size, size // 2 + 1), float32. Build it with `Spectrum.of`.
+      sha256: the hash of the values' bytes.
+      values: (channels, size, size // 2 + 1), float32. Build it with `Spectrum.of`.
 
     >>> flat = Spectrum.of(np.ones((3, 8, 5), np.float32))
     >>> flat.resample((4, 6), 3).shape
@@ -36,7 +36,7 @@ class Spectrum:
         """The spectrum of these magnitudes.
 
         Raises:
-            FeatvizError: if they have another shape, are negative, not finite, or all 0.
+          FeatvizError: if they have another shape, are negative, not finite, or all 0.
         """
         # The hash is of the bytes in C order.
         values = np.ascontiguousarray(values, np.float32)
@@ -50,11 +50,11 @@ class Spectrum:
         """The magnitudes of an image of `size`, linear between frequencies.
 
         Args:
-            size: the image's height and width.
-            channels: its channels; if they are not this spectrum's, each gets the mean over them.
+          size: the image's height and width.
+          channels: its channels; if they are not this spectrum's, each gets the mean over them.
 
         Returns:
-            (height, width // 2 + 1, channels), with 0 for the mean, frequency 0.
+          (height, width // 2 + 1, channels), with 0 for the mean, frequency 0.
         """
         rows, columns = np.fft.fftfreq(size[0]), np.fft.rfftfreq(size[1])
         count = self.values.shape[1]
@@ -93,10 +93,10 @@ def load_spectrum(path: str | os.PathLike[str]) -> Spectrum:
     """Reads a spectrum.
 
     Args:
-        path: a `.safetensors` file from `featviz spectrum`, or a `.npy` file with (channels, size, size // 2 + 1).
+      path: a `.safetensors` file from `featviz spectrum`, or a `.npy` file with (channels, size, size // 2 + 1).
 
     Raises:
-        FeatvizError: if the file cannot be read or holds no spectrum.
+      FeatvizError: if the file cannot be read or holds no spectrum.
     """
     path = Path(path)
     try:

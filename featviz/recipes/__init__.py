@@ -68,7 +68,7 @@ def by_name(name: str) -> Recipe:
     """The recipe of a name.
 
     Raises:
-        FeatvizError: with the nearest name, if there is none.
+      FeatvizError: with the nearest name, if there is none.
 
     >>> by_name("lucid").steps
     512
@@ -82,11 +82,11 @@ def resolve(recipe: Recipe | str | None, model: Model) -> Recipe:
     """The recipe to draw with.
 
     Args:
-        recipe: a recipe, its name, or None for the one that suits the model (`default_recipe`).
-        model: the network.
+      recipe: a recipe, its name, or None for the one that suits the model (`default_recipe`).
+      model: the network.
 
     Raises:
-        FeatvizError: if there is no recipe of that name, or if it is something else.
+      FeatvizError: if there is no recipe of that name, or if it is something else.
 
     >>> from featviz.zoo.registry import outline
     >>> resolve("lucid", outline("vgg16")) == by_name("lucid")

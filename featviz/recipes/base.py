@@ -25,10 +25,10 @@ class Stage:
     """An octave: the picture at one size, for some of the steps.
 
     Args:
-        scale: the picture's size, as a share of the recipe's.
-        steps: the steps at this size.
-        optimizer: None for the recipe's.
-        transforms: None for the recipe's.
+      scale: the picture's size, as a share of the recipe's.
+      steps: the steps at this size.
+      optimizer: None for the recipe's.
+      transforms: None for the recipe's.
     """
 
     scale: float
@@ -42,22 +42,22 @@ class Recipe:
     """What is optimized, by which steps, under which transforms; frozen, with canonical JSON.
 
     Args:
-        parameterization: what is optimized in place of an image.
-        optimizer: the step rule; with `Chain`, the step rules.
-        transforms: what the picture must survive, the first one first.
-        penalty: an objective that is added, so it is written with a minus sign.
-        samples: how many transformed views are averaged in each step.
-        steps: the number of steps; with `convergence`, the largest number.
-        size: the pictures' height and width where `render` is given none; None for the size of the network's training.
-        redirect_steps: for so many first steps, an image that a ReLU silences gets a gradient nevertheless.
-        convergence: when a picture has converged; None to take all steps.
-        stages: octaves, from one to the next; their steps add up to `steps`.
-        carry: what one stage hands to the next.
-        transparency: whether the picture's alpha shows where the objective's gradient was.
-        display: how the pixels are shown; the score is that of the image itself.
-        fidelity: how the picture is held close to the image it began at.
-        sources: whom to cite, keys of `citations.BIBTEX`, the first one first.
-        summary: one line about it, for tables; two recipes that differ in it only are equal.
+      parameterization: what is optimized in place of an image.
+      optimizer: the step rule; with `Chain`, the step rules.
+      transforms: what the picture must survive, the first one first.
+      penalty: an objective that is added, so it is written with a minus sign.
+      samples: how many transformed views are averaged in each step.
+      steps: the number of steps; with `convergence`, the largest number.
+      size: the pictures' height and width where `render` is given none; None for the size of the network's training.
+      redirect_steps: for so many first steps, an image that a ReLU silences gets a gradient nevertheless.
+      convergence: when a picture has converged; None to take all steps.
+      stages: octaves, from one to the next; their steps add up to `steps`.
+      carry: what one stage hands to the next.
+      transparency: whether the picture's alpha shows where the objective's gradient was.
+      display: how the pixels are shown; the score is that of the image itself.
+      fidelity: how the picture is held close to the image it began at.
+      sources: whom to cite, keys of `citations.BIBTEX`, the first one first.
+      summary: one line about it, for tables; two recipes that differ in it only are equal.
 
     >>> Recipe(transforms=(), steps=64).optimizer
     Adam(learning_rate=0.05, b1=0.9, b2=0.999, eps=1e-08)
@@ -85,12 +85,12 @@ def expand_stages(recipe: Recipe, size: tuple[int, int], steps: int) -> list[tup
     """The stages of a recipe as recipes without stages.
 
     Args:
-        recipe: the recipe; without stages it is its only stage.
-        size: the picture's height and width.
-        steps: those of all stages together, distributed in the recipe's proportions, at least one each.
+      recipe: the recipe; without stages it is its only stage.
+      size: the picture's height and width.
+      steps: those of all stages together, distributed in the recipe's proportions, at least one each.
 
     Returns:
-        The recipe of each stage, with its steps, and its (height, width).
+      The recipe of each stage, with its steps, and its (height, width).
 
     >>> octaves = Recipe(stages=(Stage(0.5, 10), Stage(1.0, 30)), steps=40)
     >>> [(stage.steps, size) for stage, size in expand_stages(octaves, (64, 65), 20)]

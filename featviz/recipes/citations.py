@@ -99,10 +99,10 @@ def citation(recipe: Recipe | str) -> str:
     """Whom to cite for pictures of a recipe, as BibTeX.
 
     Args:
-        recipe: a recipe, or its name.
+      recipe: a recipe, or its name.
 
     Returns:
-        The entries of its sources, with a blank line between them.
+      The entries of its sources, with a blank line between them.
 
     >>> print(citation("erhan_2009"))
     @techreport{erhan_2009,

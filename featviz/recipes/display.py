@@ -20,10 +20,10 @@ class Stretched:
     """(x - center) / (2 max |x - center|) + .5: the center becomes gray.
 
     Args:
-        center: one value a channel; images of other channel counts get its mean.
+      center: one value a channel; images of other channel counts get its mean.
 
     References:
-        Yosinski et al. 2015, as their toolbox saves pictures.
+      Yosinski et al. 2015, as their toolbox saves pictures.
 
     >>> Stretched((0.5,))(np.array([[[0.4], [0.5], [0.55]]])).round(3).ravel().tolist()
     [0.0, 0.5, 0.75]
@@ -41,10 +41,10 @@ class StandardContrast:
     """(x - mean) / max(standard deviation, 1e-4) * sd + .5, clipped to [0,1].
 
     Args:
-        sd: the standard deviation that is shown.
+      sd: the standard deviation that is shown.
 
     References:
-        Mordvintsev 2015, TensorFlow's DeepDream tutorial, `visstd`.
+      Mordvintsev 2015, TensorFlow's DeepDream tutorial, `visstd`.
 
     >>> StandardContrast()(np.array([0.4, 0.5, 0.6])).round(2).tolist()
     [0.38, 0.5, 0.62]

@@ -22,11 +22,11 @@ class Fidelity:
     which both are nonzero.
 
     Args:
-        weight: 0 or more; 0 does nothing. The paper leaves it to the user; 1 is the default of its authors' program.
-        layer: where the distance is taken; None for the objective's own layers.
+      weight: 0 or more; 0 does nothing. The paper leaves it to the user; 1 is the default of its authors' program.
+      layer: where the distance is taken; None for the objective's own layers.
 
     References:
-        Hamblin et al. 2024 (accentuation); faccent, render.py.
+      Hamblin et al. 2024 (accentuation); faccent, render.py.
 
     >>> from featviz.objectives import channel
     >>> Fidelity(weight=0.5).layers(channel("conv2", 3))
@@ -61,12 +61,12 @@ def balance(previous: Float[Array, ""], objective_gradient: Any, distance_gradie
     """The ratio of two gradients' sizes, sum |objective's| / sum |distance's|, fixed once it is known.
 
     Args:
-        previous: the ratio so far; anything above 0 is kept.
-        objective_gradient: a tree of arrays.
-        distance_gradient: a tree of arrays.
+      previous: the ratio so far; anything above 0 is kept.
+      objective_gradient: a tree of arrays.
+      distance_gradient: a tree of arrays.
 
     Returns:
-        The ratio; 0 while one of the gradients is zero.
+      The ratio; 0 while one of the gradients is zero.
 
     >>> unknown = jnp.zeros(())
     >>> float(balance(unknown, jnp.array([2.0, -2.0]), jnp.ones(2)))

@@ -17,9 +17,9 @@ def gaussian_blur(
     """Convolution with exp(-d^2 / (2 sigma^2)), normalized; edges are mirrored.
 
     Args:
-        image: the images.
-        sigma: the width in pixels, which may be traced; 0 does not blur.
-        radius: where the kernel is cut, in pixels; scipy.ndimage's gaussian_filter cuts at round(4 sigma).
+      image: the images.
+      sigma: the width in pixels, which may be traced; 0 does not blur.
+      radius: where the kernel is cut, in pixels; scipy.ndimage's gaussian_filter cuts at round(4 sigma).
 
     >>> gaussian_blur(jnp.zeros((1, 5, 5, 1)).at[0, 2, 2, 0].set(1.0), 0.5, radius=2)[0, 2, :, 0].round(2)
     Array([0.  , 0.08, 0.62, 0.08, 0.  ], dtype=float32)
@@ -65,10 +65,10 @@ def bilateral(
     vector (Tomasi and Manduchi 1998).
 
     Args:
-        image: the images; edges are mirrored.
-        sigma_spatial: the width in pixels.
-        sigma_color: the width in color, in the image's range.
-        radius: the farthest neighbors, in pixels.
+      image: the images; edges are mirrored.
+      sigma_spatial: the width in pixels.
+      sigma_color: the width in color, in the image's range.
+      radius: the farthest neighbors, in pixels.
 
     >>> step = jnp.where(jnp.arange(6) < 3, 0.0, 1.0)[None, None, :, None]
     >>> bilateral(step, sigma_spatial=2.0, sigma_color=0.05, radius=2)[0, 0, :, 0].round(3).tolist()

@@ -3,6 +3,7 @@
 import ast
 import dataclasses
 import doctest
+import inspect
 import sys
 from collections.abc import Iterable
 from typing import Any
@@ -43,5 +44,5 @@ def check_docstring(piece: Any, *, formula_or_source: bool = True) -> None:
     assert examples(piece), "its docstring constructs an example, which these tests use"
     if formula_or_source:
         names = [field.name for field in dataclasses.fields(piece)] if dataclasses.is_dataclass(piece) else []
-        assert all(f"    {name}:" in text for name in names), "`Args:` says what each field is"
+        assert all(f"\n  {name}: " in inspect.cleandoc(text) for name in names), "`Args:` says what each field is"
         assert "References:" in text or any(sign in text for sign in "=/*(+"), "a formula or a source"

@@ -35,13 +35,13 @@ def blur_difference(*, sigma: float = 1.0) -> Objective:
     """mean (x - blur(x))^2 / 2, without a gradient through blur(x): each step pulls a pixel towards its neighbors.
 
     Args:
-        sigma: the blur's width in pixels.
+      sigma: the blur's width in pixels.
 
     Returns:
-        The objective, to be subtracted; on the command line `blur`.
+      The objective, to be subtracted; on the command line `blur`.
 
     References:
-        lucid, optvis/objectives.py, `blur_input_each_step`.
+      lucid, optvis/objectives.py, `blur_input_each_step`.
 
     >>> checks = jnp.asarray(np.indices((8, 8)).sum(0) % 2, jnp.float32).reshape(1, 8, 8, 1)
     >>> round(float(blur_difference()({IMAGE: checks})[0]), 3)

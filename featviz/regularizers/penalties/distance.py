@@ -35,13 +35,13 @@ def l1(*, center: float = 0.5) -> Objective:
     """mean |x - center|: towards gray, with most pixels exactly gray.
 
     Args:
-        center: the value that costs nothing.
+      center: the value that costs nothing.
 
     Returns:
-        The objective, to be subtracted; on the command line `l1`.
+      The objective, to be subtracted; on the command line `l1`.
 
     References:
-        lucid, optvis/objectives.py, `L1`.
+      lucid, optvis/objectives.py, `L1`.
 
     >>> float(l1()({IMAGE: jnp.ones((1, 2, 2, 3))})[0])
     0.5
@@ -53,13 +53,13 @@ def l2(*, center: float = 0.5) -> Objective:
     """mean (x - center)^2: towards gray, large differences most.
 
     Args:
-        center: the value that costs nothing.
+      center: the value that costs nothing.
 
     Returns:
-        The objective, to be subtracted; on the command line `l2`.
+      The objective, to be subtracted; on the command line `l2`.
 
     References:
-        Simonyan et al. 2013.
+      Simonyan et al. 2013.
 
     >>> float(l2()({IMAGE: jnp.ones((1, 2, 2, 3))})[0])
     0.25

@@ -40,13 +40,13 @@ def frequency_power(*, exponent: float = 2.0) -> Objective:
     """The image's power by frequency, weighted by (f / Nyquist)^exponent; with exponent 0 its variance (Parseval).
 
     Args:
-        exponent: 0 or more. 2 penalizes the energy of the gradient image; larger ones spare low frequencies more.
+      exponent: 0 or more. 2 penalizes the energy of the gradient image; larger ones spare low frequencies more.
 
     Returns:
-        The objective, to be subtracted; on the command line `frequency`.
+      The objective, to be subtracted; on the command line `frequency`.
 
     Raises:
-        FeatvizError: for a negative exponent, which would penalize low frequencies most.
+      FeatvizError: for a negative exponent, which would penalize low frequencies most.
 
     >>> checks = jnp.asarray(np.indices((4, 4)).sum(0) % 2, jnp.float32).reshape(1, 4, 4, 1)
     >>> round(float(frequency_power(exponent=0.0)({IMAGE: checks})[0]), 6)

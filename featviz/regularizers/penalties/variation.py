@@ -51,10 +51,10 @@ def total_variation() -> Objective:
     """Anisotropic total variation, mean |dx/di| + mean |dx/dj|: how much neighboring pixels differ.
 
     Returns:
-        The objective, to be subtracted; on the command line `tv`.
+      The objective, to be subtracted; on the command line `tv`.
 
     References:
-        Rudin, Osher and Fatemi 1992; Mahendran and Vedaldi 2014.
+      Rudin, Osher and Fatemi 1992; Mahendran and Vedaldi 2014.
 
     >>> float(total_variation()({IMAGE: jnp.tile(jnp.arange(4.0)[:, None, None], (1, 1, 5, 1)).reshape(1, 4, 5, 1)})[0])
     1.0
@@ -69,10 +69,10 @@ def variation_norm() -> Objective:
     multiplied by sqrt(n), 388 for 224 x 224 x 3.
 
     Returns:
-        The objective, to be subtracted; on the command line `variation`.
+      The objective, to be subtracted; on the command line `variation`.
 
     References:
-        Yin et al. 2020; Ghiasi et al. 2022.
+      Yin et al. 2020; Ghiasi et al. 2022.
 
     >>> rows = jnp.tile(jnp.arange(4.0)[:, None, None], (1, 1, 5, 1)).reshape(1, 4, 5, 1)
     >>> round(float(variation_norm()({IMAGE: rows})[0]), 4)

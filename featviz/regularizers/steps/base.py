@@ -19,8 +19,8 @@ def gradient_rule(name: str, change: Callable[[Images, Progress], Images]) -> op
     """A rule that changes the updates it is given.
 
     Args:
-        name: the rule's name, for errors.
-        change: (updates, progress) -> updates, of images.
+      name: the rule's name, for errors.
+      change: (updates, progress) -> updates, of images.
 
     >>> halve = gradient_rule("Halve", lambda updates, progress: updates / 2)
     >>> float(halve.update(jnp.ones((1, 1, 1, 1)), optax.EmptyState(), progress=0.0)[0].sum())
@@ -42,9 +42,9 @@ def image_rule(
     """A rule that changes the image that a step arrives at; its updates lead from the old image to the changed one.
 
     Args:
-        name: the rule's name, for errors.
-        change: (image, gradient, progress) -> image; the gradient is that of minus the objective.
-        every: apply it in every so many steps, from the first on.
+      name: the rule's name, for errors.
+      change: (image, gradient, progress) -> image; the gradient is that of minus the objective.
+      every: apply it in every so many steps, from the first on.
 
     >>> darken = image_rule("Darken", lambda image, gradient, progress: 0.5 * image)
     >>> image, step = jnp.full((1, 1, 1, 1), 0.6), jnp.full((1, 1, 1, 1), 0.2)
@@ -84,7 +84,7 @@ def check_pixels(name: str, value: Any) -> None:
     """Checks that what a rule works on is one array of images, (n, height, width, channels).
 
     Raises:
-        FeatvizError: if it is not, with the parameterizations that fit.
+      FeatvizError: if it is not, with the parameterizations that fit.
     """
     if not isinstance(value, jax.Array) or value.ndim != 4:
         shapes = [tuple(leaf.shape) for leaf in jax.tree.leaves(value)]

@@ -14,13 +14,13 @@ class BilateralFilter(Optimizer):
     """After a step, filters the image bilaterally: grain goes, edges stay (`filters.bilateral`).
 
     Args:
-        sigma_spatial: the width in pixels.
-        sigma_color: the width in color, in the image's range.
-        every: filter in every so many steps, from the first on.
-        radius: the farthest neighbors, in pixels.
+      sigma_spatial: the width in pixels.
+      sigma_color: the width in color, in the image's range.
+      every: filter in every so many steps, from the first on.
+      radius: the farthest neighbors, in pixels.
 
     References:
-        Tomasi and Manduchi 1998; Tyka 2016, for DeepDream.
+      Tomasi and Manduchi 1998; Tyka 2016, for DeepDream.
 
     >>> import jax.numpy as jnp
     >>> rule = BilateralFilter(every=2)()

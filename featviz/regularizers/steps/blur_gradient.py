@@ -14,7 +14,7 @@ class BlurGradient(Optimizer):
     """Blurs the gradient by a Gaussian: large shapes come first where its width falls.
 
     Args:
-        sigma: the width in pixels over the optimization.
+      sigma: the width in pixels over the optimization.
 
 
     >>> import jax.numpy as jnp

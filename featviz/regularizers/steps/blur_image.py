@@ -14,11 +14,11 @@ class BlurImage(Optimizer):
     """After a step, blurs the image by a Gaussian; edges are mirrored.
 
     Args:
-        sigma: the width in pixels over the optimization. The kernel is cut at 4 times the largest width, as in scipy.
-        every: blur in every so many steps, from the first on.
+      sigma: the width in pixels over the optimization. The kernel is cut at 4 times the largest width, as in scipy.
+      every: blur in every so many steps, from the first on.
 
     References:
-        Yosinski et al. 2015, theta_b_width and theta_b_every; Øygard 2015, with a falling width.
+      Yosinski et al. 2015, theta_b_width and theta_b_every; Øygard 2015, with a falling width.
 
     >>> import jax.numpy as jnp
     >>> from featviz.optimizers import Constant

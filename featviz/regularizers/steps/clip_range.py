@@ -14,11 +14,11 @@ class ClipRange(Optimizer):
     """After each step, clips the image to [low, high].
 
     Args:
-        low: the smallest value.
-        high: the largest.
+      low: the smallest value.
+      high: the largest.
 
     References:
-        Mordvintsev et al. 2015, google/deepdream, dream.ipynb.
+      Mordvintsev et al. 2015, google/deepdream, dream.ipynb.
 
     >>> rule = ClipRange()()
     >>> image = jnp.full((1, 1, 1, 1), 0.9)

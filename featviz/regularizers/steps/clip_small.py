@@ -15,11 +15,11 @@ class ClipSmallNorms(Optimizer):
     """After each step, sets pixels of small norm to the center: |x - center|_2 over channels below a percentile.
 
     Args:
-        percentile: the share of pixels, in percent, that is set; over each image.
-        center: one value or one a channel.
+      percentile: the share of pixels, in percent, that is set; over each image.
+      center: one value or one a channel.
 
     References:
-        Yosinski et al. 2015, theta_n_pct.
+      Yosinski et al. 2015, theta_n_pct.
 
     >>> rule = ClipSmallNorms(50.0)()
     >>> image = jnp.array([0.6, 0.9]).reshape(1, 1, 2, 1)
@@ -48,11 +48,11 @@ class ClipSmallContributions(Optimizer):
     to first order.
 
     Args:
-        percentile: the share of pixels, in percent, that is set; over each image.
-        center: one value or one a channel.
+      percentile: the share of pixels, in percent, that is set; over each image.
+      center: one value or one a channel.
 
     References:
-        Yosinski et al. 2015, theta_c_pct.
+      Yosinski et al. 2015, theta_c_pct.
 
     >>> rule = ClipSmallContributions(50.0)()
     >>> image, gradient = jnp.array([0.6, 0.9]).reshape(1, 1, 2, 1), jnp.array([9.0, 0.1]).reshape(1, 1, 2, 1)

@@ -16,11 +16,11 @@ class Decay(Optimizer):
     """L2 decay, after each step: x = center + (1 - rate) * (x - center).
 
     Args:
-        rate: the share of the distance that each step removes.
-        center: the image decayed towards, one value or one a channel, such as `IMAGENET_MEAN`.
+      rate: the share of the distance that each step removes.
+      center: the image decayed towards, one value or one a channel, such as `IMAGENET_MEAN`.
 
     References:
-        Yosinski et al. 2015, theta_decay.
+      Yosinski et al. 2015, theta_decay.
 
     >>> import jax.numpy as jnp
     >>> rule = Decay(0.5)()

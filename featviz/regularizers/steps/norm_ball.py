@@ -14,11 +14,11 @@ class NormBall(Optimizer):
     """After each step, projects each image onto the ball in which rms(x - center) is at most `norm`.
 
     Args:
-        norm: the largest root mean square, in the image's range.
-        center: the ball's center, one value or one a channel.
+      norm: the largest root mean square, in the image's range.
+      center: the ball's center, one value or one a channel.
 
     References:
-        Erhan et al. 2009, whose images have a fixed norm.
+      Erhan et al. 2009, whose images have a fixed norm.
 
     >>> rule = NormBall(0.1)()
     >>> image = jnp.full((1, 2, 2, 1), 0.9)

@@ -16,11 +16,11 @@ class NormalizeLaplacian(Optimizer):
     All frequencies then grow alike; low ones, whose gradients are small, are not lost.
 
     Args:
-        levels: the number of bands, besides the coarse rest, which is normalized as well.
-        eps: the smallest divisor.
+      levels: the number of bands, besides the coarse rest, which is normalized as well.
+      eps: the smallest divisor.
 
     References:
-        Mordvintsev 2015, TensorFlow's DeepDream tutorial, `lap_normalize`.
+      Mordvintsev 2015, TensorFlow's DeepDream tutorial, `lap_normalize`.
 
     >>> import jax.numpy as jnp
     >>> rule = NormalizeLaplacian(2)()

@@ -17,11 +17,11 @@ class Background(Transform):
     against the next. Goes with the parameterization `Alpha`.
 
     Args:
-        sd: the standard deviation of the noise's Fourier coefficients.
-        decay: the exponent with which its amplitude falls with frequency.
+      sd: the standard deviation of the noise's Fourier coefficients.
+      decay: the exponent with which its amplitude falls with frequency.
 
     References:
-        Mordvintsev et al. 2018 (.2 and 1.5).
+      Mordvintsev et al. 2018 (.2 and 1.5).
 
     >>> import jax
     >>> Background()(jax.random.key(0), jax.numpy.ones((8, 9, 4)), 0.0).shape

@@ -27,12 +27,12 @@ class Transform(ABC):
         """Transforms an image.
 
         Args:
-            key: the randomness of this call.
-            image: one image, values in [0,1] or beyond.
-            progress: the share of the optimization that is done, from 0 to 1.
+          key: the randomness of this call.
+          image: one image, values in [0,1] or beyond.
+          progress: the share of the optimization that is done, from 0 to 1.
 
         Returns:
-            The transformed image, not clipped.
+          The transformed image, not clipped.
         """
 
 
@@ -42,11 +42,11 @@ def compose(
     """Chains transforms, each with its own key.
 
     Args:
-        transforms: the transforms, the first one first; with none the image stays as it is.
-        other_noise: draw different noise, and everything else as without it.
+      transforms: the transforms, the first one first; with none the image stays as it is.
+      other_noise: draw different noise, and everything else as without it.
 
     Returns:
-        A function of (key, image, progress), like a transform.
+      A function of (key, image, progress), like a transform.
     """
 
     def run(key: PRNGKeyArray, image: Float[Array, "h w c"], progress: Float[Array, ""]) -> Float[Array, "h2 w2 c2"]:
@@ -64,11 +64,11 @@ def view_shape(transforms: Sequence[Transform], shape: Shape) -> Shape:
     """The shape of the transformed views of images; nothing is computed.
 
     Args:
-        transforms: the transforms, the first one first.
-        shape: (n, height, width, channels) of the images.
+      transforms: the transforms, the first one first.
+      shape: (n, height, width, channels) of the images.
 
     Returns:
-        (n, height, width, channels) of the views.
+      (n, height, width, channels) of the views.
 
     >>> from featviz.regularizers import Jitter, Pad
     >>> view_shape((Pad(2), Jitter(1)), (5, 8, 9, 3))

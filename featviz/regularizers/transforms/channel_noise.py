@@ -15,10 +15,10 @@ class ChannelNoise(Transform):
     """Adds one normal value to each channel, x + N(0, sd (1 - progress)): none at the end.
 
     Args:
-        sd: the standard deviation at the start, in the image's range.
+      sd: the standard deviation at the start, in the image's range.
 
     References:
-        Ghiasi et al. 2022.
+      Ghiasi et al. 2022.
 
     >>> ChannelNoise()(jax.random.key(0), jnp.zeros((8, 9, 3)), 0.0).shape
     (8, 9, 3)

@@ -14,11 +14,11 @@ class ColorShift(Transform):
     """Each channel shifted and scaled: (x - mu) / sigma, mu from U(-mean, mean), sigma = e^U(-log_sd, log_sd).
 
     Args:
-        mean: the largest shift, in the image's range.
-        log_sd: the largest logarithm of the scale.
+      mean: the largest shift, in the image's range.
+      log_sd: the largest logarithm of the scale.
 
     References:
-        Ghiasi et al. 2022, who call it ColorShift.
+      Ghiasi et al. 2022, who call it ColorShift.
 
     >>> ColorShift(mean=0.5)(jax.random.key(0), jnp.zeros((8, 9, 3)), 0.0).shape
     (8, 9, 3)

@@ -15,11 +15,11 @@ class GaussianNoise(Transform):
     """Adds independent normal noise to every value, x + N(0, sd(progress)).
 
     Args:
-        sd: the standard deviation at the start, in the image's range.
-        end_sd: the standard deviation at the end, reached linearly; None keeps `sd`.
+      sd: the standard deviation at the start, in the image's range.
+      end_sd: the standard deviation at the end, reached linearly; None keeps `sd`.
 
     References:
-        Fel et al. 2023 (sd .08, constant).
+      Fel et al. 2023 (sd .08, constant).
 
     >>> noise = GaussianNoise(0.1, end_sd=0.0)
     >>> bool((noise(jax.random.key(0), jnp.ones((2, 2, 3)), 1.0) == 1.0).all())

@@ -16,10 +16,10 @@ class Jitter(Transform):
     The crop's corner is uniform over {0, ..., pixels} on each axis.
 
     Args:
-        pixels: how many rows and columns are cut off.
+      pixels: how many rows and columns are cut off.
 
     References:
-        lucid, optvis/transform.py, `jitter`.
+      lucid, optvis/transform.py, `jitter`.
 
     >>> Jitter(2)(jax.random.key(0), jnp.zeros((8, 8, 3)), 0.0).shape
     (6, 6, 3)

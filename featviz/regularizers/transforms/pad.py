@@ -13,11 +13,11 @@ class Pad(Transform):
     """A border on each side, gray or mirrored, so that later shifts do not move the picture's edge into view.
 
     Args:
-        width: pixels on each side.
-        fill: the border's value; None mirrors the image, the edge pixel included.
+      width: pixels on each side.
+      fill: the border's value; None mirrors the image, the edge pixel included.
 
     References:
-        lucid, optvis/transform.py, `pad`.
+      lucid, optvis/transform.py, `pad`.
 
     >>> import jax
     >>> pad, mirrored = Pad(2, fill=0.5), Pad(2, fill=None)
@@ -42,10 +42,10 @@ class CenterCrop(Transform):
     """The center of the image: undoes a `Pad` of the same width.
 
     Args:
-        margin: pixels that are cut off on each side.
+      margin: pixels that are cut off on each side.
 
     References:
-        lucid, optvis/transform.py, `crop_or_pad_to`.
+      lucid, optvis/transform.py, `crop_or_pad_to`.
 
     >>> import jax
     >>> CenterCrop(2)(jax.random.key(0), jnp.zeros((8, 9, 3)), 0.0).shape

@@ -20,14 +20,14 @@ class RandomAffine(Transform):
     the finest detail, and a picture can so get it back.
 
     Args:
-        scales: the scale is one of these, each as likely; above 1 magnifies.
-        degrees: the angle, clockwise, likewise.
-        translation: the translation is U(-translation, translation) pixels on each axis.
-        uniform: draw scale and angle uniformly between the smallest and the largest of the values given.
-        end_strength: the share of scale and angle that remains at the end; 1 does not fade.
+      scales: the scale is one of these, each as likely; above 1 magnifies.
+      degrees: the angle, clockwise, likewise.
+      translation: the translation is U(-translation, translation) pixels on each axis.
+      uniform: draw scale and angle uniformly between the smallest and the largest of the values given.
+      end_strength: the share of scale and angle that remains at the end; 1 does not fade.
 
     References:
-        lucid, optvis/transform.py, `random_scale` and `random_rotate`; the fading is ours.
+      lucid, optvis/transform.py, `random_scale` and `random_rotate`; the fading is ours.
 
     >>> turn = RandomAffine(scales=(1.0,), degrees=(180.0,))
     >>> turn(jax.random.key(0), jnp.arange(4.0).reshape(2, 2, 1), 0.0)[..., 0].round().tolist()

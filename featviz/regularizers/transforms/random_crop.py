@@ -17,12 +17,12 @@ class RandomCrop(Transform):
     Its side is U(low, high) times the image's; its center is uniform over the positions where it lies inside.
 
     Args:
-        low: the smallest side, as a share of the image's.
-        high: the largest.
-        output_size: pixels a side of the output; None keeps the image's own size.
+      low: the smallest side, as a share of the image's.
+      high: the largest.
+      output_size: pixels a side of the output; None keeps the image's own size.
 
     References:
-        Hamblin et al. 2024, with sides from .05 to .99.
+      Hamblin et al. 2024, with sides from .05 to .99.
 
     >>> RandomCrop(0.05, 0.99, output_size=6)(jax.random.key(0), jnp.zeros((8, 9, 3)), 0.0).shape
     (6, 6, 3)

@@ -21,12 +21,12 @@ def affine(
     """Resamples an image under an affine map about its center: out(p) = image(matrix @ (p - c) + c + shift).
 
     Args:
-        image: one image.
-        matrix: from output to input positions, (row, column), about the center c.
-        shift: in pixels, (row, column).
+      image: one image.
+      matrix: from output to input positions, (row, column), about the center c.
+      shift: in pixels, (row, column).
 
     Returns:
-        The image, bilinear between pixels; positions beyond an edge are mirrored back inside.
+      The image, bilinear between pixels; positions beyond an edge are mirrored back inside.
 
     >>> image = jnp.arange(4.0).reshape(2, 2, 1)
     >>> affine(image, jnp.eye(2), jnp.zeros(2))[..., 0].tolist()
@@ -62,10 +62,10 @@ def crop_and_resize(
     """A part of an image, resampled linearly with antialiasing.
 
     Args:
-        image: one image.
-        side: the part's side, as a share of the image's.
-        center: the part's center, (row, column), as a share of the image's sides.
-        output_size: pixels a side of the output; None keeps the image's own size.
+      image: one image.
+      side: the part's side, as a share of the image's.
+      center: the part's center, (row, column), as a share of the image's sides.
+      output_size: pixels a side of the output; None keeps the image's own size.
 
     >>> image = jnp.arange(16.0).reshape(4, 4, 1)
     >>> crop_and_resize(image, jnp.float32(0.5), jnp.array([0.25, 0.25]), 2)[..., 0].tolist()

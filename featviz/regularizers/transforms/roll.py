@@ -16,10 +16,10 @@ class Roll(Transform):
     The shift is uniform over {-pixels, ..., pixels} on each axis.
 
     Args:
-        pixels: the largest shift.
+      pixels: the largest shift.
 
     References:
-        Mordvintsev et al. 2015, google/deepdream, dream.ipynb, `jitter`.
+      Mordvintsev et al. 2015, google/deepdream, dream.ipynb, `jitter`.
 
     >>> Roll(1)(jax.random.key(0), jnp.ones((8, 9, 3)), 0.0).shape
     (8, 9, 3)

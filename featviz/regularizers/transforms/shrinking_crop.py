@@ -22,14 +22,14 @@ class ShrinkingCrop(Transform):
     N(1/2, center_sd) on each axis, moved so that the crop lies inside.
 
     Args:
-        side: a schedule of the mean side, as a share of the image's.
-        side_sd: the standard deviation of the side.
-        center_sd: the standard deviation of the center, as a share of the image's side.
-        min_side: the smallest side.
-        output_size: pixels a side of the output; None keeps the image's own size.
+      side: a schedule of the mean side, as a share of the image's.
+      side_sd: the standard deviation of the side.
+      center_sd: the standard deviation of the center, as a share of the image's side.
+      min_side: the smallest side.
+      output_size: pixels a side of the output; None keeps the image's own size.
 
     References:
-        Fel et al. 2023 (MACO).
+      Fel et al. 2023 (MACO).
 
     >>> ShrinkingCrop()(jax.random.key(0), jnp.zeros((8, 9, 3)), 0.0).shape
     (8, 9, 3)

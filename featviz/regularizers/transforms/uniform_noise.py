@@ -14,11 +14,11 @@ class UniformNoise(Transform):
     """Adds independent uniform noise to every value, x + U(low, high).
 
     Args:
-        low: the smallest noise, in the image's range.
-        high: the largest.
+      low: the smallest noise, in the image's range.
+      high: the largest.
 
     References:
-        Fel et al. 2023 (-.04 to .04); Fort and Whitaker 2025 (0 to .2).
+      Fel et al. 2023 (-.04 to .04); Fort and Whitaker 2025 (0 to .2).
 
     >>> UniformNoise(-0.04, 0.04)(jax.random.key(0), jax.numpy.zeros((8, 9, 3)), 0.0).shape
     (8, 9, 3)

@@ -17,11 +17,11 @@ class Window(Transform):
     pixel of the window is seen at its own resolution.
 
     Args:
-        side: the window's side, as a share of the image's.
-        spread: the standard deviation of the offset, as a share of the slack.
+      side: the window's side, as a share of the image's.
+      spread: the standard deviation of the offset, as a share of the slack.
 
     References:
-        Øygard 2015 (auduno/deepdraw).
+      Øygard 2015 (auduno/deepdraw).
 
     >>> Window(0.5)(jax.random.key(0), jnp.zeros((8, 6, 3)), 0.0).shape
     (4, 3, 3)
