@@ -1,10 +1,10 @@
-"""Images of textures and shapes, made by rule: 64x64 RGB, every generating factor known.
+"""Images of textures and shapes drawn by rule, 64x64 RGB, with all generating factors known.
 
     images, factors = generate(np.random.default_rng(0), labels)
 
 `CLASS_NAMES[label]` names a class; `FREQUENCY_BANDS` gives the gratings' spatial frequency in
 cycles per 64-px image. Colors, light, clutter, blur and noise are drawn independently of the
-class, so only the pattern tells it.
+class, so only the pattern identifies it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ __all__ = ["CLASS_NAMES", "DIRECTIONS", "FACTORS", "FREQUENCY_BANDS", "SIZE", "g
 FACTORS = np.dtype(
     [
         ("label", np.int32),
-        ("orientation", np.float32),  # degrees counterclockwise from horizontal; NaN: has none
+        ("orientation", np.float32),  # degrees counterclockwise from horizontal; NaN if it has none
         ("frequency", np.float32),  # cycles per 64-px image (arms, for spirals and rays)
         ("scale", np.float32),
         ("x", np.float32),
@@ -44,8 +44,8 @@ def generate(rng: np.random.Generator, labels: np.ndarray) -> tuple[np.ndarray, 
     images = np.empty((len(labels), SIZE, SIZE, 3), np.uint8)
     factors = np.zeros(len(labels), FACTORS)
     factors["label"] = labels
-    own = ("orientation", "frequency", "scale", "x", "y")
-    for name in own:
+    geometry = ("orientation", "frequency", "scale", "x", "y")
+    for name in geometry:
         factors[name] = np.nan
     for label in np.unique(labels):
         members = np.flatnonzero(labels == label)
@@ -54,7 +54,7 @@ def generate(rng: np.random.Generator, labels: np.ndarray) -> tuple[np.ndarray, 
             drawing = TABLE[label].draw(rng, len(index))
             image, scene = compose(rng, drawing, TABLE[label].is_shape)
             images[index] = (image * 255 + 0.5).astype(np.uint8)
-            for name in own:
+            for name in geometry:
                 if getattr(drawing, name) is not None:
                     factors[name][index] = getattr(drawing, name)
             for name, values in scene.items():

@@ -12,7 +12,7 @@ DIRECTIONS = {"horizontal": 0.0, "vertical": 90.0, "rising diagonal": 45.0, "fal
 
 
 class PatternClass(NamedTuple):
-    """One class. `draw(rng, n)` gives a Drawing; a shape lies on a ground, a texture fills all."""
+    """One class. `draw(rng, n)` returns a Drawing; a shape lies on a ground, a texture fills the image."""
 
     name: str
     draw: Callable

@@ -7,9 +7,9 @@ import numpy as np
 from .fields import SIZE, Array, Drawing, bars, cell_values, col, cover, fraction, frame, uniform
 
 # Spatial frequency of the gratings, in cycles per 64-px image. The bands leave a gap of almost an
-# octave, so that no grating is between the classes.
+# octave, so that no grating lies between the classes.
 FREQUENCY_BANDS: dict[str, tuple[float, float]] = {"low": (2.5, 4.5), "high": (8.0, 13.0)}
-TILT = 8.0  # degrees a grating's orientation may be off its class's
+TILT = 8.0  # maximum deviation of a grating's orientation from its class, in degrees
 
 
 def grating(rng: np.random.Generator, n: int, *, orientation: float, band: str) -> Drawing:
@@ -50,7 +50,7 @@ def checks(rng: np.random.Generator, n: int, *, orientation: float) -> Drawing:
 
 
 def grid_lines(rng: np.random.Generator, n: int) -> Drawing:
-    """Thin upright and lying lines."""
+    """Thin vertical and horizontal lines."""
     a, b, factors = _crossed(rng, n, 0.0, 3.5, 6.0, duty=col(uniform(rng, 0.15, 0.22, n)))
     return Drawing(np.maximum(a, b), **factors)
 
@@ -76,12 +76,12 @@ def waves(rng: np.random.Generator, n: int, *, orientation: float) -> Drawing:
 
 
 def zigzag(rng: np.random.Generator, n: int, *, orientation: float) -> Drawing:
-    """Bars that turn sharply 3.5 to 5.5 times per image and way."""
+    """Bars that turn sharply 3.5 to 5.5 times per image and direction."""
     theta = orientation + uniform(rng, -6, 6, n)
     axes = frame(theta)
     per_px = uniform(rng, 3.5, 5.5, n) / SIZE
     swing = np.abs(fraction(axes[0] * col(per_px) + col(rng.random(n))) - 0.5) * 2 - 0.5
-    # The height of a tooth is tied to its length: legs stay at about 45 degrees.
+    # The height of a tooth is proportional to its length, so that legs stay at about 45 degrees.
     return _displaced(rng, n, theta, swing * col(uniform(rng, 0.45, 0.6, n) / per_px), axes)
 
 
@@ -101,7 +101,7 @@ def bricks(rng: np.random.Generator, n: int) -> Drawing:
 
 
 def basket(rng: np.random.Generator, n: int) -> Drawing:
-    """Squares of three parallel strips, by turns upright and lying."""
+    """Squares of three parallel strips, alternately vertical and horizontal."""
     theta = uniform(rng, -6, 6, n)
     side = uniform(rng, 14.0, 20.0, n)
     u, v = frame(theta)

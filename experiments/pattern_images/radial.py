@@ -9,9 +9,9 @@ from .fields import SIZE, Drawing, bars, cell_values, col, cover, fraction, fram
 TURN = np.float32(2 * np.pi)
 
 
-def _center(rng: np.random.Generator, n: int, reach: float):
-    """A center within `reach` px of the image's, (n,) each."""
-    return uniform(rng, -reach, reach, n), uniform(rng, -reach, reach, n)
+def _center(rng: np.random.Generator, n: int, max_offset: float):
+    """A center within `max_offset` px of the image's center in x and y, (n,) each."""
+    return uniform(rng, -max_offset, max_offset, n), uniform(rng, -max_offset, max_offset, n)
 
 
 def rings(rng: np.random.Generator, n: int) -> Drawing:

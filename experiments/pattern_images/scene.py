@@ -1,4 +1,4 @@
-"""From ink to picture: colors, clutter, light, blur and noise. None depends on the class.
+"""From ink to image: colors, clutter, light, blur and noise, independent of the class.
 
 Clutter is of four kinds: a faint texture on the ground of a shape, small distractor shapes, one
 patch of another texture, and thin bars that occlude. On a texture class they lie on top and cover
@@ -58,22 +58,22 @@ def _over(image: Array, mask: Array, color: Array) -> None:
 
 
 def _distractors(rng: np.random.Generator, image: Array, count: int) -> None:
-    """Small discs, boxes and diamonds, 2.5 to 6 px in radius, each there in 70 % of images."""
+    """Small discs, boxes and diamonds, 2.5 to 6 px in radius, each in 70 % of images."""
     n = len(image)
     for _ in range(count):
         u, v = frame(uniform(rng, 0, 90, n), uniform(rng, -30, 30, n), uniform(rng, -30, 30, n))
         disc = col(rng.integers(0, 2, n)) > 0.5
         radius = np.where(disc, np.hypot(u, v), np.maximum(np.abs(u), np.abs(v)) * 1.1)
-        there = col(rng.random(n) < 0.7)
-        mask = there * cover(radius - col(uniform(rng, 2.5, 6.0, n)))
+        present = col(rng.random(n) < 0.7)
+        mask = present * cover(radius - col(uniform(rng, 2.5, 6.0, n)))
         _over(image, mask, rng.random((n, 3), np.float32))
 
 
 def _patch(rng: np.random.Generator, image: Array) -> None:
     """A disc or a box with another texture, near the edge of the image, in 60 % of images."""
     n = len(image)
-    angle, reach = uniform(rng, 0, 2 * np.pi, n), uniform(rng, 24, 32, n)
-    x, y = reach * np.cos(angle), reach * np.sin(angle)
+    angle, distance = uniform(rng, 0, 2 * np.pi, n), uniform(rng, 24, 32, n)
+    x, y = distance * np.cos(angle), distance * np.sin(angle)
     u, v = frame(uniform(rng, 0, 90, n), x, y)
     box = col(rng.integers(0, 2, n)) > 0.5
     radius = np.where(box, np.maximum(np.abs(u), np.abs(v)), np.hypot(u, v))

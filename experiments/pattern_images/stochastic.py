@@ -42,8 +42,8 @@ def fur(rng: np.random.Generator, n: int, *, orientation: float) -> Drawing:
     """Irregular strokes along one direction."""
     theta = orientation + uniform(rng, -8, 8, n)
     along, across = spectral_axes(theta)
-    reach = col(uniform(rng, 1.6, 2.4, n))
-    amplitude = np.exp(-0.5 * (along / reach) ** 2) * np.exp(-0.5 * (across / 11) ** 2)
+    bandwidth = col(uniform(rng, 1.6, 2.4, n))
+    amplitude = np.exp(-0.5 * (along / bandwidth) ** 2) * np.exp(-0.5 * (across / 11) ** 2)
     amplitude = amplitude * (1 - np.exp(-0.5 * (across / 2.5) ** 2))
     return Drawing(_squash(filtered_noise(rng, amplitude), uniform(rng, 0.3, 0.5, n)), orientation=theta)
 
