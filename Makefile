@@ -37,7 +37,7 @@ demo: $(INSTALLED)
 
 # What is promised to the bit is tested as users compile it.
 test: $(TESTABLE)
-	$(QUICK) $(BIN)/python $(PYTEST) --ignore tests/ascent/test_lanes_sameness.py
+	$(QUICK) $(BIN)/python $(PYTEST) --ignore tests/ascent/test_lanes_sameness.py -m "not frameworks"
 	$(BIN)/python $(PYTEST) tests/ascent/test_lanes_sameness.py
 
 test-frameworks: $(FRAMEWORKS)

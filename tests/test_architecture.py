@@ -4,6 +4,7 @@ import ast
 import re
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -78,6 +79,28 @@ def test_a_room_imports_only_those_above_it(path):
     before = {"__init__": ["version"], "__main__": ["cli"]}.get(own) or ROOMS[: ROOMS.index(own) + 1]
     rooms = {name.split(".")[1] for name in imports(parse(path)) if name.startswith("featviz.")}
     assert rooms <= set(before)
+
+
+def test_no_two_files_share_a_name():
+    # A room's `base` has what its pieces build on; a command's file is named as the command.
+    named = [path for path in FILES if path.parent.name != "commands" and path.stem not in ("__init__", "base")]
+    counts = Counter(path.stem for path in named)
+    assert [stem for stem, count in counts.items() if count > 1] == []
+
+
+def test_tests_mirror_the_tree():
+    tests = Path(__file__).parent
+    rooms = {path.parent.relative_to(ROOT) for path in FILES}
+    shared = ("support", "experiments", "benchmarks")
+    for path in tests.rglob("test_*.py"):
+        folder = path.parent.relative_to(tests)
+        if folder == Path(".") or folder.parts[0] in shared:
+            continue
+        assert folder in rooms, f"{path.relative_to(tests)} lies in no room"
+        # A module, a folder of modules, or the room itself.
+        modules = [file.stem for file in (ROOT / folder).rglob("*")] + [folder.name]
+        named = path.stem.removeprefix("test_")
+        assert any(named == module or named.startswith(f"{module}_") for module in modules), path.relative_to(tests)
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
