@@ -24,7 +24,7 @@ from featviz.diagnosis.check_input import check_input as check_input
 from featviz.dreaming.dream import dream as dream
 from featviz.dreaming.film import dream_film as dream_film
 from featviz.dreaming.film import dream_frames as dream_frames
-from featviz.dreaming.video import save_film as save_film
+from featviz.dreaming.film_files import save_film as save_film
 from featviz.errors import FeatvizError as FeatvizError
 from featviz.evaluation.evidence import Evidence as Evidence
 from featviz.evaluation.evidence import UnitEvidence as UnitEvidence

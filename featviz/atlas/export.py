@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from featviz.atlas.atlas_store import safe_part
 from featviz.atlas.entry_records import read_pictures
 from featviz.atlas.reading import Atlas
 from featviz.common.files import write_atomic
+from featviz.common.progress import progress_bar
 from featviz.errors import FeatvizError, suggest
 from featviz.pages.records import Role
 
@@ -63,7 +63,7 @@ def export(
         raise FeatvizError(f"`{target}` cannot be created: {error.strerror}") from None
     rows = [row for row in atlas.rows(layers=layers) if row.outcome != "damaged"]
     lines: list[Line] = []
-    for row in tqdm(rows, unit="entry", disable=None if progress else True):
+    for row in progress_bar(rows, unit="entry", shown=progress):
         folder = target / safe_part(row.layer)
         try:
             folder.mkdir(exist_ok=True)

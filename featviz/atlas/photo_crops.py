@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import UInt8
-from tqdm import tqdm
 
+from featviz.common.progress import progress_bar
 from featviz.pages.records import PhotoCrop
 from featviz.surveys.photos import quiet
 from featviz.surveys.receptive_fields import Box
@@ -56,7 +56,7 @@ def crop_examples(
     for example in (example for of_unit in chosen.values() for example in of_unit):
         boxes.setdefault(example.index, set()).add(example.box)
     cropped: dict[tuple[int, Box], tuple[UInt8[np.ndarray, "h w c"], SourcePhoto | None]] = {}
-    for index in tqdm(sorted(boxes), unit="photo", disable=None if progress else True):
+    for index in progress_bar(sorted(boxes), unit="photo", shown=progress):
         photo, source = survey.photo(index), source_photo(survey, index)
         # Views if copies take more memory than the photo, which views keep alive.
         views = sum((right - left) * (bottom - top) for left, top, right, bottom in boxes[index]) >= photo[..., 0].size

@@ -19,6 +19,7 @@ from featviz.atlas.plan import Plan
 from featviz.atlas.series import Task
 from featviz.common.canonical import digest
 from featviz.common.files import delayed_interrupts
+from featviz.common.progress import progress_bar
 from featviz.errors import FeatvizError, in_one_line
 from featviz.model import Model
 from featviz.parameterizations import extra_channels
@@ -77,9 +78,8 @@ def run_tasks(
         waiting = [task for task in waiting if task.units]
         writer = _EntryWriter(store, entries, {task.path: set(task.units) for task in waiting}, journal, observer)
         total, missing_count = sum(len(task.units) for task in tasks), sum(map(len, missing.values()))
-        disabled = None if progress else True
         with (
-            tqdm(total=total, initial=total - missing_count, unit="picture", disable=disabled) as bar,
+            progress_bar(total=total, initial=total - missing_count, unit="picture", shown=progress) as bar,
             closing(engine(model, waiting, on_start=writer.start)) as rendering,
         ):
             for entry in rendering:

@@ -1,6 +1,9 @@
 """How commands end: 0, 1 when the work failed, 2 when the command was wrong, 130 after Ctrl-C."""
 
 import contextlib
+import errno
+import os
+import sys
 from collections.abc import Callable, Iterator
 
 import click
@@ -9,6 +12,11 @@ from featviz.errors import FeatvizError
 
 # A shell's status for a program that Ctrl-C ended: 128 + SIGINT.
 INTERRUPTED = 130
+# What the system may answer to correct work.
+SYSTEM_ERRORS = {
+    errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.EMFILE,
+    errno.ENFILE, errno.ENOMEM, errno.EPIPE, errno.EBADF, errno.ENAMETOOLONG,
+}  # fmt: skip
 
 
 class Interrupted(click.ClickException):
@@ -59,6 +67,24 @@ def was_interrupted(error: BaseException) -> bool:
             visited.add(id(cause))
             pending += [cause.__cause__, cause.__context__]
     return False
+
+
+def describe_system_error(error: BaseException) -> str | None:
+    """What the system lacks, if that and no bug is why an error came: space on a disk, permission, open files.
+
+    >>> describe_system_error(OSError(errno.ENOSPC, "No space left on device", "out.png"))
+    'No space left on device: `out.png`'
+    """
+    if not isinstance(error, OSError) or error.errno not in SYSTEM_ERRORS:
+        return None
+    reason = os.strerror(error.errno or 0)
+    return f"{reason}: `{error.filename}`" if error.filename else reason
+
+
+def close_output() -> None:
+    """Leaves nothing for Python to write when it ends, where it would fail again with a message of its own."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def one_printable_line(message: str) -> str:

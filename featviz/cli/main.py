@@ -1,12 +1,20 @@
 """`featviz`: the list of commands, and how the program ends."""
 
+import contextlib
 import importlib
 import sys
 from typing import NoReturn
 
 import click
 
-from featviz.cli.exit_status import INTERRUPTED, Interrupted, one_printable_line, was_interrupted
+from featviz.cli.exit_status import (
+    INTERRUPTED,
+    Interrupted,
+    close_output,
+    describe_system_error,
+    one_printable_line,
+    was_interrupted,
+)
 from featviz.errors import FeatvizError, suggest
 from featviz.version import __version__
 
@@ -80,6 +88,8 @@ def run(arguments: list[str] | None = None) -> None:
         arguments = ["--debug", *(word for word in arguments if word != "--debug")]
     try:
         cli.main(arguments, prog_name="featviz", standalone_mode=False)
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message())
         sys.exit(0)
@@ -96,9 +106,18 @@ def run(arguments: list[str] | None = None) -> None:
             raise
         if isinstance(error, FeatvizError):
             _exit(str(error), 1)
+        if isinstance(error, BrokenPipeError):
+            # The reader, `head` for example, has what it wanted.
+            close_output()
+            sys.exit(1)
+        if (reason := describe_system_error(error)) is not None:
+            close_output()
+            _exit(reason, 1)
         _exit(f"{type(error).__name__}: {error} (a bug in featviz; --debug prints the traceback)", 1)
 
 
 def _exit(message: str, status: int) -> NoReturn:
-    click.echo(f"featviz: {one_printable_line(message)}", err=True)
+    # The stream may be on the disk that is full.
+    with contextlib.suppress(OSError):
+        click.echo(f"featviz: {one_printable_line(message)}", err=True)
     sys.exit(status)

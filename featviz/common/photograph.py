@@ -13,6 +13,30 @@ if TYPE_CHECKING:
 
 # The EXIF tag of that name.
 ORIENTATION = 0x0112
+# Files of these suffixes are images, also those that Pillow cannot read by itself: they are named, never passed over.
+IMAGE_SUFFIXES = frozenset({
+    ".apng", ".avif", ".bmp", ".dib", ".gif", ".j2k", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpf", ".jpg", ".jpx",
+    ".pbm", ".pcx", ".pfm", ".pgm", ".png", ".pnm", ".ppm", ".psd", ".qoi", ".sgi", ".tga", ".tif", ".tiff",
+    ".webp", ".arw", ".cr2", ".cr3", ".dng", ".exr", ".hdr", ".heic", ".heif", ".hif", ".jxl", ".nef", ".orf",
+    ".raf", ".rw2", ".svg",
+})  # fmt: skip
+
+
+def is_image_name(path: str | os.PathLike[str]) -> bool:
+    """Whether a file's name is that of an image.
+
+    >>> is_image_name("photo.JPG"), is_image_name("notes.txt")
+    (True, False)
+    """
+    return os.path.splitext(path)[1].lower() in IMAGE_SUFFIXES
+
+
+def readable_suffixes() -> frozenset[str]:
+    """The suffixes of files that Pillow reads, with the plugins that are registered."""
+    from PIL import Image
+
+    known = Image.registered_extensions()
+    return frozenset(suffix for suffix, kind in known.items() if kind in Image.OPEN)
 
 
 def read_photograph(path: str | os.PathLike[str], channels: int, *, option: str = "") -> "Image":

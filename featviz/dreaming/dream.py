@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
-from tqdm import tqdm
 
 from featviz.common.canonical import describe, digest
+from featviz.common.progress import progress_bar
 from featviz.dreaming.prepared_dream import prepare_dream
 from featviz.dreaming.state_files import read_state, state_writer
 from featviz.model import Model, Weights
@@ -99,7 +99,7 @@ def dream(
     write = state_writer(preview, state_path, dream_digest)
     current, count = resumed, prepared.settings.octaves
     total = count * prepared.settings.steps
-    with tqdm(total=total, unit="step", desc="dream", disable=None if progress else True) as bar:
+    with progress_bar(total=total, unit="step", desc="dream", shown=progress) as bar:
         bar.update(0 if resumed is None else len(resumed.history))
         try:
             for current in prepared.states(image, seed, resume_from=resumed):

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 from scipy import ndimage
-from tqdm import tqdm
 
 from featviz.common.canonical import describe, digest
 from featviz.common.files import write_atomic
+from featviz.common.progress import progress_bar
 from featviz.dreaming.prepared_dream import PreparedDream, prepare_dream
 from featviz.dreaming.state_files import encode_state, read_state
 from featviz.errors import FeatvizError
@@ -104,7 +104,7 @@ def dream_film(
 
     def dreamed() -> Iterator[Picture]:
         current = image
-        for index in tqdm(range(frames), unit="frame", disable=None if progress else True):
+        for index in progress_bar(range(frames), unit="frame", shown=progress):
             path = _frame_path(state, index)
             picture = _dream_frame(prepared, current, seed + index, path=path, frame_digest=film_digest)
             yield picture
@@ -156,7 +156,7 @@ def dream_frames(
     prepared: PreparedDream | None = None
     previous: tuple[np.ndarray, np.ndarray] | None = None
     frame_digest = ""
-    for index, frame in enumerate(tqdm(frames, unit="frame", disable=None if progress else True)):
+    for index, frame in enumerate(progress_bar(frames, unit="frame", shown=progress)):
         image = check_image("frames", frame, model)
         size = (image.shape[0], image.shape[1])
         prepared = prepared or prepare_dream(

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float
-from tqdm import tqdm
 
+from featviz.common.progress import progress_bar
 from featviz.errors import FeatvizError, suggest
 from featviz.evaluation import figures
 from featviz.evaluation.corruptions import Pixels
@@ -124,7 +124,7 @@ def evidence(
         layer, unit = unit_of(picture, survey)
         layers.setdefault(layer, {}).setdefault(unit, []).append(picture.to_uint8()[..., : survey.model.input.channels])
     rows: dict[str, UnitEvidence] = {}
-    with tqdm(total=1 + 2 * len(layers), unit="part", disable=None if progress else True) as bar:
+    with progress_bar(total=1 + 2 * len(layers), unit="part", shown=progress) as bar:
         photo_features = features_of_photos(survey, phi)
         bar.update()
         for layer, units in layers.items():

@@ -121,11 +121,16 @@ class Picture:
         """Shows the picture by matplotlib, in a window or in the notebook."""
         from matplotlib import pyplot
 
-        _, axes = pyplot.subplots(layout="constrained")
-        axes.imshow(np.asarray(self.preview().convert("RGBA")), interpolation="nearest")
-        axes.set_axis_off()
-        axes.set_title(f"{self.name}, score {self.score:.4g}, {self.outcome.value}")
-        pyplot.show()
+        figure, axes = pyplot.subplots(layout="constrained")
+        try:
+            axes.imshow(np.asarray(self.preview().convert("RGBA")), interpolation="nearest")
+            axes.set_axis_off()
+            axes.set_title(f"{self.name}, score {self.score:.4g}, {self.outcome.value}")
+            pyplot.show()
+        finally:
+            # Only a window that does not wait, as in interactive mode, is still looked at.
+            if not (pyplot.isinteractive() and figure.canvas.required_interactive_framework):
+                pyplot.close(figure)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Writes the picture and, beside it, a JSON record: provenance, score, outcome, history, channels.

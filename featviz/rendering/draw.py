@@ -8,11 +8,11 @@ import jax
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Float
-from tqdm import tqdm
 
 from featviz.ascent.batching import choose_lanes, device_mesh
 from featviz.ascent.lanes import Monitor
 from featviz.ascent.outcome import LaneResult
+from featviz.common.progress import progress_bar
 from featviz.pictures.picture import Picture
 from featviz.rendering.request import Request, group_by_structure
 from featviz.rendering.stages import Placement, run_stages
@@ -31,7 +31,7 @@ def render_groups(
     mesh = device_mesh()
     weights = jax.device_put(request.weights, NamedSharding(mesh, PartitionSpec()))
     total = request.steps * len(request.objectives)
-    with tqdm(total=total, unit="step", desc="compiling", disable=None if request.progress else True) as bar:
+    with progress_bar(total=total, unit="step", desc="compiling", shown=request.progress) as bar:
         monitor = Monitor(partial(_show_progress, bar), on_start, snapshot_every)
         # One compiled program for all objectives of one structure.
         for indices in group_by_structure(request.objectives):

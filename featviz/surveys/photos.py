@@ -14,13 +14,12 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 from jaxtyping import UInt8
 
-from featviz.common.photograph import apply_orientation, from_array, to_channels
+from featviz.common.photograph import apply_orientation, from_array, is_image_name, to_channels
 from featviz.errors import FeatvizError, in_one_line
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm"})
 # Batches that are decoded ahead of the device.
 BATCHES_AHEAD = 3
 # Windows along a side of a photograph.
@@ -109,14 +108,10 @@ def find_photos(photos: PhotoInput, *, windows: int = 1) -> Source:
         found = "is a file" if folder.exists() else "does not exist"
         raise FeatvizError(f"`photos`: `{folder}` {found}; expected a folder of images")
     names = sorted(
-        str(path.relative_to(folder))
-        for path in folder.rglob("*")
-        if path.suffix.lower() in SUFFIXES and path.is_file()
+        str(path.relative_to(folder)) for path in folder.rglob("*") if is_image_name(path) and path.is_file()
     )
     if not names:
-        raise FeatvizError(
-            f"`photos`: `{folder}` holds no image; expected files such as {', '.join(sorted(SUFFIXES)[:4])}"
-        )
+        raise FeatvizError(f"`photos`: `{folder}` holds no image; expected files such as .jpg, .png, .webp, .tif")
     return Folder(folder, tuple(names), windows)
 
 

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 from jaxtyping import Float, Int
-from tqdm import tqdm
 
+from featviz.common.progress import progress_bar
 from featviz.errors import FeatvizError
 from featviz.model import Model, hash_weights, require_model
 from featviz.model.layer_patterns import block_layers
@@ -141,8 +141,7 @@ def _run(
         store.append(start, rows, np.stack(images) if source.names is None else None)
         block.clear()
 
-    disabled = None if progress else True
-    with closing(reader), tqdm(total=total, initial=first, unit="photo", disable=disabled) as bar:
+    with closing(reader), progress_bar(total=total, initial=first, unit="photo", shown=progress) as bar:
         try:
             for photos in reader:
                 images = np.zeros((BATCH, *size, model.input.channels), np.uint8)

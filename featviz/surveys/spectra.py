@@ -1,8 +1,8 @@
 """The mean spectrum of a folder of photographs, for MACO."""
 
 import numpy as np
-from tqdm import tqdm
 
+from featviz.common.progress import progress_bar
 from featviz.errors import FeatvizError
 from featviz.parameterizations.color import COLOR_MATRIX
 from featviz.parameterizations.spectrum import Spectrum
@@ -41,7 +41,7 @@ def measure_spectrum(
     total = np.zeros((size, size // 2 + 1, channels))
     count, faults = 0, {}
     batches = read_ahead(find_photos(photos), (size, size), channels=channels, batch=BATCH)
-    with tqdm(unit="photo", desc="spectrum", disable=None if progress else True) as bar:
+    with progress_bar(unit="photo", desc="spectrum", shown=progress) as bar:
         for batch in batches:
             for photo in batch:
                 if photo.pixels is None:

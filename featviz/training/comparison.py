@@ -11,7 +11,7 @@ from jax.typing import DTypeLike
 from jaxtyping import Float
 
 from featviz.ascent import Convergence
-from featviz.dreaming.video import save_film
+from featviz.dreaming.film_files import save_film
 from featviz.errors import FeatvizError
 from featviz.model import Model, require_model
 from featviz.objectives import Objective

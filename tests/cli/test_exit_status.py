@@ -1,6 +1,10 @@
 """Ctrl-C, also where a library has made another error of it: stopped, status 130, in one line."""
 
+import errno
 import itertools
+import os
+import subprocess
+import sys
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -9,6 +13,8 @@ import jax
 import pytest
 from support.commands import refused
 
+from featviz.cli import exit_status
+from featviz.cli.exit_status import SYSTEM_ERRORS
 from featviz.rendering import draw as rendering
 
 FAST = ["--size", "32", "--steps", "3", "--quiet"]
@@ -81,3 +87,37 @@ def test_a_name_that_is_no_utf_8_is_printed_with_escapes(capsys):
     # As Python gives a word of the command line with the byte 0xff.
     code, line = refused(capsys, "layers", "net\udcff.pt")
     assert code == 2 and line.startswith("featviz: MODEL is `net\\udcff.pt`, a file of weights")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device that is always full")
+@pytest.mark.parametrize("words", [["layers", "patterns"], ["models"], ["--help"], ["--version"], ["layers", "--help"]])
+@pytest.mark.parametrize("errors", ["seen", "full"])
+def test_a_full_disk_under_standard_output_is_one_line(words, errors):
+    command = [sys.executable, "-m", "featviz", *words]
+    with open("/dev/full", "w") as full:
+        stderr = full if errors == "full" else subprocess.PIPE
+        ended = subprocess.run(command, stdout=full, stderr=stderr, text=True)
+    assert ended.returncode == 1
+    if errors == "seen":
+        assert ended.stderr == "featviz: No space left on device\n"
+
+
+def test_a_reader_that_stops_is_no_error():
+    writing = subprocess.Popen(
+        [sys.executable, "-m", "featviz", "models"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    writing.stdout.close()
+    assert writing.stderr.read() == ""
+    assert writing.wait() == 1
+    writing.stderr.close()
+
+
+@pytest.mark.parametrize("code", sorted(SYSTEM_ERRORS - {errno.EPIPE}))
+def test_what_the_system_lacks_is_no_bug(monkeypatch, tmp_path, capsys, code):
+    def broken(*args, **options):
+        raise OSError(code, "reason", "out.png")
+
+    monkeypatch.setattr(rendering, "render_groups", broken)
+    monkeypatch.setattr(exit_status.sys, "stdout", None)
+    status, line = refused(capsys, "render", "patterns", "conv1:0", "-o", tmp_path / "out.png", *FAST)
+    assert (status, line) == (1, f"featviz: {os.strerror(code)}: `out.png`\n")

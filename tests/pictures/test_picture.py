@@ -191,3 +191,20 @@ def test_a_picture_is_an_array_of_its_pixels() -> None:
 
 def test_the_repr_is_short() -> None:
     assert repr(make()) == "<Picture inception_4c:103, 6 x 5 x 3, score 12.5, converged>"
+
+
+@pytest.mark.parametrize("interactive", [False, True])
+def test_show_leaves_no_figure_open_and_warns_of_none(interactive, monkeypatch, recwarn):
+    import matplotlib
+    from matplotlib import pyplot
+
+    matplotlib.use("Agg", force=True)
+    with pyplot.ioff() if not interactive else pyplot.ion():
+        for _ in range(25):
+            make().show()
+        # What goes wrong while it draws leaves none either.
+        monkeypatch.setattr(pyplot, "show", lambda: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            make().show()
+    assert pyplot.get_fignums() == []
+    assert not [warning for warning in recwarn if "figures" in str(warning.message)]

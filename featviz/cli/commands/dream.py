@@ -110,7 +110,8 @@ def check_options(
 def check_out(out: Path, *, is_film: bool) -> None:
     """Refuses a file that cannot be written, or is of another type, before the work starts."""
     from featviz.common.files import check_suffix, check_writable
-    from featviz.dreaming.video import FILMS, require_av
+    from featviz.dreaming.film_files import FILMS
+    from featviz.dreaming.video import require_av
     from featviz.pictures.picture import SUFFIXES, check_picture_path
 
     if not is_film:
@@ -227,7 +228,7 @@ def frames_folder(out: Path) -> Path:
 
 def save_frames(frames: "Iterator[Picture]", out: Path, *, rate: float) -> Path:
     """Writes a film; after Ctrl-C the finished frames stay beside OUT, and the same command continues."""
-    from featviz.dreaming.video import save_film
+    from featviz.dreaming.film_files import save_film
 
     with interruptible(lambda: "stopped; the same command continues from the last finished frame"):
         written = save_film(frames, out, rate=rate)

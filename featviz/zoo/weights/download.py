@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from tqdm import tqdm
 
+from featviz.common.progress import progress_bar
 from featviz.errors import FeatvizError, in_one_line
 from featviz.zoo.entry import Source
 from featviz.zoo.weights.https import RangeNotSatisfiable, Reply, check_url, request_file
@@ -60,7 +61,7 @@ def fetch(source: Source, *, progress: bool = True, loopback: bool = False) -> P
 def _fetch(source: Source, target: Path, progress: bool, loopback: bool) -> None:
     partial = target.with_name(target.name + ".partial")
     note = target.with_name(target.name + ".partial.version")
-    with tqdm(unit="B", unit_scale=True, desc=source.file, disable=None if progress else True) as bar:
+    with progress_bar(unit="B", unit_scale=True, desc=source.file, shown=progress) as bar:
         _download(source, partial, note, bar if progress else None, loopback)
     note.unlink(missing_ok=True)
     sha256 = file_sha256(partial)
