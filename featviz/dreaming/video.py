@@ -158,5 +158,5 @@ def turn(
     # The axis that is stored as x is shown as y.
     if b:
         image = image.swapaxes(0, 1)
-    mirrored = [axis for axis, sign in ((0, d or b), (1, a or c)) if sign < 0]
+    mirrored = tuple(axis for axis, sign in ((0, d or b), (1, a or c)) if sign < 0)
     return np.ascontiguousarray(np.flip(image, mirrored))
