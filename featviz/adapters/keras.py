@@ -50,8 +50,9 @@ def from_keras(
         The Model.
 
     Raises:
-        FeatvizError: If the model declares no size and `input` is missing; if it fails on such images or has no weights
-            yet; if a file holds Python code, which is not run; if Keras is not installed or has another backend.
+        FeatvizError: If the model takes other inputs beside the image, or declares no size and `input` is missing; if
+            it fails on such images or has no weights yet; if a file holds Python code, which is not run; if Keras is
+            not installed or has another backend.
     """
     if isinstance(model, str | PathLike):
         model = _load(os.fspath(model))
@@ -62,6 +63,7 @@ def from_keras(
         )
     if not model.built:
         raise FeatvizError(f"{model.name} has no weights yet; expected a `model` that was called or built before")
+    _require_one_input(model)
     variables = [*model.trainable_variables, *model.non_trainable_variables]
     trainable, names = len(model.trainable_variables), _unique([variable.path for variable in variables])
     options = {"training": False} if "training" in inspect.signature(model.call).parameters else {}
@@ -119,6 +121,38 @@ def _load(path: str) -> Any:
                 "layers alone, or, if you trust it, what keras.saving.load_model(..., safe_mode=False) gives"
             ) from error
         raise FeatvizError(f"`{path}` cannot be read as a Keras model: {reason}") from error
+
+
+def _require_one_input(model: Any) -> None:
+    """Refuses a model that takes more than the image."""
+    declared = jax.tree.leaves(getattr(model, "inputs", None))
+    # A subclassed model declares no inputs, but keeps the shapes of those that it was built with.
+    built = _flatten_shapes(getattr(model, "_build_shapes_dict", None) or {})
+    required = [
+        parameter.name
+        for parameter in inspect.signature(model.call).parameters.values()
+        if parameter.default is parameter.empty
+        and parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
+        and parameter.name not in ("training", "mask")
+    ]
+    names = [tensor.name for tensor in declared] or required
+    count = max(len(declared) or len(built), len(required))
+    if count > 1:
+        listed = f" ({', '.join(f'`{name}`' for name in names)})" if len(names) == count else ""
+        raise FeatvizError(
+            f"{model.name} takes {count} inputs{listed}; expected one, the image: a keras.Model of the image alone, "
+            "which gives the others fixed values"
+        )
+
+
+def _flatten_shapes(shapes: Any) -> list[Any]:
+    """The shapes in Keras's nested lists and dicts of shapes, which JAX does not take for trees."""
+    if shapes is None:
+        return []
+    parts = list(shapes.values()) if isinstance(shapes, Mapping) else list(shapes)
+    if not isinstance(shapes, Mapping) and all(size is None or isinstance(size, int) for size in parts):
+        return [shapes]
+    return [shape for part in parts for shape in _flatten_shapes(part)]
 
 
 def _declared(model: Any) -> InputSpec:

@@ -79,7 +79,7 @@ def run_tasks(
         writer = _EntryWriter(store, entries, {task.path: set(task.units) for task in waiting}, journal, observer)
         total, missing_count = sum(len(task.units) for task in tasks), sum(map(len, missing.values()))
         with (
-            progress_bar(total=total, initial=total - missing_count, unit="picture", shown=progress) as bar,
+            progress_bar(None, total=total, initial=total - missing_count, unit="picture", shown=progress) as bar,
             closing(engine(model, waiting, on_start=writer.start)) as rendering,
         ):
             for entry in rendering:

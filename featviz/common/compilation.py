@@ -6,6 +6,8 @@ from typing import Any
 import jax
 import numpy as np
 
+from featviz.common.placement import is_placed
+
 # XLA's CPU backend hands convolutions to YNNPACK, which runs the large ones of image networks at half the speed of
 # XLA's older ones (jax 0.10.2, see benchmarks/gradient.py). An empty list of fusion types turns that off.
 OPTIONS = {"cpu": {"xla_cpu_experimental_ynn_fusion_type": ""}}
@@ -41,7 +43,10 @@ def compiled(function: Any, *args: Any, **static: Any) -> Any:
     [2.0, 2.0, 2.0]
     """
     leaves, structure = jax.tree.flatten(args)
-    return _compile(function, structure, tuple(map(_abstract, leaves)), tuple(static.items()))
+    # Arrays that are bound to no device follow those that are, as under `jax.jit`.
+    bound = [isinstance(leaf, jax.ShapeDtypeStruct) or is_placed(leaf) for leaf in leaves]
+    shapes = tuple(_abstract(leaf, keep or not any(bound)) for leaf, keep in zip(leaves, bound, strict=True))
+    return _compile(function, structure, shapes, tuple(static.items()))
 
 
 @lru_cache(maxsize=MAX_PROGRAMS)
@@ -50,8 +55,8 @@ def _compile(function: Any, structure: Any, leaves: tuple[Any, ...], static: tup
     return function.lower(*args, **dict(static)).compile(compiler_options=compiler_options(jax.default_backend()))
 
 
-def _abstract(leaf: Any) -> jax.ShapeDtypeStruct:
-    sharding = leaf.sharding if isinstance(leaf, jax.Array | jax.ShapeDtypeStruct) else None
+def _abstract(leaf: Any, keep_sharding: bool) -> jax.ShapeDtypeStruct:
+    sharding = leaf.sharding if keep_sharding and isinstance(leaf, jax.Array | jax.ShapeDtypeStruct) else None
     return jax.ShapeDtypeStruct(np.shape(leaf), leaf.dtype, sharding=sharding)
 
 

@@ -99,7 +99,7 @@ def dream(
     write = state_writer(preview, state_path, dream_digest)
     current, count = resumed, prepared.settings.octaves
     total = count * prepared.settings.steps
-    with progress_bar(total=total, unit="step", desc="dream", shown=progress) as bar:
+    with progress_bar(None, total=total, unit="step", desc="dream", shown=progress) as bar:
         bar.update(0 if resumed is None else len(resumed.history))
         try:
             for current in prepared.states(image, seed, resume_from=resumed):

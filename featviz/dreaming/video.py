@@ -85,6 +85,8 @@ def _read_animation(source: Path, channels: int) -> tuple[Frames, float]:
 
     try:
         with Image.open(source) as file:
+            # Of WebP and AVIF the duration of a frame is known when it is decoded.
+            file.load()
             milliseconds = float(file.info.get("duration") or 0)
     except Exception as error:
         raise FeatvizError(f"the animation `{source.name}` cannot be read: {in_one_line(error)}") from None

@@ -124,7 +124,7 @@ def evidence(
         layer, unit = unit_of(picture, survey)
         layers.setdefault(layer, {}).setdefault(unit, []).append(picture.to_uint8()[..., : survey.model.input.channels])
     rows: dict[str, UnitEvidence] = {}
-    with progress_bar(total=1 + 2 * len(layers), unit="part", shown=progress) as bar:
+    with progress_bar(None, total=1 + 2 * len(layers), unit="part", shown=progress) as bar:
         photo_features = features_of_photos(survey, phi)
         bar.update()
         for layer, units in layers.items():

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from jaxtyping import Array, Float
 
+from featviz.common.placement import gather
 from featviz.errors import FeatvizError, join_or, nearest_choices, suggest
 from featviz.model.input_spec import InputSpec
 
@@ -84,6 +85,10 @@ class Model:
     relus: int = 0
     classes: tuple[str, ...] = ()
     source: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        # Layers that lie on several devices cannot run in one program.
+        object.__setattr__(self, "weights", gather(self.weights))
 
     def __repr__(self) -> str:
         count = len(self.layers)

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from featviz.common.arguments import check_count
+from featviz.common.placement import gather
 from featviz.errors import FeatvizError, suggest
 from featviz.model import BEFORE_RELU, IMAGE, OUTPUT, Model, Weights, require_model
 from featviz.model.shapes import shapes_for
@@ -131,7 +132,7 @@ def check_weights(model: Model, weights: Weights | None) -> Weights:
             raise FeatvizError(
                 f"`weights` has {name} as {given.get(name)}; expected {expected.get(name)}, as in {model.name}"
             )
-    return weights
+    return gather(weights)
 
 
 def check_objectives(model: Model, objectives: Sequence[Objective], shape: Shape) -> None:

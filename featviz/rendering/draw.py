@@ -31,7 +31,7 @@ def render_groups(
     mesh = device_mesh()
     weights = jax.device_put(request.weights, NamedSharding(mesh, PartitionSpec()))
     total = request.steps * len(request.objectives)
-    with progress_bar(total=total, unit="step", desc="compiling", shown=request.progress) as bar:
+    with progress_bar(None, total=total, unit="step", desc="compiling", shown=request.progress) as bar:
         monitor = Monitor(partial(_show_progress, bar), on_start, snapshot_every)
         # One compiled program for all objectives of one structure.
         for indices in group_by_structure(request.objectives):

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from featviz.common.placement import gather
 from featviz.model import Model
 from featviz.pictures.picture import Picture
 from featviz.rendering.checks import check_image
@@ -27,4 +28,6 @@ def observe(model: Model, image: np.ndarray | Picture, layer: str, *, weights: A
     """
     pixels = check_image("image", image, model)
     run = jax.jit(lambda weights, images: model.apply(weights, images, layers=(layer,))[layer])
-    return np.asarray(run(model.weights if weights is None else weights, jnp.asarray(pixels[None])), np.float32)[0]
+    return np.asarray(
+        run(model.weights if weights is None else gather(weights), jnp.asarray(pixels[None])), np.float32
+    )[0]

@@ -141,7 +141,7 @@ def _run(
         store.append(start, rows, np.stack(images) if source.names is None else None)
         block.clear()
 
-    with closing(reader), progress_bar(total=total, initial=first, unit="photo", shown=progress) as bar:
+    with closing(reader), progress_bar(None, total=total, initial=first, unit="photo", shown=progress) as bar:
         try:
             for photos in reader:
                 images = np.zeros((BATCH, *size, model.input.channels), np.uint8)

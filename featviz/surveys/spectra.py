@@ -41,7 +41,7 @@ def measure_spectrum(
     total = np.zeros((size, size // 2 + 1, channels))
     count, faults = 0, {}
     batches = read_ahead(find_photos(photos), (size, size), channels=channels, batch=BATCH)
-    with progress_bar(unit="photo", desc="spectrum", shown=progress) as bar:
+    with progress_bar(None, unit="photo", desc="spectrum", shown=progress) as bar:
         for batch in batches:
             for photo in batch:
                 if photo.pixels is None:

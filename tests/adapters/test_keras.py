@@ -258,3 +258,60 @@ def test_another_backend_is_refused_in_one_line():
     environment = {**os.environ, "KERAS_BACKEND": "torch"}
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
     assert told.stdout == "Keras's backend is torch; expected jax: set KERAS_BACKEND=jax before importing Keras\n"
+
+
+class TwoArguments(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.conv, self.dense = layers.Conv2D(4, 3), layers.Dense(4)
+
+    def call(self, image, meta):
+        return self.conv(image) + self.dense(meta)[:, None, None]
+
+
+class ListOfTwo(TwoArguments):
+    def call(self, inputs):
+        return super().call(inputs[0], inputs[1])
+
+
+class DictOfTwo(TwoArguments):
+    def call(self, inputs):
+        return super().call(inputs["image"], inputs["meta"])
+
+
+def functional_of(combine, count):
+    image = layers.Input((16, 16, 3), name="image")
+    others = [layers.Input((5,), name=f"meta{index}") for index in range(1, count)]
+    output = layers.Conv2D(4, 3)(image)
+    for other in others:
+        output = output + layers.Reshape((1, 1, 4))(layers.Dense(4)(other))
+    return keras.Model(combine([image, *others]), output)
+
+
+def built(network, *inputs):
+    network(*inputs)
+    return network
+
+
+BATCH = (np.zeros((1, 16, 16, 3), np.float32), np.zeros((1, 5), np.float32))
+SEVERAL_INPUTS = {
+    "list": lambda: functional_of(list, 2),
+    "three": lambda: functional_of(list, 3),
+    "dict": lambda: functional_of(lambda inputs: {tensor.name: tensor for tensor in inputs}, 2),
+    "two arguments": lambda: built(TwoArguments(), *BATCH),
+    "subclassed list": lambda: built(ListOfTwo(), list(BATCH)),
+    "subclassed dict": lambda: built(DictOfTwo(), {"image": BATCH[0], "meta": BATCH[1]}),
+}
+
+
+@pytest.mark.parametrize("kind", SEVERAL_INPUTS)
+def test_models_of_several_inputs_are_refused_with_their_number(kind):
+    count = 3 if kind == "three" else 2
+    with pytest.raises(fv.FeatvizError, match=f"takes {count} inputs.*expected one, the image") as error:
+        fv.from_keras(SEVERAL_INPUTS[kind](), input=fv.InputSpec(size=16))
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("combine", [list, lambda inputs: inputs[0]], ids=["list", "tensor"])
+def test_one_input_may_be_in_a_list(combine):
+    assert fv.from_keras(functional_of(combine, 1)).layers

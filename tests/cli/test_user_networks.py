@@ -219,6 +219,27 @@ def test_wrong_directions_are_told(folder, text, says):
         read_directions(text, 32)
 
 
+SIDES = {"square": (32, 32), "rows": (5, 32), "columns": (32, 5), "one": (32,)}
+
+
+@pytest.mark.parametrize(
+    "beside", [(), ("b_enc", "b_dec", "threshold"), ("W_dec",)], ids=["alone", "vectors", "matrix"]
+)
+@pytest.mark.parametrize("kind", SIDES)
+@pytest.mark.parametrize("file", ["a.npy", "a.safetensors:W_enc"])
+def test_what_is_unclear_or_unused_of_directions_is_said(folder, capsys, kind, file, beside):
+    values = np.random.default_rng(0).normal(size=SIDES[kind]).astype(np.float32)
+    np.save("a.npy", values)
+    others = {name: np.ones((32, 32) if name == "W_dec" else 32, np.float32) for name in beside}
+    safetensors.numpy.save_file({"W_enc": values, **others}, "a.safetensors")
+    read_directions(file, 32)
+    said = capsys.readouterr().err.splitlines()
+    assert any("is square, 32x32: its rows are taken" in line for line in said) == (kind == "square")
+    unused = file != "a.npy" and "b_enc" in beside
+    assert any("also holds `b_dec`, `b_enc`, `threshold`, which are not applied" in line for line in said) == unused
+    assert len(said) == (kind == "square") + unused
+
+
 def test_targets_that_suit_transformers(tokens):
     names = [layer.name for layer in tokens.layers]
     assert "heads" in names and "fc1/gelu" in names

@@ -41,5 +41,5 @@ def test_programs_without_standard_error_get_no_bar(monkeypatch, stream):
     closed = Stream(terminal=True)
     closed.close()
     monkeypatch.setattr(sys, "stderr", closed if stream else None)
-    with progress_bar(total=2, shown=True) as bar:
+    with progress_bar(None, total=2, shown=True) as bar:
         bar.update(2)

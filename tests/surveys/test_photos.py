@@ -217,7 +217,7 @@ def test_decoders_are_silent_and_warning_filters_are_restored(tmp_path, monkeypa
     [
         (lambda folder: folder / "missing", {}, "does not exist; expected a folder of images"),
         (lambda folder: folder / "file.txt", {}, "is a file; expected a folder of images"),
-        (lambda folder: folder / "empty", {}, "holds no image; expected files such as .bmp"),
+        (lambda folder: folder / "empty", {}, "holds no image; expected files such as .jpg"),
         (lambda _: [], {"windows": 2}, "`windows` is 2 for images from Python"),
         (lambda _: Image.new("RGB", (4, 4)), {}, "`photos` is a Image; expected a folder, or a list of images"),
         (lambda _: 7, {}, "`photos` is a int"),

@@ -63,6 +63,8 @@ def from_onnx(
     file = read_onnx(model, what)
     given = None if input is None else require_input(input, what, channels_first=True)
     spec, single_image = _specify(file, given, what)
+    # Their scale is that of the whole batch, and an image's activations must not depend on its neighbors.
+    single_image = single_image or any(node.operator == "DynamicQuantizeLinear" for node in file.graph.nodes)
 
     def forward(weights: Weights, encoded: jax.Array) -> tuple[jax.Array, dict[str, jax.Array]]:
         first, *_ = run(file.graph, {**weights, file.image: encoded})

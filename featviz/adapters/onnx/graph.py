@@ -9,9 +9,12 @@ import numpy as np
 from featviz.adapters.onnx.model_file import Graph, Node, parse_graph
 from featviz.adapters.onnx.operators import OPERATORS
 from featviz.adapters.onnx.operators.call import Array, Call
-from featviz.adapters.onnx.protos import array_of
+from featviz.adapters.onnx.protos import array_of, used_names
 from featviz.errors import FeatvizError, in_one_line, suggest
 from featviz.tracing.marks import mark
+
+# Operators whose meaning older opsets differ in, where ONNX's reference implementation has the newest alone.
+CHANGED = ("Softmax", "LogSoftmax")
 
 
 def run(graph: Graph, given: Mapping[str, Array]) -> list[Array]:
@@ -37,7 +40,7 @@ def _run_node(graph: Graph, node: Node, inputs: tuple[Array, ...], values: Mappi
         if node.operator == "If" and not isinstance(inputs[0], jax.Array):
             return _run_branch(graph, node, bool(np.all(inputs[0])), values)
         if not any(isinstance(value, jax.Array) for value in inputs) and "If" not in node.operator:
-            return _fold(graph, node, inputs)
+            return _fold(graph, node, inputs, values)
         if node.operator in ("Cast", "CastLike"):
             return [_cast(node, inputs)]
         if node.operator not in OPERATORS:
@@ -60,13 +63,33 @@ def _shape_or_size(node: Node, shape: tuple[int, ...]) -> np.ndarray:
     return np.asarray(shape[node.attributes.get("start", 0) : node.attributes.get("end", None)], np.int64)
 
 
-def _fold(graph: Graph, node: Node, inputs: Sequence[Array]) -> Sequence[np.ndarray]:
+def _fold(graph: Graph, node: Node, inputs: Sequence[Array], values: Mapping[str, Array]) -> Sequence[np.ndarray]:
     """The outputs of a node of constants, by ONNX's reference implementation."""
+    if node.operator in CHANGED:
+        with jax.ensure_compile_time_eval():
+            return [np.asarray(OPERATORS[node.operator](Call(tuple(inputs), node.attributes, graph.opset)))]
+    from onnx import NodeProto, ValueInfoProto, helper
     from onnx.reference import ReferenceEvaluator
 
     names = [name for name in node.inputs if name]
-    feeds = dict(zip(names, [value for value in inputs if value is not None], strict=True))
-    return ReferenceEvaluator(node.proto, opsets={"": graph.opset}).run(None, feeds)
+    feeds = dict(zip(names, [np.asarray(value) for value in inputs if value is not None], strict=True))
+    # What the subgraphs of a loop take from around them.
+    subgraphs = [attribute.g for attribute in node.proto.attribute if attribute.HasField("g")]
+    around = set().union(*map(used_names, subgraphs)) & values.keys() - feeds.keys()
+    feeds |= {name: values[name] for name in sorted(around) if not isinstance(values[name], jax.Array)}
+    proto = NodeProto()
+    proto.CopyFrom(node.proto)
+    if proto.domain == "ai.onnx":
+        proto.domain = ""
+    given = [
+        helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(value.dtype), value.shape)
+        for name, value in feeds.items()
+    ]
+    outputs = [ValueInfoProto(name=name) for name in node.outputs if name]
+    # A graph and not the node alone, for which the newest opset would be taken whatever the file says.
+    alone = helper.make_graph([proto], "constants", given, outputs)
+    results = iter(ReferenceEvaluator(alone, opsets={"": graph.opset}).run(None, feeds))
+    return [next(results) if name else np.zeros(0) for name in node.outputs]
 
 
 def _run_branch(graph: Graph, node: Node, condition: bool, values: Mapping[str, Array]) -> Sequence[Array]:

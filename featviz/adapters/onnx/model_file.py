@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from featviz.adapters.onnx.operators import OPERATORS
+from featviz.adapters.onnx.operators.quantization import dequantize
 from featviz.adapters.onnx.protos import array_of, constant_of, operator_of, used_names, value_of
 from featviz.errors import FeatvizError, in_one_line
 
@@ -86,7 +87,7 @@ def read_onnx(model: "str | os.PathLike[str] | onnx.ModelProto", what: str) -> O
         proto = _inline_missing_operators(proto)
         opset = max((opset.version for opset in proto.opset_import if opset.domain in ("", "ai.onnx")), default=1)
         constants = {tensor.name: array_of(tensor) for tensor in proto.graph.initializer}
-        graph = parse_graph(proto.graph, constants, opset, names)
+        graph = _dequantize_weights(parse_graph(proto.graph, constants, opset, names))
     except FeatvizError:
         raise
     # The checker, protobuf and NumPy each raise their own exceptions.
@@ -139,6 +140,23 @@ def parse_graph(
     return Graph(tuple(reversed(nodes)), {name: known[name] for name in known if name in needed}, outputs, opset, names)
 
 
+def _dequantize_weights(graph: Graph) -> Graph:
+    """The graph with each dequantized constant as the floats that it stands for: these are the network's weights."""
+    constants, nodes = dict(graph.constants), []
+    for node in graph.nodes:
+        if node.operator != "DequantizeLinear" or not all(name in constants for name in node.inputs if name):
+            nodes.append(node)
+            continue
+        x, scale, *zeros = (constants[name] if name else None for name in node.inputs)
+        along = {"axis": node.attributes.get("axis", 1), "block": node.attributes.get("block_size", 0)}
+        constants[node.outputs[0]] = dequantize(x, scale, zeros[0] if zeros else None, **along)
+    used = {name for node in nodes for name in node.inputs} | set(graph.outputs)
+    inner = [attribute.g for node in nodes for attribute in node.proto.attribute if attribute.HasField("g")]
+    used = used.union(*map(used_names, inner))
+    constants = {name: array for name, array in constants.items() if name in used}
+    return replace(graph, nodes=tuple(nodes), constants=constants)
+
+
 def _static_values(nodes: Sequence[Node]) -> set[str]:
     """The names of the values that must be known while a network is traced, and of those they are computed from."""
     static: set[str] = set()
@@ -173,7 +191,9 @@ def _inline_missing_operators(proto: "onnx.ModelProto") -> "onnx.ModelProto":
     from onnx import helper, shape_inference
     from onnx.inliner import inline_selected_functions
 
-    unknown = {(node.domain, node.op_type) for node in proto.graph.node if operator_of(node) not in OPERATORS}
+    # A range is folded; its definition is a loop.
+    known_operators = {*OPERATORS, "Range"}
+    unknown = {(node.domain, node.op_type) for node in proto.graph.node if operator_of(node) not in known_operators}
     defined = sorted((domain, kind) for domain, kind in unknown if _has_definition(domain, kind))
     if not defined:
         return proto

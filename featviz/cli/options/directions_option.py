@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     import numpy as np
     from jaxtyping import Float
 
+# Names of tensors that one line lists.
+MAX_NAMED = 6
+
 directions_option = click.option(
     "--directions",
     metavar="FILE[:TENSOR]",
@@ -46,6 +49,8 @@ def read_directions(text: str, units: int) -> "Float[np.ndarray, 'count units']"
     if not isinstance(array, np.ndarray) or not np.issubdtype(array.dtype, np.number):
         raise FeatvizError(f"--directions: `{path.name}` holds no array of numbers; expected shape (count, {units})")
     rows = array[None] if array.ndim == 1 else array
+    for note in describe_directions(path, tensor, array.shape):
+        click.echo(f"featviz: --directions: {note}", err=True)
     if rows.ndim == 2 and rows.shape[1] != units and rows.shape[0] == units:
         rows = rows.T
     if rows.ndim != 2 or rows.shape[1] != units:
@@ -57,6 +62,35 @@ def read_directions(text: str, units: int) -> "Float[np.ndarray, 'count units']"
     if not np.all(np.isfinite(lengths)) or not np.all(lengths > 0):
         raise FeatvizError(f"--directions: row {int(np.argmin(lengths > 0))} of `{path.name}` is zero or not finite")
     return rows
+
+
+def describe_directions(path: Path, tensor: str, shape: tuple[int, ...]) -> list[str]:
+    """What the user should know of how directions are read: their orientation, and what lies beside them unused."""
+    notes = []
+    if len(shape) == 2 and shape[0] == shape[1] > 1:
+        name = f"`{tensor}` of `{path.name}`" if tensor else f"`{path.name}`"
+        notes.append(
+            f"{name} is square, {shape[0]}x{shape[1]}: its rows are taken; expected the transposed array if the "
+            "directions are its columns, as in many encoders"
+        )
+    unused = _vectors_beside(path, tensor) if path.suffix == ".safetensors" else []
+    if unused:
+        listed = ", ".join(f"`{name}`" for name in unused[:MAX_NAMED]) + " ..." * (len(unused) > MAX_NAMED)
+        notes.append(
+            f"`{path.name}` also holds {listed}, which are not applied: a picture maximizes the product of the "
+            "direction and the units, without biases and thresholds"
+        )
+    return notes
+
+
+def _vectors_beside(path: Path, tensor: str) -> list[str]:
+    """The names of the biases, thresholds, scales and means in the file of a tensor: what has one axis or none."""
+    import safetensors
+
+    with safetensors.safe_open(path, framework="numpy") as tensors:
+        return [
+            name for name in sorted(tensors.keys()) if name != tensor and len(tensors.get_slice(name).get_shape()) < 2
+        ]
 
 
 def _read_tensor(path: Path, tensor: str) -> "np.ndarray":

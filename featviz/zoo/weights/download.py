@@ -61,7 +61,7 @@ def fetch(source: Source, *, progress: bool = True, loopback: bool = False) -> P
 def _fetch(source: Source, target: Path, progress: bool, loopback: bool) -> None:
     partial = target.with_name(target.name + ".partial")
     note = target.with_name(target.name + ".partial.version")
-    with progress_bar(unit="B", unit_scale=True, desc=source.file, shown=progress) as bar:
+    with progress_bar(None, unit="B", unit_scale=True, desc=source.file, shown=progress) as bar:
         _download(source, partial, note, bar if progress else None, loopback)
     note.unlink(missing_ok=True)
     sha256 = file_sha256(partial)
