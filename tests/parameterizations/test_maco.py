@@ -1,40 +1,12 @@
 """MACO: the published formula, and what its two kinds of phases look like."""
 
-from functools import partial
-
-import jax
 import numpy as np
 import pytest
+from support.parameterized import color, draw, sigmoid
 
 from featviz.parameterizations import MACO, Phase, Spectrum, natural_spectrum
-from featviz.parameterizations.color import COLOR_MATRIX
 
-KEY = jax.random.key(0)
 SHAPES = [(1, 8, 8, 3), (1, 9, 12, 1), (2, 13, 8, 5)]
-
-
-def sigmoid(t):
-    return 1 / (1 + np.exp(-t))
-
-
-def color(t):
-    return t @ COLOR_MATRIX.T if t.shape[-1] == 3 else t
-
-
-@partial(jax.jit, static_argnums=(0, 1))
-def to_image(parameterization, shape, params):
-    return parameterization.to_image(params, shape)
-
-
-@partial(jax.jit, static_argnums=(0, 1))
-def start(parameterization, shape, key):
-    params = parameterization.init(key, shape)
-    return params, parameterization.to_image(params, shape)
-
-
-def draw(parameterization, shape, *, key=KEY):
-    params, image = start(parameterization, shape, key)
-    return params, np.asarray(image)
 
 
 @pytest.mark.parametrize("phase", Phase)

@@ -1,45 +1,19 @@
 """The other parameterizations: their formulas in numpy."""
 
 from dataclasses import replace
-from functools import partial
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from support.parameterized import KEY, draw, sigmoid, to_image
 
 import featviz as fv
 from featviz.errors import FeatvizError
 from featviz.optimizers import Adam
 from featviz.parameterizations import CPPN, Fourier, LaplacianPyramid, MultiResolution, RawPixels, Shared
-from featviz.parameterizations.color import COLOR_MATRIX
 
-KEY = jax.random.key(0)
 SHAPES = [(1, 8, 8, 3), (1, 9, 12, 1), (2, 13, 8, 5)]
-
-
-def sigmoid(t):
-    return 1 / (1 + np.exp(-t))
-
-
-def color(t):
-    return t @ COLOR_MATRIX.T if t.shape[-1] == 3 else t
-
-
-@partial(jax.jit, static_argnums=(0, 1))
-def to_image(parameterization, shape, params):
-    return parameterization.to_image(params, shape)
-
-
-@partial(jax.jit, static_argnums=(0, 1))
-def start(parameterization, shape, key):
-    params = parameterization.init(key, shape)
-    return params, parameterization.to_image(params, shape)
-
-
-def draw(parameterization, shape, *, key=KEY):
-    params, image = start(parameterization, shape, key)
-    return params, np.asarray(image)
 
 
 def test_raw_pixels_begin_as_they_are_told():
