@@ -55,8 +55,9 @@ class NormalizeStd(Optimizer):
       TensorFlow's DeepDream tutorials, 2015 and 2020, with eps 1e-8.
 
     >>> rule = NormalizeStd()()
-    >>> rule.update(jnp.array([1.0, -3.0]), rule.init(jnp.zeros(2)))[0].round(3)
-    Array([ 0.5, -1.5], dtype=float32)
+    >>> updates, _ = rule.update(jnp.array([1.0, -3.0]), rule.init(jnp.zeros(2)))
+    >>> [round(float(value), 3) for value in updates]
+    [0.5, -1.5]
     """
 
     eps: float = 1e-8
