@@ -1,6 +1,7 @@
 """From a traced network to a Model: its layers are described once, its activations computed on demand."""
 
 import re
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
@@ -9,6 +10,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from featviz.adapters.batch_independence import COUNT, find_dependent_layer
 from featviz.errors import FeatvizError, in_one_line, suggest
 from featviz.model import BEFORE_RELU, IMAGE, OUTPUT, InputSpec, Layer, Model, Weights
 from featviz.tracing.axes import unit_axes
@@ -71,7 +73,8 @@ def build_model(
         spec: How the network takes its images.
         name: What messages and captions call it.
         by_scope: Whether named scopes and operations are layers.
-        single_image: Whether the network takes one image only.
+        single_image: Whether the network takes one image only. Of another one this is found out: a network in which an
+            image depends on the others of its batch is run image by image, with a warning.
         classes: The names of its outputs.
         source: Where it comes from.
 
@@ -79,8 +82,9 @@ def build_model(
         FeatvizError: If the network fails on images of the size of `spec`, or has no layers.
     """
     network = Network(forward, spec, by_scope, single_image)
-    images = jax.ShapeDtypeStruct((1 if single_image else 2, *spec.size, spec.channels), jnp.float32)
-    traced = _trace(network, weights, jax.eval_shape(spec.encode, images))
+    traced = _trace(network, weights, _encoded(spec, 1 if single_image else COUNT))
+    if not single_image:
+        network, traced = _alone_if_needed(network, traced, name, weights)
     if traced.failure is not None:
         raise FeatvizError(
             f"{name} cannot run on images of {_format_size(spec.size)} px: {_reason(traced.failure)}"
@@ -98,6 +102,32 @@ def build_model(
         classes=classes,
         source=dict(source or {}),
     )
+
+
+def _encoded(spec: InputSpec, count: int) -> jax.ShapeDtypeStruct:
+    """The shape of a batch of encoded images."""
+    images = jax.ShapeDtypeStruct((count, *spec.size, spec.channels), jnp.float32)
+    return jax.eval_shape(spec.encode, images)
+
+
+def _alone_if_needed(network: Network, traced: Traced, name: str, weights: Weights) -> tuple[Network, Traced]:
+    """The network run image by image where it takes no other batch, or where images depend on their neighbors."""
+    layer = None
+    if traced.failure is None:
+        locations = {layer: each.location for layer, each in traced.named.items()}
+        values = {layer: each.value if isinstance(each, ValueLocation) else None for layer, each in locations.items()}
+        layer = find_dependent_layer(traced.program, values, partial(_apply, network, name), weights, network.input)
+        if layer is None:
+            return network, traced
+    single = network._replace(single_image=True)
+    alone = _trace(single, weights, _encoded(network.input, 1))
+    if layer is not None:
+        what = "its output" if layer == OUTPUT else f"`{layer}`"
+        depends = f"in {name}, {what} of one image depends on the other images of its batch"
+        if alone.failure is not None:
+            raise FeatvizError(f"{depends}, and it takes no single image: {_reason(alone.failure)}") from alone.failure
+        warnings.warn(f"{depends}; it is run image by image", stacklevel=4)
+    return (single, alone) if alone.failure is None else (network, traced)
 
 
 def _apply(
