@@ -45,7 +45,7 @@ def find_dependent_layer(
         return None
     if mixing.certain:
         later = _depending(program, mixing.step)
-        return next((name for name, value in values.items() if value in later), next(reversed(values)))
+        return next((name for name, value in values.items() if value in later), list(values)[-1])
     if any(isinstance(leaf, jax.ShapeDtypeStruct | jax.core.Tracer) for leaf in jax.tree.leaves(weights)):
         return None
     return _first_that_differs(apply, weights, spec)

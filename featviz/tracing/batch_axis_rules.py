@@ -65,7 +65,7 @@ class _Context(NamedTuple):
 
     step: Step
     places: tuple[Batch | None, ...]
-    count: int
+    image_count: int
     require_uniform: RequireUniform
 
     @property
@@ -119,7 +119,7 @@ def _broadcast(context: _Context) -> Batch:
 def _reshape(context: _Context) -> Batch:
     if context.params.get("dimensions") is not None:
         raise ImagesMeetError
-    return reshaped(context.shape(0), context.params["new_sizes"], context.only(), context.count)
+    return reshaped(context.shape(0), context.params["new_sizes"], context.only(), context.image_count)
 
 
 def _along(name: str) -> Callable[[_Context], Batch]:
