@@ -21,6 +21,7 @@ def from_equinox(
     input: InputSpec | None = None,
     state: Any = None,
     name: str | None = None,
+    axes: Mapping[str, int] | None = None,
     classes: tuple[str, ...] = (),
     source: Mapping[str, str] | None = None,
     **kwargs: Any,
@@ -35,6 +36,8 @@ def from_equinox(
         input: How the network takes its images; `channels_first` is set.
         state: Its state, as `eqx.nn.make_with_state` returns it, where it has one.
         name: What captions and messages call it, by default the module's class.
+        axes: By layer or pattern of layers, the axis of its units in the array that the network computes, such as
+            `{"mixer": 2}`, where featviz's is not right.
         classes: The names of its outputs.
         source: Where it comes from, as pictures record it.
         **kwargs: Passed to the module's `__call__`, such as `key=None`.
@@ -66,6 +69,7 @@ def from_equinox(
         weights,
         dataclasses.replace(input, channels_first=True),
         name=name or type(module).__name__,
+        axes=axes,
         classes=classes,
         source=source,
     )

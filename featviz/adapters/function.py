@@ -18,6 +18,7 @@ def from_function(
     input: InputSpec | None = None,
     output: str | None = None,
     name: str | None = None,
+    axes: Mapping[str, int] | None = None,
     classes: tuple[str, ...] = (),
     source: Mapping[str, str] | None = None,
 ) -> Model:
@@ -34,6 +35,8 @@ def from_function(
         input: How the network takes its images.
         output: The key of the network's output in the dict, by default the last one.
         name: What captions and messages call the network, by default the function's name.
+        axes: By layer or pattern of layers, the axis of its units in the array that the network computes, such as
+            `{"mixer": 2}`, where featviz's is not right.
         classes: The names of its outputs.
         source: Where it comes from, as pictures record it.
 
@@ -75,5 +78,5 @@ def from_function(
         return jax.tree.leaves(result[key])[0], {}
 
     return build_model(
-        forward, weights, input, name=name or function_name, by_scope=True, classes=classes, source=source
+        forward, weights, input, name=name or function_name, by_scope=True, axes=axes, classes=classes, source=source
     )

@@ -27,6 +27,7 @@ def from_keras(
     *,
     input: InputSpec | None = None,
     name: str | None = None,
+    axes: Mapping[str, int] | None = None,
     classes: tuple[str, ...] = (),
     source: Mapping[str, str] | None = None,
 ) -> Model:
@@ -43,6 +44,8 @@ def from_keras(
             channels and their axis; its range is then 0..255 if a layer within rescales that, as in most of
             `keras.applications`, else [0,1].
         name: What captions and messages call it, by default the model's name.
+        axes: By layer or pattern of layers, the axis of its units in the array that the network computes, such as
+            `{"mixer": 2}`, where featviz's is not right.
         classes: The names of its outputs.
         source: Where it comes from, as pictures record it.
 
@@ -82,6 +85,7 @@ def from_keras(
         {path: jax.numpy.array(variable.value) for path, variable in zip(names, variables, strict=True)},
         _declared(model) if input is None else require_input(input, str(model.name), channels_first=False),
         name=name or str(model.name),
+        axes=axes,
         classes=classes,
         source=source,
     )

@@ -20,6 +20,7 @@ def from_linen(
     *,
     input: InputSpec | None = None,
     name: str | None = None,
+    axes: Mapping[str, int] | None = None,
     classes: tuple[str, ...] = (),
     source: Mapping[str, str] | None = None,
     **kwargs: Any,
@@ -35,6 +36,8 @@ def from_linen(
         variables: Its variables, as `module.init` returns them; they become `Model.weights`.
         input: How the network takes its images.
         name: What captions and messages call it, by default the module's class.
+        axes: By layer or pattern of layers, the axis of its units in the array that the network computes, such as
+            `{"mixer": 2}`, where featviz's is not right.
         classes: The names of its outputs.
         source: Where it comes from, as pictures record it.
         **kwargs: Passed to the module's `__call__`, such as `train=False`.
@@ -63,7 +66,9 @@ def from_linen(
             output, state = module.apply(weights, encoded, mutable=["intermediates", *collections], **kwargs)
         return jax.tree.leaves(output)[0], _sown_values(state.get("intermediates", {}))
 
-    return build_model(forward, variables, input, name=name or type(module).__name__, classes=classes, source=source)
+    return build_model(
+        forward, variables, input, name=name or type(module).__name__, axes=axes, classes=classes, source=source
+    )
 
 
 def _mark_outputs(

@@ -21,6 +21,7 @@ def from_nnx(
     *,
     input: InputSpec | None = None,
     name: str | None = None,
+    axes: Mapping[str, int] | None = None,
     classes: tuple[str, ...] = (),
     source: Mapping[str, str] | None = None,
     **kwargs: Any,
@@ -36,6 +37,8 @@ def from_nnx(
         module: The network. `weights_of(module)` gives its weights later in its training.
         input: How the network takes its images.
         name: What captions and messages call it, by default the module's class.
+        axes: By layer or pattern of layers, the axis of its units in the array that the network computes, such as
+            `{"mixer": 2}`, where featviz's is not right.
         classes: The names of its outputs.
         source: Where it comes from, as pictures record it.
         **kwargs: Passed to the module's `__call__`.
@@ -78,7 +81,13 @@ def from_nnx(
         return jax.tree.leaves(output)[0], {}
 
     return build_model(
-        forward, weights_of(module), input, name=name or type(module).__name__, classes=classes, source=source
+        forward,
+        weights_of(module),
+        input,
+        name=name or type(module).__name__,
+        axes=axes,
+        classes=classes,
+        source=source,
     )
 
 

@@ -4,6 +4,7 @@ import re
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from types import MappingProxyType
 from typing import NamedTuple
 
 import jax
@@ -11,13 +12,17 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from featviz.adapters.batch_independence import COUNT, find_dependent_layer
+from featviz.adapters.units_axis import ask_network, found_axes, given_units, read_axes, warn_of_guesses
 from featviz.errors import FeatvizError, in_one_line, suggest
 from featviz.model import BEFORE_RELU, IMAGE, OUTPUT, InputSpec, Layer, Model, Weights
-from featviz.tracing.axes import unit_axes
-from featviz.tracing.names import NamedValue, name_values
+from featviz.tracing.arrangement import Images, Units, arrange, choose_units, find_images
+from featviz.tracing.axes import Axes, image_layout
+from featviz.tracing.factors import unknown
+from featviz.tracing.following import follow_axes
+from featviz.tracing.names import NamedValue, name_value, name_values
 from featviz.tracing.parents import find_parents
 from featviz.tracing.preactivation import rectified_values
-from featviz.tracing.program import Program, trace
+from featviz.tracing.program import Program, Value, trace
 from featviz.tracing.relu import count_relus
 from featviz.tracing.scans import Location, ValueLocation, compute
 
@@ -34,19 +39,31 @@ class Network(NamedTuple):
         input: How it takes its images.
         by_scope: Whether named scopes and operations are layers (`name_values`).
         single_image: Whether it takes one image only; it is then run image by image.
+        axes: The axis of the units, of values as the network computes them, by layer; those of other layers are found.
     """
 
     forward: Forward
     input: InputSpec
     by_scope: bool = False
     single_image: bool = False
+    axes: Mapping[str, int] = MappingProxyType({})
 
 
 class Traced(NamedTuple):
-    """A network's program at one size and its named values; `failure` says why the program ends early, if it does."""
+    """A network's program at one size and its named values.
+
+    Attributes:
+        program: The program.
+        named: Its layers in forward order, OUTPUT last.
+        units: The axis of the units of each.
+        absent: Values that modules return and that are no layers, with the reason.
+        failure: Why the program ends early, if it does.
+    """
 
     program: Program
     named: dict[str, NamedValue]
+    units: dict[str, Units]
+    absent: dict[str, str]
     failure: Exception | None
 
 
@@ -58,6 +75,7 @@ def build_model(
     name: str,
     by_scope: bool = False,
     single_image: bool = False,
+    axes: Mapping[str, int] | None = None,
     classes: tuple[str, ...] = (),
     source: Mapping[str, str] | None = None,
 ) -> Model:
@@ -75,11 +93,14 @@ def build_model(
         by_scope: Whether named scopes and operations are layers.
         single_image: Whether the network takes one image only. Of another one this is found out: a network in which an
             image depends on the others of its batch is run image by image, with a warning.
+        axes: By layer or pattern of layers, the axis of the units in the array that the network computes, where what
+            is found is not right.
         classes: The names of its outputs.
         source: Where it comes from.
 
     Raises:
-        FeatvizError: If the network fails on images of the size of `spec`, or has no layers.
+        FeatvizError: If the network fails on images of the size of `spec` or has no layers, or if `axes` names no layer
+            or no axis.
     """
     network = Network(forward, spec, by_scope, single_image)
     traced = _trace(network, weights, _encoded(spec, 1 if single_image else COUNT))
@@ -89,6 +110,8 @@ def build_model(
         raise FeatvizError(
             f"{name} cannot run on images of {_format_size(spec.size)} px: {_reason(traced.failure)}"
         ) from traced.failure
+    units = _settle_units(traced, weights, spec, axes or {}, name)
+    network, traced = network._replace(axes=found_axes(traced.named, units)), traced._replace(units=units)
     layers = _describe(traced)
     if not layers:
         raise FeatvizError(f"no layer was found in {name}; expected values that depend on the images")
@@ -101,6 +124,7 @@ def build_model(
         relus=count_relus(traced.program),
         classes=classes,
         source=dict(source or {}),
+        absent=tuple(traced.absent.items()),
     )
 
 
@@ -130,6 +154,21 @@ def _alone_if_needed(network: Network, traced: Traced, name: str, weights: Weigh
     return (single, alone) if alone.failure is None else (network, traced)
 
 
+def _settle_units(
+    traced: Traced, weights: Weights, spec: InputSpec, axes: Mapping[str, int], name: str
+) -> dict[str, Units]:
+    """The axis of the units of each layer: as the user says, as the program says, or as the network answers."""
+    given = {
+        layer: given_units(traced.named[layer], axis) for layer, axis in read_axes(axes, traced.named, name).items()
+    }
+    units = traced.units | given
+    doubtful = {layer: traced.named[layer] for layer, each in units.items() if not each.certain}
+    if doubtful:
+        units |= ask_network(traced.program, doubtful, weights, spec)
+        warn_of_guesses([layer for layer in doubtful if not units[layer].certain], traced.named, units, name)
+    return units
+
+
 def _apply(
     network: Network,
     name: str,
@@ -157,11 +196,12 @@ def _apply(
             f"`layers` names `{missing[0]}`, which the network lacks; {suggest(missing[0], traced.named)}"
         )
     values = compute(traced.program, jax.tree.leaves((weights, encoded)), _locate(traced, wanted))
-    axes = [traced.named[layer.removesuffix(BEFORE_RELU)].axis for layer in wanted]
-    units_last = [
-        value if axis is None else jnp.moveaxis(value, axis, -1) for axis, value in zip(axes, values, strict=True)
+    plain = [layer.removesuffix(BEFORE_RELU) for layer in wanted]
+    arranged = [
+        arrange(value, traced.named[layer].images, traced.units[layer].axis)
+        for layer, value in zip(plain, values, strict=True)
     ]
-    return {IMAGE: images, **dict(zip(wanted, units_last, strict=True))}
+    return {IMAGE: images, **dict(zip(wanted, arranged, strict=True))}
 
 
 def _locate(traced: Traced, wanted: Sequence[str]) -> list[Location]:
@@ -199,34 +239,43 @@ def _trace(network: Network, weights: Weights, encoded: jax.Array | jax.ShapeDty
         program, shapes = trace(run, weights, encoded)
     outputs = dict(zip(shapes, program.outputs, strict=True))
     channel_axis = 1 if network.input.channels_first else encoded.ndim - 1
-    axes = unit_axes(program, {program.inputs[-1]: channel_axis})
+    axes = follow_axes(program, {program.inputs[-1]: image_layout(encoded.shape, channel_axis)})
     extra = [(name, value) for name, value in outputs.items() if name != OUTPUT]
-    named = name_values(program, encoded.shape[0], axes, extra=extra, by_scope=network.by_scope)
+    batch = encoded.shape[0]
+    named, absent = name_values(program, batch, axes, extra=extra, by_scope=network.by_scope)
     if OUTPUT in outputs:
-        value = outputs[OUTPUT]
-        named[OUTPUT] = NamedValue(ValueLocation(value), value, axes.get(value))
-    named = {name: layer._replace(axis=_axis_to_move(layer, network.input)) for name, layer in named.items()}
-    return Traced(program, named, failures[0] if failures else None)
+        named[OUTPUT] = _name_output(outputs[OUTPUT], batch, axes)
+    evidence = axes.evidence()
+    units = {
+        name: given_units(layer, network.axes[name])
+        if name in network.axes
+        else choose_units(layer.layout, layer.images, evidence, channels_first=network.input.channels_first)
+        for name, layer in named.items()
+    }
+    return Traced(program, named, units, absent, failures[0] if failures else None)
 
 
-def _axis_to_move(layer: NamedValue, spec: InputSpec) -> int | None:
-    """The axis of the units if it is not the last; where the program does not determine it, that of the input."""
-    rank = len(layer.value.aval.shape)
-    axis = layer.axis if layer.axis is not None else 1 if spec.channels_first and rank > 3 else rank - 1
-    return None if axis == rank - 1 or axis == 0 else axis
+def _name_output(value: Value, batch: int, axes: Axes) -> NamedValue:
+    """The network's output, which need not be fit for a layer."""
+    location = ValueLocation(value)
+    layer = name_value(value, location, batch, axes)
+    if not isinstance(layer, str):
+        return layer
+    layout = axes.layouts.get(value, unknown(value.aval.shape))
+    return NamedValue(location, value, find_images(layout, batch) or Images(0, (batch,), 0), layout)
 
 
 def _describe(traced: Traced) -> tuple[Layer, ...]:
     locations = {name: layer.location for name, layer in traced.named.items() if name != OUTPUT}
     parents, rectified = find_parents(traced.program, locations), rectified_values(traced.program)
 
-    def shape(layer: NamedValue) -> tuple[int, ...]:
-        sizes = list(layer.value.aval.shape)
-        units = sizes.pop(-1 if layer.axis is None else layer.axis)
-        return (*sizes[1:], units)
+    def shape(name: str) -> tuple[int, ...]:
+        layer = traced.named[name]
+        value = jax.eval_shape(partial(arrange, images=layer.images, units=traced.units[name].axis), layer.value.aval)
+        return tuple(value.shape[1:])
 
     return tuple(
-        Layer(name, shape(traced.named[name]), parents[name], location.is_rectified(rectified))
+        Layer(name, shape(name), parents[name], location.is_rectified(rectified))
         for name, location in locations.items()
     )
 

@@ -75,6 +75,7 @@ class Model:
         relus: How many ReLUs its program has.
         classes: The names of its outputs, synonyms separated by commas, or () where they are unknown.
         source: Where it comes from, as pictures record it: `model`, and `weights` where a file was given.
+        absent: Names of what its modules compute that is no layer, each with the reason.
     """
 
     name: str
@@ -85,6 +86,7 @@ class Model:
     relus: int = 0
     classes: tuple[str, ...] = ()
     source: Mapping[str, str] = field(default_factory=dict)
+    absent: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
         # Layers that lie on several devices cannot run in one program.

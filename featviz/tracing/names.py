@@ -9,7 +9,10 @@ from typing import NamedTuple
 import jax.numpy as jnp
 
 from featviz.tracing.activation_functions import find_activation_functions
-from featviz.tracing.axes import Axes, unit_axes_in_scan
+from featviz.tracing.arrangement import Images, find_images
+from featviz.tracing.axes import Axes
+from featviz.tracing.factors import Layout
+from featviz.tracing.following import follow_axes_in_scan
 from featviz.tracing.marks import clean_name
 from featviz.tracing.program import Program, Value
 from featviz.tracing.relu import find_relus
@@ -20,11 +23,34 @@ OPERATIONS = {"conv_general_dilated": "conv", "dot_general": "dot"}
 
 
 class NamedValue(NamedTuple):
-    """Where a layer's values are, and which axis holds its units, None where the program does not determine it."""
+    """Where a layer's values are, where its images are among them, and what its axes descend from."""
 
     location: Location
     value: Value
-    axis: int | None
+    images: Images
+    layout: Layout
+
+
+class Names(NamedTuple):
+    """The layers of a program by name in forward order, and marked values that are none, with the reason."""
+
+    layers: dict[str, NamedValue]
+    absent: dict[str, str]
+
+
+def name_value(value: Value, location: Location, batch: int, axes: Axes) -> NamedValue | str:
+    """A value as a layer, or the reason why it is none."""
+    if value not in axes.layouts:
+        return "does not depend on the image"
+    if not jnp.issubdtype(value.aval.dtype, jnp.floating):
+        return f"holds {value.aval.dtype} values, which have no gradient"
+    layout = axes.layouts[value]
+    images = find_images(layout, batch)
+    if images is None:
+        return "has no axis of the images"
+    if len(layout) + len(images.parts) < 3:
+        return "is one number an image"
+    return NamedValue(location, value, images, layout)
 
 
 def name_values(
@@ -34,34 +60,40 @@ def name_values(
     *,
     extra: Sequence[tuple[str, Value]] = (),
     by_scope: bool = False,
-) -> dict[str, NamedValue]:
+) -> Names:
     """The layers of a program by name, in forward order.
 
-    Marked values are layers, the second one of a name being `name[1]`. A ReLU of the output of `conv1` is `conv1/relu`,
-    any other is `relu` within its scope; smooth activation functions likewise. What iteration 3 of a scan names `mlp`
-    is `blocks[3]/mlp`.
+    Marked values are layers, the second one of a name being `name[1]`, also where the first is no layer. A ReLU of the
+    output of `conv1` is `conv1/relu`, any other is `relu` within its scope; smooth activation functions likewise. What
+    iteration 3 of a scan names `mlp` is `blocks[3]/mlp`.
 
     Args:
         program: The traced network.
-        batch: The number of images that it was traced for; layers have it on their first axis.
-        axes: The axis of the units of each value that depends on the images.
+        batch: The number of images that it was traced for.
+        axes: What is known of the axes of each value that depends on the images.
         extra: Further named values.
         by_scope: Whether the value that leaves each `jax.named_scope` is a layer too, and every convolution and product
             that has weights.
     """
-    named: dict[str, Value] = {}
+    layers: dict[str, NamedValue] = {}
+    absent: dict[str, str] = {}
     names: dict[Value, str] = {}
 
-    def add(name: str, value: Value, numbered: Callable[[str, int], str]) -> None:
-        if value in axes and _is_layer(value, batch):
-            repeats, unique = 0, name
-            while unique in named:
-                repeats += 1
-                unique = numbered(name, repeats)
-            named[unique], names[value] = value, unique
+    def add(name: str, value: Value, numbered: Callable[[str, int], str], *, marked: bool = False) -> None:
+        layer = name_value(value, ValueLocation(value), batch, axes)
+        if isinstance(layer, str) and not marked:
+            return
+        repeats, unique = 0, name
+        while unique in layers or unique in absent:
+            repeats += 1
+            unique = numbered(name, repeats)
+        if isinstance(layer, str):
+            absent[unique] = layer
+        else:
+            layers[unique], names[value] = layer, unique
 
     for name, value in (*program.marks, *extra):
-        add(name, value, "{}[{}]".format)
+        add(name, value, "{}[{}]".format, marked=True)
     if by_scope:
         for name, value in _scope_outputs(program):
             if value not in names:
@@ -69,7 +101,7 @@ def name_values(
         for name, value in _weighted_operations(program, axes):
             if value not in names:
                 add(name, value, "{}_{}".format)
-    functions = [*_attention_heads(program, axes)]
+    functions = [*_attention_heads(program, batch, axes)]
     relus = find_relus(program)
     functions += [("relu", relu.input, relu.output) for relu in relus]
     functions += find_activation_functions(program, known={*names, *(relu.output for relu in relus)})
@@ -78,40 +110,44 @@ def name_values(
             stem = names[source] if source in names else _module_path(program.producers[value].scope, by_scope)
             add(f"{stem}/{kind}" if stem else kind, value, "{}_{}".format)
 
-    order: dict[str, tuple[int, ...]] = {}
     rank = {value: index for index, step in enumerate(program.steps) for value in step.outputs}
-    layers: dict[str, NamedValue] = {}
-    for name, value in named.items():
-        layers[name], order[name] = NamedValue(ValueLocation(value), value, axes.get(value)), (rank.get(value, -1), 0)
+    order = {name: (rank.get(layer.value, -1), 0) for name, layer in layers.items()}
     for index, step in enumerate(program.steps):
-        if step.primitive.name == "scan" and not step.params["reverse"] and not axes.keys().isdisjoint(step.inputs):
-            for offset, (name, layer) in enumerate(_name_in_scan(Scan(step), batch, axes, by_scope, layers)):
+        if (
+            step.primitive.name == "scan"
+            and not step.params["reverse"]
+            and not axes.layouts.keys().isdisjoint(step.inputs)
+        ):
+            inner = _name_in_scan(Scan(step), index, batch, axes, by_scope, layers)
+            absent |= inner.absent
+            for offset, (name, layer) in enumerate(inner.layers.items()):
                 layers[name], order[name] = layer, (index - 1, offset + 1)
-    return dict(sorted(layers.items(), key=lambda item: order[item[0]]))
+    return Names(dict(sorted(layers.items(), key=lambda item: order[item[0]])), absent)
 
 
-def _name_in_scan(
-    scan: Scan, batch: int, axes: Axes, by_scope: bool, taken: Collection[str]
-) -> Iterator[tuple[str, NamedValue]]:
+def _name_in_scan(scan: Scan, index: int, batch: int, axes: Axes, by_scope: bool, taken: Collection[str]) -> Names:
     """The layers of a scan's iterations; with `by_scope` also what each iteration carries on."""
     body = scan.body
     carried = [("", body.outputs[0])] if by_scope and scan.step.params["num_carry"] else []
-    inner = name_values(body, batch, unit_axes_in_scan(scan.step, body, axes), extra=carried, by_scope=by_scope)
+    inner_axes = follow_axes_in_scan(scan.step, index, body, axes)
+    inner = name_values(body, batch, inner_axes, extra=carried, by_scope=by_scope)
     marks = [name for name, _ in body.marks]
     common = posixpath.commonpath([name.strip("/") for name in marks]) if marks else ""
     path = common or _module_path(scan.step.scope, by_scope) or "scan"
     stems = chain([path], (f"{path}_{repeats}" for repeats in count(1)))
     stem = next(stem for stem in stems if f"{stem}[0]" not in taken)
+    names = Names({}, {})
+
+    def inside(name: str, iteration: int) -> str:
+        rest = name[len(path) :] if common and f"{name}/".startswith(f"{path}/") else f"/{name}"
+        return f"{stem}[{iteration}]{rest.rstrip('/')}"
+
     for iteration in range(scan.length):
-        for name, layer in inner.items():
-            rest = name[len(path) :] if common and f"{name}/".startswith(f"{path}/") else f"/{name}"
+        for name, layer in inner.layers.items():
             location = ScanLocation(scan, iteration, layer.location)
-            yield f"{stem}[{iteration}]{rest.rstrip('/')}", layer._replace(location=location)
-
-
-def _is_layer(value: Value, batch: int) -> bool:
-    shape, dtype = value.aval.shape, value.aval.dtype
-    return 2 <= len(shape) <= 5 and shape[0] == batch and jnp.issubdtype(dtype, jnp.floating)
+            names.layers[inside(name, iteration)] = layer._replace(location=location)
+        names.absent.update((inside(name, iteration), reason) for name, reason in inner.absent.items())
+    return names
 
 
 def _module_path(scope: str, by_scope: bool) -> str:
@@ -149,18 +185,20 @@ def _scope_outputs(program: Program) -> Iterator[tuple[str, Value]]:
             opened.setdefault("/".join(parts[: depth + 1]), index)
 
 
-def _attention_heads(program: Program, axes: Axes) -> Iterator[tuple[str, Value, Value]]:
+def _attention_heads(program: Program, batch: int, axes: Axes) -> Iterator[tuple[str, Value, Value]]:
     """The outputs of attention's heads side by side: products of two varying values, reshaped to (n, tokens, units)."""
     reshaping = {"transpose", "reshape", "copy", "convert_element_type"}
-    users = program.users
+    users, layouts = program.users, axes.layouts
     for step in program.steps:
-        if step.primitive.name == "dot_general" and all(value in axes for value in step.inputs):
+        if step.primitive.name == "dot_general" and all(value in layouts for value in step.inputs):
             product = value = step.outputs[0]
             while len(users.get(value, [])) == 1 and users[value][0].primitive.name in reshaping:
                 value = users[value][0].outputs[0]
             shape, before = value.aval.shape, product.aval.shape
-            # PyTorch's products have images and heads on one axis.
-            if len(shape) == 3 and (len(before) > 3 or shape[-1] > before[-1]):
+            images = find_images(layouts[value], batch)
+            # PyTorch's tokens may be folded into the images' axis, and its products have images and heads on one.
+            is_tokens = len(shape) == 3 or (images is not None and len(shape) + len(images.parts) == 4)
+            if is_tokens and (len(before) > 3 or shape[-1] > before[-1]):
                 yield "heads", product, value
 
 
@@ -175,12 +213,16 @@ def _weighted_operations(program: Program, axes: Axes) -> Iterator[tuple[str, Va
     users = program.users
     for step in program.steps:
         kind = OPERATIONS.get(step.primitive.name)
-        if kind is None or all(value in axes for value in step.inputs):
+        if kind is None or all(value in axes.layouts for value in step.inputs):
             continue
         value = step.outputs[0]
         after = users.get(value, [])
         adding = after[0] if len(after) == 1 else None
-        if adding is not None and adding.primitive.name == "add" and not all(other in axes for other in adding.inputs):
+        if (
+            adding is not None
+            and adding.primitive.name == "add"
+            and not all(other in axes.layouts for other in adding.inputs)
+        ):
             value = adding.outputs[0]
         path = _scope_path(step.scope)
         yield f"{path}/{kind}" if path else kind, value

@@ -29,6 +29,7 @@ def from_onnx(
     *,
     input: InputSpec | None = None,
     name: str | None = None,
+    axes: Mapping[str, int] | None = None,
     classes: tuple[str, ...] = (),
     source: Mapping[str, str] | None = None,
 ) -> Model:
@@ -46,6 +47,8 @@ def from_onnx(
         input: How the network takes its images. A file declares size and channels and on which axis they are, but no
             range: by default it is [0,1], and `featviz check` shows whether that is likely.
         name: What captions and messages call it, by default the file's stem.
+        axes: By layer or pattern of layers, the axis of its units in the array that the network computes, such as
+            `{"mixer": 2}`, where featviz's is not right.
         classes: The names of its outputs.
         source: Where it comes from, as pictures record it.
 
@@ -77,6 +80,7 @@ def from_onnx(
         spec,
         name=name or (path.stem if path is not None else "onnx"),
         single_image=single_image,
+        axes=axes,
         classes=classes,
         source=source,
     )

@@ -22,7 +22,12 @@ FEW_LAYERS = 4
 @click.option(
     "--depth", type=click.IntRange(min=1), help="Show this many levels of nested blocks.  [default: a useful number]"
 )
-@click.option("--all", "show_all", is_flag=True, help="Show every layer, also inside the blocks.")
+@click.option(
+    "--all",
+    "show_all",
+    is_flag=True,
+    help="Show every layer, also inside the blocks, and what is none, with the reason.",
+)
 def layers(network: NetworkChoice, depth: int | None, show_all: bool) -> None:
     """List the layers of MODEL as a tree: names, units, shapes at the training size, parameters."""
     model = _outline(network)
@@ -36,6 +41,11 @@ def layers(network: NetworkChoice, depth: int | None, show_all: bool) -> None:
     _echo_table(shown, levels, count_parameters(model, [layer.name for layer in shown]))
     units = sum(layer.units for layer in shown)
     click.echo(f"{len(shown)} layers, {units} units, {model.relus} ReLUs found", err=True)
+    if show_all and model.absent:
+        click.echo(f"{len(model.absent)} more are no layers:", err=True)
+        width = max(len(name) for name, _ in model.absent)
+        for name, reason in model.absent:
+            click.echo(f"{name.ljust(width)}  {reason}", err=True)
     hidden = len(model.layers) - len(shown)
     if hidden:
         click.echo(f"{hidden} more inside the blocks: --all, or --depth {depth + 1}", err=True)
