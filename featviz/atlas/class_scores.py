@@ -26,7 +26,7 @@ def class_scores(model: Model, pixels: UInt8[np.ndarray, "n h w c"], *, count: i
 
     Args:
       model: the network.
-      pixels: gray or RGB pictures.
+      pixels: pictures.
       count: how many outputs per picture.
 
     Returns:
@@ -40,13 +40,11 @@ def class_scores(model: Model, pixels: UInt8[np.ndarray, "n h w c"], *, count: i
     >>> [len(scores) for scores in found], found[0] == found[1]
     ([3, 3], True)
     """
-    if pixels.dtype != np.uint8 or pixels.ndim != 4 or pixels.shape[-1] not in (1, 3):
-        raise FeatvizError(
-            f"`pixels` are {pixels.dtype} of shape {pixels.shape}; expected uint8 (n, h, w, c), c 1 or 3"
-        )
+    if pixels.dtype != np.uint8 or pixels.ndim != 4:
+        raise FeatvizError(f"`pixels` are {pixels.dtype} of shape {pixels.shape}; expected uint8 (n, h, w, c)")
     given, channels = pixels.shape[1:3], model.input.channels
     size = next((size for size in (given, model.input.size) if _has_classes(model, size)), None)
-    if size is None or channels not in (1, 3) or not len(pixels):
+    if size is None or not len(pixels):
         return [()] * len(pixels)
     rows = []
     for filled, batch in batches(fit(image, size, channels=channels) for image in pixels):

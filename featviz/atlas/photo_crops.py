@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import UInt8
 
+from featviz.common.bands import is_band_file, shown_bands
 from featviz.common.progress import progress_bar
 from featviz.pages.records import PhotoCrop
 from featviz.surveys.photos import quiet
@@ -62,7 +63,7 @@ def crop_examples(
         views = sum((right - left) * (bottom - top) for left, top, right, bottom in boxes[index]) >= photo[..., 0].size
         for box in boxes[index]:
             left, top, right, bottom = box
-            pixels = photo[top:bottom, left:right]
+            pixels = shown_bands(photo[top:bottom, left:right], survey.model.input.rgb)
             cropped[index, box] = (pixels if views else pixels.copy(), source)
     return {
         unit: tuple(_photo_crop(example, *cropped[example.index, example.box], survey.size) for example in of_unit)
@@ -81,11 +82,13 @@ def _photo_crop(
 
 
 def source_photo(survey: Survey, index: int) -> SourcePhoto | None:
-    """The file of a surveyed photo; None if the survey stores its photos itself."""
+    """The file of a surveyed photo; None if the survey stores its photos itself, or if it is no image of colors."""
     if "images" in survey.store.group:
         return None
     file, window = divmod(index, survey.windows**2)
     path = (survey.folder / survey.files[file]).resolve()
+    if survey.model.input.channels not in (1, 3) or is_band_file(path):
+        return None  # browsers show no such file
     return SourcePhoto(path.as_uri(), _upright_size(path), (survey.windows, window))
 
 

@@ -16,6 +16,7 @@ from featviz.atlas.picture_records import main_pixels, picture_records, unit_pic
 from featviz.atlas.reading import Atlas
 from featviz.atlas.series import PlannedSeries
 from featviz.circuits.strongest_links import StrongestLinks
+from featviz.common.bands import shown_bands
 from featviz.evaluation.features import Features
 from featviz.model import Model
 from featviz.pages.records import LayerRecord, NetworkRecord, PictureRecord, Role, SurveyRecord, UnitRecord, UnitSummary
@@ -89,8 +90,9 @@ class SiteData:
 
     def main_pixels(self, layer: str) -> Callable[[int], UInt8[np.ndarray, "h w c"]]:
         """A function that reads the main picture of a layer's unit; fastest for ascending units."""
-        series = self.atlas.find(layer)
-        return main_pixels(lambda: self._entries(series))
+        series, rgb = self.atlas.find(layer), self.model.input.rgb
+        read = main_pixels(lambda: self._entries(series))
+        return lambda unit: shown_bands(read(unit), rgb)
 
     def unit_records(
         self, layer: str, units: Sequence[int], *, surveyed: Mapping[int, SurveyRecord] | None = None
@@ -106,6 +108,8 @@ class SiteData:
         records = []
         for unit, shown, scores in zip(units, pictures, classes, strict=True):
             summary = self._summaries[layer, unit] = self._summarize(layer, unit, shown[0])
+            # Of more than three bands, those that are looked at.
+            shown = [replace(each, pixels=shown_bands(each.pixels, self.model.input.rgb)) for each in shown]
             records.append(
                 UnitRecord(
                     layer=layer,

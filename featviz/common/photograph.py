@@ -4,7 +4,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 
 from featviz.errors import FeatvizError, in_one_line
 
@@ -86,27 +86,44 @@ def to_channels(image: "Image", channels: int) -> "Image":
     return image.convert("RGBA").convert(mode) if "transparency" in image.info else image.convert(mode)
 
 
-def from_array(image: Any) -> "Image":
-    """The image of an array.
+def to_bytes(image: Any) -> UInt8[np.ndarray, "h w c"]:
+    """An array with 8 bits a value.
 
     Args:
-      image: uint8 or floats in [0,1], of shape (h, w) or (h, w, channels).
+      image: uint8, uint16 from 0 to 65535, or floats in [0,1], of shape (h, w) or (h, w, channels).
 
     Raises:
       FeatvizError: for any other array; the message begins with `is`, so that the caller can name the array.
-    """
-    from PIL import Image
 
+    >>> to_bytes(np.array([[0.0, 0.5, 1.0]])).ravel().tolist()
+    [0, 128, 255]
+    """
     values = np.asarray(image)
-    has_known_type = values.dtype == np.uint8 or values.dtype.kind == "f"
+    has_known_type = values.dtype in (np.uint8, np.uint16) or values.dtype.kind == "f"
     if not has_known_type or values.ndim not in (2, 3) or not values.size:
         raise FeatvizError(f"is {values.dtype} of shape {values.shape}; expected uint8 or floats in [0,1], (h, w, c)")
     if values.dtype.kind == "f":
         # Resampling leaves values slightly outside [0,1]; values of 0 to 255 are a mistake, and would be all white.
         if not (values.min() >= -0.05 and values.max() <= 1.05):
             raise FeatvizError(f"is {values.dtype} from {values.min()} to {values.max()}; expected floats in [0,1]")
-        values = np.rint(np.clip(values, 0, 1) * 255).astype(np.uint8)
-    return Image.fromarray(values[..., 0] if values.ndim == 3 and values.shape[-1] == 1 else values)
+        values = np.rint(np.clip(values, 0, 1) * 255)
+    elif values.dtype == np.uint16:
+        values = values // 257
+    return np.ascontiguousarray(values.astype(np.uint8)).reshape(*values.shape[:2], -1)
+
+
+def from_array(image: Any) -> "Image":
+    """The image of an array of one to four channels, as `to_bytes` takes it.
+
+    Raises:
+      FeatvizError: for any other array; the message begins with `is` or `has`, so that the caller can name the array.
+    """
+    from PIL import Image
+
+    values = to_bytes(image)
+    if values.shape[-1] > 4:
+        raise FeatvizError(f"has {values.shape[-1]} channels; expected 1, 3 or 4")
+    return Image.fromarray(values[..., 0] if values.shape[-1] == 1 else values)
 
 
 def _to_eight_bits(image: "Image") -> "Image":
@@ -114,7 +131,7 @@ def _to_eight_bits(image: "Image") -> "Image":
     if image.mode == "F":
         return from_array(image)
     if image.mode == "I" or image.mode.startswith("I;16"):
-        return from_array((np.clip(np.asarray(image), 0, 65535) // 257).astype(np.uint8))
+        return from_array(np.clip(np.asarray(image), 0, 65535).astype(np.uint16))
     return image
 
 

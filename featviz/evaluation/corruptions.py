@@ -7,18 +7,25 @@ from types import MappingProxyType
 import numpy as np
 from jaxtyping import UInt8
 
+from featviz.common.bands import resize_bands
+
 Pixels = UInt8[np.ndarray, "h w c"]
 # uint8 (h, w, c) -> the same shape and type.
 Corruption = Callable[[Pixels], Pixels]
 
 
 def jpeg(image: Pixels) -> Pixels:
-    """Compressed as JPEG of quality 50."""
+    """Compressed as JPEG of quality 50; of other than three channels, each by itself."""
     from PIL import Image
 
-    buffer = io.BytesIO()
-    Image.fromarray(_without_gray_axis(image)).save(buffer, "JPEG", quality=50)
-    return _with_channel_axis(np.asarray(Image.open(buffer)))
+    def compress(part: np.ndarray) -> np.ndarray:
+        buffer = io.BytesIO()
+        Image.fromarray(part).save(buffer, "JPEG", quality=50)
+        return np.asarray(Image.open(buffer))
+
+    if image.shape[-1] == 3:
+        return compress(image)
+    return np.stack([compress(image[..., band]) for band in range(image.shape[-1])], -1)
 
 
 def blur(image: Pixels) -> Pixels:
@@ -31,13 +38,9 @@ def blur(image: Pixels) -> Pixels:
 
 def shrink(image: Pixels) -> Pixels:
     """Resized to .7 of its size and back, so that a network of one input size accepts it."""
-    from PIL import Image
-
     height, width = image.shape[:2]
-    small = Image.fromarray(_without_gray_axis(image)).resize(
-        (max(1, round(0.7 * width)), max(1, round(0.7 * height))), Image.Resampling.BICUBIC
-    )
-    return _with_channel_axis(np.asarray(small.resize((width, height), Image.Resampling.BICUBIC)))
+    small = resize_bands(image, (max(1, round(0.7 * height)), max(1, round(0.7 * width))))
+    return resize_bands(small, (height, width))
 
 
 def reduce_contrast(image: Pixels) -> Pixels:
@@ -53,11 +56,3 @@ def reduce_contrast(image: Pixels) -> Pixels:
 CORRUPTIONS: Mapping[str, Corruption] = MappingProxyType(
     {"jpeg": jpeg, "blur": blur, "shrink": shrink, "contrast": reduce_contrast}
 )
-
-
-def _without_gray_axis(image: np.ndarray) -> np.ndarray:
-    return image[..., 0] if image.shape[-1] == 1 else image
-
-
-def _with_channel_axis(image: np.ndarray) -> np.ndarray:
-    return image if image.ndim == 3 else image[..., None]

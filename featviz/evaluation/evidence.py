@@ -1,7 +1,7 @@
 """`fv.evidence`: the evidence figures of pictures, as a table with a row for each unit."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -117,7 +117,7 @@ def evidence(
     >>> evidence.rows[0].name, evidence.column("prediction").shape
     ('conv1:3', (1,))
     """
-    phi = features_of(other)
+    phi = replace(features_of(other), rgb=survey.model.input.rgb)
     split_photos(survey)
     layers: dict[str, dict[int, list[Pixels]]] = {}
     for picture in pictures:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from featviz.common.bands import shown_bands
 from featviz.common.files import check_suffix, check_writable, write_atomic
 from featviz.errors import FeatvizError
 from featviz.evaluation.evaluate import UnitEvidence
@@ -101,7 +102,7 @@ def _draw_photos(
             left, top, right, bottom = example.box
             axes = figure.add_subplot(grid[index % 2, column + index // 2])
             title = TITLES.get(percentile, f"{percentile} %") if titled and index == 0 else ""
-            pixels = survey.photo(example.index)[top:bottom, left:right]
+            pixels = shown_bands(survey.photo(example.index)[top:bottom, left:right], survey.model.input.rgb)
             _draw_image(axes, pixels[..., 0] if pixels.shape[-1] == 1 else pixels, title)
             axes.text(0.04, 0.04, f"{example.activation:.3g}", transform=axes.transAxes, fontsize=6, color="white",
                       bbox={"facecolor": "black", "alpha": 0.55, "pad": 1, "linewidth": 0})  # fmt: skip

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
+from featviz.common.bands import resize_bands, shown_bands
 from featviz.common.compilation import compiled
 from featviz.errors import FeatvizError
 from featviz.evaluation.corruptions import Pixels
@@ -29,6 +30,7 @@ class Features:
     Attributes:
       model: the network.
       layer: one of its layers.
+      rgb: the bands that a network of colors is shown of images of more than three, as `InputSpec.rgb`.
 
     Raises: FeatvizError, with the nearest name, for an unknown layer.
 
@@ -39,6 +41,7 @@ class Features:
 
     model: Model
     layer: str
+    rgb: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         self.model.layer(self.layer)
@@ -52,7 +55,7 @@ class Features:
         """
         parts = [np.zeros((0, self.model.layer(self.layer).units), np.float32)]
         size, channels = self.model.input.size, self.model.input.channels
-        for count, batch in batches(fit(image, size, channels=channels) for image in images):
+        for count, batch in batches(fit(image, size, channels=channels, rgb=self.rgb) for image in images):
             program = compiled(_pooled(self.model.apply, self.layer), self.model.weights, batch)
             parts.append(np.asarray(program(self.model.weights, batch))[:count])
         return np.concatenate(parts)
@@ -82,13 +85,17 @@ def features_of(other: Model | Features) -> Features:
     return Features(other, chosen[min(int(DEPTH * len(chosen)), len(chosen) - 1)].name)
 
 
-def fit(image: Pixels, size: tuple[int, int], *, channels: int | None = None) -> Pixels:
+def fit(image: Pixels, size: tuple[int, int], *, channels: int | None = None, rgb: tuple[int, ...] = ()) -> Pixels:
     """An image resized, bicubic and antialiased.
 
     Args:
       image: uint8 (h, w, c).
       size: (height, width).
-      channels: 1 or 3; by default the image's.
+      channels: by default the image's. Grays and colors are converted, and of more bands three are shown to a network
+        of colors.
+      rgb: which three, as `InputSpec.rgb`.
+
+    Raises: FeatvizError where a network takes other bands than the image has.
 
     >>> fit(np.zeros((8, 8, 1), np.uint8), (4, 4), channels=3).shape
     (4, 4, 3)
@@ -98,6 +105,12 @@ def fit(image: Pixels, size: tuple[int, int], *, channels: int | None = None) ->
     channels = channels or image.shape[-1]
     if image.shape == (*size, channels):
         return image
-    converted = Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).convert({1: "L", 3: "RGB"}[channels])
-    resized = np.asarray(converted.resize((size[1], size[0]), Image.Resampling.BICUBIC))
-    return resized if resized.ndim == 3 else resized[..., None]
+    if image.shape[-1] != channels:
+        image = shown_bands(image, rgb)
+        if channels not in (1, 3):
+            raise FeatvizError(
+                f"the pictures have {image.shape[-1]} channels; expected {channels}, as the network takes"
+            )
+        converted = Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
+        image = np.asarray(converted.convert({1: "L", 3: "RGB"}[channels])).reshape(*image.shape[:2], channels)
+    return resize_bands(image, size)

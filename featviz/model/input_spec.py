@@ -1,7 +1,7 @@
 """`InputSpec`: how a network takes its images. A network's range, mean, std and channel order live here alone."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
@@ -32,7 +32,7 @@ class InputSpec:
 
     Attributes:
         size: (height, width) at training in pixels, or one number for both.
-        channels: The number of channels, 3 for color and 1 for gray images.
+        channels: The number of channels, 3 for color and 1 for gray images; any other for images of several bands.
         scale: The largest value that the network expects, 1 or 255, for images in [0,1].
         mean: In the network's own range and channel order, one value per channel or one for all.
         std: Likewise.
@@ -40,6 +40,8 @@ class InputSpec:
         multiple: Height and width must be multiples of it, as networks of patches need; images of another size are
             resized to the nearest one, bilinear.
         channels_first: Whether the network takes (n, c, h, w), as PyTorch's networks do.
+        rgb: Which bands pictures and pages show as red, green and blue where there are more than three, such as
+            (3, 2, 1) of Sentinel-2; () for the first three. Nothing is computed from it.
 
     Raises:
         FeatvizError: If a value is invalid.
@@ -61,6 +63,7 @@ class InputSpec:
     bgr: bool = False
     multiple: int = 1
     channels_first: bool = False
+    rgb: tuple[int, ...] = field(default=(), metadata={"canonical": False})
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "size", _parse_size(self.size))
@@ -73,6 +76,8 @@ class InputSpec:
             object.__setattr__(self, name, values)
         if not _is_positive_int(self.multiple) or any(side % self.multiple for side in self.size):
             raise FeatvizError(f"`multiple` is {self.multiple}; expected a divisor of the sides {self.size}")
+
+        object.__setattr__(self, "rgb", _parse_bands(self.rgb, self.channels))
 
     def encode(self, images: Float[Array, "n h w c"]) -> Float[Array, "n _ _ _"]:
         """Images in [0,1] as the network expects them, of the same size or of the nearest one that it takes.
@@ -114,3 +119,11 @@ def _parse_values(name: str, values: Any) -> tuple[float, ...]:
     if not all(isinstance(value, int | float | np.number) for value in row):
         raise FeatvizError(f"`{name}` is {values!r}; expected a number, or one per channel, such as (0.5, 0.5, 0.5)")
     return row
+
+
+def _parse_bands(bands: Any, channels: int) -> tuple[int, ...]:
+    """Three indices of channels, or none."""
+    row = tuple(bands) if isinstance(bands, tuple | list | np.ndarray) else (bands,)
+    if row and (len(row) != 3 or not all(_is_positive_int(band + 1) and band < channels for band in row)):
+        raise FeatvizError(f"`rgb` is {bands!r}; expected three of the {channels} channels, 0 to {channels - 1}")
+    return tuple(map(int, row))

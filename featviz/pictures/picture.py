@@ -12,6 +12,7 @@ from jaxtyping import Float, UInt8
 from numpy.typing import DTypeLike
 
 from featviz.ascent.outcome import Outcome
+from featviz.common.bands import shown_bands
 from featviz.common.files import write_all_atomic
 from featviz.errors import FeatvizError, in_one_line
 from featviz.pictures.picture_files import (
@@ -106,15 +107,17 @@ class Picture:
         return np.rint(np.clip(values, 0, 1) * 255).astype(np.uint8)
 
     def preview(self) -> "Image":
-        """A PIL image to look at: gray for one channel and for the mean of two, RGB for the first three of more.
+        """A PIL image to look at: gray for one channel and for the mean of two, RGB for three of more, which
+        `InputSpec.rgb` names.
 
         >>> Picture(np.zeros((2, 3, 5)), 0, Outcome.DEAD, [], {}).preview().mode
         'RGB'
         """
         from PIL import Image
 
-        channels = self.pixels.shape[-1]
-        shown = self.pixels[..., :3] if channels > 2 else self.pixels.mean(-1, keepdims=True)
+        network = self.provenance.get("network")
+        rgb = network.get("rgb", ()) if isinstance(network, Mapping) else ()
+        shown = shown_bands(self.pixels, tuple(rgb))
         return Image.fromarray(squeeze_gray(replace(self, pixels=shown).to_uint8()))
 
     def show(self) -> None:

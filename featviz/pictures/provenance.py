@@ -59,6 +59,7 @@ def _describe_origin(model: Model, weights_sha256: str) -> dict[str, Any]:
             "weights": PurePath(model.source["weights"]).name if "weights" in model.source else None,
             "weights_sha256": weights_sha256,
             "input": describe(model.input),
+            **({"rgb": list(model.input.rgb)} if model.input.rgb else {}),
         },
         "device": machine["device"],
     }

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 from jaxtyping import UInt8
 
+from featviz.common.bands import Box, is_band_file, read_bands, resize_bands, with_channels
 from featviz.common.photograph import apply_orientation, from_array, is_image_name, to_channels
 from featviz.errors import FeatvizError, in_one_line
 
@@ -107,11 +108,10 @@ def find_photos(photos: PhotoInput, *, windows: int = 1) -> Source:
     if not folder.is_dir():
         found = "is a file" if folder.exists() else "does not exist"
         raise FeatvizError(f"`photos`: `{folder}` {found}; expected a folder of images")
-    names = sorted(
-        str(path.relative_to(folder)) for path in folder.rglob("*") if is_image_name(path) and path.is_file()
-    )
+    found_files = (path for path in folder.rglob("*") if is_image_name(path) or is_band_file(path))
+    names = sorted(str(path.relative_to(folder)) for path in found_files if path.is_file())
     if not names:
-        raise FeatvizError(f"`photos`: `{folder}` holds no image; expected files such as .jpg, .png, .webp, .tif")
+        raise FeatvizError(f"`photos`: `{folder}` holds no image; expected files such as .jpg, .png, .webp, .tif, .npy")
     return Folder(folder, tuple(names), windows)
 
 
@@ -123,7 +123,7 @@ def read_ahead(
     Args:
       source: what `find_photos` gives.
       size: (height, width) to which they are cropped.
-      channels: 1 or 3.
+      channels: how many the network takes.
       batch: images a batch; the last one may have fewer.
       start: the index of the first image.
     """
@@ -166,15 +166,19 @@ def prepare(name: str, image: ImageInput, size: tuple[int, int], channels: int, 
 
     Args:
       name: for the result.
-      image: a path, a PIL image or an array.
+      image: a path, a PIL image or an array. A `.npy` file is an array.
       size: (height, width).
-      channels: 1 or 3.
+      channels: 1 for gray, 3 for RGB; any other number is that of the image's own bands.
       window: (k, index). With k windows along a side the image covers (k + 1) / 2 times the size, and the k x k windows
         overlap by half or less.
     """
     from PIL import Image
 
     try:
+        if channels not in (1, 3):
+            return Photo(name, _crop_bands(with_channels(read_bands(image), channels), size, window))
+        if isinstance(image, str | os.PathLike) and is_band_file(image):
+            image = read_bands(image)
         if isinstance(image, str | os.PathLike):
             with Image.open(image) as file:
                 # JPEG decodes at a half or a quarter of its size at no cost; never below what is needed.
@@ -192,16 +196,28 @@ def _crop(image: "Image", size: tuple[int, int], channels: int, window: Window) 
 
     image = apply_orientation(image)
     height, width = size
+    box = _box((image.height, image.width), size, window)
+    flat = to_channels(image, channels)
+    pixels = np.asarray(flat.resize((width, height), Image.Resampling.BICUBIC, box=box))
+    return pixels if pixels.ndim == 3 else pixels[..., None]
+
+
+def _crop_bands(
+    bands: UInt8[np.ndarray, "h w c"], size: tuple[int, int], window: Window
+) -> UInt8[np.ndarray, "height width c"]:
+    return resize_bands(bands, size, box=_box(bands.shape[:2], size, window))
+
+
+def _box(source: tuple[int, ...], size: tuple[int, int], window: Window) -> Box:
+    """The part of an image of size `source` (height, width) that becomes the window, in one resampling."""
+    height, width = size
+    tall_source, wide_source = source
     count, index = window
     row, column = divmod(index, count)
-    scale = (count + 1) / 2 * max(height / image.height, width / image.width)
-    # The box of the source that becomes this window, in one resampling.
+    scale = (count + 1) / 2 * max(height / tall_source, width / wide_source)
     wide, tall = width / scale, height / scale
     left, top = (
         slack * (offset / (count - 1) if count > 1 else 0.5)
-        for slack, offset in ((image.width - wide, column), (image.height - tall, row))
+        for slack, offset in ((wide_source - wide, column), (tall_source - tall, row))
     )
-    flat = to_channels(image, channels)
-    box = (max(left, 0.0), max(top, 0.0), min(left + wide, image.width), min(top + tall, image.height))
-    pixels = np.asarray(flat.resize((width, height), Image.Resampling.BICUBIC, box=box))
-    return pixels if pixels.ndim == 3 else pixels[..., None]
+    return (max(left, 0.0), max(top, 0.0), min(left + wide, wide_source), min(top + tall, tall_source))

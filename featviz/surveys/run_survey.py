@@ -48,6 +48,7 @@ def survey(
     Args:
       model: the network.
       photos: a folder, searched recursively, or an iterable of paths, PIL images or arrays, uint8 or floats in [0,1].
+        A network of more than three channels takes `.npy` and TIFF files of as many bands, and arrays.
         Those of an iterable are stored in the survey, and to resume it they must come in the same order.
       out: a new folder, or that of a survey of the same network, layers and photographs, which is resumed.
       layers: names of layers; by default the network's blocks.
@@ -181,8 +182,6 @@ def _rows(
 
 def _check_network(model: Model, layers: tuple[str, ...], size: tuple[int, int]) -> dict[str, int]:
     """Layer -> its number of units, of a network that runs on photographs of this size."""
-    if model.input.channels not in (1, 3):
-        raise FeatvizError(f"{model.name} wants {model.input.channels} channels; expected 1 or 3 for photographs")
     try:
         shapes = shapes_at(model, layers, size)
     except Exception as error:

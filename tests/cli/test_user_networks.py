@@ -168,14 +168,15 @@ def test_words_of_the_input_give_its_specification():
     assert parse_input("224x320,caffe,nchw") == fv.InputSpec(
         size=(224, 320), scale=255.0, mean=(104.0, 117.0, 123.0), bgr=True, channels_first=True
     )
+    assert parse_input("32,channels=7,rgb=3/2/1").rgb == (3, 2, 1)
     spec = parse_input("32,channels=7,mean=0,std=.5,multiple=8,scale=2")
     assert (spec.channels, spec.std, spec.multiple, spec.scale) == (7, (0.5,), 8, 2.0)
     assert parse_input("bgr", base=fv.InputSpec(size=(8, 8), scale=255.0)) == fv.InputSpec(
         size=(8, 8), scale=255.0, bgr=True
     )
-    for wrong in ("32,mean=a", "32,std=0", "32,scale=-1", "32,channels=1.5", "32,channels=0", "32,std=nan", "0"):
+    for wrong in ("mean=a", "std=0", "scale=-1", "channels=1.5", "channels=0", "std=nan", "rgb=1", "rgb=a", "0"):
         with pytest.raises(FeatvizError, match="--input"):
-            parse_input(wrong)
+            parse_input(f"32,{wrong}" if "=" in wrong else wrong)
     encoded = {word: parse_input(f"8,{word}").encode(jnp.ones((1, 8, 8, 3)))[0, 0, 0] for word in RANGES}
     np.testing.assert_allclose(encoded["symmetric"], [1, 1, 1])
     np.testing.assert_allclose(encoded["caffe"], [151, 138, 132])

@@ -15,7 +15,7 @@ FLAGS: dict[str, dict[str, Any]] = {
     "nchw": {"channels_first": True}, "nhwc": {"channels_first": False}, "bgr": {"bgr": True}, "rgb": {"bgr": False},
     "gray": {"channels": 1},
 }  # fmt: skip
-NUMBERS = ("channels", "multiple", "scale", "mean", "std")
+NUMBERS = ("channels", "multiple", "scale", "mean", "std", "rgb")
 
 input_option = click.option(
     "--input",
@@ -32,7 +32,7 @@ def parse_input(text: str, *, base: "InputSpec | None" = None) -> "InputSpec":
     Args:
       text: words, split at commas: `224` or `224x320` (height x width), a range of RANGES, `nchw`, `nhwc`, `bgr`,
         `rgb`, `gray`, and `channels=`, `multiple=`, `scale=`, `mean=` and `std=`, whose values for several channels
-        are split at slashes.
+        are split at slashes, and `rgb=`, the three bands that are shown, likewise.
       base: what is known of the network; the words change it.
 
     >>> from featviz.model import InputSpec
@@ -76,7 +76,14 @@ def _numbers(name: str, text: str) -> Any:
         return numbers
     if name == "scale" and fits and len(numbers) == 1 and numbers[0] > 0:
         return numbers[0]
-    if fits and len(numbers) == 1 and numbers[0] == int(numbers[0]) >= 1:
+    if name == "rgb":
+        if len(numbers) == 3 and fits and all(number == int(number) >= 0 for number in numbers):
+            return tuple(map(int, numbers))
+    elif fits and len(numbers) == 1 and numbers[0] == int(numbers[0]) >= 1:
         return int(numbers[0])
-    expected = {"mean": "numbers, such as .5/.5/.5", "std": "positive numbers, such as .2/.2/.2"}
+    expected = {
+        "mean": "numbers, such as .5/.5/.5",
+        "std": "positive numbers, such as .2/.2/.2",
+        "rgb": "three bands, such as 3/2/1",
+    }
     raise FeatvizError(f"--input has `{name}={text}`; expected {expected.get(name, 'a positive number')}")
