@@ -1,7 +1,7 @@
 """phi: another network's features, by which pictures and photographs are compared."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 import jax
@@ -41,7 +41,7 @@ class Features:
 
     model: Model
     layer: str
-    rgb: tuple[int, ...] = ()
+    rgb: tuple[int, ...] = field(default=(), repr=False)
 
     def __post_init__(self) -> None:
         self.model.layer(self.layer)
