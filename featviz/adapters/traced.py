@@ -15,7 +15,7 @@ from featviz.adapters.batch_independence import COUNT, find_dependent_layer
 from featviz.adapters.units_axis import ask_network, found_axes, given_units, read_axes, warn_of_guesses
 from featviz.errors import FeatvizError, in_one_line, suggest
 from featviz.model import BEFORE_RELU, IMAGE, OUTPUT, InputSpec, Layer, Model, Weights
-from featviz.tracing.arrangement import Images, Units, arrange, choose_units, find_images
+from featviz.tracing.arrangement import Images, Units, arrange, arranged_shape, choose_units, find_images
 from featviz.tracing.axes import Axes, image_layout
 from featviz.tracing.factors import unknown
 from featviz.tracing.following import follow_axes
@@ -271,8 +271,7 @@ def _describe(traced: Traced) -> tuple[Layer, ...]:
 
     def shape(name: str) -> tuple[int, ...]:
         layer = traced.named[name]
-        value = jax.eval_shape(partial(arrange, images=layer.images, units=traced.units[name].axis), layer.value.aval)
-        return tuple(value.shape[1:])
+        return arranged_shape(layer.value.aval.shape, layer.images, traced.units[name].axis)[1:]
 
     return tuple(
         Layer(name, shape(name), parents[name], location.is_rectified(rectified))

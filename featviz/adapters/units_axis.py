@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from featviz.errors import FeatvizError, suggest
+from featviz.errors import FeatvizError, join_or, suggest
 from featviz.model import InputSpec, Weights
 from featviz.model.layer_patterns import match_layers
 from featviz.tracing.arrangement import Units, unfold
@@ -45,10 +45,12 @@ def read_axes(axes: Mapping[str, int], named: Mapping[str, NamedValue], what: st
             if not isinstance(axis, int) or not -count <= axis < count or axis % count not in allowed:
                 raise FeatvizError(
                     f"`axes` has {axis!r} for `{layer}`, an array of {_format_shape(named[layer])}; expected "
-                    f"{', '.join(map(str, allowed))}, the axis of its units"
+                    f"{join_or(list(map(str, allowed)))}, the axis of its units"
                 )
             found[layer] = axis % count
-    return found
+    # A module and the last one within it may name one array.
+    locations = {named[layer].location: axis for layer, axis in found.items()}
+    return {layer: locations[each.location] for layer, each in named.items() if each.location in locations}
 
 
 def given_units(layer: NamedValue, axis: int) -> Units:
@@ -113,11 +115,14 @@ def warn_of_guesses(
     names: Sequence[str], named: Mapping[str, NamedValue], units: Mapping[str, Units], what: str
 ) -> None:
     """Says which layers' units lie on an axis that is a guess, and how to say which it is."""
+    # A module and the last one within it may name one array.
+    names = list({named[name].location: name for name in reversed(names)}.values())[::-1]
     if names:
         first = names[0]
         axis = units[first].axis
         folded = None if axis is None else named[first].images.fold(axis)
-        more = f" (and in {len(names) - 1} other layers)" if len(names) > 1 else ""
+        others = len(names) - 1
+        more = f" (and in {others} other layer{'s' * (others > 1)})" if others else ""
         guess = "" if folded is None else f": {folded} is taken"
         warnings.warn(
             f"in {what}, it is not certain which axis of `{first}`, an array of {_format_shape(named[first])}, holds "

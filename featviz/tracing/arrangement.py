@@ -1,5 +1,6 @@
 """Where the images and the units of a value lie, and the value arranged as a layer's: images, positions, units."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import jax
@@ -96,6 +97,18 @@ def arrange(value: jax.Array, images: Images, units: int | None) -> jax.Array:
         value, units = value[..., None], value.ndim
     order = [images.unfolded, *(i for i in range(value.ndim) if i not in (images.unfolded, units)), units]
     return value if order == sorted(order) else jnp.transpose(value, order)
+
+
+def arranged_shape(shape: Sequence[int], images: Images, units: int | None) -> tuple[int, ...]:
+    """The shape of `arrange` of a value of a shape.
+
+    >>> arranged_shape((2 * 9, 5, 16), Images(axis=0, parts=(2, 9), part=0), units=2)
+    (2, 9, 16, 5)
+    """
+    sizes = [*shape[: images.axis], *images.parts, *shape[images.axis + 1 :], 1]
+    units = len(sizes) - 1 if units is None else units
+    places = [size for index, size in enumerate(sizes[:-1]) if index not in (images.unfolded, units)]
+    return (sizes[images.unfolded], *places, sizes[units])
 
 
 def unfold(value: jax.Array, images: Images) -> jax.Array:

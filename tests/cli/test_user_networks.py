@@ -280,3 +280,19 @@ def test_a_network_without_its_weights_is_refused_with_the_frameworks_that_hold_
     code, text = refused(capsys, "layers", "bare:make", "--input", "16")
     titles = [framework.title for framework in FRAMEWORKS.values() if framework.holds_weights]
     assert code == 2 and all(title in text for title in titles) and "linen" not in text
+
+
+def test_what_is_no_layer_is_listed_with_its_reason(folder, capsys):
+    (folder / "tables.py").write_text(
+        "import featviz as fv, numpy as np\n"
+        "def network(weights, images):\n"
+        "    return {'table': weights @ weights.T, 'mixed': images @ weights}\n"
+        "def make():\n"
+        "    return fv.from_function(network, np.ones((3, 4), np.float32), input=fv.InputSpec(size=8))\n"
+    )
+    run(["layers", "tables:make", "--all"])
+    captured = capsys.readouterr()
+    assert captured.out.splitlines()[1].startswith("mixed ")
+    assert captured.err.splitlines()[-2:] == ["no layers (1):", "table  does not depend on the image"]
+    run(["layers", "tables:make"])
+    assert "table" not in capsys.readouterr().err

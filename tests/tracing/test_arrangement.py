@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from featviz.tracing.arrangement import Images, arrange, find_images
+from featviz.tracing.arrangement import Images, arrange, arranged_shape, find_images
 from featviz.tracing.factors import Factor, Role
 
 
@@ -21,14 +21,17 @@ def test_images_come_first_and_units_last(order, folded, images_first):
         value = np.moveaxis(layer, 1, 1 if images_first else 0).reshape(6, 4, 5)
         images = Images(0, (2, 3) if images_first else (3, 2), 0 if images_first else 1)
         np.testing.assert_array_equal(arrange(jnp.asarray(value), images, 3), layer)
+        assert arranged_shape(value.shape, images, 3) == layer.shape
         return
     kept = [name for name in names if name not in ("images", "units")]
     expected = layer if kept == ["rows", "columns"] else layer.swapaxes(1, 2)
     np.testing.assert_array_equal(arrange(jnp.asarray(value), images, names.index("units")), expected)
+    assert arranged_shape(value.shape, images, names.index("units")) == expected.shape
 
 
 def test_a_value_without_units_is_one_unit():
     assert arrange(jnp.zeros((2, 5, 6)), Images(0, (2,), 0), None).shape == (2, 5, 6, 1)
+    assert arranged_shape((2, 5, 6), Images(0, (2,), 0), None) == (2, 5, 6, 1)
 
 
 @pytest.mark.parametrize(

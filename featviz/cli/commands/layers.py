@@ -42,7 +42,7 @@ def layers(network: NetworkChoice, depth: int | None, show_all: bool) -> None:
     units = sum(layer.units for layer in shown)
     click.echo(f"{len(shown)} layers, {units} units, {model.relus} ReLUs found", err=True)
     if show_all and model.absent:
-        click.echo(f"{len(model.absent)} more are no layers:", err=True)
+        click.echo(f"no layers ({len(model.absent)}):", err=True)
         width = max(len(name) for name, _ in model.absent)
         for name, reason in model.absent:
             click.echo(f"{name.ljust(width)}  {reason}", err=True)
