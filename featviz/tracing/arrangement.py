@@ -50,7 +50,12 @@ class Units(NamedTuple):
 
 
 def find_images(layout: Layout, batch: int) -> Images | None:
-    """Where the images of a value are; None where they are on no axis, on several, or cannot be told from others."""
+    """Where the images of a value are; None where they are on no axis, on several, or cannot be told from others.
+
+    Where nothing is known of the first axis, it is theirs if it is as long.
+    """
+    if layout and len(layout[0]) == 1 and layout[0][0].role == Role.NONE and layout[0][0].size == batch > 1:
+        return Images(0, (batch,), 0)
     holders = [index for index, factors in enumerate(layout) if role_of(factors) & Role.IMAGES]
     if len(holders) != 1:
         return None

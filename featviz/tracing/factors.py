@@ -234,6 +234,9 @@ def _join_factors(one: Factor, other: Factor, joined: set[tuple[Factor, Factor]]
     if one.role != other.role:
         joined.add((one, other))
     role = one.role | other.role
+    if Role.IMAGES in (one.role, other.role):
+        # Where an axis is that of the images in one of them, it is in both.
+        return Factor(Role.IMAGES, one.size)
     if role & ~Role.MIXED:
         role &= ~Role.MIXED
     made, part = max((factor.origin for factor in (one, other) if factor.role & role & MADE), default=NOWHERE)

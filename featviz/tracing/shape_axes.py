@@ -118,6 +118,9 @@ def follow_gather(step: Step, axes: Axes, made: tuple[int, ...]) -> list[Layout]
         elif images is not None and shape[position] == images.size:
             # One row of indices for each image.
             factors, images = (images,), None
+        elif images is not None and collapsed[0] is images and not shape[position] % images.size:
+            # Rows of a table of all images' positions, as numbered image after image.
+            factors, images = (images, *axis(role, shape[position] // images.size, newest(collapsed))), None
         else:
             factors = axis(role, shape[position], newest(collapsed))
         result[position] = join(

@@ -215,6 +215,15 @@ def chosen_tokens(w, x):
     return {"some": y[:, np.array([3, 1, 2])], "own": jax.vmap(lambda t, i: t[i])(y, jnp.argsort(y[..., 0])[:, :5])}
 
 
+def neighbors(w, x):
+    """As in a graph network: rows of all images' tokens, by their numbers among them."""
+    y = tokenize(w, x)
+    nearest = jnp.argsort(jnp.einsum("ntc,nsc->nts", y, y))[..., :3] + 16 * jnp.arange(y.shape[0])[:, None, None]
+    found = y.reshape(-1, 8)[nearest]
+    rows = y.reshape(-1, 8)[nearest.reshape(-1)]
+    return {"found": found, "rows": rows, "sum": y + rows.reshape(-1, 16, 3, 8).max(2), "more": rows @ w["up"]}
+
+
 def recurrent(w, x):
     def advance(h, token):
         h = jnp.tanh(token + h @ w["same"])
@@ -272,6 +281,7 @@ KINDS = [
     (pooled_and_spread, {"spread": (16, 16, 8), "both": (16, 16, 16)}),
     (filters_of_units, {"folded": (16, 16, 8), "unfolded": (16, 16, 8)}),
     (chosen_tokens, {"some": (3, 8), "own": (5, 8)}),
+    (neighbors, {"found": (16, 3, 8), "rows": (48, 8), "sum": (16, 8), "more": (48, 24)}),
     (recurrent, {"last": (8,), "all": (16, 8)}),
     (one_by_one, {"mapped": (16, 16, 8)}),
     (spectral, {"filtered": (16, 16, 8)}),
