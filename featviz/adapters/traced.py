@@ -162,10 +162,10 @@ def _settle_units(
         layer: given_units(traced.named[layer], axis) for layer, axis in read_axes(axes, traced.named, name).items()
     }
     units = traced.units | given
-    doubtful = {layer: traced.named[layer] for layer, each in units.items() if not each.certain}
-    if doubtful:
-        units |= ask_network(traced.program, doubtful, weights, spec)
-        warn_of_guesses([layer for layer in doubtful if not units[layer].certain], traced.named, units, name)
+    uncertain = {layer: traced.named[layer] for layer, each in units.items() if not each.certain}
+    if uncertain:
+        units |= ask_network(traced.program, uncertain, weights, spec)
+        warn_of_guesses([layer for layer in uncertain if not units[layer].certain], traced.named, units, name)
     return units
 
 

@@ -1,4 +1,4 @@
-"""The axis of a layer's units where the program leaves a doubt: what the user says, or what the network answers."""
+"""The axis of a layer's units where the program does not settle it: what the user says, or what the network answers."""
 
 import warnings
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ import numpy as np
 from featviz.errors import FeatvizError, join_or, suggest
 from featviz.model import InputSpec, Weights
 from featviz.model.layer_patterns import match_layers
-from featviz.tracing.arrangement import Units, unfold
+from featviz.tracing.arrangement import Units, unfolded
 from featviz.tracing.names import NamedValue
 from featviz.tracing.program import Program
 from featviz.tracing.scans import compute
@@ -55,12 +55,14 @@ def read_axes(axes: Mapping[str, int], named: Mapping[str, NamedValue], what: st
 
 def given_units(layer: NamedValue, axis: int) -> Units:
     """The units of a layer of which the axis is known."""
-    return Units(layer.images.unfold(axis), True)
+    return Units(layer.images.unfolded_axis(axis), True)
 
 
 def found_axes(named: Mapping[str, NamedValue], units: Mapping[str, Units]) -> dict[str, int]:
     """The axes of the units by layer, so that they are the same at every size."""
-    folded = {name: None if each.axis is None else named[name].images.fold(each.axis) for name, each in units.items()}
+    folded = {
+        name: None if each.axis is None else named[name].images.folded_axis(each.axis) for name, each in units.items()
+    }
     return {name: axis for name, axis in folded.items() if axis is not None}
 
 
@@ -74,7 +76,7 @@ def ask_network(
 
     Args:
         program: The traced network.
-        layers: The layers in doubt.
+        layers: The layers that the program does not settle.
         weights: Its weights.
         spec: How it takes its images.
     """
@@ -94,7 +96,7 @@ def ask_network(
         values = compute(program, args, [layer.location for layer in layers.values()])
         # The images' axis first, the others in their order.
         return [
-            jnp.moveaxis(unfold(value, layer.images), layer.images.unfolded, 0).astype(jnp.float32)
+            jnp.moveaxis(unfolded(value, layer.images), layer.images.unfolded, 0).astype(jnp.float32)
             for value, layer in zip(values, layers.values(), strict=True)
         ]
 
@@ -120,7 +122,7 @@ def warn_of_guesses(
     if names:
         first = names[0]
         axis = units[first].axis
-        folded = None if axis is None else named[first].images.fold(axis)
+        folded = None if axis is None else named[first].images.folded_axis(axis)
         others = len(names) - 1
         more = f" (and in {others} other layer{'s' * (others > 1)})" if others else ""
         guess = "" if folded is None else f": {folded} is taken"

@@ -28,14 +28,14 @@ class Images(NamedTuple):
         """The axis of the images once the value is unfolded."""
         return self.axis + self.part
 
-    def unfold(self, axis: int) -> int:
+    def unfolded_axis(self, axis: int) -> int:
         """What becomes of an axis of the value; of the images' own axis, its last part that is not the images."""
         if axis == self.axis:
             others = [part for part in range(len(self.parts)) if part != self.part]
             return self.axis + (others[-1] if others else 0)
         return axis if axis < self.axis else axis + len(self.parts) - 1
 
-    def fold(self, axis: int) -> int | None:
+    def folded_axis(self, axis: int) -> int | None:
         """The axis of the value that an axis of the unfolded one is; None if it is folded with the images."""
         if self.axis <= axis < self.axis + len(self.parts):
             return self.axis if len(self.parts) == 1 else None
@@ -97,7 +97,7 @@ def arrange(value: jax.Array, images: Images, units: int | None) -> jax.Array:
     >>> arrange(windows, Images(axis=0, parts=(2, 9), part=0), units=3).shape
     (2, 9, 16, 5)
     """
-    value = unfold(value, images)
+    value = unfolded(value, images)
     if units is None:
         value, units = value[..., None], value.ndim
     order = [images.unfolded, *(i for i in range(value.ndim) if i not in (images.unfolded, units)), units]
@@ -116,7 +116,7 @@ def arranged_shape(shape: Sequence[int], images: Images, units: int | None) -> t
     return (sizes[images.unfolded], *places, sizes[units])
 
 
-def unfold(value: jax.Array, images: Images) -> jax.Array:
+def unfolded(value: jax.Array, images: Images) -> jax.Array:
     """A value whose axis of the images is unfolded into its parts."""
     if len(images.parts) == 1:
         return value

@@ -1,4 +1,4 @@
-"""The units' axis where the program leaves a doubt: what the network answers, what is said, what the user decides."""
+"""The units' axis where the program does not settle it: what the network answers, what is said, what the user decides."""
 
 import warnings
 

@@ -49,5 +49,5 @@ def test_images_are_found_where_they_are_told_apart(factors, found):
 
 def test_axes_of_a_value_and_of_the_unfolded_one():
     images = Images(1, (2, 9), 0)
-    assert [images.unfold(axis) for axis in range(3)] == [0, 2, 3]
-    assert [images.fold(axis) for axis in range(4)] == [0, None, None, 2]
+    assert [images.unfolded_axis(axis) for axis in range(3)] == [0, 2, 3]
+    assert [images.folded_axis(axis) for axis in range(4)] == [0, None, None, 2]
