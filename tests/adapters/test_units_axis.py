@@ -1,4 +1,4 @@
-"""The units' axis where the program does not settle it: what the network answers, what is said, what the user decides."""
+"""The axis of the units where a program does not settle it: the network answers, a warning says so, a user decides."""
 
 import warnings
 
