@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch", reason="needs PyTorch: make test-frameworks")
-pytest.importorskip("torchax", reason="needs torchax: make test-frameworks")
 
 import torch.nn.functional as F  # noqa: E402
 from support.torch_networks import NETWORKS, Residual, VisionTransformer, make  # noqa: E402
@@ -204,7 +203,7 @@ def test_the_module_is_left_as_it_is(images):
     assert [len(module._forward_hooks) for module in network.modules()] == hooks
     assert all("forward" not in vars(module) for module in network.modules())
     assert torch.backends.mha.get_fastpath_enabled() == fast
-    # Nothing is left of torchax's ways: an ordinary tensor is one.
+    # PyTorch is as it was: its tensors, devices and random numbers.
     assert type(torch.ones(2) + 1) is torch.Tensor
     # Training goes on, and what was copied stays.
     with torch.no_grad():
@@ -309,3 +308,43 @@ def test_a_failure_is_one_line_that_names_the_module():
         fv.from_torch(nn.Sequential(nn.LazyConv2d(4, 3)), input=SPEC)
     with pytest.raises(fv.FeatvizError, match=r"in `1`, a FractionalMaxPool2d: .*fractional_max_pool2d"):
         fv.from_torch(nn.Sequential(nn.Identity(), nn.FractionalMaxPool2d(3, output_size=4)), input=SPEC)
+
+
+class Undecided(nn.Module):
+    """A network that looks at its values."""
+
+    def __init__(self):
+        super().__init__()
+        self.backbone, self.head = nn.Conv2d(3, 4, 3), nn.Conv2d(4, 4, 1)
+
+    def forward(self, x):
+        y = self.head(self.backbone(x))
+        return y[y > y.mean()] if y.max().item() > 0 else y
+
+
+def test_what_depends_on_values_ends_the_network_with_a_warning(images):
+    with pytest.warns(UserWarning, match=r"Undecided ends behind `head`, at .*test_from_module.py:\d+"):
+        model = fv.from_torch(Undecided(), input=SPEC)
+    assert [layer.name for layer in model.layers] == ["backbone", "head"]
+
+
+class Halved(nn.Module):
+    """A forward in half precision."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 3).half()
+
+    def forward(self, x):
+        return self.conv(x.half()).float()
+
+
+def test_the_process_is_left_as_it_was_and_wrappers_are_taken_off(images):
+    accelerator, state = torch.accelerator.is_available(), torch.get_rng_state()
+    model = fv.from_torch(nn.DataParallel(nn.Sequential(Halved())), input=SPEC)
+    assert [layer.name for layer in model.layers] == ["0.conv", "0"]
+    assert model.apply(model.weights, images)[OUTPUT].dtype == "float32"
+    assert torch.accelerator.is_available() == accelerator
+    assert torch.equal(torch.get_rng_state(), state)
+    dataset = torch.utils.data.TensorDataset(torch.zeros(1, 3))
+    assert len(list(torch.utils.data.DataLoader(dataset, pin_memory=accelerator))) == 1

@@ -14,7 +14,7 @@ from six_adapters import UNITS, activations_and_gradient, adapt
 
 pytestmark = pytest.mark.frameworks
 
-NEEDS = {"keras": ["keras"], "torch": ["torch", "torchax"], "onnx": ["onnx", "torch"]}
+NEEDS = {"keras": ["keras"], "torch": ["torch"], "onnx": ["onnx", "torch"]}
 IMAGE = jax.random.uniform(jax.random.key(0), (1, 64, 64, 3))
 
 

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch", reason="needs PyTorch: make test-frameworks")
-pytest.importorskip("torchax", reason="needs torchax: make test-frameworks")
 keras = pytest.importorskip("keras", reason="needs Keras: make test-frameworks")
 pytest.importorskip("onnx", reason="needs ONNX: make test-frameworks")
 

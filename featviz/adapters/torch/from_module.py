@@ -1,27 +1,31 @@
-"""PyTorch: a module becomes a Model through torchax, its layers named as PyTorch names its modules."""
+"""PyTorch: a module becomes a Model through torch.export, its layers named as PyTorch names its modules."""
 
-import copy
 import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
-from featviz.adapters.adapter_errors import failing_in, missing_framework, require_input
-from featviz.adapters.torch.lowerings import correct
+from featviz.adapters.adapter_errors import missing_framework, require_input
+from featviz.adapters.torch.export import LOCK, Graph, export_graph
+from featviz.adapters.torch.interpreter import GraphError, node_module, run_graph, to_array
+from featviz.adapters.torch.module_copies import detached_copy, fresh_copy, named_tensors, plain_tensors, shared_names
+from featviz.adapters.torch.module_runs import StoppedError, reason, run_once, source_line
+from featviz.adapters.torch.operators import RANDOM, RANDOM_IN_TRAINING
 from featviz.adapters.traced import build_model
 from featviz.errors import FeatvizError
 from featviz.model import InputSpec, Model, Weights
-from featviz.tracing.marks import entry_name, mark, module_scope
+from featviz.tracing.marks import mark
 
 if TYPE_CHECKING:
     import torch
 
-# What importing torchax sets in JAX.
-CLIENT_OPTIONS = "jax_pjrt_client_create_options"
+# The axes of (n, c, h, w) whose sizes may differ in one graph, tried in this order. Sizes as symbols make an export two
+# to four times as long: the graph for the training size has a symbol for the batch alone.
+DYNAMIC_AT_FIRST: tuple[tuple[int, ...], ...] = ((0,), ())
+DYNAMIC_LATER: tuple[tuple[int, ...], ...] = ((0, 2, 3), (0,), ())
 
 
 def from_torch(
@@ -34,12 +38,17 @@ def from_torch(
 ) -> Model:
     """A Model of a PyTorch module, run as in `eval` mode.
 
-    Layers are the outputs of all modules within, by PyTorch's dotted names (`layer1.0.conv1`), and the activation
-    functions that are not modules: `layer1.0.bn1/relu` of that module's output, `layer1.0/relu` of anything else in
-    it. A module called twice gives `relu` and `relu[1]`, one that returns several arrays `attention/0`, `attention/1`.
+    The module is run once and exported (`torch.export`); JAX runs the graph. Layers are the outputs of all modules
+    within, by PyTorch's dotted names (`layer1.0.conv1`), and the activation functions that are not modules:
+    `layer1.0.bn1/relu` of that module's output, `layer1.0/relu` of anything else in it. A module called twice gives
+    `relu` and `relu[1]`, one that returns several arrays `attention/0`, `attention/1`.
+
+    Gradients are those of the forward, also where an `autograd.Function` has a backward of its own. Where the module
+    looks at values (`.item()`, `if x.sum() > 0`) the network ends, with a warning.
 
     Args:
-        module: The network, which is left as it is. Its current weights are copied, to float32.
+        module: The network, which is left as it is. Its current weights are copied, to float32. DataParallel and the
+            wrapper of torch.compile are taken off.
         input: How the network takes its images. PyTorch's image networks take channels first:
             `InputSpec(size=(224, 224), channels_first=True, ...)`.
         name: What captions and messages call it, by default the module's class.
@@ -51,7 +60,7 @@ def from_torch(
 
     Raises:
         FeatvizError: If `input` is missing or the module fails on images of its size, with the inner module that
-            failed; if it uses an operation that torchax lacks; if PyTorch or torchax is not installed.
+            failed; if it uses an operator that featviz lacks, with the user's line; if PyTorch is not installed.
     """
     torch = _import()
     if not isinstance(module, torch.nn.Module) or isinstance(module, torch.jit.ScriptModule):
@@ -59,22 +68,24 @@ def from_torch(
             f"`module` is of type {type(module).__name__}; expected a torch.nn.Module, not a compiled one"
         )
     input = require_input(input, type(module).__name__, channels_first=True)
-    module = getattr(module, "_orig_mod", module)  # from within torch.compile
-    tensors = _tensors(module)
-    lazy = next((path for path, each in tensors.items() if torch.nn.parameter.is_lazy(each)), None)
-    if lazy is not None:
-        raise FeatvizError(f"`{lazy}` has no values yet; expected a `module` that was called once")
-    skeleton = _skeleton(module, tensors)
-
-    def forward(weights: Weights, encoded: jax.Array) -> tuple[jax.Array, dict[str, jax.Array]]:
-        return _run(skeleton, weights, encoded), {}
-
+    while isinstance(wrapped := _wrapped(module), torch.nn.Module):
+        module = wrapped
+    name = name or type(module).__name__
+    with LOCK:
+        network = _Network(detached_copy(module), name)
+        shape = _encoded_shape(input)
+        if not network.runs(shape):
+            # A forward that converts its images to half precision itself wants weights of the same.
+            unconverted = _Network(detached_copy(module, single_precision=False), name)
+            network = unconverted if unconverted.runs(shape) else network
+        weights, single_image = network.prepare(shape)
     try:
-        return build_model(
-            forward,
-            {path: _array(tensor) for path, tensor in tensors.items()},
+        model = build_model(
+            network.forward,
+            weights,
             input,
-            name=name or type(module).__name__,
+            name=name,
+            single_image=single_image,
             classes=classes,
             source=source,
         )
@@ -82,120 +93,154 @@ def from_torch(
         if input.channels_first:
             raise
         raise FeatvizError(f"{error}; `input` has channels last, PyTorch's have `channels_first=True`") from error
+    network.warn()
+    return model
 
 
 def _import() -> Any:
-    """PyTorch and torchax, without what importing torchax changes for everyone."""
     try:
         import torch
-
-        before = jax.config.values[CLIENT_OPTIONS]
-        with _composed_attention():
-            import torchax.tensor  # noqa: F401
-        jax.config.update(CLIENT_OPTIONS, before)
+        import torch.export
     except ImportError as error:
         raise missing_framework("torch", error) from None
     return torch
 
 
-@contextmanager
-def _composed_attention() -> Iterator[None]:
-    """Attention in steps that JAX knows, not as PyTorch's one fused operation."""
-    from torch.backends import mha
-
-    before = mha.get_fastpath_enabled()
-    mha.set_fastpath_enabled(False)
-    try:
-        yield
-    finally:
-        mha.set_fastpath_enabled(before)
-
-
-def _tensors(module: "torch.nn.Module") -> dict[str, "torch.Tensor"]:
-    """Parameters, buffers, and tensors that modules hold as plain attributes, by path."""
+def _wrapped(module: "torch.nn.Module") -> Any:
+    """What a wrapper of torch.compile, DataParallel or DistributedDataParallel holds, None of any other module."""
     import torch
 
-    plain = {
-        f"{path}.{name}" if path else name: value
-        for path, each in module.named_modules()
-        for name, value in vars(each).items()
-        if isinstance(value, torch.Tensor)
-    }
-    return {**dict(module.named_parameters()), **dict(module.named_buffers()), **plain}
+    if isinstance(module, torch.nn.DataParallel | torch.nn.parallel.DistributedDataParallel):
+        return module.module
+    return module._modules.get("_orig_mod")
 
 
-def _array(tensor: "torch.Tensor") -> jax.Array:
-    tensor = tensor.detach().cpu()
-    values = (tensor.float() if tensor.is_floating_point() else tensor).numpy()
-    # JAX's own integers; copied, since training goes on in place.
-    kind = np.int32 if values.dtype == np.int64 else values.dtype
-    return jnp.array(values.astype(kind), copy=True)
+def _encoded_shape(input: InputSpec) -> tuple[int, ...]:
+    images = jax.ShapeDtypeStruct((2, *input.size, input.channels), jnp.float32)
+    return tuple(jax.eval_shape(input.encode, images).shape)
 
 
-def _skeleton(module: "torch.nn.Module", tensors: Mapping[str, "torch.Tensor"]) -> "torch.nn.Module":
-    """A copy of a module that holds no values; each of its tensors can be replaced by path."""
-    import torch
+@dataclass(eq=False)
+class _Network:
+    """A module, and its graphs by the shape of the images."""
 
-    def empty(tensor: "torch.Tensor") -> "torch.Tensor":
-        shape = tensor.detach().to("meta")
-        return torch.nn.Parameter(shape, requires_grad=False) if isinstance(tensor, torch.nn.Parameter) else shape
+    module: "torch.nn.Module"
+    name: str
+    graphs: dict[tuple[int, ...], Graph] = field(default_factory=dict)
+    # The weight that each placeholder of the first graph takes where that is no parameter or buffer.
+    constants: dict[str, str] = field(default_factory=dict)
+    single_image: bool = False
 
-    skeleton = copy.deepcopy(module, {id(tensor): empty(tensor) for tensor in tensors.values()}).eval()
-    for each in skeleton.modules():
-        for name, value in list(vars(each).items()):
-            if isinstance(value, torch.Tensor):
-                delattr(each, name)
-                each.register_buffer(name, value)
-    return skeleton
+    def prepare(self, shape: tuple[int, ...]) -> tuple[Weights, bool]:
+        """Exports the module for images of a shape; its weights, and whether it takes one image at a time."""
+        self.single_image = not self.runs(shape) and self.runs((1, *shape[1:]))
+        graph = self._find(shape)
+        weights = {path: to_array(tensor) for path, tensor in named_tensors(self.module)}
+        plain = {id(tensor): path for path, tensor in plain_tensors(self.module)}
+        for placeholder, tensor in graph.constants.items():
+            # Single numbers stay in the program, where ReLUs and the like are recognized by them.
+            if tensor.numel() > 1:
+                path = plain.get(id(tensor), placeholder)
+                self.constants[placeholder] = path
+                weights[path] = to_array(tensor)
+        return {path: jnp.asarray(array) for path, array in weights.items()}, self.single_image
 
+    def forward(self, weights: Weights, encoded: jax.Array) -> tuple[jax.Array, dict[str, jax.Array]]:
+        """The output for images; on the way, what each module returns is marked."""
+        with LOCK:
+            graph = self._find(tuple(encoded.shape))
+        first = graph is next(iter(self.graphs.values()))
+        aliases = {path: path for path in weights}
+        for path, other in shared_names(self.module):
+            aliases[path] = other
+        values: dict[str, Any] = {graph.image.name: encoded}
+        for placeholder, path in graph.tensors.items():
+            values[placeholder] = weights[aliases[path]]
+        for placeholder, tensor in graph.constants.items():
+            if first and placeholder in self.constants:
+                values[placeholder] = weights[self.constants[placeholder]]
+            else:
+                # The arrays of further sizes, and single numbers.
+                values[placeholder] = to_array(tensor) if tensor.numel() == 1 else jnp.asarray(to_array(tensor))
+        try:
+            values = run_graph(graph.module, values, graph.wanted)
+        except GraphError as error:
+            self._mark(graph, error.values)
+            raise
+        self._mark(graph, values)
+        if graph.output is None:
+            if not graph.runs or not graph.marks:
+                raise graph.failure or FeatvizError(f"{self.name} returns no array")
+            return values[graph.marks[-1][1].name], {}
+        return values[graph.output.name], {}
 
-def _run(skeleton: "torch.nn.Module", weights: Weights, encoded: jax.Array) -> jax.Array:
-    """The network's output; on the way, each module's is marked."""
-    import torch
-    from torchax.tensor import Environment
+    def _mark(self, graph: Graph, values: Mapping[str, Any]) -> None:
+        for layer, node in graph.marks:
+            if node.name in values:
+                mark(layer, values[node.name])
 
-    # What modules keep of one run is thrown away with the copy, and runs side by side share nothing.
-    network = copy.deepcopy(skeleton)
-    for path, each in network.named_modules():
-        _watch(path, each)
-    environment = correct(Environment())
-    with (
-        environment.override_property(prng=jax.random.key(0)),
-        _composed_attention(),
-        warnings.catch_warnings(),
-        torch.no_grad(),
-        environment,
-        # Where a tensor is made without saying where.
-        torch.device("jax"),
-    ):
-        warnings.filterwarnings("ignore", "Explicitly requested dtype")
-        values, image = environment.j2t_iso((weights, encoded))
-        output = _arrays(torch.func.functional_call(network, values, (image,)))
-    if not output:
-        raise FeatvizError(f"{type(skeleton).__name__} returns no array")
-    return next(iter(output.values()))
+    def _find(self, shape: tuple[int, ...]) -> Graph:
+        """The graph for images of a shape, exported where none serves it."""
+        import torch
 
+        if not self.single_image:
+            shape = (max(2, shape[0]), *shape[1:])
+        elif not self.graphs:
+            shape = (1, *shape[1:])
+        for known, graph in self.graphs.items():
+            if shape == known or (graph.failure is None and graph.fits(shape)):
+                return graph
+        self.graphs[shape] = graph = self._export(torch.zeros(shape))
+        return graph
 
-def _watch(path: str, module: "torch.nn.Module") -> None:
-    """Names what a module computes."""
-    call = module.forward
+    def runs(self, shape: tuple[int, ...]) -> bool:
+        """Whether the module runs on images of a shape."""
+        import torch
 
-    def forward(*args: Any, **kwargs: Any) -> Any:
-        with failing_in(path, module), module_scope(path, opaque=True):
-            return call(*args, **kwargs)
+        try:
+            run_once(self.module, torch.zeros(shape))
+        except StoppedError:
+            return False
+        return True
 
-    def read(module: Any, args: Any, output: Any) -> None:
-        # Within the hook: an operation in place may overwrite it later.
-        mark(path, _arrays(output))
+    def _export(self, images: "torch.Tensor") -> Graph:
+        """The graph for images of a shape; where the module or its export fails, the part before that."""
+        try:
+            run_once(self.module, images)
+        except StoppedError as stopped:
+            return self._part(images, stopped, runs=False)
+        for dynamic in DYNAMIC_LATER if self.graphs else DYNAMIC_AT_FIRST:
+            try:
+                return export_graph(fresh_copy(self.module), images, dynamic=dynamic)
+            except StoppedError as error:
+                last = error
+        return self._part(images, last, runs=True)
 
-    module.forward = forward
-    module.register_forward_hook(read)
+    def _part(self, images: "torch.Tensor", stopped: StoppedError, *, runs: bool) -> Graph:
+        failure = stopped.__cause__
+        assert isinstance(failure, Exception)
+        try:
+            graph = export_graph(fresh_copy(self.module), images, last=stopped.calls)
+        except StoppedError:
+            graph = export_graph(fresh_copy(self.module), images, last=0)
+        return replace(graph, output=None, failure=failure, runs=runs)
 
-
-def _arrays(output: Any) -> dict[str, jax.Array]:
-    """The arrays of what a module returned, by where they stand in it."""
-    from torch.utils._pytree import tree_flatten_with_path
-    from torchax.tensor import Tensor, View
-
-    leaves, _ = tree_flatten_with_path(output)
-    return {"/".join(map(entry_name, path)): leaf.jax() for path, leaf in leaves if isinstance(leaf, Tensor | View)}
+    def warn(self) -> None:
+        """Says where the network ends early, and what in it is random."""
+        graph = next(iter(self.graphs.values()))
+        if graph.failure is not None and graph.runs and graph.marks:
+            warnings.warn(
+                f"{self.name} ends behind `{graph.marks[-1][0]}`, at {source_line(graph.failure)}: what follows "
+                f"depends on values or cannot be exported ({reason(graph.failure)})",
+                stacklevel=3,
+            )
+        for node in graph.module.graph.nodes:
+            operator = str(node.target).removeprefix("aten.").partition(".")[0]
+            training = operator in RANDOM_IN_TRAINING and (node.args[4:5] if operator == "rrelu" else node.args[2:3])
+            if operator in RANDOM or (training and training[0]):
+                warnings.warn(
+                    f"{self.name} draws random numbers at inference (`{operator}` in "
+                    f"`{node_module(node)[0] or self.name}`); they are drawn once, the same in each run",
+                    stacklevel=3,
+                )
+                break

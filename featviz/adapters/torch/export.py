@@ -1,0 +1,175 @@
+"""torch.export: a module becomes a functional graph of ATen operators, with the outputs of all its modules."""
+
+import dataclasses
+import threading
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from featviz.adapters.adapter_errors import ModuleError
+from featviz.adapters.torch.interpreter import missing_operators
+from featviz.adapters.torch.module_runs import Nothing, StoppedError, arrays_within, quiet, watched
+from featviz.tracing.marks import clean_name
+
+if TYPE_CHECKING:
+    import torch
+    from torch.fx import GraphModule, Node
+
+# Exporting changes settings of the whole process for a moment.
+LOCK = threading.Lock()
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Graph:
+    """A module's graph.
+
+    Attributes:
+        module: The graph.
+        image: The placeholder of the images.
+        tensors: The path in the module of each placeholder that stands for a parameter or a buffer.
+        constants: The tensors of the other placeholders, wherever the module kept them.
+        marks: What the modules within return, by layer in the order of the calls.
+        output: What the module returns first; None where the graph ends early.
+        failure: Why it ends early.
+        runs: Whether the module itself runs on such images; if it does, it is the export that ends early.
+    """
+
+    module: "GraphModule"
+    image: "Node"
+    tensors: Mapping[str, str]
+    constants: Mapping[str, "torch.Tensor"]
+    marks: Sequence[tuple[str, "Node"]]
+    output: "Node | None"
+    failure: Exception | None = None
+    runs: bool = True
+
+    @property
+    def wanted(self) -> list["Node"]:
+        """The nodes whose values are layers or the output."""
+        return [node for _, node in self.marks] + ([] if self.output is None else [self.output])
+
+    def fits(self, shape: Sequence[int]) -> bool:
+        """Whether the graph is that of images of this shape too: whether all that was decided on sizes holds there."""
+        import sympy
+
+        declared = self.image.meta["val"]
+        symbols: dict[Any, int] = {}
+        # A graph for several images serves one as well: PyTorch would only decide anew what is one element.
+        sizes = (max(2, shape[0]), *shape[1:])
+        for dim, size in zip(declared.shape, sizes, strict=True):
+            expression = dim if isinstance(dim, int) else dim.node.expr
+            if isinstance(expression, sympy.Symbol):
+                symbols[expression] = size
+            elif expression != size:
+                return False
+        if not symbols:
+            return True
+        shapes = declared.fake_mode.shape_env
+        ranges = [(shapes.var_to_range[symbol], size) for symbol, size in symbols.items()]
+        if not all(bool(known.lower <= size) and bool(size <= known.upper) for known, size in ranges):
+            return False
+        # Decisions about sizes that are not the images' have no value here.
+        return all(guard.expr.xreplace(symbols) != sympy.false for guard in shapes.guards)
+
+
+def export_graph(
+    module: "torch.nn.Module", images: "torch.Tensor", *, dynamic: Sequence[int] = (), last: int | None = None
+) -> Graph:
+    """The graph of a module on images of one shape.
+
+    Args:
+        module: The module. What it keeps of the run is worthless afterwards.
+        images: Images.
+        dynamic: The axes whose sizes may differ, where the module does not decide otherwise.
+        last: How many calls of modules within the graph holds; by default it is complete.
+
+    Raises:
+        StoppedError: If the module cannot be exported.
+    """
+    import torch
+
+    marked: list[tuple[str, torch.Tensor]] = []
+    # The calls that have returned; the lists below are emptied when the export runs the module again.
+    calls: list[str] = []
+    ended: list[Exception] = []
+
+    def record(path: str, output: Any) -> Any:
+        if ended:
+            return None
+        calls.append(path)
+        if path:
+            arrays = dict(arrays_within(output))
+            for name, tensor in arrays.items():
+                # A copy, since an operation in place may overwrite it later.
+                marked.append((path if len(arrays) == 1 else f"{path}/{name}", tensor.clone()))
+        if len(calls) != last:
+            return None
+        # Whatever the modules around it do with this fails, and leaves no operator in the graph.
+        ended.append(ModuleError(f"the graph ends behind `{path}`"))
+        return Nothing()
+
+    class Wrapper(torch.nn.Module):
+        """The network; it returns what its modules return as well."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.network = module
+
+        def forward(self, images: torch.Tensor) -> list[torch.Tensor]:
+            marked.clear()
+            calls.clear()
+            ended.clear()
+            output = [] if last == 0 else list(arrays_within(self.network(images)))
+            if not output and last is None:
+                raise ModuleError(f"{type(module).__name__} returns no array")
+            return [*(tensor for _, tensor in marked), *(tensor for _, tensor in output[:1])]
+
+    axes = dict.fromkeys(dynamic, torch.export.Dim.AUTO)
+    with quiet(), watched(module, record, ended):
+        try:
+            program = torch.export.export(Wrapper().eval(), (images,), dynamic_shapes=(axes or None,), strict=False)
+            names = [clean_name(name) for name, _ in marked]
+            graph = _read_program(program.run_decompositions(decomp_table={}), names)
+            return _decompose_missing(program, names, graph)
+        # What PyTorch raises where it cannot export is of many types.
+        except Exception as error:
+            raise StoppedError(len(calls)) from error
+
+
+def _decompose_missing(program: Any, names: Sequence[str], graph: Graph) -> Graph:
+    """The graph with those operators that are not in our table in terms of ATen's core."""
+    import torch
+
+    for _ in range(3):
+        missing = missing_operators(graph.module, graph.wanted)
+        table = {
+            operator: function
+            for operator, function in (torch.export.default_decompositions().items() if missing else ())
+            if operator in missing
+        }
+        if not table:
+            break
+        program = program.run_decompositions(decomp_table=table)
+        graph = _read_program(program, names)
+    return graph
+
+
+def _read_program(program: Any, names: Sequence[str]) -> Graph:
+    from torch.export.graph_signature import InputKind, OutputKind
+
+    nodes = {node.name: node for node in program.graph.nodes}
+    tensors: dict[str, str] = {}
+    constants: dict[str, torch.Tensor] = {}
+    (image,) = (
+        nodes[spec.arg.name] for spec in program.graph_signature.input_specs if spec.kind == InputKind.USER_INPUT
+    )
+    for spec in program.graph_signature.input_specs:
+        if spec.kind in (InputKind.PARAMETER, InputKind.BUFFER):
+            tensors[spec.arg.name] = spec.target.removeprefix("network.")
+        elif spec.kind == InputKind.CONSTANT_TENSOR:
+            constants[spec.arg.name] = program.constants[spec.target]
+    outputs = [
+        nodes[spec.arg.name] for spec in program.graph_signature.output_specs if spec.kind == OutputKind.USER_OUTPUT
+    ]
+    output = outputs[len(names)] if len(outputs) > len(names) else None
+    marks = list(zip(names, outputs, strict=False))
+    return Graph(program.graph_module, image, tensors, constants, marks, output)

@@ -1,0 +1,92 @@
+"""Copies of a user's module, which leave it as it is, and the tensors that it holds, by path."""
+
+import copy
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from featviz.errors import FeatvizError, in_one_line
+
+if TYPE_CHECKING:
+    import torch
+
+
+def named_tensors(module: "torch.nn.Module") -> Iterator[tuple[str, "torch.Tensor"]]:
+    """Parameters and buffers by path, those that are shared once."""
+    yield from module.named_parameters()
+    yield from module.named_buffers()
+
+
+def shared_names(module: "torch.nn.Module") -> Iterator[tuple[str, str]]:
+    """Each further path of a parameter or buffer, and its first."""
+    first: dict[int, str] = {id(tensor): path for path, tensor in named_tensors(module)}
+    for named in (module.named_parameters, module.named_buffers):
+        for path, tensor in named(remove_duplicate=False):
+            if first[id(tensor)] != path:
+                yield path, first[id(tensor)]
+
+
+def plain_tensors(module: "torch.nn.Module") -> Iterator[tuple[str, "torch.Tensor"]]:
+    """Tensors that modules hold as plain attributes, or in lists and dicts of attributes."""
+    import torch
+
+    for path, each in module.named_modules():
+        for name, value in vars(each).items():
+            if name not in ("_parameters", "_buffers", "_modules"):
+                for part, tensor in _within(value, 0):
+                    if isinstance(tensor, torch.Tensor):
+                        yield ".".join(filter(None, (path, name, part))), tensor
+
+
+def _within(value: Any, depth: int) -> Iterator[tuple[str, Any]]:
+    parts: Sequence[tuple[Any, Any]] = ()
+    if isinstance(value, dict):
+        parts = list(value.items())
+    elif isinstance(value, list | tuple):
+        parts = list(enumerate(value))
+    else:
+        yield "", value
+    for name, part in parts if depth < 4 else ():
+        for rest, leaf in _within(part, depth + 1):
+            yield f"{name}.{rest}" if rest else str(name), leaf
+
+
+def fresh_copy(module: "torch.nn.Module") -> "torch.nn.Module":
+    """A copy that shares its tensors: what it keeps of an export is thrown away with it."""
+    tensors = [tensor for _, tensor in (*named_tensors(module), *plain_tensors(module))]
+    return copy.deepcopy(module, {id(tensor): tensor for tensor in tensors})
+
+
+def detached_copy(module: "torch.nn.Module", *, single_precision: bool = True) -> "torch.nn.Module":
+    """A copy in `eval` mode, which nothing that happens to the module reaches.
+
+    Args:
+        module: The user's module.
+        single_precision: Whether floating tensors become float32.
+
+    Raises:
+        FeatvizError: If a tensor has no values that can be copied, or an attribute cannot be copied.
+    """
+    import torch
+
+    memo: dict[int, Any] = {}
+    for path, tensor in (*named_tensors(module), *plain_tensors(module)):
+        if torch.nn.parameter.is_lazy(tensor):
+            raise FeatvizError(f"`{path}` has no values yet; expected a `module` that was called once")
+        kind = "is on the device `meta`" if tensor.is_meta else "is quantized" if tensor.is_quantized else ""
+        kind = kind or ("" if tensor.layout == torch.strided else "is sparse")
+        if kind:
+            raise FeatvizError(f"`{path}` {kind}; expected a `module` of dense tensors with values")
+        plain = tensor.detach().cpu()
+        plain = (plain.float() if single_precision and plain.is_floating_point() else plain).clone()
+        memo[id(tensor)] = torch.nn.Parameter(plain, False) if isinstance(tensor, torch.nn.Parameter) else plain
+    try:
+        copied = copy.deepcopy(module, memo)
+    # A user's object may raise anything.
+    except Exception as error:
+        raise FeatvizError(
+            f"{type(module).__name__} cannot be copied ({in_one_line(error)}); expected a `module` whose attributes "
+            "can be, without tensors of a graph"
+        ) from error
+    for each in copied.modules():
+        each.training = False
+    return copied

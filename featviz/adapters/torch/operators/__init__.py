@@ -1,0 +1,38 @@
+"""ATen's operators as functions of JAX: `find_operator` gives the one of a name."""
+
+from collections.abc import Callable
+from typing import Any
+
+from featviz.adapters.torch.operators.aten_activations import ACTIVATIONS
+from featviz.adapters.torch.operators.aten_convolutions import CONVOLUTIONS
+from featviz.adapters.torch.operators.aten_creation import CREATION, RANDOM, RANDOM_IN_TRAINING
+from featviz.adapters.torch.operators.aten_elementwise import ELEMENTWISE
+from featviz.adapters.torch.operators.aten_indexing import INDEXING
+from featviz.adapters.torch.operators.aten_norms import NORMS
+from featviz.adapters.torch.operators.aten_pools import POOLS
+from featviz.adapters.torch.operators.aten_products import PRODUCTS
+from featviz.adapters.torch.operators.aten_reductions import REDUCTIONS
+from featviz.adapters.torch.operators.aten_resampling import RESAMPLING
+from featviz.adapters.torch.operators.aten_shapes import SHAPES
+
+__all__ = ["OPERATORS", "RANDOM", "RANDOM_IN_TRAINING", "find_operator"]
+
+OPERATORS: dict[str, Callable[..., Any]] = {
+    **ELEMENTWISE, **ACTIVATIONS, **CONVOLUTIONS, **PRODUCTS, **NORMS, **POOLS, **REDUCTIONS, **SHAPES, **INDEXING,
+    **RESAMPLING, **CREATION,
+}  # fmt: skip
+
+
+def find_operator(name: str) -> Callable[..., Any] | None:
+    """The function of an operator of ATen, None where there is none.
+
+    An overload has its own function, or that of its operator; `view_copy` is `view`.
+
+    Args:
+        name: `conv2d.default`, say, the operator and its overload.
+
+    >>> find_operator("view_copy.default") is find_operator("view.default"), find_operator("nonzero.default")
+    (True, None)
+    """
+    operator = name.partition(".")[0]
+    return OPERATORS.get(name) or OPERATORS.get(operator) or OPERATORS.get(operator.removesuffix("_copy"))

@@ -1,0 +1,106 @@
+"""ATen's activation functions, by the formulas that PyTorch documents."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+
+def _gelu(x: jax.Array, approximate: str = "none") -> jax.Array:
+    return jax.nn.gelu(x, approximate=approximate == "tanh")
+
+
+def _leaky_relu(x: jax.Array, negative_slope: float = 0.01) -> jax.Array:
+    return jnp.where(x > 0, x, x * negative_slope)
+
+
+def _elu(x: jax.Array, alpha: float = 1, scale: float = 1, input_scale: float = 1) -> jax.Array:
+    negative = jnp.where(x > 0, 0.0, x)
+    return jnp.where(x > 0, x * scale, alpha * scale * jnp.expm1(negative * input_scale))
+
+
+def _celu(x: jax.Array, alpha: float = 1.0) -> jax.Array:
+    return _elu(x, alpha, 1.0, 1.0 / alpha)
+
+
+def _selu(x: jax.Array) -> jax.Array:
+    return _elu(x, 1.6732632423543772, 1.0507009873554805)
+
+
+def _prelu(x: jax.Array, weight: jax.Array) -> jax.Array:
+    shape = [weight.size if axis == 1 else 1 for axis in range(x.ndim)] if weight.size > 1 else [1] * x.ndim
+    return jnp.where(x > 0, x, x * weight.reshape(shape))
+
+
+def _rrelu(x: jax.Array, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False, *rest: Any) -> jax.Array:
+    if training:
+        raise NotImplementedError("rrelu that draws its slopes at inference")
+    return _leaky_relu(x, (lower + upper) / 2)
+
+
+def _softplus(x: jax.Array, beta: float = 1, threshold: float = 20) -> jax.Array:
+    return jnp.where(x * beta > threshold, x, jax.nn.softplus(jnp.minimum(x * beta, threshold)) / beta)
+
+
+def _hardtanh(x: jax.Array, min_val: float = -1, max_val: float = 1) -> jax.Array:
+    return jnp.clip(x, min_val, max_val)
+
+
+def _threshold(x: jax.Array, threshold: float, value: float) -> jax.Array:
+    return jnp.where(x > threshold, x, jnp.asarray(value, x.dtype))
+
+
+def _softshrink(x: jax.Array, lambd: float = 0.5) -> jax.Array:
+    return jnp.where(x > lambd, x - lambd, jnp.where(x < -lambd, x + lambd, 0.0))
+
+
+def _hardshrink(x: jax.Array, lambd: float = 0.5) -> jax.Array:
+    return jnp.where(jnp.abs(x) > lambd, x, 0.0)
+
+
+def _glu(x: jax.Array, dim: int = -1) -> jax.Array:
+    first, second = jnp.split(x, 2, dim)
+    return first * jax.nn.sigmoid(second)
+
+
+def _softmax(x: jax.Array, dim: int, *rest: Any, **ignored: Any) -> jax.Array:
+    return jax.nn.softmax(x.astype(jnp.float32), axis=dim)
+
+
+def _log_softmax(x: jax.Array, dim: int, *rest: Any, **ignored: Any) -> jax.Array:
+    return jax.nn.log_softmax(x.astype(jnp.float32), axis=dim)
+
+
+ACTIVATIONS: dict[str, Callable[..., Any]] = {
+    "relu": jax.nn.relu,
+    "relu6": jax.nn.relu6,
+    "gelu": _gelu,
+    "silu": jax.nn.silu,
+    "mish": jax.nn.mish,
+    "sigmoid": jax.nn.sigmoid,
+    "special_expit": jax.nn.sigmoid,
+    "tanh": jnp.tanh,
+    "leaky_relu": _leaky_relu,
+    "elu": _elu,
+    "celu": _celu,
+    "selu": _selu,
+    "prelu": _prelu,
+    "_prelu_kernel": lambda x, weight: jnp.where(x > 0, x, x * weight),
+    "rrelu": _rrelu,
+    "softplus": _softplus,
+    "softsign": jax.nn.soft_sign,
+    "hardtanh": _hardtanh,
+    "hardsigmoid": jax.nn.hard_sigmoid,
+    "hardswish": jax.nn.hard_swish,
+    "log_sigmoid": jax.nn.log_sigmoid,
+    "threshold": _threshold,
+    "softshrink": _softshrink,
+    "hardshrink": _hardshrink,
+    "glu": _glu,
+    "softmax": _softmax,
+    "_softmax": _softmax,
+    "_safe_softmax": _softmax,
+    "log_softmax": _log_softmax,
+    "_log_softmax": _log_softmax,
+}

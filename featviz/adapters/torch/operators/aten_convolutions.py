@@ -1,0 +1,158 @@
+"""ATen's convolutions of one to three dimensions, plain, grouped, dilated and transposed."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+Sizes = int | Sequence[int]
+
+
+def spread(sizes: Sizes, rank: int) -> tuple[int, ...]:
+    """One size for each dimension.
+
+    >>> spread(2, 3), spread([1], 2), spread([3, 4], 2)
+    ((2, 2, 2), (1, 1), (3, 4))
+    """
+    values = (sizes,) if isinstance(sizes, int) else tuple(sizes)
+    return values * rank if len(values) == 1 else values
+
+
+def _dimensions(rank: int) -> tuple[str, str, str]:
+    space = "HWD"[:rank]
+    return f"NC{space}", f"OI{space}", f"NC{space}"
+
+
+def _add_bias(x: jax.Array, bias: jax.Array | None, rank: int) -> jax.Array:
+    return x if bias is None else x + bias.reshape(-1, *(1,) * rank)
+
+
+def _convolve(
+    x: jax.Array,
+    weight: jax.Array,
+    bias: jax.Array | None = None,
+    stride: Sizes = 1,
+    padding: Sizes | str = 0,
+    dilation: Sizes = 1,
+    groups: int = 1,
+) -> jax.Array:
+    rank = weight.ndim - 2
+    batched = x if x.ndim == weight.ndim else x[None]
+    dilations = spread(dilation, rank)
+    if padding == "same":
+        totals = [step * (size - 1) for step, size in zip(dilations, weight.shape[2:], strict=True)]
+        pads = [(total // 2, total - total // 2) for total in totals]
+    else:
+        pads = [(pad, pad) for pad in spread(0 if isinstance(padding, str) else padding, rank)]
+    output = lax.conv_general_dilated(
+        batched,
+        weight,
+        spread(stride, rank),
+        pads,
+        rhs_dilation=dilations,
+        dimension_numbers=_dimensions(rank),
+        feature_group_count=groups,
+    )
+    output = _add_bias(output, bias, rank)
+    return output if x.ndim == weight.ndim else output[0]
+
+
+def _convolve_transposed(
+    x: jax.Array,
+    weight: jax.Array,
+    bias: jax.Array | None = None,
+    stride: Sizes = 1,
+    padding: Sizes = 0,
+    output_padding: Sizes = 0,
+    groups: int = 1,
+    dilation: Sizes = 1,
+) -> jax.Array:
+    """The gradient of a convolution: its input is spread by `stride`, its kernel turned around."""
+    rank = weight.ndim - 2
+    batched = x if x.ndim == weight.ndim else x[None]
+    incoming, outgoing, *window = weight.shape
+    # (in, out / groups, ...) as PyTorch has it becomes (out, in / groups, ...).
+    kernel = weight.reshape(groups, incoming // groups, outgoing, *window).swapaxes(1, 2)
+    kernel = jnp.flip(kernel.reshape(groups * outgoing, incoming // groups, *window), range(2, rank + 2))
+    dilations = spread(dilation, rank)
+    pads = [
+        (step * (size - 1) - pad, step * (size - 1) - pad + extra)
+        for step, size, pad, extra in zip(
+            dilations, window, spread(padding, rank), spread(output_padding, rank), strict=True
+        )
+    ]
+    output = lax.conv_general_dilated(
+        batched,
+        kernel,
+        (1,) * rank,
+        pads,
+        lhs_dilation=spread(stride, rank),
+        rhs_dilation=dilations,
+        dimension_numbers=_dimensions(rank),
+        feature_group_count=groups,
+    )
+    output = _add_bias(output, bias, rank)
+    return output if x.ndim == weight.ndim else output[0]
+
+
+def _convolution(
+    x: jax.Array,
+    weight: jax.Array,
+    bias: jax.Array | None,
+    stride: Sizes,
+    padding: Sizes,
+    dilation: Sizes,
+    transposed: bool,
+    output_padding: Sizes,
+    groups: int,
+    *rest: Any,
+) -> jax.Array:
+    if transposed:
+        return _convolve_transposed(x, weight, bias, stride, padding, output_padding, groups, dilation)
+    return _convolve(x, weight, bias, stride, padding, dilation, groups)
+
+
+def _patches(x: jax.Array, kernel_size: Sizes, dilation: Sizes = 1, padding: Sizes = 0, stride: Sizes = 1) -> jax.Array:
+    """`nn.Unfold`: the windows side by side, (n, channels * window, positions)."""
+    batched = x if x.ndim == 4 else x[None]
+    patches = lax.conv_general_dilated_patches(
+        batched,
+        spread(kernel_size, 2),
+        spread(stride, 2),
+        [(pad, pad) for pad in spread(padding, 2)],
+        rhs_dilation=spread(dilation, 2),
+        dimension_numbers=_dimensions(2),
+        # Ones are multiplied with values only.
+        precision=lax.Precision.HIGHEST,
+    )
+    flat = patches.reshape(*patches.shape[:2], -1)
+    return flat if x.ndim == 4 else flat[0]
+
+
+def _sum_patches(
+    x: jax.Array, output_size: Sizes, kernel_size: Sizes, dilation: Sizes = 1, padding: Sizes = 0, stride: Sizes = 1
+) -> jax.Array:
+    """`nn.Fold`: the sum of overlapping windows, the transpose of `nn.Unfold`."""
+    batched = x if x.ndim == 3 else x[None]
+    rows, columns = spread(kernel_size, 2)
+    shape = (batched.shape[0], batched.shape[1] // (rows * columns), *spread(output_size, 2))
+    unfold = partial(_patches, kernel_size=kernel_size, dilation=dilation, padding=padding, stride=stride)
+    (image,) = jax.linear_transpose(unfold, jax.ShapeDtypeStruct(shape, x.dtype))(batched)
+    return image if x.ndim == 3 else image[0]
+
+
+CONVOLUTIONS: dict[str, Callable[..., Any]] = {
+    "conv1d": _convolve,
+    "conv2d": _convolve,
+    "conv3d": _convolve,
+    "conv_transpose1d": _convolve_transposed,
+    "conv_transpose2d": _convolve_transposed,
+    "conv_transpose3d": _convolve_transposed,
+    "convolution": _convolution,
+    "_convolution": _convolution,
+    "im2col": _patches,
+    "col2im": _sum_patches,
+}

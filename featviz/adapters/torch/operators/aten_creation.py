@@ -1,0 +1,138 @@
+"""ATen's operators that make arrays: ranges, constants and random numbers."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+
+def _kind(dtype: Any, default: Any) -> Any:
+    return default if dtype is None else dtype
+
+
+def _default(value: Any) -> Any:
+    return bool if isinstance(value, bool) else jnp.int32 if isinstance(value, int) else jnp.float32
+
+
+def _arange(*args: Any, dtype: Any = None) -> jax.Array:
+    kind = _kind(dtype, jnp.int32 if all(isinstance(arg, int) for arg in args) else jnp.float32)
+    return jnp.asarray(np.arange(*args), kind)
+
+
+def _linspace(start: float, end: float, steps: int, *, dtype: Any = None) -> jax.Array:
+    return jnp.asarray(np.linspace(start, end, steps), _kind(dtype, jnp.float32))
+
+
+def _full(size: Sequence[int], value: Any, *, dtype: Any = None) -> jax.Array:
+    return jnp.full(tuple(size), value, _kind(dtype, _default(value)))
+
+
+def _full_like(x: jax.Array, value: Any, *, dtype: Any = None) -> jax.Array:
+    return jnp.full(x.shape, value, _kind(dtype, x.dtype))
+
+
+def _of_size(value: float) -> Callable[..., jax.Array]:
+    def run(size: Sequence[int], *, dtype: Any = None) -> jax.Array:
+        return jnp.full(tuple(size), value, _kind(dtype, jnp.float32))
+
+    return run
+
+
+def _like(value: float) -> Callable[..., jax.Array]:
+    def run(x: jax.Array, *, dtype: Any = None) -> jax.Array:
+        return jnp.full(x.shape, value, _kind(dtype, x.dtype))
+
+    return run
+
+
+def _new(value: float) -> Callable[..., jax.Array]:
+    def run(x: jax.Array, size: Sequence[int], *, dtype: Any = None) -> jax.Array:
+        return jnp.full(tuple(size), value, _kind(dtype, x.dtype))
+
+    return run
+
+
+def _new_full(x: jax.Array, size: Sequence[int], value: Any, *, dtype: Any = None) -> jax.Array:
+    return jnp.full(tuple(size), value, _kind(dtype, x.dtype))
+
+
+def _scalar(value: Any, *, dtype: Any = None) -> jax.Array:
+    return jnp.asarray(value, _kind(dtype, _default(value)))
+
+
+def _eye(n: int, m: int | None = None, *, dtype: Any = None) -> jax.Array:
+    return jnp.eye(n, m, dtype=_kind(dtype, jnp.float32))
+
+
+def _triangle_indices(function: Callable[..., Any]) -> Callable[..., jax.Array]:
+    def run(row: int, col: int, offset: int = 0, *, dtype: Any = None) -> jax.Array:
+        return jnp.asarray(np.stack(function(row, offset, col)), _kind(dtype, jnp.int32))
+
+    return run
+
+
+def _copy(x: jax.Array, src: Any, *rest: Any) -> jax.Array:
+    return jnp.broadcast_to(jnp.asarray(src, x.dtype), x.shape)
+
+
+# What is random at inference is drawn once and for all, so that a picture can be made again.
+def _normal(size: Sequence[int], *, dtype: Any = None) -> jax.Array:
+    return jax.random.normal(jax.random.key(0), tuple(size))
+
+
+def _uniform(size: Sequence[int], *, dtype: Any = None) -> jax.Array:
+    return jax.random.uniform(jax.random.key(0), tuple(size))
+
+
+def _bernoulli(x: jax.Array, p: float | None = None) -> jax.Array:
+    return jax.random.bernoulli(jax.random.key(0), x if p is None else p, x.shape).astype(x.dtype)
+
+
+def _dropout(x: jax.Array, p: float, train: bool) -> jax.Array:
+    if not train or p == 0:
+        return x
+    return jnp.where(jax.random.bernoulli(jax.random.key(0), 1 - p, x.shape), x / (1 - p), 0.0)
+
+
+def _native_dropout(x: jax.Array, p: float, train: bool | None) -> tuple[jax.Array, jax.Array]:
+    return _dropout(x, p, bool(train)), jnp.ones(x.shape, bool)
+
+
+CREATION: dict[str, Callable[..., Any]] = {
+    "arange": _arange,
+    "linspace": _linspace,
+    "full": _full,
+    "full_like": _full_like,
+    "zeros": _of_size(0),
+    "ones": _of_size(1),
+    "empty": _of_size(0),
+    "empty_permuted": lambda size, order, *, dtype=None: _of_size(0)(size, dtype=dtype),
+    "zeros_like": _like(0),
+    "ones_like": _like(1),
+    "empty_like": _like(0),
+    "new_zeros": _new(0),
+    "new_ones": _new(1),
+    "new_empty": _new(0),
+    "new_full": _new_full,
+    "new_empty_strided": lambda x, size, stride, *, dtype=None: _new(0)(x, size, dtype=dtype),
+    "scalar_tensor": _scalar,
+    "eye": _eye,
+    "tril_indices": _triangle_indices(np.tril_indices),
+    "triu_indices": _triangle_indices(np.triu_indices),
+    "copy": _copy,
+    "fill": lambda x, value: jnp.full(x.shape, value, x.dtype),
+    "randn": _normal,
+    "rand": _uniform,
+    "randn_like": lambda x, *, dtype=None: _normal(x.shape),
+    "rand_like": lambda x, *, dtype=None: _uniform(x.shape),
+    "bernoulli": _bernoulli,
+    "dropout": _dropout,
+    "feature_dropout": _dropout,
+    "alpha_dropout": _dropout,
+    "native_dropout": _native_dropout,
+}
+# Those that are random whenever they run, and those that are where their argument `train` is true.
+RANDOM = frozenset({"randn", "rand", "randn_like", "rand_like", "bernoulli", "randint", "normal", "uniform"})
+RANDOM_IN_TRAINING = frozenset({"dropout", "feature_dropout", "alpha_dropout", "native_dropout", "rrelu"})

@@ -1,0 +1,125 @@
+"""ATen's products of matrices, and attention."""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+
+def _linear(x: jax.Array, weight: jax.Array, bias: jax.Array | None = None) -> jax.Array:
+    output = lax.dot_general(x, weight, (((x.ndim - 1,), (weight.ndim - 1,)), ((), ())))
+    return output if bias is None else output + bias
+
+
+def _add_product(bias: jax.Array, x: jax.Array, y: jax.Array, beta: float = 1, alpha: float = 1) -> jax.Array:
+    product = jnp.matmul(x, y)
+    return (product if alpha == 1 else product * alpha) + (bias if beta == 1 else bias * beta)
+
+
+def _einsum(equation: str, operands: Sequence[jax.Array], path: Any = None) -> jax.Array:
+    return jnp.einsum(equation, *operands)
+
+
+def _bilinear(x: jax.Array, y: jax.Array, weight: jax.Array, bias: jax.Array | None = None) -> jax.Array:
+    output = jnp.einsum("...i,oij,...j->...o", x, weight, y)
+    return output if bias is None else output + bias
+
+
+def _attend(
+    query: jax.Array,
+    key: jax.Array,
+    value: jax.Array,
+    attn_mask: jax.Array | None = None,
+    dropout_p: float = 0.0,
+    is_causal: bool = False,
+    *,
+    scale: float | None = None,
+    enable_gqa: bool = False,
+) -> jax.Array:
+    """softmax(scale q k^T + mask) v, of (..., tokens, units)."""
+    if enable_gqa:
+        key, value = (jnp.repeat(part, query.shape[-3] // part.shape[-3], -3) for part in (key, value))
+    scores = jnp.matmul(query * (scale or 1 / math.sqrt(query.shape[-1])), jnp.swapaxes(key, -1, -2))
+    if is_causal:
+        attn_mask = jnp.asarray(np.tri(query.shape[-2], key.shape[-2], dtype=bool))
+    if attn_mask is not None and attn_mask.dtype == bool:
+        scores = jnp.where(attn_mask, scores, -jnp.inf)
+    elif attn_mask is not None:
+        scores = scores + attn_mask
+    return jnp.matmul(jax.nn.softmax(scores, -1), value)
+
+
+def _flash_attention(
+    query: jax.Array, key: jax.Array, value: jax.Array, dropout_p: float = 0.0, is_causal: bool = False,
+    *, attn_mask: jax.Array | None = None, scale: float | None = None,
+) -> tuple[jax.Array, jax.Array]:  # fmt: skip
+    return _attend(query, key, value, attn_mask, dropout_p, is_causal, scale=scale), jnp.zeros(query.shape[:-1])
+
+
+def _distances(x: jax.Array, y: jax.Array, p: float = 2, compute_mode: Any = None) -> jax.Array:
+    difference = jnp.abs(x[..., :, None, :] - y[..., None, :, :])
+    if p == 2:
+        squares = jnp.sum(difference**2, -1)
+        # The root's gradient at zero is taken as zero.
+        return jnp.where(squares > 0, jnp.sqrt(jnp.where(squares > 0, squares, 1.0)), 0.0)
+    return jnp.sum(difference**p, -1) ** (1 / p)
+
+
+def _cosine_similarity(x: jax.Array, y: jax.Array, dim: int = 1, eps: float = 1e-8) -> jax.Array:
+    norms = [jnp.maximum(jnp.sqrt(jnp.sum(part * part, dim)), eps) for part in (x, y)]
+    return jnp.sum(x * y, dim) / (norms[0] * norms[1])
+
+
+def _fft(function: Callable[..., jax.Array]) -> Callable[..., jax.Array]:
+    def run(x: jax.Array, s: Any = None, dim: Any = (-2, -1), norm: str | None = None) -> jax.Array:
+        return function(x, s, dim, norm)
+
+    return run
+
+
+def _fft_last(function: Callable[..., jax.Array]) -> Callable[..., jax.Array]:
+    def run(x: jax.Array, n: int | None = None, dim: int = -1, norm: str | None = None) -> jax.Array:
+        return function(x, n, dim, norm)
+
+    return run
+
+
+PRODUCTS: dict[str, Callable[..., Any]] = {
+    "linear": _linear,
+    "matmul": jnp.matmul,
+    "linalg_matmul": jnp.matmul,
+    "mm": jnp.matmul,
+    "bmm": jnp.matmul,
+    "mv": jnp.matmul,
+    "dot": jnp.dot,
+    "vdot": jnp.vdot,
+    "inner": jnp.inner,
+    "outer": jnp.outer,
+    "ger": jnp.outer,
+    "kron": jnp.kron,
+    "addmm": _add_product,
+    "addmv": _add_product,
+    "baddbmm": _add_product,
+    "einsum": _einsum,
+    "bilinear": _bilinear,
+    "linalg_inv": jnp.linalg.inv,
+    "inverse": jnp.linalg.inv,
+    "linalg_cross": lambda x, y, dim=-1: jnp.cross(x, y, axis=dim),
+    "cross": lambda x, y, dim=-1: jnp.cross(x, y, axis=dim),
+    "cdist": _distances,
+    "cosine_similarity": _cosine_similarity,
+    "scaled_dot_product_attention": _attend,
+    "_scaled_dot_product_flash_attention_for_cpu": _flash_attention,
+    "fft_rfft2": _fft(jnp.fft.rfft2),
+    "fft_irfft2": _fft(jnp.fft.irfft2),
+    "fft_fft2": _fft(jnp.fft.fft2),
+    "fft_ifft2": _fft(jnp.fft.ifft2),
+    "fft_rfft": _fft_last(jnp.fft.rfft),
+    "fft_irfft": _fft_last(jnp.fft.irfft),
+    "fft_fft": _fft_last(jnp.fft.fft),
+    "fft_ifft": _fft_last(jnp.fft.ifft),
+}

@@ -1,0 +1,128 @@
+"""ATen's reductions, cumulative operators and sorting."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+Axes = int | Sequence[int] | None
+
+
+def axes_of(dim: Axes) -> int | tuple[int, ...] | None:
+    """PyTorch's `dim` as JAX's `axis`: an empty list stands for all."""
+    if dim is None or isinstance(dim, int):
+        return dim
+    return tuple(dim) or None
+
+
+def _reduction(function: Callable[..., jax.Array]) -> Callable[..., jax.Array]:
+    def run(x: jax.Array, dim: Axes = None, keepdim: bool = False, **kwargs: Any) -> jax.Array:
+        dtype = kwargs.get("dtype")
+        return function(x if dtype is None else x.astype(dtype), axis=axes_of(dim), keepdims=keepdim)
+
+    return run
+
+
+def _mean(x: jax.Array, dim: Axes = None, keepdim: bool = False, **kwargs: Any) -> jax.Array:
+    return jnp.mean(x.astype(jnp.float32), axis=axes_of(dim), keepdims=keepdim)
+
+
+def _index_of(function: Callable[..., jax.Array]) -> Callable[..., jax.Array]:
+    def run(x: jax.Array, dim: int | None = None, keepdim: bool = False) -> jax.Array:
+        return function(x, axis=dim, keepdims=keepdim)
+
+    return run
+
+
+def _value_and_index(function: Callable[..., jax.Array]) -> Callable[..., tuple[jax.Array, jax.Array]]:
+    def run(x: jax.Array, dim: int, keepdim: bool = False) -> tuple[jax.Array, jax.Array]:
+        index = function(x, axis=dim, keepdims=True)
+        value = jnp.take_along_axis(x, index, dim)
+        return (value, index) if keepdim else (jnp.squeeze(value, dim), jnp.squeeze(index, dim))
+
+    return run
+
+
+def _spread_of(*, root: bool, with_mean: bool = False) -> Callable[..., Any]:
+    """Variance or standard deviation, by each of PyTorch's signatures."""
+
+    def run(x: jax.Array, *args: Any, **kwargs: Any) -> Any:
+        # (unbiased), (dim, unbiased, keepdim) or (dim, *, correction, keepdim).
+        dim: Axes = kwargs.get("dim")
+        rest = list(args)
+        if rest and not isinstance(rest[0], bool):
+            dim = rest.pop(0)
+        unbiased = rest.pop(0) if rest else kwargs.get("unbiased", True)
+        keepdim = rest.pop(0) if rest else kwargs.get("keepdim", False)
+        correction = kwargs.get("correction")
+        correction = (1 if unbiased else 0) if correction is None else correction
+        variance = jnp.var(x, axis=axes_of(dim), ddof=correction, keepdims=keepdim)
+        value = jnp.sqrt(variance) if root else variance
+        return (value, jnp.mean(x, axis=axes_of(dim), keepdims=keepdim)) if with_mean else value
+
+    return run
+
+
+def _cumulative(function: Callable[..., jax.Array]) -> Callable[..., jax.Array]:
+    def run(x: jax.Array, dim: int, **kwargs: Any) -> jax.Array:
+        dtype = kwargs.get("dtype")
+        return function(x if dtype is None else x.astype(dtype), axis=dim)
+
+    return run
+
+
+def _top(x: jax.Array, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> tuple[jax.Array, jax.Array]:
+    moved = jnp.moveaxis(x, dim, -1)
+    _, index = jax.lax.top_k(moved if largest else -moved, k)
+    return jnp.moveaxis(jnp.take_along_axis(moved, index, -1), -1, dim), jnp.moveaxis(index, -1, dim)
+
+
+def _sort(x: jax.Array, dim: int = -1, descending: bool = False, **kwargs: Any) -> tuple[jax.Array, jax.Array]:
+    index = jnp.argsort(x, axis=dim, stable=True, descending=descending)
+    return jnp.take_along_axis(x, index, dim), index
+
+
+def _sort_stable(
+    x: jax.Array, *, stable: bool | None = None, dim: int = -1, descending: bool = False
+) -> tuple[jax.Array, jax.Array]:
+    return _sort(x, dim, descending)
+
+
+def _log_sum_exp(x: jax.Array, dim: Axes, keepdim: bool = False) -> jax.Array:
+    return jax.nn.logsumexp(x, axis=axes_of(dim), keepdims=keepdim)
+
+
+def _min_and_max(x: jax.Array, *, dim: int | None = None, keepdim: bool = False) -> tuple[jax.Array, jax.Array]:
+    return jnp.min(x, axis=dim, keepdims=keepdim), jnp.max(x, axis=dim, keepdims=keepdim)
+
+
+REDUCTIONS: dict[str, Callable[..., Any]] = {
+    "sum": _reduction(jnp.sum),
+    "nansum": _reduction(jnp.nansum),
+    "prod": _reduction(jnp.prod),
+    "mean": _mean,
+    "amax": _reduction(jnp.max),
+    "amin": _reduction(jnp.min),
+    "max": jnp.max,
+    "min": jnp.min,
+    "max.dim": _value_and_index(jnp.argmax),
+    "min.dim": _value_and_index(jnp.argmin),
+    "aminmax": _min_and_max,
+    "argmax": _index_of(jnp.argmax),
+    "argmin": _index_of(jnp.argmin),
+    "any": _reduction(jnp.any),
+    "all": _reduction(jnp.all),
+    "count_nonzero": _reduction(jnp.count_nonzero),
+    "var": _spread_of(root=False),
+    "std": _spread_of(root=True),
+    "var_mean": _spread_of(root=False, with_mean=True),
+    "std_mean": _spread_of(root=True, with_mean=True),
+    "logsumexp": _log_sum_exp,
+    "cumsum": _cumulative(jnp.cumsum),
+    "cumprod": _cumulative(jnp.cumprod),
+    "topk": _top,
+    "sort": _sort,
+    "sort.stable": _sort_stable,
+    "argsort": lambda x, dim=-1, descending=False: _sort(x, dim, descending)[1],
+}
