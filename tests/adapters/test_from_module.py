@@ -340,8 +340,9 @@ class Halved(nn.Module):
 
 
 def test_the_process_is_left_as_it_was_and_wrappers_are_taken_off(images):
+    network = nn.DataParallel(nn.Sequential(Halved()))
     accelerator, state = torch.accelerator.is_available(), torch.get_rng_state()
-    model = fv.from_torch(nn.DataParallel(nn.Sequential(Halved())), input=SPEC)
+    model = fv.from_torch(network, input=SPEC)
     assert [layer.name for layer in model.layers] == ["0.conv", "0"]
     assert model.apply(model.weights, images)[OUTPUT].dtype == "float32"
     assert torch.accelerator.is_available() == accelerator

@@ -71,6 +71,7 @@ CONVOLUTIONS = {
 }  # fmt: skip
 
 
+@pytest.mark.filterwarnings("ignore:Using padding=.same.")
 @pytest.mark.parametrize("options", list(CONVOLUTIONS))
 def test_convolutions(options):
     stride, padding, dilation, groups = CONVOLUTIONS[options]
