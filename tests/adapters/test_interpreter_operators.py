@@ -258,7 +258,7 @@ SHAPES = {
     "repeats": lambda x: x[:, :1].expand(-1, 4, -1) + x.repeat(1, 1, 2)[..., ::2] + x.repeat_interleave(2, 1)[:, ::2],
     "rolls": lambda x: x.roll((1, -2), (1, 2)) + x.flip(1, -1) + x.rot90(2, (1, 2)) + x.roll(3),
     "slices": lambda x: x[:, 1:-1, ::2] + x[:, -2:, [0, -1, 1]] + x[:, :2, -1:] + x[:, None, 1, :3],
-    "indices": lambda x: x[:, torch.tensor([0, -1]), torch.tensor([2, 1])] + x[torch.tensor([[0], [1]]), 0, 1],
+    "indices": lambda x: x[:, torch.tensor([0, -1]), torch.tensor([2, 1])] + x[torch.tensor([[0], [1], [2]]), 0, 1],
     "gather": lambda x: x.gather(1, torch.tensor([[[0, 3, 1, 2, 0]]] * 3)) + x.index_select(1, torch.tensor([2])),
     "scatter": lambda x: x.scatter(1, torch.tensor([[[0, 3, 1, 2, 0]]] * 3), x[:, :1] * 2).scatter_add(
         2, torch.tensor([[[1], [0], [0], [4]]] * 3), x[..., :1]
