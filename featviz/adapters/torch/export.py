@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from featviz.adapters.adapter_errors import ModuleError
+from featviz.adapters.torch.in_place import rename_results
 from featviz.adapters.torch.interpreter import missing_operators
 from featviz.adapters.torch.module_runs import Nothing, StoppedError, arrays_within, quiet, watched
 from featviz.tracing.marks import clean_name
@@ -118,7 +119,8 @@ def export_graph(
             marked.clear()
             calls.clear()
             ended.clear()
-            output = [] if last == 0 else list(arrays_within(self.network(images)))
+            with _without_dropout():
+                output = [] if last == 0 else list(arrays_within(self.network(images)))
             if not output and last is None:
                 raise ModuleError(f"{type(module).__name__} returns no array")
             return [*(tensor for _, tensor in marked), *(tensor for _, tensor in output[:1])]
@@ -128,11 +130,38 @@ def export_graph(
         try:
             program = torch.export.export(Wrapper().eval(), (images,), dynamic_shapes=(axes or None,), strict=False)
             names = [clean_name(name) for name, _ in marked]
-            graph = _read_program(program.run_decompositions(decomp_table={}), names)
-            return _decompose_missing(program, names, graph)
+            if not rename_results(program.graph):
+                # The second pass, which resolves views, takes longer than the first.
+                program = program.run_decompositions(decomp_table={})
+            return _decompose_missing(program, names, _read_program(program, names))
         # What PyTorch raises where it cannot export is of many types.
         except Exception as error:
             raise StoppedError(len(calls)) from error
+
+
+def _without_dropout() -> Any:
+    """While it is open, dropout at inference returns its input itself, as it does outside an export.
+
+    PyTorch's second pass has it return a copy, so that a ReLU in place behind it is lost.
+    """
+    import torch
+    from torch.nn import functional
+    from torch.overrides import TorchFunctionMode
+
+    names = ("dropout", "alpha_dropout", "feature_alpha_dropout")
+    functions = {getattr(functional, name) for name in (*names, "dropout1d", "dropout2d", "dropout3d")}
+    functions |= {getattr(torch, name) for name in (*names, "feature_dropout")}
+
+    class Mode(TorchFunctionMode):
+        def __torch_function__(self, function: Any, kinds: Any, args: Any = (), kwargs: Any = None) -> Any:
+            kwargs = kwargs or {}
+            if function in functions:
+                training = kwargs.get("training", kwargs.get("train", args[2] if len(args) > 2 else True))
+                if not training:
+                    return args[0] if args else kwargs["input"]
+            return function(*args, **kwargs)
+
+    return Mode()
 
 
 def _decompose_missing(program: Any, names: Sequence[str], graph: Graph) -> Graph:
@@ -167,8 +196,11 @@ def _read_program(program: Any, names: Sequence[str]) -> Graph:
             tensors[spec.arg.name] = spec.target.removeprefix("network.")
         elif spec.kind == InputKind.CONSTANT_TENSOR:
             constants[spec.arg.name] = program.constants[spec.target]
+    (last,) = (node for node in program.graph.nodes if node.op == "output")
     outputs = [
-        nodes[spec.arg.name] for spec in program.graph_signature.output_specs if spec.kind == OutputKind.USER_OUTPUT
+        node
+        for node, spec in zip(last.args[0], program.graph_signature.output_specs, strict=True)
+        if spec.kind == OutputKind.USER_OUTPUT
     ]
     output = outputs[len(names)] if len(outputs) > len(names) else None
     marks = list(zip(names, outputs, strict=False))

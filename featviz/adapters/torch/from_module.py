@@ -130,12 +130,16 @@ class _Network:
     # The weight that each placeholder of the first graph takes where that is no parameter or buffer.
     constants: dict[str, str] = field(default_factory=dict)
     single_image: bool = False
+    # How the module's runs on images of each shape ended.
+    trials: dict[tuple[int, ...], StoppedError | None] = field(default_factory=dict)
 
     def prepare(self, shape: tuple[int, ...]) -> tuple[Weights, bool]:
         """Exports the module for images of a shape; its weights, and whether it takes one image at a time."""
         self.single_image = not self.runs(shape) and self.runs((1, *shape[1:]))
         graph = self._find(shape)
-        weights = {path: to_array(tensor) for path, tensor in named_tensors(self.module)}
+        parameters = {path for path, _ in self.module.named_parameters()}
+        # Parameters keep the copy's memory, which nothing writes to; a forward may write to its buffers.
+        weights = {path: to_array(tensor, copy=path not in parameters) for path, tensor in named_tensors(self.module)}
         plain = {id(tensor): path for path, tensor in plain_tensors(self.module)}
         for placeholder, tensor in graph.constants.items():
             # Single numbers stay in the program, where ReLUs and the like are recognized by them.
@@ -143,7 +147,7 @@ class _Network:
                 path = plain.get(id(tensor), placeholder)
                 self.constants[placeholder] = path
                 weights[path] = to_array(tensor)
-        return {path: jnp.asarray(array) for path, array in weights.items()}, self.single_image
+        return {path: jax.device_put(array, may_alias=True) for path, array in weights.items()}, self.single_image
 
     def forward(self, weights: Weights, encoded: jax.Array) -> tuple[jax.Array, dict[str, jax.Array]]:
         """The output for images; on the way, what each module returns is marked."""
@@ -195,19 +199,24 @@ class _Network:
 
     def runs(self, shape: tuple[int, ...]) -> bool:
         """Whether the module runs on images of a shape."""
+        return self._run(shape) is None
+
+    def _run(self, shape: tuple[int, ...]) -> StoppedError | None:
+        """Runs the module for real, once for each shape, so that the tables that it keeps are real; why it fails."""
         import torch
 
-        try:
-            run_once(self.module, torch.zeros(shape))
-        except StoppedError:
-            return False
-        return True
+        if shape not in self.trials:
+            try:
+                run_once(self.module, torch.zeros(shape))
+                self.trials[shape] = None
+            except StoppedError as error:
+                self.trials[shape] = error
+        return self.trials[shape]
 
     def _export(self, images: "torch.Tensor") -> Graph:
         """The graph for images of a shape; where the module or its export fails, the part before that."""
-        try:
-            run_once(self.module, images)
-        except StoppedError as stopped:
+        stopped = self._run(tuple(images.shape))
+        if stopped is not None:
             return self._part(images, stopped, runs=False)
         for dynamic in DYNAMIC_LATER if self.graphs else DYNAMIC_AT_FIRST:
             try:

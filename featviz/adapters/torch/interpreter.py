@@ -40,9 +40,9 @@ SIZES = {
 }
 
 
-def to_array(tensor: "torch.Tensor") -> np.ndarray:
-    """A tensor's values in JAX's own types: single precision, 32-bit integers."""
-    return np.array(_to_numpy(tensor.detach().cpu()), copy=True)
+def to_array(tensor: "torch.Tensor", *, copy: bool = True) -> np.ndarray:
+    """A tensor's values in JAX's own types: single precision, 32-bit integers; without `copy` in its own memory."""
+    return np.array(_to_numpy(tensor.detach().cpu()), copy=copy or None)
 
 
 def _to_numpy(tensor: "torch.Tensor") -> np.ndarray:

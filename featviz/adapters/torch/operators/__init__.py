@@ -26,7 +26,8 @@ OPERATORS: dict[str, Callable[..., Any]] = {
 def find_operator(name: str) -> Callable[..., Any] | None:
     """The function of an operator of ATen, None where there is none.
 
-    An overload has its own function, or that of its operator; `view_copy` is `view`.
+    An overload has its own function, or that of its operator; `view_copy` is `view`, and `relu_` is `relu`, since the
+    graph is functional.
 
     Args:
         name: `conv2d.default`, say, the operator and its overload.
@@ -34,5 +35,7 @@ def find_operator(name: str) -> Callable[..., Any] | None:
     >>> find_operator("view_copy.default") is find_operator("view.default"), find_operator("nonzero.default")
     (True, None)
     """
-    operator = name.partition(".")[0]
+    operator, _, overload = name.partition(".")
+    operator = operator.removesuffix("_")
+    name = f"{operator}.{overload}"
     return OPERATORS.get(name) or OPERATORS.get(operator) or OPERATORS.get(operator.removesuffix("_copy"))
