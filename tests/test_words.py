@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[1]
 WORDS = (
     *("witness", "witnesses", "company", "foretold", "untold", "doubt", "doubts", "climb", "climbs", "crew"),
     *("liar", "liars", "honest", "blames", "judges", "belonging", "originals", "hung", "enumerated"),
-    *("minimizable", "suited_size", "unfold", "spoil", "editions"),
+    *("minimizable", "suited_size", "spoil", "editions"),
 )
 # Also as a part of a name, as in foretold_percentile.
 PATTERN = re.compile(rf"(?<![a-z])(?:{'|'.join(WORDS)})(?![a-z])", re.IGNORECASE)

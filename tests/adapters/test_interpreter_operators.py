@@ -12,7 +12,7 @@ torch = pytest.importorskip("torch", reason="needs PyTorch: make test-frameworks
 
 import torch.nn.functional as F  # noqa: E402
 
-from featviz.adapters.torch.export import export_graph  # noqa: E402
+from featviz.adapters.torch.graph_export import export_graph  # noqa: E402
 from featviz.adapters.torch.interpreter import run_graph, to_array  # noqa: E402
 
 pytestmark = pytest.mark.frameworks

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from featviz.adapters.adapter_errors import missing_framework, require_input
-from featviz.adapters.torch.export import LOCK, Graph, export_graph
+from featviz.adapters.torch.graph_export import LOCK, Graph, export_graph
 from featviz.adapters.torch.interpreter import GraphError, node_module, run_graph, to_array
 from featviz.adapters.torch.module_copies import detached_copy, fresh_copy, named_tensors, plain_tensors, shared_names
 from featviz.adapters.torch.module_runs import StoppedError, reason, run_once, source_line

@@ -47,7 +47,7 @@ def run_once(module: "torch.nn.Module", images: "torch.Tensor") -> None:
             raise StoppedError(len(calls)) from error
 
 
-def arrays_within(output: Any, path: str = "") -> Iterator[tuple[str, "torch.Tensor"]]:
+def arrays_within(output: Any, *, path: str = "") -> Iterator[tuple[str, "torch.Tensor"]]:
     """The tensors of what a module returned, by where they stand in it: within containers, dataclasses and objects."""
     import torch
 
@@ -64,7 +64,7 @@ def arrays_within(output: Any, path: str = "") -> Iterator[tuple[str, "torch.Ten
     elif dataclasses.is_dataclass(output):
         parts = {field.name: getattr(output, field.name, None) for field in dataclasses.fields(output)}
     for name, part in parts.items():
-        yield from arrays_within(part, f"{path}/{entry_name(name)}" if path else entry_name(name))
+        yield from arrays_within(part, path=f"{path}/{entry_name(name)}" if path else entry_name(name))
 
 
 def source_line(error: BaseException) -> str:
@@ -115,7 +115,7 @@ class Nothing:
 
 @contextmanager
 def watched(
-    module: "torch.nn.Module", record: Callable[[str, Any], Any], ended: list[Exception] | None = None
+    module: "torch.nn.Module", record: Callable[[str, Any], Any], *, ended: list[Exception] | None = None
 ) -> Iterator[None]:
     """While it is open, what each module returns is recorded, and failures name the module.
 

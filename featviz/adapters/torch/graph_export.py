@@ -126,7 +126,7 @@ def export_graph(
             return [*(tensor for _, tensor in marked), *(tensor for _, tensor in output[:1])]
 
     axes = dict.fromkeys(dynamic, torch.export.Dim.AUTO)
-    with quiet(), watched(module, record, ended):
+    with quiet(), watched(module, record, ended=ended):
         try:
             program = torch.export.export(Wrapper().eval(), (images,), dynamic_shapes=(axes or None,), strict=False)
             names = [clean_name(name) for name, _ in marked]
