@@ -14,6 +14,8 @@ from featviz.tracing.shape_axes import (
     follow_removal,
     follow_reshape,
     follow_same_rank,
+    follow_stack,
+    follow_tile,
     follow_transpose,
 )
 
@@ -117,6 +119,11 @@ def _follow_while(step: Step, axes: Axes, made: tuple[int, ...]) -> list[Layout]
     ]
 
 
+def _follow_in_order(step: Step, axes: Axes, made: tuple[int, ...]) -> list[Layout]:
+    """Each output is an input as it was."""
+    return [axes.layouts.get(value, unknown(value.aval.shape)) for value in step.inputs]
+
+
 def _follow_body(
     body: Program, inputs: tuple[Value, ...], outputs: tuple[Value, ...], axes: Axes, made: tuple[int, ...]
 ) -> list[Layout]:
@@ -141,7 +148,12 @@ RULES: dict[str, AxisRule] = {
     "squeeze": follow_removal,
     "broadcast_in_dim": follow_broadcast,
     "concatenate": follow_concatenation,
+    "stack": follow_stack,
+    "unstack": follow_removal,
+    "tile": follow_tile,
+    "reduce": follow_removal,
     "gather": follow_gather,
+    "optimization_barrier": _follow_in_order,
     "scan": _follow_scan,
     "while": _follow_while,
     "cond": _follow_branches,

@@ -82,13 +82,25 @@ def _max(program: Program, step: Step) -> Relu | None:
 
 
 def _is_variance(program: Program, value: Value) -> bool:
-    """Whether it is mean(x^2) - mean(x)^2, which normalizations clip at zero against rounding."""
+    """Whether normalizations clip it at zero against rounding: mean(x^2) - mean(x)^2, or a mean of squares."""
     difference = program.producers.get(value)
-    if difference is None or difference.primitive.name != "sub":
+    if difference is None:
         return False
+    if difference.primitive.name != "sub":
+        return _is_mean_of_squares(program, value)
     mean = program.producers.get(difference.inputs[0])
     total = mean and program.producers.get(mean.inputs[0])
     return total is not None and total.primitive.name == "reduce_sum"
+
+
+def _is_mean_of_squares(program: Program, value: Value) -> bool:
+    step = program.producers.get(value)
+    while step is not None and step.primitive.name in ("div", "broadcast_in_dim", "reshape", "select_n"):
+        # A select's condition comes first, and is a comparison of counts.
+        varying = [each for each in step.inputs if each.aval.ndim and each in program.producers and each.scalar is None]
+        step = program.producers.get(varying[0]) if varying else None
+    square = program.producers.get(step.inputs[0]) if step is not None and step.primitive.name == "reduce_sum" else None
+    return square is not None and square.primitive.name == "square"
 
 
 def _min(program: Program, step: Step) -> Relu | None:

@@ -42,8 +42,11 @@ def _join_ranked(varying: list[tuple[tuple[int, ...], Layout]], shape: tuple[int
 
 
 def follow_removal(step: Step, axes: Axes, made: tuple[int, ...]) -> list[Layout]:
-    """Sums over axes and their like, and squeezes."""
-    removed = step.params["dimensions"] if step.primitive.name == "squeeze" else step.params["axes"]
+    """Sums over axes and their like, squeezes, and arrays taken apart along an axis."""
+    params = step.params
+    removed = (
+        params["axes"] if "axes" in params else params["dimensions"] if "dimensions" in params else (params["axis"],)
+    )
     (layout, *_) = (axes.layouts[value] for value in step.inputs if value in axes.layouts)
     return [tuple(factors for index, factors in enumerate(layout) if index not in removed)] * len(step.outputs)
 
@@ -88,6 +91,24 @@ def follow_concatenation(step: Step, axes: Axes, made: tuple[int, ...]) -> list[
         alone = len(layouts) == count == 1
         result[along] = first if alone else axis(role_of(whole), shape[along], newest(whole))
     return [tuple(result)]
+
+
+def follow_stack(step: Step, axes: Axes, made: tuple[int, ...]) -> list[Layout]:
+    """Arrays side by side on a new axis."""
+    along, shape = step.params["axis"], step.outputs[0].aval.shape
+    alike = [(value.aval.shape, axes.layouts[value]) for value in step.inputs if value in axes.layouts]
+    layout = _join_ranked(alike, (*shape[:along], *shape[along + 1 :]), axes)
+    return [(*layout[:along], axis(Role.NONE, shape[along], NOWHERE), *layout[along:])]
+
+
+def follow_tile(step: Step, axes: Axes, made: tuple[int, ...]) -> list[Layout]:
+    """An array repeated along its axes."""
+    layout = axes.layouts[step.inputs[0]]
+    return [
+        tuple(
+            (*axis(Role.NONE, count, NOWHERE), *each) for count, each in zip(step.params["reps"], layout, strict=True)
+        )
+    ]
 
 
 def follow_gather(step: Step, axes: Axes, made: tuple[int, ...]) -> list[Layout]:

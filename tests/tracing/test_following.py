@@ -224,6 +224,17 @@ def neighbors(w, x):
     return {"found": found, "rows": rows, "sum": y + rows.reshape(-1, 16, 3, 8).max(2), "more": rows @ w["up"]}
 
 
+def stacks(w, x):
+    y = tokenize(w, x)
+    first, second = jnp.unstack(y.reshape(-1, 2, 8, 8), axis=1)
+    return {
+        "stack": jax.lax.stack([first, second], axis=2),
+        "tile": jnp.tile(y, (1, 3, 1)),
+        "part": first,
+        "barrier": jax.lax.optimization_barrier((y.swapaxes(0, 1), y))[1],
+    }
+
+
 def recurrent(w, x):
     def advance(h, token):
         h = jnp.tanh(token + h @ w["same"])
@@ -282,6 +293,7 @@ KINDS = [
     (filters_of_units, {"folded": (16, 16, 8), "unfolded": (16, 16, 8)}),
     (chosen_tokens, {"some": (3, 8), "own": (5, 8)}),
     (neighbors, {"found": (16, 3, 8), "rows": (48, 8), "sum": (16, 8), "more": (48, 24)}),
+    (stacks, {"stack": (8, 2, 8), "tile": (48, 8), "part": (8, 8), "barrier": (16, 8)}),
     (recurrent, {"last": (8,), "all": (16, 8)}),
     (one_by_one, {"mapped": (16, 16, 8)}),
     (spectral, {"filtered": (16, 16, 8)}),

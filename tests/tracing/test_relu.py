@@ -70,6 +70,7 @@ def scaled(x):
 scaled.defjvp(lambda primals, tangents: (scaled(primals[0]), tangents[0]))
 
 OTHERS = {
+    "the variance of a norm": lambda x: x * jnp.maximum(0.0, jnp.var(x, axis=-1, keepdims=True)),
     "leaky_relu": jax.nn.leaky_relu,
     "gelu": jax.nn.gelu,
     "elu": jax.nn.elu,
