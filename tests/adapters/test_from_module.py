@@ -16,6 +16,7 @@ from support.torch_networks import NETWORKS, Residual, VisionTransformer, make  
 from torch import nn  # noqa: E402
 
 import featviz as fv  # noqa: E402
+from featviz.errors import FeatvizError  # noqa: E402
 from featviz.gradients.max_pooling import indexed_max_pool  # noqa: E402
 from featviz.model import IMAGE, OUTPUT, before_relu  # noqa: E402
 from featviz.tracing.program import trace  # noqa: E402
@@ -349,3 +350,31 @@ def test_the_process_is_left_as_it_was_and_wrappers_are_taken_off(images):
     assert torch.equal(torch.get_rng_state(), state)
     dataset = torch.utils.data.TensorDataset(torch.zeros(1, 3))
     assert len(list(torch.utils.data.DataLoader(dataset, pin_memory=accelerator))) == 1
+
+
+def test_the_network_ends_behind_a_layer_that_is_named(images):
+    class Ends(nn.Module):
+        """Behind `body.1` it cannot be exported, and cannot even run."""
+
+        def __init__(self):
+            super().__init__()
+            self.body = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Conv2d(4, 4, 3))
+            self.unused = nn.ReLU()
+
+        def forward(self, x):
+            y = self.body(x)
+            return self.missing(y)
+
+    net = Ends()
+    model = fv.from_torch(net, input=fv.InputSpec(size=32, channels_first=True), upto="body.1")
+    assert [layer.name for layer in model.layers] == ["body.0", "body.1"]
+    with torch.no_grad():
+        expected = net.body[1](net.body[0](torch.tensor(np.array(images)).permute(0, 3, 1, 2))).permute(0, 2, 3, 1)
+    np.testing.assert_allclose(model.apply(model.weights, images)["body.1"], expected.numpy(), atol=1e-5)
+    assert model.apply(model.weights, images[:1, :20, :20], layers=["body.1"])["body.1"].shape == (1, 18, 18, 4)
+    with pytest.raises(FeatvizError, match="`upto` names `body.7`, which Ends lacks; did you mean `body.2`"):
+        fv.from_torch(net, input=SPEC, upto="body.7")
+    residual = make(Residual)
+    residual.unused = nn.ReLU()
+    with pytest.raises(FeatvizError, match="`unused`, which Residual does not call"):
+        fv.from_torch(residual, input=SPEC, upto="unused")

@@ -9,13 +9,14 @@ import jax
 import jax.numpy as jnp
 
 from featviz.adapters.adapter_errors import missing_framework, require_input
+from featviz.adapters.torch.custom_functions import differing_backwards
 from featviz.adapters.torch.graph_export import LOCK, Graph, export_graph
 from featviz.adapters.torch.interpreter import GraphError, node_module, run_graph, to_array
 from featviz.adapters.torch.module_copies import detached_copy, fresh_copy, named_tensors, plain_tensors, shared_names
 from featviz.adapters.torch.module_runs import StoppedError, reason, run_once, source_line
 from featviz.adapters.torch.operators import RANDOM, RANDOM_IN_TRAINING
 from featviz.adapters.traced import build_model
-from featviz.errors import FeatvizError
+from featviz.errors import FeatvizError, suggest
 from featviz.model import InputSpec, Model, Weights
 from featviz.tracing.marks import mark
 
@@ -35,6 +36,7 @@ def from_torch(
     name: str | None = None,
     classes: tuple[str, ...] = (),
     source: Mapping[str, str] | None = None,
+    upto: str | None = None,
 ) -> Model:
     """A Model of a PyTorch module, run as in `eval` mode.
 
@@ -43,8 +45,8 @@ def from_torch(
     `layer1.0.bn1/relu` of that module's output, `layer1.0/relu` of anything else in it. A module called twice gives
     `relu` and `relu[1]`, one that returns several arrays `attention/0`, `attention/1`.
 
-    Gradients are those of the forward, also where an `autograd.Function` has a backward of its own. Where the module
-    looks at values (`.item()`, `if x.sum() > 0`) the network ends, with a warning.
+    Gradients are those of the forward; a warning names each `autograd.Function` whose backward is another one. Where
+    the module looks at values (`.item()`, `if x.sum() > 0`) the network ends, with a warning.
 
     Args:
         module: The network, which is left as it is. Its current weights are copied, to float32. DataParallel and the
@@ -54,13 +56,15 @@ def from_torch(
         name: What captions and messages call it, by default the module's class.
         classes: The names of its outputs.
         source: Where it comes from, as pictures record it.
+        upto: The layer that the network ends behind, its first call; what follows is neither run nor exported.
 
     Returns:
         The Model.
 
     Raises:
-        FeatvizError: If `input` is missing or the module fails on images of its size, with the inner module that
-            failed; if it uses an operator that featviz lacks, with the user's line; if PyTorch is not installed.
+        FeatvizError: If `upto` names no module that runs; if `input` is missing or the module fails on images of its
+            size, with the inner module that failed; if it uses an operator that featviz lacks, with the user's line;
+            if PyTorch is not installed.
     """
     torch = _import()
     if not isinstance(module, torch.nn.Module) or isinstance(module, torch.jit.ScriptModule):
@@ -71,14 +75,18 @@ def from_torch(
     while isinstance(wrapped := _wrapped(module), torch.nn.Module):
         module = wrapped
     name = name or type(module).__name__
+    if upto is not None and upto not in (names := [path for path, _ in module.named_modules() if path]):
+        raise FeatvizError(f"`upto` names `{upto}`, which {name} lacks; {suggest(upto, names)}")
     with LOCK:
-        network = _Network(detached_copy(module), name)
+        network = _Network(detached_copy(module), name, upto=upto)
         shape = _encoded_shape(input)
         if not network.runs(shape):
             # A forward that converts its images to half precision itself wants weights of the same.
-            unconverted = _Network(detached_copy(module, single_precision=False), name)
+            unconverted = _Network(detached_copy(module, single_precision=False), name, upto=upto)
             network = unconverted if unconverted.runs(shape) else network
         weights, single_image = network.prepare(shape)
+    if upto is not None and not any(layer == upto for layer, _ in network.first.marks):
+        raise FeatvizError(f"`upto` names `{upto}`, which {name} does not call; expected a module that it calls")
     try:
         model = build_model(
             network.forward,
@@ -130,8 +138,17 @@ class _Network:
     # The weight that each placeholder of the first graph takes where that is no parameter or buffer.
     constants: dict[str, str] = field(default_factory=dict)
     single_image: bool = False
+    # The layer that the network ends behind.
+    upto: str | None = None
+    # The functions whose backward is not the derivative of their forward.
+    own_backwards: set[str] = field(default_factory=set)
     # How the module's runs on images of each shape ended.
     trials: dict[tuple[int, ...], StoppedError | None] = field(default_factory=dict)
+
+    @property
+    def first(self) -> Graph:
+        """The graph for images of the size of the training."""
+        return next(iter(self.graphs.values()))
 
     def prepare(self, shape: tuple[int, ...]) -> tuple[Weights, bool]:
         """Exports the module for images of a shape; its weights, and whether it takes one image at a time."""
@@ -153,7 +170,7 @@ class _Network:
         """The output for images; on the way, what each module returns is marked."""
         with LOCK:
             graph = self._find(tuple(encoded.shape))
-        first = graph is next(iter(self.graphs.values()))
+        first = graph is self.first
         aliases = {path: path for path in weights}
         for path, other in shared_names(self.module):
             aliases[path] = other
@@ -173,8 +190,10 @@ class _Network:
             raise
         self._mark(graph, values)
         if graph.output is None:
-            if not graph.runs or not graph.marks:
-                raise graph.failure or FeatvizError(f"{self.name} returns no array")
+            if graph.failure is not None and not (graph.runs and graph.marks):
+                raise graph.failure
+            if not graph.marks:
+                raise FeatvizError(f"{self.name} returns no array")
             return values[graph.marks[-1][1].name], {}
         return values[graph.output.name], {}
 
@@ -198,8 +217,9 @@ class _Network:
         return graph
 
     def runs(self, shape: tuple[int, ...]) -> bool:
-        """Whether the module runs on images of a shape."""
-        return self._run(shape) is None
+        """Whether the module runs on images of a shape, as far as it is wanted."""
+        stopped = self._run(shape)
+        return stopped is None or stopped.reached
 
     def _run(self, shape: tuple[int, ...]) -> StoppedError | None:
         """Runs the module for real, once for each shape, so that the tables that it keeps are real; why it fails."""
@@ -207,7 +227,8 @@ class _Network:
 
         if shape not in self.trials:
             try:
-                run_once(self.module, torch.zeros(shape))
+                with differing_backwards(self.own_backwards):
+                    run_once(self.module, torch.zeros(shape), upto=self.upto)
                 self.trials[shape] = None
             except StoppedError as error:
                 self.trials[shape] = error
@@ -216,27 +237,30 @@ class _Network:
     def _export(self, images: "torch.Tensor") -> Graph:
         """The graph for images of a shape; where the module or its export fails, the part before that."""
         stopped = self._run(tuple(images.shape))
-        if stopped is not None:
-            return self._part(images, stopped, runs=False)
+        failure = stopped.failure if stopped is not None and not stopped.reached else None
+        runs, calls = failure is None, None if stopped is None else stopped.calls
         for dynamic in DYNAMIC_LATER if self.graphs else DYNAMIC_AT_FIRST:
             try:
-                return export_graph(fresh_copy(self.module), images, dynamic=dynamic)
+                graph = export_graph(fresh_copy(self.module), images, dynamic=dynamic, last=calls)
+                return replace(graph, output=graph.output if calls is None else None, failure=failure, runs=runs)
             except StoppedError as error:
                 last = error
-        return self._part(images, last, runs=True)
-
-    def _part(self, images: "torch.Tensor", stopped: StoppedError, *, runs: bool) -> Graph:
-        failure = stopped.__cause__
-        assert isinstance(failure, Exception)
+        failure = failure or last.failure
         try:
-            graph = export_graph(fresh_copy(self.module), images, last=stopped.calls)
+            graph = export_graph(fresh_copy(self.module), images, last=last.calls)
         except StoppedError:
             graph = export_graph(fresh_copy(self.module), images, last=0)
         return replace(graph, output=None, failure=failure, runs=runs)
 
     def warn(self) -> None:
-        """Says where the network ends early, and what in it is random."""
-        graph = next(iter(self.graphs.values()))
+        """Says where the network ends early, whose backward is not used, and what in it is random."""
+        if self.own_backwards:
+            warnings.warn(
+                f"{self.name} has a backward of its own in {', '.join(sorted(self.own_backwards))}, which is not the "
+                "derivative of the forward; pictures follow the derivative of the forward",
+                stacklevel=3,
+            )
+        graph = self.first
         if graph.failure is not None and graph.runs and graph.marks:
             warnings.warn(
                 f"{self.name} ends behind `{graph.marks[-1][0]}`, at {source_line(graph.failure)}: what follows "

@@ -25,23 +25,48 @@ class StoppedError(Exception):
 
     Attributes:
         calls: How many modules within had returned by then.
+        reached: Whether it is no failure, but the end that was asked for.
     """
 
-    def __init__(self, calls: int) -> None:
+    def __init__(self, calls: int, *, reached: bool = False) -> None:
         super().__init__()
         self.calls = calls
+        self.reached = reached
+
+    @property
+    def failure(self) -> Exception:
+        """What the module or its export failed with."""
+        assert isinstance(self.__cause__, Exception)
+        return self.__cause__
 
 
-def run_once(module: "torch.nn.Module", images: "torch.Tensor") -> None:
+class _ReachedError(BaseException):
+    """The end that was asked for; no `except Exception` of the module's catches it."""
+
+
+def run_once(module: "torch.nn.Module", images: "torch.Tensor", *, upto: str | None = None) -> None:
     """Runs a module for real, so that the tables that it keeps are real.
 
+    Args:
+        module: The module.
+        images: Images.
+        upto: The path of the module within that the run ends behind.
+
     Raises:
-        StoppedError: If it fails.
+        StoppedError: If it fails, or where the run ends behind `upto`.
     """
     calls: list[str] = []
-    with quiet(), watched(module, lambda path, output: calls.append(path)):
+
+    def record(path: str, output: Any) -> None:
+        calls.append(path)
+        if path and path == upto:
+            raise _ReachedError
+
+    with quiet(), watched(module, record):
         try:
             module(images)
+        except _ReachedError:
+            raise StoppedError(len(calls), reached=True) from None
         # A user's module may raise anything.
         except Exception as error:
             raise StoppedError(len(calls)) from error
