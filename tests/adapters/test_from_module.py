@@ -307,8 +307,8 @@ def test_a_failure_is_one_line_that_names_the_module():
         fv.from_torch(make(Residual), input=224)
     with pytest.raises(fv.FeatvizError, match=r"`0.weight` has no values yet"):
         fv.from_torch(nn.Sequential(nn.LazyConv2d(4, 3)), input=SPEC)
-    with pytest.raises(fv.FeatvizError, match=r"in `1`, a FractionalMaxPool2d: .*fractional_max_pool2d"):
-        fv.from_torch(nn.Sequential(nn.Identity(), nn.FractionalMaxPool2d(3, output_size=4)), input=SPEC)
+    with pytest.raises(fv.FeatvizError, match=r"in `0`, a FractionalMaxPool2d: .*fractional_max_pool2d"):
+        fv.from_torch(nn.Sequential(nn.FractionalMaxPool2d(3, output_size=4)), input=SPEC)
 
 
 class Undecided(nn.Module):
@@ -327,6 +327,35 @@ def test_what_depends_on_values_ends_the_network_with_a_warning(images):
     with pytest.warns(UserWarning, match=r"Undecided ends behind `head`, at .*test_from_module.py:\d+"):
         model = fv.from_torch(Undecided(), input=SPEC)
     assert [layer.name for layer in model.layers] == ["backbone", "head"]
+
+
+class Sparse(nn.Module):
+    """A result whose size depends on values, behind a head and beside another."""
+
+    def __init__(self):
+        super().__init__()
+        self.backbone, self.head, self.found = nn.Conv2d(3, 4, 3), nn.Conv2d(4, 2, 1), nn.Identity()
+
+    def forward(self, x):
+        y = self.backbone(x)
+        places = self.found(torch.nonzero(y > 0))
+        return places if self.places else self.head(y)
+
+
+@pytest.mark.parametrize(
+    "places, end, layers",
+    [(True, "ends behind `backbone`", ["backbone"]), (False, "lacks some layers", ["backbone", "head"])],
+)
+def test_an_operator_that_is_missing_ends_the_network_with_a_warning(images, places, end, layers):
+    network = Sparse()
+    network.places = places
+    with pytest.warns(UserWarning, match=rf"Sparse {end}: .*aten.nonzero.* \(.*test_from_module.py:\d+\)"):
+        model = fv.from_torch(network, input=SPEC)
+    assert [layer.name for layer in model.layers] == layers
+    found = model.apply(model.weights, images, layers=layers)
+    with torch.no_grad():
+        expected = network.backbone(torch.tensor(np.array(SPEC.encode(jnp.asarray(images)))))
+    np.testing.assert_allclose(np.moveaxis(found["backbone"], -1, 1), expected, rtol=1e-5, atol=1e-5)
 
 
 class Halved(nn.Module):

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 
 from featviz.adapters.adapter_errors import missing_framework, require_input
 from featviz.adapters.torch.custom_functions import differing_backwards
+from featviz.adapters.torch.graph_ends import without_missing, without_nodes
 from featviz.adapters.torch.graph_export import LOCK, Graph, export_graph
 from featviz.adapters.torch.interpreter import GraphError, node_module, run_graph, to_array
 from featviz.adapters.torch.module_copies import detached_copy, fresh_copy, named_tensors, plain_tensors, shared_names
@@ -46,7 +47,8 @@ def from_torch(
     `relu` and `relu[1]`, one that returns several arrays `attention/0`, `attention/1`.
 
     Gradients are those of the forward; a warning names each `autograd.Function` whose backward is another one. Where
-    the module looks at values (`.item()`, `if x.sum() > 0`) the network ends, with a warning.
+    the module looks at values (`.item()`, `if x.sum() > 0`) or uses an operator that featviz lacks the network ends,
+    with a warning.
 
     Args:
         module: The network, which is left as it is. Its current weights are copied, to float32. DataParallel and the
@@ -63,8 +65,8 @@ def from_torch(
 
     Raises:
         FeatvizError: If `upto` names no module that runs; if `input` is missing or the module fails on images of its
-            size, with the inner module that failed; if it uses an operator that featviz lacks, with the user's line;
-            if PyTorch is not installed.
+            size, with the inner module that failed; if nothing can be computed before an operator that
+            featviz lacks, with the user's line; if PyTorch is not installed.
     """
     torch = _import()
     if not isinstance(module, torch.nn.Module) or isinstance(module, torch.jit.ScriptModule):
@@ -183,11 +185,7 @@ class _Network:
             else:
                 # The arrays of further sizes, and single numbers.
                 values[placeholder] = to_array(tensor) if tensor.numel() == 1 else jnp.asarray(to_array(tensor))
-        try:
-            values = run_graph(graph.module, values, graph.wanted)
-        except GraphError as error:
-            self._mark(graph, error.values)
-            raise
+        graph, values = self._run_graph(graph, values)
         self._mark(graph, values)
         if graph.output is None:
             if graph.failure is not None and not (graph.runs and graph.marks):
@@ -196,6 +194,18 @@ class _Network:
                 raise FeatvizError(f"{self.name} returns no array")
             return values[graph.marks[-1][1].name], {}
         return values[graph.output.name], {}
+
+    def _run_graph(self, graph: Graph, inputs: Mapping[str, Any]) -> tuple[Graph, dict[str, Any]]:
+        """The values of a graph, and what is left of it; on images of the training size it ends where a node fails."""
+        first = next(iter(self.graphs))
+        while True:
+            try:
+                return graph, run_graph(graph.module, inputs, graph.wanted)
+            except GraphError as error:
+                if graph is not self.graphs[first]:
+                    self._mark(graph, error.values)
+                    raise
+                self.graphs[first] = graph = without_nodes(graph, {error.node: error})
 
     def _mark(self, graph: Graph, values: Mapping[str, Any]) -> None:
         for layer, node in graph.marks:
@@ -242,7 +252,8 @@ class _Network:
         for dynamic in DYNAMIC_LATER if self.graphs else DYNAMIC_AT_FIRST:
             try:
                 graph = export_graph(fresh_copy(self.module), images, dynamic=dynamic, last=calls)
-                return replace(graph, output=graph.output if calls is None else None, failure=failure, runs=runs)
+                graph = replace(graph, output=graph.output if calls is None else None, failure=failure, runs=runs)
+                return without_missing(graph)
             except StoppedError as error:
                 last = error
         failure = failure or last.failure
@@ -262,9 +273,12 @@ class _Network:
             )
         graph = self.first
         if graph.failure is not None and graph.runs and graph.marks:
+            # The message of a node says where it is.
+            line = "" if isinstance(graph.failure, GraphError) else f", at {source_line(graph.failure)}"
+            end = f"ends behind `{graph.marks[-1][0]}`" if graph.output is None else "lacks some layers"
             warnings.warn(
-                f"{self.name} ends behind `{graph.marks[-1][0]}`, at {source_line(graph.failure)}: what follows "
-                f"depends on values or cannot be exported ({reason(graph.failure)})",
+                f"{self.name} {end}{line}: what follows depends on values or cannot be exported "
+                f"({reason(graph.failure)})",
                 stacklevel=3,
             )
         for node in graph.module.graph.nodes:

@@ -169,7 +169,7 @@ def _decompose_missing(program: Any, names: Sequence[str], graph: Graph) -> Grap
     import torch
 
     for _ in range(3):
-        missing = missing_operators(graph.module, graph.wanted)
+        missing = {node.target for node in missing_operators(graph.module, graph.wanted)}
         table = {
             operator: function
             for operator, function in (torch.export.default_decompositions().items() if missing else ())

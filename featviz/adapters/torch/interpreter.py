@@ -90,7 +90,7 @@ def run_graph(graph: "GraphModule", inputs: Mapping[str, Any], wanted: Iterable[
                 raise
             # Shapes that do not fit and operators that are missing: anything may be raised here.
             except Exception as error:
-                raise GraphError(_explain(node, error), values) from error
+                raise GraphError(explain_node(node, in_one_line(error)), values, node) from error
     return values
 
 
@@ -99,22 +99,27 @@ class GraphError(ModuleError):
 
     Attributes:
         values: The values of the nodes before it, by name.
+        node: The node.
     """
 
-    def __init__(self, message: str, values: dict[str, Any]) -> None:
+    def __init__(self, message: str, values: dict[str, Any], node: "Node") -> None:
         super().__init__(message)
         self.values = values
+        self.node = node
 
 
-def missing_operators(graph: "GraphModule", wanted: Iterable["Node"]) -> dict[Any, "Node"]:
-    """The operators of a graph that have no function here, each with a node that uses it."""
+def missing_operators(graph: "GraphModule", wanted: Iterable["Node"]) -> list["Node"]:
+    """The nodes of a graph whose operators have no function here."""
     from torch._ops import OpOverload
 
-    return {
-        node.target: node
-        for node in _needed(wanted)
-        if isinstance(node.target, OpOverload) and _function(node.target) is None
-    }
+    return [node for node in _needed(wanted) if isinstance(node.target, OpOverload) and _function(node.target) is None]
+
+
+def explain_node(node: "Node", reason: str) -> str:
+    """The message for a node that cannot run: the module, the operator, the user's line."""
+    path, kind = node_module(node)
+    location = f"in `{path}`, a {kind}: " if path else ""
+    return f"{location}PyTorch's operator {node.target}{_source_line(node)}: {reason}"
 
 
 def node_module(node: "Node") -> tuple[str, str]:
@@ -227,13 +232,6 @@ def _as_declared(result: Any, declared: Any) -> Any:
         kind = array_dtype(declared.dtype)
         return result if result.dtype == kind else result.astype(kind)
     return result
-
-
-def _explain(node: "Node", error: Exception) -> str:
-    """The message for a node that fails: the module, the operator, the user's line."""
-    path, kind = node_module(node)
-    location = f"in `{path}`, a {kind}: " if path else ""
-    return f"{location}PyTorch's operator {node.target}{_source_line(node)}: {in_one_line(error)}"
 
 
 def _source_line(node: "Node") -> str:
