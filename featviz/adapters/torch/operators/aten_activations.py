@@ -65,11 +65,17 @@ def _glu(x: jax.Array, dim: int = -1) -> jax.Array:
 
 
 def _softmax(x: jax.Array, dim: int, *rest: Any, **ignored: Any) -> jax.Array:
-    return jax.nn.softmax(x.astype(jnp.float32), axis=dim)
+    return jax.nn.softmax(x.astype(jnp.float32), axis=dim if x.ndim else None)
+
+
+def safe_softmax(x: jax.Array, dim: int, *rest: Any, **ignored: Any) -> jax.Array:
+    """Softmax that is zero where everything is minus infinity."""
+    nothing = jnp.all(jnp.isneginf(x), dim, keepdims=True)
+    return jnp.where(nothing, 0.0, jax.nn.softmax(jnp.where(nothing, 0.0, x), axis=dim))
 
 
 def _log_softmax(x: jax.Array, dim: int, *rest: Any, **ignored: Any) -> jax.Array:
-    return jax.nn.log_softmax(x.astype(jnp.float32), axis=dim)
+    return jax.nn.log_softmax(x.astype(jnp.float32), axis=dim if x.ndim else None)
 
 
 ACTIVATIONS: dict[str, Callable[..., Any]] = {
@@ -100,7 +106,7 @@ ACTIVATIONS: dict[str, Callable[..., Any]] = {
     "glu": _glu,
     "softmax": _softmax,
     "_softmax": _softmax,
-    "_safe_softmax": _softmax,
+    "_safe_softmax": safe_softmax,
     "log_softmax": _log_softmax,
     "_log_softmax": _log_softmax,
 }

@@ -17,12 +17,24 @@ def _default(value: Any) -> Any:
 
 
 def _arange(*args: Any, dtype: Any = None) -> jax.Array:
-    kind = _kind(dtype, jnp.int32 if all(isinstance(arg, int) for arg in args) else jnp.float32)
-    return jnp.asarray(np.arange(*args), kind)
+    kind = np.dtype(_kind(dtype, jnp.int32 if all(isinstance(arg, int) for arg in args) else jnp.float32))
+    return jnp.asarray(np.arange(*_truncated(args, kind)), kind)
 
 
-def _linspace(start: float, end: float, steps: int, *, dtype: Any = None) -> jax.Array:
-    return jnp.asarray(np.linspace(start, end, steps), _kind(dtype, jnp.float32))
+def _truncated(args: Sequence[Any], kind: np.dtype) -> list[Any]:
+    """The arguments of a range, of integers where the range is."""
+    return [int(arg) for arg in args] if kind.kind in "iu" else list(args)
+
+
+def _linspace(start: Any, end: Any, steps: int, *, dtype: Any = None) -> jax.Array:
+    kind = np.dtype(_kind(dtype, jnp.float32))
+    if isinstance(start, jax.Array) or isinstance(end, jax.Array):
+        return jnp.linspace(start, end, steps).astype(kind)
+    return jnp.asarray(np.linspace(*_truncated((start, end), kind), steps), kind)
+
+
+def _logspace(start: float, end: float, steps: int, base: float = 10.0, *, dtype: Any = None) -> jax.Array:
+    return jnp.asarray(np.logspace(start, end, steps, base=base), _kind(dtype, jnp.float32))
 
 
 def _full(size: Sequence[int], value: Any, *, dtype: Any = None) -> jax.Array:
@@ -103,11 +115,13 @@ def _native_dropout(x: jax.Array, p: float, train: bool | None) -> tuple[jax.Arr
 CREATION: dict[str, Callable[..., Any]] = {
     "arange": _arange,
     "linspace": _linspace,
+    "logspace": _logspace,
     "full": _full,
     "full_like": _full_like,
     "zeros": _of_size(0),
     "ones": _of_size(1),
     "empty": _of_size(0),
+    "empty_strided": lambda size, stride, *, dtype=None: _of_size(0)(size, dtype=dtype),
     "empty_permuted": lambda size, order, *, dtype=None: _of_size(0)(size, dtype=dtype),
     "zeros_like": _like(0),
     "ones_like": _like(1),

@@ -9,6 +9,10 @@ from jax import lax
 from jax.scipy import special
 
 
+def _complex(real: jax.Array, imaginary: jax.Array) -> jax.Array:
+    return lax.complex(*jnp.broadcast_arrays(real, imaginary))
+
+
 def _add(x: Any, y: Any, alpha: float = 1) -> jax.Array:
     return jnp.add(x, y if alpha == 1 else y * alpha)
 
@@ -110,7 +114,7 @@ UNARY: dict[str, Callable[..., Any]] = {
     "lgamma": lax.lgamma, "digamma": lax.digamma, "real": jnp.real, "imag": jnp.imag, "conj": jnp.conj,
     "_conj": jnp.conj, "conj_physical": jnp.conj, "resolve_conj": jnp.asarray, "resolve_neg": jnp.asarray,
     "angle": jnp.angle, "view_as_real": lambda x: jnp.stack([x.real, x.imag], -1),
-    "view_as_complex": lambda x: lax.complex(x[..., 0], x[..., 1]), "complex": lax.complex,
+    "view_as_complex": lambda x: lax.complex(x[..., 0], x[..., 1]), "complex": _complex,
     "bitwise_not": _not, "round": _round, "nan_to_num": _nan_to_num, "logit": _logit, "special_logit": _logit,
 }  # fmt: skip
 

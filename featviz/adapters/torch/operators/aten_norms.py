@@ -114,7 +114,7 @@ def _instance_norm(
     return _scale(_standardize(x, range(2, x.ndim), eps), weight, bias)
 
 
-def _vector_norm(x: jax.Array, ord: float = 2, dim: Any = None, keepdim: bool = False, dtype: Any = None) -> jax.Array:
+def vector_norm(x: jax.Array, ord: float = 2, dim: Any = None, keepdim: bool = False, dtype: Any = None) -> jax.Array:
     axes = tuple(range(x.ndim)) if dim is None or dim == [] else (dim,) if isinstance(dim, int) else tuple(dim)
     if ord == 2:
         squares = jnp.sum(jnp.square(jnp.abs(x)), axes, keepdims=keepdim)
@@ -125,16 +125,18 @@ def _vector_norm(x: jax.Array, ord: float = 2, dim: Any = None, keepdim: bool = 
     if ord == float("-inf"):
         return jnp.min(jnp.abs(x), axes, keepdims=keepdim)
     if ord == 0:
-        return jnp.sum(x != 0, axes, keepdims=keepdim).astype(x.dtype)
-    return jnp.sum(jnp.abs(x) ** ord, axes, keepdims=keepdim) ** (1 / ord)
+        return jnp.sum(x != 0, axes, keepdims=keepdim).astype(jnp.float32)
+    # At zero PyTorch takes the subgradient zero of powers below one as well.
+    total = jnp.sum(jnp.abs(x) ** ord, axes, keepdims=keepdim)
+    return jnp.where(total > 0, jnp.where(total > 0, total, 1.0) ** (1 / ord), 0.0)
 
 
 def _norm(x: jax.Array, p: float | None = 2, dim: Any = None, keepdim: bool = False, dtype: Any = None) -> jax.Array:
-    return _vector_norm(x, 2 if p is None else p, dim, keepdim)
+    return vector_norm(x, 2 if p is None else p, dim, keepdim)
 
 
 def _weight_norm(v: jax.Array, g: jax.Array, dim: int = 0) -> jax.Array:
-    return v * (g / _vector_norm(v, 2, [axis for axis in range(v.ndim) if axis != dim % v.ndim], True))
+    return v * (g / vector_norm(v, 2, [axis for axis in range(v.ndim) if axis != dim % v.ndim], True))
 
 
 def _channel_shuffle(x: jax.Array, groups: int) -> jax.Array:
@@ -155,7 +157,7 @@ NORMS: dict[str, Callable[..., Any]] = {
     "group_norm": _group_norm,
     "native_group_norm": _native_group_norm,
     "instance_norm": _instance_norm,
-    "linalg_vector_norm": _vector_norm,
+    "linalg_vector_norm": vector_norm,
     "norm": _norm,
     "_weight_norm": _weight_norm,
     "channel_shuffle": _channel_shuffle,

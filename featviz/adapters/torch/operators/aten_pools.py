@@ -60,21 +60,6 @@ def _average(
     return total / (float(count.flat[0]) if not divisor_override and np.ptp(count) == 0 else divisor)
 
 
-def _strided_windows(
-    x: jax.Array, kernel: Sequence[int], strides: Sequence[int], pads: Sequence[int], dilations: Sequence[int],
-    ceil_mode: bool,
-) -> list[_Windows]:  # fmt: skip
-    windows = []
-    for size, window, step, pad, dilation in zip(
-        x.shape[-len(kernel) :], kernel, strides, pads, dilations, strict=True
-    ):
-        span = dilation * (window - 1) + 1
-        starts = np.arange(_count_windows(size, span, step, pad, ceil_mode)) * step - pad
-        positions = starts[:, None] + dilation * np.arange(window)
-        windows.append(_Windows(positions, (positions >= 0) & (positions < size)))
-    return windows
-
-
 def _adaptive_windows(size: int, output: int) -> _Windows:
     """Window i reaches from floor(i size / output) to ceil((i + 1) size / output)."""
     starts = np.arange(output) * size // output
@@ -128,17 +113,45 @@ def _max_pool(
 ) -> Any:
     kernel = spread(kernel_size, rank)
     strides = spread(stride, rank) if stride else kernel
-    pads, dilations = spread(padding, rank), spread(dilation, rank)
-    if indices or max(dilations) > 1 or not jnp.issubdtype(x.dtype, jnp.floating):
-        values, where = _largest(x, _strided_windows(x, kernel, strides, pads, dilations, ceil_mode))
-        return (values, where) if indices else values
+    dilations = spread(dilation, rank)
     lead = x.ndim - rank
     around = [(0, 0)] * lead
-    for size, window, step, pad in zip(x.shape[lead:], kernel, strides, pads, strict=True):
-        count = _count_windows(size, window, step, pad, ceil_mode)
-        around.append((pad, max(0, (count - 1) * step - pad + window - size)))
+    for size, window, step, pad, dilation in zip(
+        x.shape[lead:], kernel, strides, spread(padding, rank), dilations, strict=True
+    ):
+        span = dilation * (window - 1) + 1
+        count = _count_windows(size, span, step, pad, ceil_mode)
+        around.append((pad, max(0, (count - 1) * step - pad + span - size)))
     ones = (1,) * lead
-    return lax.reduce_window(x, -jnp.inf, lax.max, (*ones, *kernel), (*ones, *strides), around)
+    windows = (*ones, *kernel), (*ones, *strides), around
+    # JAX has no gradient of dilated windows.
+    dilated = max(dilations) > 1
+    best = _find_largest(x, rank, (*windows, None, (*ones, *dilations))) if indices or dilated else None
+    values = _read_flat(x, best, rank) if dilated else lax.reduce_window(x, _least(x.dtype), lax.max, *windows)
+    return (values, best) if indices else values
+
+
+def _find_largest(x: jax.Array, rank: int, windows: tuple[Any, ...]) -> jax.Array:
+    """Where the first maximum of each window is in the flattened image."""
+    space = x.shape[-rank:]
+    places = jnp.broadcast_to(jnp.arange(prod(space), dtype=jnp.int32).reshape(space), x.shape)
+
+    def larger(first: Any, second: Any) -> Any:
+        (a, i), (b, j) = first, second
+        after = (b > a) | ((b == a) & (j < i)) | (b != b)
+        return lax.select(after, b, a), lax.select(after, j, i)
+
+    starts = np.asarray(_least(x.dtype), x.dtype), np.int32(np.iinfo(np.int32).max)
+    return lax.reduce_window((lax.stop_gradient(x), places), starts, larger, *windows)[1]
+
+
+def _read_flat(x: jax.Array, index: jax.Array, rank: int) -> jax.Array:
+    flat = x.reshape(*x.shape[:-rank], -1)
+    return jnp.take_along_axis(flat, index.reshape(*flat.shape[:-1], -1), -1).reshape(index.shape)
+
+
+def _least(dtype: Any) -> Any:
+    return -np.inf if jnp.issubdtype(dtype, jnp.floating) else jnp.iinfo(dtype).min
 
 
 def _adaptive_average(x: jax.Array, output_size: Sizes, *, rank: int) -> jax.Array:
@@ -158,13 +171,11 @@ def _adaptive_average(x: jax.Array, output_size: Sizes, *, rank: int) -> jax.Arr
 
 def _adaptive_max(x: jax.Array, output_size: Sizes, *, rank: int) -> tuple[jax.Array, jax.Array]:
     outputs = spread(output_size, rank)
-    if prod(outputs) == 1:
-        flat = x.reshape(*x.shape[:-rank], -1)
-        best = jnp.argmax(flat, -1, keepdims=True)
-        shape = (*x.shape[:-rank], *outputs)
-        return jnp.take_along_axis(flat, best, -1).reshape(shape), best.reshape(shape)
-    windows = [_adaptive_windows(size, output) for size, output in zip(x.shape[-rank:], outputs, strict=True)]
-    return _largest(x, windows)
+    space = x.shape[-rank:]
+    if all(size % output == 0 for size, output in zip(space, outputs, strict=True)):
+        kernel = [size // output for size, output in zip(space, outputs, strict=True)]
+        return _max_pool(x, kernel, rank=rank, indices=True)
+    return _largest(x, [_adaptive_windows(size, output) for size, output in zip(space, outputs, strict=True)])
 
 
 def _max_unpool(x: jax.Array, indices: jax.Array, output_size: Sequence[int], *rest: Any, rank: int) -> jax.Array:

@@ -9,6 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from featviz.adapters.torch.operators.aten_activations import safe_softmax
+from featviz.adapters.torch.operators.aten_norms import vector_norm
+
 
 def _linear(x: jax.Array, weight: jax.Array, bias: jax.Array | None = None) -> jax.Array:
     output = lax.dot_general(x, weight, (((x.ndim - 1,), (weight.ndim - 1,)), ((), ())))
@@ -16,7 +19,10 @@ def _linear(x: jax.Array, weight: jax.Array, bias: jax.Array | None = None) -> j
 
 
 def _add_product(bias: jax.Array, x: jax.Array, y: jax.Array, beta: float = 1, alpha: float = 1) -> jax.Array:
-    product = jnp.matmul(x, y)
+    return _add(bias, jnp.matmul(x, y), beta, alpha)
+
+
+def _add(bias: jax.Array, product: jax.Array, beta: float = 1, alpha: float = 1) -> jax.Array:
     return (product if alpha == 1 else product * alpha) + (bias if beta == 1 else bias * beta)
 
 
@@ -43,14 +49,15 @@ def _attend(
     """softmax(scale q k^T + mask) v, of (..., tokens, units)."""
     if enable_gqa:
         key, value = (jnp.repeat(part, query.shape[-3] // part.shape[-3], -3) for part in (key, value))
-    scores = jnp.matmul(query * (scale or 1 / math.sqrt(query.shape[-1])), jnp.swapaxes(key, -1, -2))
+    factor = 1 / math.sqrt(query.shape[-1]) if scale is None else scale
+    scores = jnp.matmul(query * factor, jnp.swapaxes(key, -1, -2))
     if is_causal:
-        attn_mask = jnp.asarray(np.tri(query.shape[-2], key.shape[-2], dtype=bool))
-    if attn_mask is not None and attn_mask.dtype == bool:
-        scores = jnp.where(attn_mask, scores, -jnp.inf)
-    elif attn_mask is not None:
-        scores = scores + attn_mask
-    return jnp.matmul(jax.nn.softmax(scores, -1), value)
+        scores = jnp.where(np.tri(query.shape[-2], key.shape[-2], dtype=bool), scores, -jnp.inf)
+    if attn_mask is None:
+        return jnp.matmul(jax.nn.softmax(scores, -1), value)
+    scores = jnp.where(attn_mask, scores, -jnp.inf) if attn_mask.dtype == bool else scores + attn_mask
+    # A query that may look at nothing finds zeros.
+    return jnp.matmul(safe_softmax(scores, -1), value)
 
 
 def _flash_attention(
@@ -62,11 +69,7 @@ def _flash_attention(
 
 def _distances(x: jax.Array, y: jax.Array, p: float = 2, compute_mode: Any = None) -> jax.Array:
     difference = jnp.abs(x[..., :, None, :] - y[..., None, :, :])
-    if p == 2:
-        squares = jnp.sum(difference**2, -1)
-        # The root's gradient at zero is taken as zero.
-        return jnp.where(squares > 0, jnp.sqrt(jnp.where(squares > 0, squares, 1.0)), 0.0)
-    return jnp.sum(difference**p, -1) ** (1 / p)
+    return vector_norm(difference, p, -1)
 
 
 def _cosine_similarity(x: jax.Array, y: jax.Array, dim: int = 1, eps: float = 1e-8) -> jax.Array:
@@ -102,6 +105,8 @@ PRODUCTS: dict[str, Callable[..., Any]] = {
     "ger": jnp.outer,
     "kron": jnp.kron,
     "addmm": _add_product,
+    "addbmm": lambda bias, x, y, **scales: _add(bias, jnp.einsum("nij,njk->ik", x, y), **scales),
+    "addr": lambda bias, x, y, **scales: _add(bias, jnp.outer(x, y), **scales),
     "addmv": _add_product,
     "baddbmm": _add_product,
     "einsum": _einsum,
@@ -111,6 +116,7 @@ PRODUCTS: dict[str, Callable[..., Any]] = {
     "linalg_cross": lambda x, y, dim=-1: jnp.cross(x, y, axis=dim),
     "cross": lambda x, y, dim=-1: jnp.cross(x, y, axis=dim),
     "cdist": _distances,
+    "_cdist_forward": _distances,
     "cosine_similarity": _cosine_similarity,
     "scaled_dot_product_attention": _attend,
     "_scaled_dot_product_flash_attention_for_cpu": _flash_attention,

@@ -5,6 +5,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax import lax
 
 Axes = int | Sequence[int] | None
 
@@ -19,24 +20,23 @@ def axes_of(dim: Axes) -> int | tuple[int, ...] | None:
 def _reduction(function: Callable[..., jax.Array]) -> Callable[..., jax.Array]:
     def run(x: jax.Array, dim: Axes = None, keepdim: bool = False, **kwargs: Any) -> jax.Array:
         dtype = kwargs.get("dtype")
-        return function(x if dtype is None else x.astype(dtype), axis=axes_of(dim), keepdims=keepdim)
+        axes = axes_of(dim) if x.ndim else None
+        return function(x if dtype is None else x.astype(dtype), axis=axes, keepdims=keepdim)
 
     return run
 
 
-def _mean(x: jax.Array, dim: Axes = None, keepdim: bool = False, **kwargs: Any) -> jax.Array:
-    return jnp.mean(x.astype(jnp.float32), axis=axes_of(dim), keepdims=keepdim)
-
-
 def _index_of(function: Callable[..., jax.Array]) -> Callable[..., jax.Array]:
     def run(x: jax.Array, dim: int | None = None, keepdim: bool = False) -> jax.Array:
-        return function(x, axis=dim, keepdims=keepdim)
+        return function(x, axis=dim if x.ndim else None, keepdims=keepdim)
 
     return run
 
 
 def _value_and_index(function: Callable[..., jax.Array]) -> Callable[..., tuple[jax.Array, jax.Array]]:
     def run(x: jax.Array, dim: int, keepdim: bool = False) -> tuple[jax.Array, jax.Array]:
+        if x.ndim == 0:
+            return x, jnp.zeros((), jnp.int32)
         index = function(x, axis=dim, keepdims=True)
         value = jnp.take_along_axis(x, index, dim)
         return (value, index) if keepdim else (jnp.squeeze(value, dim), jnp.squeeze(index, dim))
@@ -57,9 +57,10 @@ def _spread_of(*, root: bool, with_mean: bool = False) -> Callable[..., Any]:
         keepdim = rest.pop(0) if rest else kwargs.get("keepdim", False)
         correction = kwargs.get("correction")
         correction = (1 if unbiased else 0) if correction is None else correction
-        variance = jnp.var(x, axis=axes_of(dim), ddof=correction, keepdims=keepdim)
+        axis = axes_of(dim) if x.ndim else None
+        variance = jnp.var(x, axis=axis, ddof=correction, keepdims=keepdim)
         value = jnp.sqrt(variance) if root else variance
-        return (value, jnp.mean(x, axis=axes_of(dim), keepdims=keepdim)) if with_mean else value
+        return (value, jnp.mean(x, axis=axis, keepdims=keepdim)) if with_mean else value
 
     return run
 
@@ -67,18 +68,60 @@ def _spread_of(*, root: bool, with_mean: bool = False) -> Callable[..., Any]:
 def _cumulative(function: Callable[..., jax.Array]) -> Callable[..., jax.Array]:
     def run(x: jax.Array, dim: int, **kwargs: Any) -> jax.Array:
         dtype = kwargs.get("dtype")
-        return function(x if dtype is None else x.astype(dtype), axis=dim)
+        x = x if dtype is None else x.astype(dtype)
+        return function(x, axis=dim) if x.ndim else x
 
     return run
 
 
+def _cumulative_extreme(*, largest: bool) -> Callable[..., tuple[jax.Array, jax.Array]]:
+    """The running maximum or minimum, and where it is: the last of equal ones."""
+
+    def later(first: tuple[jax.Array, jax.Array], second: tuple[jax.Array, jax.Array]) -> Any:
+        (a, i), (b, j) = first, second
+        wins = (b >= a if largest else b <= a) | jnp.isnan(b)
+        return jnp.where(wins, b, a), jnp.where(wins, j, i)
+
+    def run(x: jax.Array, dim: int) -> tuple[jax.Array, jax.Array]:
+        if x.ndim == 0:
+            return x, jnp.zeros((), jnp.int32)
+        axis = dim % x.ndim
+        places = jnp.broadcast_to(jnp.expand_dims(jnp.arange(x.shape[axis]), range(1, x.ndim - axis)), x.shape)
+        _, index = lax.associative_scan(later, (lax.stop_gradient(x), places), axis=axis)
+        return jnp.take_along_axis(x, index, axis), index
+
+    return run
+
+
+def _smallest(x: jax.Array, k: int, dim: int = -1, keepdim: bool = False) -> tuple[jax.Array, jax.Array]:
+    """`kthvalue`: the k-th smallest value, counted from one."""
+    if x.ndim == 0:
+        return x, jnp.zeros((), jnp.int32)
+    values, indices = _sort(x, dim)
+    found = [lax.index_in_dim(part, k - 1, dim % x.ndim, keepdim) for part in (values, indices)]
+    return found[0], found[1]
+
+
+def _median(x: jax.Array) -> jax.Array:
+    """The lower of the two in the middle."""
+    return jnp.where(jnp.isnan(x).any(), jnp.nan, jnp.sort(x.reshape(-1))[(x.size - 1) // 2]).astype(x.dtype)
+
+
+def _median_along(x: jax.Array, dim: int, keepdim: bool = False) -> tuple[jax.Array, jax.Array]:
+    return _smallest(x, (x.shape[dim] + 1) // 2 if x.ndim else 1, dim, keepdim)
+
+
 def _top(x: jax.Array, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> tuple[jax.Array, jax.Array]:
+    if x.ndim == 0:
+        return x, jnp.zeros((), jnp.int32)
     moved = jnp.moveaxis(x, dim, -1)
-    _, index = jax.lax.top_k(moved if largest else -moved, k)
+    _, index = lax.top_k(moved if largest else -moved, k)
     return jnp.moveaxis(jnp.take_along_axis(moved, index, -1), -1, dim), jnp.moveaxis(index, -1, dim)
 
 
 def _sort(x: jax.Array, dim: int = -1, descending: bool = False, **kwargs: Any) -> tuple[jax.Array, jax.Array]:
+    if x.ndim == 0:
+        return x, jnp.zeros((), jnp.int32)
     index = jnp.argsort(x, axis=dim, stable=True, descending=descending)
     return jnp.take_along_axis(x, index, dim), index
 
@@ -90,10 +133,15 @@ def _sort_stable(
 
 
 def _log_sum_exp(x: jax.Array, dim: Axes, keepdim: bool = False) -> jax.Array:
-    return jax.nn.logsumexp(x, axis=axes_of(dim), keepdims=keepdim)
+    return jax.nn.logsumexp(x.astype(jnp.float32), axis=axes_of(dim) if x.ndim else None, keepdims=keepdim)
+
+
+def _log_cumulative_sum_exp(x: jax.Array, dim: int) -> jax.Array:
+    return lax.cumlogsumexp(x, axis=dim % x.ndim) if x.ndim else x
 
 
 def _min_and_max(x: jax.Array, *, dim: int | None = None, keepdim: bool = False) -> tuple[jax.Array, jax.Array]:
+    dim = dim if x.ndim else None
     return jnp.min(x, axis=dim, keepdims=keepdim), jnp.max(x, axis=dim, keepdims=keepdim)
 
 
@@ -101,7 +149,8 @@ REDUCTIONS: dict[str, Callable[..., Any]] = {
     "sum": _reduction(jnp.sum),
     "nansum": _reduction(jnp.nansum),
     "prod": _reduction(jnp.prod),
-    "mean": _mean,
+    "mean": _reduction(jnp.mean),
+    "nanmean": _reduction(jnp.nanmean),
     "amax": _reduction(jnp.max),
     "amin": _reduction(jnp.min),
     "max": jnp.max,
@@ -121,6 +170,12 @@ REDUCTIONS: dict[str, Callable[..., Any]] = {
     "logsumexp": _log_sum_exp,
     "cumsum": _cumulative(jnp.cumsum),
     "cumprod": _cumulative(jnp.cumprod),
+    "cummax": _cumulative_extreme(largest=True),
+    "cummin": _cumulative_extreme(largest=False),
+    "logcumsumexp": _log_cumulative_sum_exp,
+    "kthvalue": _smallest,
+    "median": _median,
+    "median.dim": _median_along,
     "topk": _top,
     "sort": _sort,
     "sort.stable": _sort_stable,

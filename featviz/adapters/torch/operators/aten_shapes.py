@@ -150,7 +150,7 @@ def _shuffle_down(x: jax.Array, downscale_factor: int) -> jax.Array:
 
 
 def _meshgrid(arrays: Sequence[jax.Array], *, indexing: str = "ij") -> list[jax.Array]:
-    return list(jnp.meshgrid(*arrays, indexing=indexing))
+    return list(jnp.meshgrid(*(array.reshape(-1) for array in arrays), indexing=indexing))
 
 
 SHAPES: dict[str, Callable[..., Any]] = {
