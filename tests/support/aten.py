@@ -81,7 +81,8 @@ def assert_operator(name, *args, outputs=None, gradient=True, tolerance=1e-5, **
         [expected[index] for index in sloped], [leaves[place] for place in floating], weights, allow_unused=True
     )
     for place, slope in zip(floating, theirs, strict=True):
-        wanted = to_array(torch.zeros_like(leaves[place]) if slope is None else slope)
+        zeros = torch.zeros_like(leaves[place])
+        wanted = to_array(zeros if slope is None else zeros + slope)
         assert_equal(slopes[place], wanted, 10 * tolerance, f"{name}, gradient")
 
 

@@ -13,13 +13,14 @@ from featviz.adapters.torch.operators.aten_pools import POOLS
 from featviz.adapters.torch.operators.aten_products import PRODUCTS
 from featviz.adapters.torch.operators.aten_reductions import REDUCTIONS
 from featviz.adapters.torch.operators.aten_resampling import RESAMPLING
+from featviz.adapters.torch.operators.aten_scatters import SCATTERS
 from featviz.adapters.torch.operators.aten_shapes import SHAPES
 
 __all__ = ["OPERATORS", "RANDOM", "RANDOM_IN_TRAINING", "find_operator"]
 
 OPERATORS: dict[str, Callable[..., Any]] = {
     **ELEMENTWISE, **ACTIVATIONS, **CONVOLUTIONS, **PRODUCTS, **NORMS, **POOLS, **REDUCTIONS, **SHAPES, **INDEXING,
-    **RESAMPLING, **CREATION,
+    **SCATTERS, **RESAMPLING, **CREATION,
 }  # fmt: skip
 
 

@@ -44,7 +44,11 @@ def _softplus(x: jax.Array, beta: float = 1, threshold: float = 20) -> jax.Array
 
 
 def _hardtanh(x: jax.Array, min_val: float = -1, max_val: float = 1) -> jax.Array:
-    return jnp.clip(x, min_val, max_val)
+    """A clamp whose slope at its ends is zero."""
+    if min_val == 0:
+        return jax.nn.relu6(x) if max_val == 6 else jnp.minimum(jax.nn.relu(x), jnp.asarray(max_val, x.dtype))
+    low, high = jnp.asarray(min_val, x.dtype), jnp.asarray(max_val, x.dtype)
+    return jnp.where(x <= low, low, jnp.where(x >= high, high, x))
 
 
 def _threshold(x: jax.Array, threshold: float, value: float) -> jax.Array:
@@ -52,11 +56,15 @@ def _threshold(x: jax.Array, threshold: float, value: float) -> jax.Array:
 
 
 def _softshrink(x: jax.Array, lambd: float = 0.5) -> jax.Array:
-    return jnp.where(x > lambd, x - lambd, jnp.where(x < -lambd, x + lambd, 0.0))
+    return jnp.where(x > lambd, x - lambd, jnp.where(x < -lambd, x + lambd, x * 0))
 
 
 def _hardshrink(x: jax.Array, lambd: float = 0.5) -> jax.Array:
-    return jnp.where(jnp.abs(x) > lambd, x, 0.0)
+    return jnp.where((x >= -lambd) & (x <= lambd), 0.0, x)
+
+
+def _sigmoid(x: jax.Array) -> jax.Array:
+    return jax.nn.sigmoid(x if jnp.issubdtype(x.dtype, jnp.inexact) else x.astype(jnp.float32))
 
 
 def _glu(x: jax.Array, dim: int = -1) -> jax.Array:
@@ -84,8 +92,8 @@ ACTIVATIONS: dict[str, Callable[..., Any]] = {
     "gelu": _gelu,
     "silu": jax.nn.silu,
     "mish": jax.nn.mish,
-    "sigmoid": jax.nn.sigmoid,
-    "special_expit": jax.nn.sigmoid,
+    "sigmoid": _sigmoid,
+    "special_expit": _sigmoid,
     "tanh": jnp.tanh,
     "leaky_relu": _leaky_relu,
     "elu": _elu,

@@ -1,5 +1,6 @@
 """ATen's elementwise operators: arithmetic, comparisons, bits, selections."""
 
+import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -30,12 +31,14 @@ def _divide(x: Any, y: Any, rounding_mode: str | None = None) -> jax.Array:
     return jnp.true_divide(x, y)
 
 
-def _promoted(x: Any, y: Any) -> tuple[jax.Array, jax.Array]:
-    kind = jnp.result_type(x, y)
+def _promoted(x: Any, y: Any, *least: Any) -> tuple[jax.Array, jax.Array]:
+    kind = jnp.result_type(x, y, *least)
     return jnp.asarray(x, kind), jnp.asarray(y, kind)
 
 
 def _power(x: Any, exponent: Any) -> jax.Array:
+    if isinstance(exponent, float) and not isinstance(x, int | float):
+        x = x.astype(jnp.result_type(x, jnp.float32))
     # An integer exponent is a product, whose gradient is exact for negative bases as well.
     if isinstance(exponent, float) and exponent.is_integer() and abs(exponent) < 64:
         exponent = int(exponent)
@@ -61,7 +64,45 @@ def _addcdiv(x: jax.Array, a: jax.Array, b: jax.Array, value: float = 1) -> jax.
 
 
 def _round(x: jax.Array, decimals: int = 0) -> jax.Array:
-    return jnp.round(x, decimals)
+    if decimals == 0 or not jnp.issubdtype(x.dtype, jnp.floating):
+        return jnp.round(x)
+    factor = 10.0 ** abs(decimals)
+    return jnp.round(x * factor) / factor if decimals > 0 else jnp.round(x / factor) * factor
+
+
+def _absolute(x: jax.Array) -> jax.Array:
+    # JAX's slope at zero is one.
+    return x * jnp.sign(x) if jnp.issubdtype(x.dtype, jnp.floating) else jnp.abs(x)
+
+
+def _sign(x: jax.Array) -> jax.Array:
+    """The sign, zero for what is no number."""
+    return jnp.nan_to_num(jnp.sign(x)) if jnp.issubdtype(x.dtype, jnp.floating) else jnp.sign(x)
+
+
+def _direction(x: jax.Array) -> jax.Array:
+    """The sign; of complex numbers the one of length one in their direction."""
+    if not jnp.issubdtype(x.dtype, jnp.complexfloating):
+        return _sign(x)
+    return x / jnp.where(x == 0, 1.0, jnp.abs(x))
+
+
+def _x_log_y(x: Any, y: Any) -> jax.Array:
+    return special.xlogy(*_promoted(x, y, jnp.float32))
+
+
+def _chosen(prefers: Callable[[Any, Any], jax.Array]) -> Callable[..., jax.Array]:
+    """`fmax` and `fmin`: the first operand where it is preferred or the second is no number."""
+
+    def run(x: jax.Array, y: jax.Array) -> jax.Array:
+        x, y = _promoted(x, y)
+        return jnp.where(prefers(x, y) | jnp.isnan(y), x, y)
+
+    return run
+
+
+def _polar(length: jax.Array, angle: jax.Array) -> jax.Array:
+    return lax.complex(*jnp.broadcast_arrays(length * jnp.cos(angle), length * jnp.sin(angle)))
 
 
 def _where(condition: jax.Array, x: Any, y: Any) -> jax.Array:
@@ -101,17 +142,20 @@ _not = _bitwise_or_logical(jnp.bitwise_not, jnp.logical_not)
 
 # Operators of one array that JAX has under its own name.
 UNARY: dict[str, Callable[..., Any]] = {
-    "abs": jnp.abs, "absolute": jnp.abs, "neg": jnp.negative, "negative": jnp.negative, "positive": jnp.positive,
+    "abs": _absolute, "absolute": _absolute, "neg": jnp.negative, "negative": jnp.negative, "positive": jnp.positive,
     "exp": jnp.exp, "exp2": jnp.exp2, "expm1": jnp.expm1, "special_expm1": jnp.expm1, "log": jnp.log,
     "log2": jnp.log2, "log10": jnp.log10, "log1p": jnp.log1p, "sqrt": jnp.sqrt, "rsqrt": lax.rsqrt,
     "square": jnp.square, "reciprocal": jnp.reciprocal, "sin": jnp.sin, "cos": jnp.cos, "tan": jnp.tan,
     "asin": jnp.arcsin, "acos": jnp.arccos, "atan": jnp.arctan, "sinh": jnp.sinh, "cosh": jnp.cosh,
     "asinh": jnp.arcsinh, "acosh": jnp.arccosh, "atanh": jnp.arctanh, "arctan": jnp.arctan, "erf": lax.erf,
     "special_erf": lax.erf, "erfc": lax.erfc, "erfinv": lax.erf_inv, "floor": jnp.floor, "ceil": jnp.ceil,
-    "trunc": jnp.trunc, "frac": lambda x: x - jnp.trunc(x), "sign": jnp.sign, "sgn": jnp.sign,
+    "trunc": jnp.trunc, "frac": lambda x: x - jnp.trunc(x), "sign": _sign, "sgn": _direction,
     "isnan": jnp.isnan, "isinf": jnp.isinf, "isfinite": jnp.isfinite, "logical_not": jnp.logical_not,
     "sinc": jnp.sinc, "special_sinc": jnp.sinc, "deg2rad": jnp.deg2rad, "rad2deg": jnp.rad2deg,
-    "lgamma": lax.lgamma, "digamma": lax.digamma, "real": jnp.real, "imag": jnp.imag, "conj": jnp.conj,
+    "lgamma": lax.lgamma, "digamma": lax.digamma, "special_ndtr": special.ndtr, "special_ndtri": special.ndtri,
+    "special_log_ndtr": special.log_ndtr, "special_entr": special.entr, "i0": special.i0, "special_i0": special.i0,
+    "special_i0e": special.i0e, "special_i1": special.i1, "special_i1e": special.i1e, "isposinf": jnp.isposinf,
+    "isneginf": jnp.isneginf, "signbit": jnp.signbit, "real": jnp.real, "imag": jnp.imag, "conj": jnp.conj,
     "_conj": jnp.conj, "conj_physical": jnp.conj, "resolve_conj": jnp.asarray, "resolve_neg": jnp.asarray,
     "angle": jnp.angle, "view_as_real": lambda x: jnp.stack([x.real, x.imag], -1),
     "view_as_complex": lambda x: lax.complex(x[..., 0], x[..., 1]), "complex": _complex,
@@ -122,9 +166,13 @@ BINARY: dict[str, Callable[..., Any]] = {
     "add": _add, "sub": _subtract, "subtract": _subtract, "rsub": lambda x, y, alpha=1: _subtract(y, x, alpha),
     "mul": jnp.multiply, "multiply": jnp.multiply, "div": _divide, "divide": _divide, "true_divide": jnp.true_divide,
     "floor_divide": jnp.floor_divide, "remainder": jnp.mod, "fmod": jnp.fmod, "pow": _power,
-    "float_power": _power, "maximum": jnp.maximum, "minimum": jnp.minimum, "fmax": jnp.fmax, "fmin": jnp.fmin,
+    "float_power": _power, "maximum": jnp.maximum, "minimum": jnp.minimum, 
+    "fmax": _chosen(operator.ge), "fmin": _chosen(operator.le),
     "max.other": jnp.maximum, "min.other": jnp.minimum, "atan2": jnp.arctan2, "arctan2": jnp.arctan2,
-    "hypot": jnp.hypot, "copysign": jnp.copysign, "logaddexp": jnp.logaddexp, "xlogy": special.xlogy,
+    "hypot": jnp.hypot, "copysign": jnp.copysign, "logaddexp": jnp.logaddexp, "xlogy": _x_log_y,
+    "special_xlogy": _x_log_y, "special_xlog1py": special.xlog1py, "logaddexp2": jnp.logaddexp2, "polar": _polar,
+    "gcd": jnp.gcd, "lcm": jnp.lcm, "ldexp": lambda x, y: x * 2.0**y, "nextafter": jnp.nextafter,
+    "igamma": lax.igamma, "igammac": lax.igammac, "special_zeta": special.zeta,
     "eq": jnp.equal, "ne": jnp.not_equal, "not_equal": jnp.not_equal, "lt": jnp.less, "le": jnp.less_equal,
     "gt": jnp.greater, "ge": jnp.greater_equal, "less": jnp.less, "greater": jnp.greater,
     "logical_and": jnp.logical_and, "logical_or": jnp.logical_or, "logical_xor": jnp.logical_xor,
