@@ -12,6 +12,8 @@ torch = pytest.importorskip("torch", reason="needs PyTorch: make test-frameworks
 
 import torch.nn.functional as F  # noqa: E402
 
+from support.aten import QUICK  # noqa: E402
+
 from featviz.adapters.torch.graph_export import export_graph  # noqa: E402
 from featviz.adapters.torch.interpreter import run_graph, to_array  # noqa: E402
 
@@ -43,7 +45,7 @@ def compare(function, shape, *, tolerance=2e-5, positive=False, gradient=True):
         with jax.numpy_rank_promotion("allow"), jax.numpy_dtype_promotion("standard"):
             return run_graph(graph.module, values, graph.wanted)[graph.output.name]
 
-    found = jax.jit(ours)(array.astype(np.float32))
+    found = jax.jit(ours, compiler_options=QUICK)(array.astype(np.float32))
     theirs = expected.detach().numpy()
     assert found.shape == theirs.shape
     scale = max(1.0, float(np.abs(theirs.astype(np.float64)).max(initial=0)))
@@ -51,7 +53,7 @@ def compare(function, shape, *, tolerance=2e-5, positive=False, gradient=True):
     if gradient and expected.is_floating_point() and expected.requires_grad:
         weights = random.normal(size=theirs.shape).astype(np.float32)
         expected.backward(torch.tensor(weights))
-        slope = jax.jit(jax.grad(lambda x: jnp.sum(ours(x) * weights)))(array.astype(np.float32))
+        slope = jax.jit(jax.grad(lambda x: jnp.sum(ours(x) * weights)), compiler_options=QUICK)(array.astype(np.float32))
         wanted = x.grad.numpy()
         np.testing.assert_allclose(slope, wanted, rtol=1e-3, atol=1e-4 * max(1.0, float(np.abs(wanted).max())))
 

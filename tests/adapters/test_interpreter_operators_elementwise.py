@@ -97,7 +97,9 @@ ARITHMETIC = [
     "xlogy.Tensor", "pow.Tensor_Tensor", "float_power.Tensor_Tensor", "isclose",
 ]  # fmt: skip
 BITS = ["bitwise_and.Tensor", "bitwise_or.Tensor", "bitwise_xor.Tensor", "gcd", "lcm"]
-KINDS = st.sampled_from([torch.float32, torch.float32, torch.int32, torch.int64, torch.bool, torch.bfloat16, torch.uint8])
+KINDS = st.sampled_from(
+    [torch.float32, torch.float32, torch.int32, torch.int64, torch.bool, torch.bfloat16, torch.uint8]
+)
 SHAPES = st.sampled_from([((3, 4), (3, 4)), ((3, 1), (4,)), ((), (3, 4)), ((2, 3, 4), (3, 1)), ((3, 4), ())])
 
 
@@ -184,7 +186,9 @@ def test_choices(first, second, shapes, seed):
     mask = normal((3, 4), seed + 2) > 0
     assert_operator("aten.where.self", mask, x, y)
     assert_operator("aten.where.ScalarOther", mask, x, 1.5 if first.is_floating_point else 1)
-    assert_operator("aten.masked_fill.Tensor", x.float().expand(3, 4) if x.ndim < 3 else x.float(), mask, torch.tensor(2.0))
+    assert_operator(
+        "aten.masked_fill.Tensor", x.float().expand(3, 4) if x.ndim < 3 else x.float(), mask, torch.tensor(2.0)
+    )
     assert_operator("aten.clamp.Tensor", normal((3, 4), seed), normal((4,), seed + 1), None)
 
 
@@ -193,7 +197,19 @@ def test_complex_numbers():
     assert_operator("aten.complex", x, y)
     assert_operator("aten.polar", x.abs(), y)
     z = torch.complex(x, y.expand(3, 4))
-    for name in ("real", "imag", "abs", "angle", "conj_physical", "view_as_real", "exp", "sgn", "mean", "sum", "reciprocal"):
+    for name in (
+        "real",
+        "imag",
+        "abs",
+        "angle",
+        "conj_physical",
+        "view_as_real",
+        "exp",
+        "sgn",
+        "mean",
+        "sum",
+        "reciprocal",
+    ):
         assert_operator(f"aten.{name}", z)
     assert_operator("aten.view_as_complex", normal((3, 2)))
     assert_operator("aten.mul.Tensor", z, x)

@@ -53,9 +53,7 @@ def test_indices(data, given_axes, seed, dtype, accumulate):
     assume(any(given_axes))
     x = image(seed, dtype)
     shapes = data.draw(st.sampled_from([[(2,)] * 3, [(2, 1), (3,), (1, 1)], [(), (2,), (2, 2)]]))
-    index = [
-        data.draw(indices(SHAPE[axis], shapes[axis])) if used else None for axis, used in enumerate(given_axes)
-    ]
+    index = [data.draw(indices(SHAPE[axis], shapes[axis])) if used else None for axis, used in enumerate(given_axes)]
     assert_operator("aten.index.Tensor", x, index)
     result = torch.ops.aten.index(x, index)
     if accumulate and dtype == torch.float32:
@@ -269,7 +267,9 @@ def test_extremes_and_orders(dim, keepdim, seed, dtype):
         assert_operator("aten.logcumsumexp", shuffled / 20, dim)
 
 
-@pytest.mark.parametrize("name", ["max", "min", "sum", "mean", "prod", "var", "std", "argmax", "argmin", "any", "all", "median"])
+@pytest.mark.parametrize(
+    "name", ["max", "min", "sum", "mean", "prod", "var", "std", "argmax", "argmin", "any", "all", "median"]
+)
 def test_reductions_to_a_number(name):
     for shape in ((3, 5), (5,)):
         assert_operator(f"aten.{name}", normal(shape, 1), tolerance=5e-5)
@@ -277,10 +277,14 @@ def test_reductions_to_a_number(name):
         assert_operator(f"aten.{name}", normal((), 1))
 
 
-@pytest.mark.parametrize("name", ["sum.dim_IntList", "mean.dim", "amax", "cumsum", "softmax.int", "sort", "max.dim", "argmax"])
+@pytest.mark.parametrize(
+    "name", ["sum.dim_IntList", "mean.dim", "amax", "cumsum", "softmax.int", "sort", "max.dim", "argmax"]
+)
 def test_a_number_has_a_dimension(name):
     for dim in (0, -1):
-        assert_operator(f"aten.{name}", normal((), 1), [dim] if name in ("sum.dim_IntList", "mean.dim", "amax") else dim)
+        assert_operator(
+            f"aten.{name}", normal((), 1), [dim] if name in ("sum.dim_IntList", "mean.dim", "amax") else dim
+        )
 
 
 def test_means_and_spreads_together():

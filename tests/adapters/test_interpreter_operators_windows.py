@@ -80,7 +80,14 @@ def test_convolutions_padded_by_name(drawn, padding):
     rank, (image, weight, bias, stride, _, dilation, groups) = drawn
     image = torch.nn.functional.pad(image, (4, 4) * rank)
     assert_operator(
-        f"aten.conv{rank}d.padding", image, weight, bias, [1] if padding == "same" else stride, padding, dilation, groups
+        f"aten.conv{rank}d.padding",
+        image,
+        weight,
+        bias,
+        [1] if padding == "same" else stride,
+        padding,
+        dilation,
+        groups,
     )
 
 

@@ -15,7 +15,7 @@ from featviz.adapters.torch.graph_export import LOCK, Graph, export_graph
 from featviz.adapters.torch.interpreter import GraphError, node_module, run_graph, to_array
 from featviz.adapters.torch.module_copies import detached_copy, fresh_copy, named_tensors, plain_tensors, shared_names
 from featviz.adapters.torch.module_runs import StoppedError, reason, run_once, source_line
-from featviz.adapters.torch.operators import RANDOM, RANDOM_IN_TRAINING
+from featviz.adapters.torch.operators import draws_numbers
 from featviz.adapters.traced import build_model
 from featviz.errors import FeatvizError, suggest
 from featviz.model import InputSpec, Model, Weights
@@ -283,8 +283,7 @@ class _Network:
             )
         for node in graph.module.graph.nodes:
             operator = str(node.target).removeprefix("aten.").partition(".")[0]
-            training = operator in RANDOM_IN_TRAINING and (node.args[4:5] if operator == "rrelu" else node.args[2:3])
-            if operator in RANDOM or (training and training[0]):
+            if draws_numbers(operator, node.args, node.kwargs):
                 warnings.warn(
                     f"{self.name} draws random numbers at inference (`{operator}` in "
                     f"`{node_module(node)[0] or self.name}`); they are drawn once, the same in each run",

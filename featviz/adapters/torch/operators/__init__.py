@@ -5,22 +5,26 @@ from typing import Any
 
 from featviz.adapters.torch.operators.aten_activations import ACTIVATIONS
 from featviz.adapters.torch.operators.aten_convolutions import CONVOLUTIONS
-from featviz.adapters.torch.operators.aten_creation import CREATION, RANDOM, RANDOM_IN_TRAINING
+from featviz.adapters.torch.operators.aten_creation import CREATION
 from featviz.adapters.torch.operators.aten_elementwise import ELEMENTWISE
+from featviz.adapters.torch.operators.aten_fourier import FOURIER
 from featviz.adapters.torch.operators.aten_indexing import INDEXING
+from featviz.adapters.torch.operators.aten_linear_algebra import LINEAR_ALGEBRA
 from featviz.adapters.torch.operators.aten_norms import NORMS
 from featviz.adapters.torch.operators.aten_pools import POOLS
 from featviz.adapters.torch.operators.aten_products import PRODUCTS
+from featviz.adapters.torch.operators.aten_quantization import QUANTIZATION
+from featviz.adapters.torch.operators.aten_random import RANDOM, draws_numbers
 from featviz.adapters.torch.operators.aten_reductions import REDUCTIONS
 from featviz.adapters.torch.operators.aten_resampling import RESAMPLING
 from featviz.adapters.torch.operators.aten_scatters import SCATTERS
 from featviz.adapters.torch.operators.aten_shapes import SHAPES
 
-__all__ = ["OPERATORS", "RANDOM", "RANDOM_IN_TRAINING", "find_operator"]
+__all__ = ["OPERATORS", "draws_numbers", "find_operator"]
 
 OPERATORS: dict[str, Callable[..., Any]] = {
     **ELEMENTWISE, **ACTIVATIONS, **CONVOLUTIONS, **PRODUCTS, **NORMS, **POOLS, **REDUCTIONS, **SHAPES, **INDEXING,
-    **SCATTERS, **RESAMPLING, **CREATION,
+    **SCATTERS, **RESAMPLING, **CREATION, **RANDOM, **FOURIER, **LINEAR_ALGEBRA, **QUANTIZATION,
 }  # fmt: skip
 
 

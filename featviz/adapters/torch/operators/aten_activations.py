@@ -33,12 +33,6 @@ def _prelu(x: jax.Array, weight: jax.Array) -> jax.Array:
     return jnp.where(x > 0, x, x * weight.reshape(shape))
 
 
-def _rrelu(x: jax.Array, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False, *rest: Any) -> jax.Array:
-    if training:
-        raise NotImplementedError("rrelu that draws its slopes at inference")
-    return _leaky_relu(x, (lower + upper) / 2)
-
-
 def _softplus(x: jax.Array, beta: float = 1, threshold: float = 20) -> jax.Array:
     return jnp.where(x * beta > threshold, x, jax.nn.softplus(jnp.minimum(x * beta, threshold)) / beta)
 
@@ -101,7 +95,6 @@ ACTIVATIONS: dict[str, Callable[..., Any]] = {
     "selu": _selu,
     "prelu": _prelu,
     "_prelu_kernel": lambda x, weight: jnp.where(x > 0, x, x * weight),
-    "rrelu": _rrelu,
     "softplus": _softplus,
     "softsign": jax.nn.soft_sign,
     "hardtanh": _hardtanh,

@@ -1,4 +1,4 @@
-"""ATen's operators that make arrays: ranges, constants and random numbers."""
+"""ATen's operators that make arrays: ranges and constants."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -89,29 +89,6 @@ def _copy(x: jax.Array, src: Any, *rest: Any) -> jax.Array:
     return jnp.broadcast_to(jnp.asarray(src, x.dtype), x.shape)
 
 
-# What is random at inference is drawn once and for all, so that a picture can be made again.
-def _normal(size: Sequence[int], *, dtype: Any = None) -> jax.Array:
-    return jax.random.normal(jax.random.key(0), tuple(size))
-
-
-def _uniform(size: Sequence[int], *, dtype: Any = None) -> jax.Array:
-    return jax.random.uniform(jax.random.key(0), tuple(size))
-
-
-def _bernoulli(x: jax.Array, p: float | None = None) -> jax.Array:
-    return jax.random.bernoulli(jax.random.key(0), x if p is None else p, x.shape).astype(x.dtype)
-
-
-def _dropout(x: jax.Array, p: float, train: bool) -> jax.Array:
-    if not train or p == 0:
-        return x
-    return jnp.where(jax.random.bernoulli(jax.random.key(0), 1 - p, x.shape), x / (1 - p), 0.0)
-
-
-def _native_dropout(x: jax.Array, p: float, train: bool | None) -> tuple[jax.Array, jax.Array]:
-    return _dropout(x, p, bool(train)), jnp.ones(x.shape, bool)
-
-
 CREATION: dict[str, Callable[..., Any]] = {
     "arange": _arange,
     "linspace": _linspace,
@@ -137,16 +114,4 @@ CREATION: dict[str, Callable[..., Any]] = {
     "triu_indices": _triangle_indices(np.triu_indices),
     "copy": _copy,
     "fill": lambda x, value: jnp.full(x.shape, value, x.dtype),
-    "randn": _normal,
-    "rand": _uniform,
-    "randn_like": lambda x, *, dtype=None: _normal(x.shape),
-    "rand_like": lambda x, *, dtype=None: _uniform(x.shape),
-    "bernoulli": _bernoulli,
-    "dropout": _dropout,
-    "feature_dropout": _dropout,
-    "alpha_dropout": _dropout,
-    "native_dropout": _native_dropout,
 }
-# Those that are random whenever they run, and those that are where their argument `train` is true.
-RANDOM = frozenset({"randn", "rand", "randn_like", "rand_like", "bernoulli", "randint", "normal", "uniform"})
-RANDOM_IN_TRAINING = frozenset({"dropout", "feature_dropout", "alpha_dropout", "native_dropout", "rrelu"})

@@ -77,6 +77,8 @@ def _absolute(x: jax.Array) -> jax.Array:
 
 def _sign(x: jax.Array) -> jax.Array:
     """The sign, zero for what is no number."""
+    if x.dtype == bool:
+        return x
     return jnp.nan_to_num(jnp.sign(x)) if jnp.issubdtype(x.dtype, jnp.floating) else jnp.sign(x)
 
 
@@ -173,6 +175,7 @@ BINARY: dict[str, Callable[..., Any]] = {
     "special_xlogy": _x_log_y, "special_xlog1py": special.xlog1py, "logaddexp2": jnp.logaddexp2, "polar": _polar,
     "gcd": jnp.gcd, "lcm": jnp.lcm, "ldexp": lambda x, y: x * 2.0**y, "nextafter": jnp.nextafter,
     "igamma": lax.igamma, "igammac": lax.igammac, "special_zeta": special.zeta,
+    "polygamma": special.polygamma, "special_polygamma": special.polygamma,
     "eq": jnp.equal, "ne": jnp.not_equal, "not_equal": jnp.not_equal, "lt": jnp.less, "le": jnp.less_equal,
     "gt": jnp.greater, "ge": jnp.greater_equal, "less": jnp.less, "greater": jnp.greater,
     "logical_and": jnp.logical_and, "logical_or": jnp.logical_or, "logical_xor": jnp.logical_xor,

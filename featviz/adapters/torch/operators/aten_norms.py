@@ -115,7 +115,13 @@ def _instance_norm(
 
 
 def vector_norm(x: jax.Array, ord: float = 2, dim: Any = None, keepdim: bool = False, dtype: Any = None) -> jax.Array:
-    axes = tuple(range(x.ndim)) if dim is None or dim == [] else (dim,) if isinstance(dim, int) else tuple(dim)
+    """The norm of PyTorch's `torch.linalg.vector_norm`.
+
+    >>> vector_norm(jnp.array([[3.0, 4.0], [0.0, 0.0]]), dim=1).tolist()
+    [5.0, 0.0]
+    """
+    everything = dim is None or dim == [] or x.ndim == 0
+    axes = tuple(range(x.ndim)) if everything else (dim,) if isinstance(dim, int) else tuple(dim)
     if ord == 2:
         squares = jnp.sum(jnp.square(jnp.abs(x)), axes, keepdims=keepdim)
         # At zero PyTorch takes the subgradient zero.
@@ -147,9 +153,9 @@ def _channel_shuffle(x: jax.Array, groups: int) -> jax.Array:
 NORMS: dict[str, Callable[..., Any]] = {
     "batch_norm": _batch_norm,
     "_native_batch_norm_legit_no_training": _batch_norm_of_statistics,
-    "_native_batch_norm_legit": _batch_norm_of_batch,
+    "_native_batch_norm_legit": lambda *args: _batch_norm_of_batch(*args)[:3],
     "_native_batch_norm_legit_functional": _batch_norm_of_batch,
-    "native_batch_norm": _batch_norm_of_batch,
+    "native_batch_norm": lambda *args: _batch_norm_of_batch(*args)[:3],
     "layer_norm": _layer_norm,
     "native_layer_norm": _native_layer_norm,
     "rms_norm": _rms_norm,

@@ -11,6 +11,7 @@ from jax import lax
 
 from featviz.adapters.torch.operators.aten_activations import safe_softmax
 from featviz.adapters.torch.operators.aten_norms import vector_norm
+from featviz.adapters.torch.operators.aten_random import drop
 
 
 def _linear(x: jax.Array, weight: jax.Array, bias: jax.Array | None = None) -> jax.Array:
@@ -54,10 +55,12 @@ def _attend(
     if is_causal:
         scores = jnp.where(np.tri(query.shape[-2], key.shape[-2], dtype=bool), scores, -jnp.inf)
     if attn_mask is None:
-        return jnp.matmul(jax.nn.softmax(scores, -1), value)
-    scores = jnp.where(attn_mask, scores, -jnp.inf) if attn_mask.dtype == bool else scores + attn_mask
-    # A query that may look at nothing finds zeros.
-    return jnp.matmul(safe_softmax(scores, -1), value)
+        weights = jax.nn.softmax(scores, -1)
+    else:
+        # A query that may look at nothing finds zeros.
+        masked = jnp.where(attn_mask, scores, -jnp.inf) if attn_mask.dtype == bool else scores + attn_mask
+        weights = safe_softmax(masked, -1)
+    return jnp.matmul(drop(weights, dropout_p), value)
 
 
 def _flash_attention(
@@ -73,22 +76,9 @@ def _distances(x: jax.Array, y: jax.Array, p: float = 2, compute_mode: Any = Non
 
 
 def _cosine_similarity(x: jax.Array, y: jax.Array, dim: int = 1, eps: float = 1e-8) -> jax.Array:
+    x, y = (part[None] if part.ndim == 0 else part for part in jnp.broadcast_arrays(x, y))
     norms = [jnp.maximum(jnp.sqrt(jnp.sum(part * part, dim)), eps) for part in (x, y)]
     return jnp.sum(x * y, dim) / (norms[0] * norms[1])
-
-
-def _fft(function: Callable[..., jax.Array]) -> Callable[..., jax.Array]:
-    def run(x: jax.Array, s: Any = None, dim: Any = (-2, -1), norm: str | None = None) -> jax.Array:
-        return function(x, s, dim, norm)
-
-    return run
-
-
-def _fft_last(function: Callable[..., jax.Array]) -> Callable[..., jax.Array]:
-    def run(x: jax.Array, n: int | None = None, dim: int = -1, norm: str | None = None) -> jax.Array:
-        return function(x, n, dim, norm)
-
-    return run
 
 
 PRODUCTS: dict[str, Callable[..., Any]] = {
@@ -111,8 +101,6 @@ PRODUCTS: dict[str, Callable[..., Any]] = {
     "baddbmm": _add_product,
     "einsum": _einsum,
     "bilinear": _bilinear,
-    "linalg_inv": jnp.linalg.inv,
-    "inverse": jnp.linalg.inv,
     "linalg_cross": lambda x, y, dim=-1: jnp.cross(x, y, axis=dim),
     "cross": lambda x, y, dim=-1: jnp.cross(x, y, axis=dim),
     "cdist": _distances,
@@ -120,12 +108,4 @@ PRODUCTS: dict[str, Callable[..., Any]] = {
     "cosine_similarity": _cosine_similarity,
     "scaled_dot_product_attention": _attend,
     "_scaled_dot_product_flash_attention_for_cpu": _flash_attention,
-    "fft_rfft2": _fft(jnp.fft.rfft2),
-    "fft_irfft2": _fft(jnp.fft.irfft2),
-    "fft_fft2": _fft(jnp.fft.fft2),
-    "fft_ifft2": _fft(jnp.fft.ifft2),
-    "fft_rfft": _fft_last(jnp.fft.rfft),
-    "fft_irfft": _fft_last(jnp.fft.irfft),
-    "fft_fft": _fft_last(jnp.fft.fft),
-    "fft_ifft": _fft_last(jnp.fft.ifft),
 }

@@ -72,7 +72,7 @@ def _smooth_taps(radius: int, kernel: Callable[[np.ndarray], np.ndarray]) -> Cal
             weight = kernel(np.abs((index - centers + 0.5) / stretch)) * (index < last)
             found.append((np.clip(index, 0, size - 1), weight))
         total = sum(weight for _, weight in found)
-        return [(index, weight / total) for index, weight in found]
+        return [(index, weight / np.where(total == 0, 1.0, total)) for index, weight in found]
 
     return taps
 
@@ -107,6 +107,10 @@ def _resize(taps: Callable[..., Taps], rank: int, *, aligned: bool) -> Callable[
     return run
 
 
+# PyTorch's names of padding, and NumPy's.
+MODES = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
+
+
 def _pad_with(mode: str) -> Callable[..., jax.Array]:
     def run(x: jax.Array, padding: Sequence[int]) -> jax.Array:
         return _pad(x, padding, mode)
@@ -119,12 +123,22 @@ def _pad(x: jax.Array, pad: Sequence[int], mode: str = "constant", value: float 
     sides = [(0, 0)] * x.ndim
     for index in range(len(pad) // 2):
         sides[x.ndim - 1 - index] = (pad[2 * index], pad[2 * index + 1])
+    if mode in ("reflect", "replicate") and any(low < 0 or high < 0 for low, high in sides):
+        return _pad_and_cut(x, sides, mode)
     cut = tuple(slice(max(0, -low), size - max(0, -high)) for (low, high), size in zip(sides, x.shape, strict=True))
     x = x[cut] if any(low < 0 or high < 0 for low, high in sides) else x
     grown = [(max(0, low), max(0, high)) for low, high in sides]
     if mode == "constant":
         return jnp.pad(x, grown, constant_values=np.asarray(value or 0, x.dtype))
-    return jnp.pad(x, grown, {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}[mode])
+    return jnp.pad(x, grown, MODES[mode])
+
+
+def _pad_and_cut(x: jax.Array, sides: Sequence[tuple[int, int]], mode: str) -> jax.Array:
+    """What is cut off on one side may still be repeated on the other."""
+    for axis, (low, high) in enumerate(sides):
+        places = np.pad(np.arange(x.shape[axis]), (max(0, low), max(0, high)), MODES[mode])  # type: ignore[call-overload]
+        x = jnp.take(x, places[max(0, -low) : len(places) - max(0, -high)], axis)
+    return x
 
 
 def _constant_pad(x: jax.Array, pad: Sequence[int], value: float = 0) -> jax.Array:

@@ -149,6 +149,33 @@ def _shuffle_down(x: jax.Array, downscale_factor: int) -> jax.Array:
     return y.reshape(*lead, channels * r**2, height // r, width // r)
 
 
+def _at_least(rank: int) -> Callable[..., Any]:
+    function = {1: jnp.atleast_1d, 2: jnp.atleast_2d, 3: jnp.atleast_3d}[rank]
+
+    def run(arrays: Any) -> Any:
+        return [function(array) for array in arrays] if isinstance(arrays, list | tuple) else function(arrays)
+
+    return run
+
+
+def _split_along(dim: int) -> Callable[..., list[jax.Array]]:
+    def run(x: jax.Array, parts: int | Sequence[int]) -> list[jax.Array]:
+        # One axis is split where there is no second.
+        return _tensor_split(x, parts, 0 if dim == 1 and x.ndim == 1 else dim)
+
+    return run
+
+
+def _sum_to(x: jax.Array, size: Sequence[int]) -> jax.Array:
+    lead = x.ndim - len(size)
+    spread = [axis + lead for axis, wanted in enumerate(size) if wanted == 1 and x.shape[axis + lead] != 1]
+    return jnp.sum(x, (*range(lead), *spread), keepdims=True).reshape(tuple(size))
+
+
+def _view_as_type(x: jax.Array, dtype: Any) -> jax.Array:
+    raise NotImplementedError("a view of an array's bits as another type")
+
+
 def _meshgrid(arrays: Sequence[jax.Array], *, indexing: str = "ij") -> list[jax.Array]:
     return list(jnp.meshgrid(*(array.reshape(-1) for array in arrays), indexing=indexing))
 
@@ -158,7 +185,10 @@ SHAPES: dict[str, Callable[..., Any]] = {
     **dict.fromkeys(("permute",), _permute),
     **dict.fromkeys(("transpose", "swapaxes", "swapdims"), _swap),
     **dict.fromkeys(("to", "_to_copy", "type_as", "convert_element_type"), _convert),
-    **dict.fromkeys(("clone", "alias", "contiguous", "lift_fresh", "lift_fresh_copy", "lift", "positive"), _same),
+    **dict.fromkeys(
+        ("clone", "alias", "contiguous", "lift_fresh", "lift_fresh_copy", "lift", "positive", "device_put", "cpu"),
+        _same,
+    ),
     **dict.fromkeys(("detach", "detach_"), lambda x: lax.stop_gradient(x)),
     "flatten": _flatten,
     "ravel": _flatten,
@@ -181,6 +211,12 @@ SHAPES: dict[str, Callable[..., Any]] = {
     "concat": _concatenate,
     "concatenate": _concatenate,
     "stack": _stack,
+    "view.dtype": _view_as_type,
+    **{f"atleast_{rank}d": _at_least(rank) for rank in (1, 2, 3)},
+    "column_stack": lambda arrays: jnp.column_stack(arrays),
+    **{name: _split_along(dim) for name, dim in (("hsplit", 1), ("vsplit", 0), ("dsplit", 2))},
+    "dstack": lambda arrays: jnp.dstack(arrays),
+    "sum_to_size": _sum_to,
     "hstack": lambda arrays: jnp.hstack(arrays),
     "vstack": lambda arrays: jnp.vstack(arrays),
     "split": _split,
