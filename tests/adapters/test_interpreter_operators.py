@@ -1,7 +1,6 @@
-"""ATen's operators on JAX against PyTorch's own: values, and gradients with respect to every floating input."""
+"""Functions of PyTorch as torch.export writes them, on JAX: values, and the gradient with respect to the image."""
 
 import functools
-import itertools
 
 import jax
 import jax.numpy as jnp
@@ -11,7 +10,6 @@ import pytest
 torch = pytest.importorskip("torch", reason="needs PyTorch: make test-frameworks")
 
 import torch.nn.functional as F  # noqa: E402
-
 from support.aten import QUICK  # noqa: E402
 
 from featviz.adapters.torch.graph_export import export_graph  # noqa: E402
@@ -53,7 +51,8 @@ def compare(function, shape, *, tolerance=2e-5, positive=False, gradient=True):
     if gradient and expected.is_floating_point() and expected.requires_grad:
         weights = random.normal(size=theirs.shape).astype(np.float32)
         expected.backward(torch.tensor(weights))
-        slope = jax.jit(jax.grad(lambda x: jnp.sum(ours(x) * weights)), compiler_options=QUICK)(array.astype(np.float32))
+        sloped = jax.jit(jax.grad(lambda x: jnp.sum(ours(x) * weights)), compiler_options=QUICK)
+        slope = sloped(array.astype(np.float32))
         wanted = x.grad.numpy()
         np.testing.assert_allclose(slope, wanted, rtol=1e-3, atol=1e-4 * max(1.0, float(np.abs(wanted).max())))
 
@@ -65,59 +64,19 @@ def drawn(*shape):
     return torch.randn(shape, generator=generator)
 
 
-CONVOLUTIONS = {
-    f"stride {stride} padding {padding} dilation {dilation} groups {groups}": (stride, padding, dilation, groups)
-    for stride, padding, dilation, groups in [
-        (1, 0, 1, 1), (2, 1, 1, 2), ((1, 2), (2, 0), (2, 1), 1), (3, 2, 2, 4), (1, "same", 1, 2), (1, "valid", 2, 1),
-    ]
-}  # fmt: skip
-
-
-@pytest.mark.filterwarnings("ignore:Using padding=.same.")
-@pytest.mark.parametrize("options", list(CONVOLUTIONS))
-def test_convolutions(options):
-    stride, padding, dilation, groups = CONVOLUTIONS[options]
-    weight, bias = drawn(8, 4 // groups, 3, 2), drawn(8)
-    compare(lambda x: F.conv2d(x, weight, bias, stride, padding, dilation, groups), (2, 4, 11, 9))
-
-
-@pytest.mark.parametrize("groups", [1, 2, 4])
-@pytest.mark.parametrize(
-    ("stride", "padding", "extra", "dilation"), [(1, 0, 0, 1), (2, 1, 1, 1), ((3, 2), (0, 1), (2, 0), (1, 2))]
-)
-def test_transposed_convolutions(groups, stride, padding, extra, dilation):
-    weight = drawn(4, 6, 3, 4)
-    compare(lambda x: F.conv_transpose2d(x, weight, None, stride, padding, extra, groups, dilation), (2, 4, 5, 6))
-
-
-def test_convolutions_of_other_ranks():
+def test_convolutions():
+    weight, bias = drawn(8, 2, 3, 2), drawn(8)
+    compare(lambda x: F.conv2d(x, weight, bias, (1, 2), (2, 0), (2, 1), 2), (2, 4, 11, 9))
+    compare(lambda x: F.conv_transpose2d(x, drawn(4, 6, 3, 4), None, (3, 2), (0, 1), (2, 0), 2, (1, 2)), (2, 4, 5, 6))
     compare(lambda x: F.conv1d(x, drawn(6, 2, 3), drawn(6), 2, 1, 1, 2), (2, 4, 9))
     compare(lambda x: F.conv3d(x, drawn(6, 4, 2, 3, 1), None, 1, 1), (1, 4, 5, 6, 4))
-    compare(lambda x: F.conv_transpose1d(x, drawn(4, 3, 4), None, 2, 1, 0, 2), (2, 4, 7))
-    compare(lambda x: F.conv_transpose3d(x, drawn(4, 2, 2, 3, 2), None, 2), (1, 4, 3, 2, 3))
-    compare(lambda x: F.conv2d(x, drawn(3, 4, 3, 3)), (4, 6, 7))
 
 
-POOLS = {
-    "max": lambda *args, ceil_mode: lambda x: F.max_pool2d(x, *args, ceil_mode=ceil_mode),
-    "max, dilated": lambda *args, ceil_mode: lambda x: F.max_pool2d(x, *args, dilation=2, ceil_mode=ceil_mode),
-    "average": lambda *args, ceil_mode: lambda x: F.avg_pool2d(x, *args, ceil_mode=ceil_mode),
-    "average, without padding": lambda *args, ceil_mode: (
-        lambda x: F.avg_pool2d(x, *args, ceil_mode=ceil_mode, count_include_pad=False)
-    ),
-}
-
-
-@pytest.mark.parametrize("kind", list(POOLS))
-def test_pools(kind):
-    for args, ceil_mode in itertools.product([(3, 2, 1), ((2, 3), (3, 2), (0, 1)), (3,)], [False, True]):
-        compare(POOLS[kind](*args, ceil_mode=ceil_mode), (2, 3, 9, 8))
-
-
-@pytest.mark.parametrize("size", [1, 4, (3, 5), (7, 6), (9, 8)])
-def test_adaptive_pools(size):
-    compare(lambda x: F.adaptive_avg_pool2d(x, size), (2, 3, 9, 8))
-    compare(lambda x: F.adaptive_max_pool2d(x, size), (2, 3, 9, 8))
+def test_pools():
+    compare(lambda x: F.max_pool2d(x, 3, 2, 1, ceil_mode=True), (2, 3, 9, 8))
+    compare(lambda x: F.avg_pool2d(x, (2, 3), (3, 2), (0, 1), count_include_pad=False), (2, 3, 9, 8))
+    compare(lambda x: F.adaptive_avg_pool2d(x, (3, 5)), (2, 3, 9, 8))
+    compare(lambda x: F.adaptive_max_pool2d(x, (3, None)), (2, 3, 9, 8))
 
 
 def test_unpooling_and_indices():
@@ -128,33 +87,27 @@ def test_unpooling_and_indices():
     compare(lambda x: F.avg_pool3d(x, 2), (1, 2, 4, 5, 6))
 
 
-@pytest.mark.parametrize("align", [False, True])
 @pytest.mark.parametrize("antialias", [False, True])
 @pytest.mark.parametrize("mode", ["bilinear", "bicubic"])
-def test_upsampling(mode, antialias, align):
-    options = {"mode": mode, "antialias": antialias, "align_corners": align}
-    for size in ((5, 13), (9, 7), (1, 3)) if not (antialias and align) else ((9, 8),):
-        compare(lambda x, size=size: F.interpolate(x, size=size, **options), (1, 2, 9, 7), tolerance=1e-4)
-    if not align:
-        compare(lambda x: F.interpolate(x, scale_factor=(0.6, 1.7), **options), (1, 2, 9, 7), tolerance=1e-4)
+def test_upsampling(mode, antialias):
+    options = {"mode": mode, "antialias": antialias}
+    compare(lambda x: F.interpolate(x, size=(5, 13), **options), (1, 2, 9, 7), tolerance=1e-4)
+    compare(lambda x: F.interpolate(x, scale_factor=(0.6, 1.7), **options), (1, 2, 9, 7), tolerance=1e-4)
 
 
 @pytest.mark.parametrize("mode", ["nearest", "nearest-exact", "area"])
 def test_nearest_upsampling(mode):
-    for size in ((5, 13), (18, 21), (4, 3)):
-        compare(lambda x, size=size: F.interpolate(x, size=size, mode=mode), (1, 2, 9, 7))
+    compare(lambda x: F.interpolate(x, size=(5, 13), mode=mode), (1, 2, 9, 7))
     compare(lambda x: F.interpolate(x, scale_factor=2, mode=mode), (1, 2, 9, 7))
 
 
-@pytest.mark.parametrize("align", [False, True])
-@pytest.mark.parametrize("padding", ["zeros", "border", "reflection"])
 @pytest.mark.parametrize("mode", ["bilinear", "nearest", "bicubic"])
-def test_sampling_on_a_grid(mode, padding, align):
+def test_sampling_on_a_grid(mode):
     theta = torch.tensor([[[0.9, 0.3, 0.1], [-0.2, 1.4, 0.3]]])
 
     def sample(x):
-        grid = F.affine_grid(theta, (1, 2, 6, 5), align_corners=align)
-        return F.grid_sample(x, grid, mode=mode, padding_mode=padding, align_corners=align)
+        grid = F.affine_grid(theta, (1, 2, 6, 5), align_corners=False)
+        return F.grid_sample(x, grid, mode=mode, padding_mode="reflection", align_corners=False)
 
     compare(sample, (1, 2, 7, 8), tolerance=1e-4)
 
@@ -185,22 +138,12 @@ def test_norms(kind):
     compare(NORMS[kind], (3, 6, 4, 5), tolerance=1e-4)
 
 
-FUNCTIONS = [
-    F.relu, F.relu6, F.gelu, F.silu, F.mish, F.elu, F.celu, F.selu, F.softplus, F.softsign, F.hardtanh, F.hardsigmoid,
-    F.hardswish, F.logsigmoid, F.leaky_relu, F.softshrink, F.hardshrink, F.tanhshrink, F.glu, F.rrelu, torch.sigmoid,
-    torch.tanh, torch.abs, torch.exp, torch.expm1, torch.sin, torch.cos, torch.atan, torch.erf, torch.sign, torch.floor,
-    torch.ceil, torch.round, torch.trunc, torch.frac, torch.square, torch.neg, torch.sinc, torch.asinh, torch.isnan,
-]  # fmt: skip
+FUNCTIONS = [F.relu, F.relu6, F.gelu, F.silu, F.logsigmoid, F.tanhshrink, F.rrelu, torch.frac, torch.sinc, torch.isnan]
 
 
 @pytest.mark.parametrize("function", FUNCTIONS, ids=lambda function: function.__name__)
 def test_functions_of_one_array(function):
     compare(function, (2, 4, 5, 6))
-
-
-@pytest.mark.parametrize("name", ["log", "log2", "log10", "log1p", "sqrt", "rsqrt", "reciprocal", "logit", "lgamma"])
-def test_functions_of_positive_numbers(name):
-    compare(getattr(torch, name), (2, 4, 5), positive=True, tolerance=1e-4)
 
 
 ARITHMETIC = {

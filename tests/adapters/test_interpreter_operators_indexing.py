@@ -227,7 +227,9 @@ def test_blocks(lead):
 
 @property_test(30)
 @given(
-    st.sampled_from(["sum", "mean", "amax", "amin", "any", "all", "var", "std", "logsumexp", "nansum", "count_nonzero"]),
+    st.sampled_from(
+        ["sum", "mean", "amax", "amin", "any", "all", "var", "std", "logsumexp", "nansum", "count_nonzero"]
+    ),
     st.sampled_from([[0], [-1], [0, 2], [1, -1], [], None]), st.booleans(), SEEDS, KINDS,
 )  # fmt: skip
 def test_reductions(name, dims, keepdim, seed, dtype):
@@ -313,8 +315,10 @@ def test_ranges(start, length, step):
 def test_creation():
     x = image()
     for name, args in {
-        "full": ([2, 3], 1.5), "zeros": ([2, 3],), "ones": ([2, 3],), "eye": (3,), "eye.m": (3, 4), "scalar_tensor": (2,),
-        "tril_indices": (3, 4, -1), "triu_indices": (3, 4, 1), "full_like": (x, 2), "zeros_like": (x,), "ones_like": (x,),
+        "full": ([2, 3], 1.5), "zeros": ([2, 3],), "ones": ([2, 3],), "eye": (3,), "eye.m": (3, 4),
+        "scalar_tensor": (2,),
+        "tril_indices": (3, 4, -1), "triu_indices": (3, 4, 1), "full_like": (x, 2), "zeros_like": (x,),
+        "ones_like": (x,),
         "new_full": (x, [2], 3), "new_zeros": (x, [2]), "new_ones": (x, [2]), "fill.Scalar": (x, 2.5),
     }.items():  # fmt: skip
         assert_operator(f"aten.{name}", *args)
@@ -340,7 +344,8 @@ def test_conversions(source, target):
 def test_views():
     x = image()
     for name, args in {
-        "view": ([4, -1],), "reshape": ([-1],), "flatten.using_ints": (1, -1), "unflatten.int": (1, [2, -1]), "ravel": (),
+        "view": ([4, -1],), "reshape": ([-1],), "flatten.using_ints": (1, -1), "unflatten.int": (1, [2, -1]),
+        "ravel": (),
         "view_as": (torch.zeros(12, 5),), "t": (), "mT": (), "contiguous": (), "clone": (),
     }.items():  # fmt: skip
         assert_operator(f"aten.{name}", x[0] if name == "t" else x, *args)

@@ -28,6 +28,7 @@ KEEPING = frozenset(
         "requires_grad",
         "generator",
         "copy",
+        "out",
         "implicit",
     }
 )

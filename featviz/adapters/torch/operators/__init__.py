@@ -41,6 +41,6 @@ def find_operator(name: str) -> Callable[..., Any] | None:
     (True, None)
     """
     operator, _, overload = name.partition(".")
-    operator = operator.removesuffix("_")
-    name = f"{operator}.{overload}"
-    return OPERATORS.get(name) or OPERATORS.get(operator) or OPERATORS.get(operator.removesuffix("_copy"))
+    plain = operator.removesuffix("_")
+    names = name, operator, f"{plain}.{overload}", plain, plain.removesuffix("_copy")
+    return next((OPERATORS[known] for known in names if known in OPERATORS), None)

@@ -30,7 +30,8 @@ def _linspace(start: Any, end: Any, steps: int, *, dtype: Any = None) -> jax.Arr
     kind = np.dtype(_kind(dtype, jnp.float32))
     if isinstance(start, jax.Array) or isinstance(end, jax.Array):
         return jnp.linspace(start, end, steps).astype(kind)
-    return jnp.asarray(np.linspace(*_truncated((start, end), kind), steps), kind)
+    start, end = _truncated((start, end), kind)
+    return jnp.asarray(np.linspace(start, end, steps), kind)
 
 
 def _logspace(start: float, end: float, steps: int, base: float = 10.0, *, dtype: Any = None) -> jax.Array:
@@ -101,6 +102,7 @@ CREATION: dict[str, Callable[..., Any]] = {
     "empty_strided": lambda size, stride, *, dtype=None: _of_size(0)(size, dtype=dtype),
     "empty_permuted": lambda size, order, *, dtype=None: _of_size(0)(size, dtype=dtype),
     "zeros_like": _like(0),
+    "zero": _like(0),
     "ones_like": _like(1),
     "empty_like": _like(0),
     "new_zeros": _new(0),

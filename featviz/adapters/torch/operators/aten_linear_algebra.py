@@ -51,8 +51,8 @@ def _cholesky_checked(x: jax.Array, **options: Any) -> tuple[jax.Array, jax.Arra
     return _cholesky(x, **options), jnp.full(x.shape[:-2], DONE, jnp.int32)
 
 
-def _eigh(x: jax.Array, UPLO: str = "L", compute_v: bool = True) -> tuple[jax.Array, jax.Array]:
-    values, vectors = jnp.linalg.eigh(x, UPLO=UPLO, symmetrize_input=False)
+def _eigh(x: jax.Array, uplo: str = "L", compute_v: bool = True) -> tuple[jax.Array, jax.Array]:
+    values, vectors = jnp.linalg.eigh(x, UPLO=uplo, symmetrize_input=False)
     return values, vectors if compute_v else jnp.zeros(0)
 
 
@@ -91,9 +91,9 @@ LINEAR_ALGEBRA: dict[str, Callable[..., Any]] = {
     "linalg_cholesky": _cholesky,
     "linalg_cholesky_ex": _cholesky_checked,
     "cholesky": lambda x, upper=False: _cholesky(x, upper=upper),
-    "linalg_eigh": lambda x, UPLO="L": _eigh(x, UPLO),
+    "linalg_eigh": lambda x, uplo="L": _eigh(x, uplo),
     "_linalg_eigh": _eigh,
-    "linalg_eigvalsh": lambda x, UPLO="L": _eigh(x, UPLO)[0],
+    "linalg_eigvalsh": lambda x, uplo="L": _eigh(x, uplo)[0],
     "linalg_svd": lambda x, full_matrices=True, *, driver=None: _svd(x, full_matrices),
     "_linalg_svd": _svd,
     "linalg_svdvals": lambda x, *, driver=None: _svd(x, compute_uv=False)[1],

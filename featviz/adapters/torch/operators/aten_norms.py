@@ -114,7 +114,13 @@ def _instance_norm(
     return _scale(_standardize(x, range(2, x.ndim), eps), weight, bias)
 
 
-def vector_norm(x: jax.Array, ord: float = 2, dim: Any = None, keepdim: bool = False, dtype: Any = None) -> jax.Array:
+def _linalg_vector_norm(
+    x: jax.Array, ord: float = 2, dim: Any = None, keepdim: bool = False, dtype: Any = None
+) -> jax.Array:
+    return vector_norm(x, ord=ord, dim=dim, keepdim=keepdim)
+
+
+def vector_norm(x: jax.Array, *, ord: float = 2, dim: Any = None, keepdim: bool = False) -> jax.Array:
     """The norm of PyTorch's `torch.linalg.vector_norm`.
 
     >>> vector_norm(jnp.array([[3.0, 4.0], [0.0, 0.0]]), dim=1).tolist()
@@ -138,11 +144,11 @@ def vector_norm(x: jax.Array, ord: float = 2, dim: Any = None, keepdim: bool = F
 
 
 def _norm(x: jax.Array, p: float | None = 2, dim: Any = None, keepdim: bool = False, dtype: Any = None) -> jax.Array:
-    return vector_norm(x, 2 if p is None else p, dim, keepdim)
+    return vector_norm(x, ord=2 if p is None else p, dim=dim, keepdim=keepdim)
 
 
 def _weight_norm(v: jax.Array, g: jax.Array, dim: int = 0) -> jax.Array:
-    return v * (g / vector_norm(v, 2, [axis for axis in range(v.ndim) if axis != dim % v.ndim], True))
+    return v * (g / vector_norm(v, dim=[axis for axis in range(v.ndim) if axis != dim % v.ndim], keepdim=True))
 
 
 def _channel_shuffle(x: jax.Array, groups: int) -> jax.Array:
@@ -163,7 +169,8 @@ NORMS: dict[str, Callable[..., Any]] = {
     "group_norm": _group_norm,
     "native_group_norm": _native_group_norm,
     "instance_norm": _instance_norm,
-    "linalg_vector_norm": vector_norm,
+    "linalg_vector_norm": _linalg_vector_norm,
+    "dist": lambda x, y, p=2: vector_norm(x - y, ord=p),
     "norm": _norm,
     "_weight_norm": _weight_norm,
     "channel_shuffle": _channel_shuffle,

@@ -126,7 +126,9 @@ def _max_pool(
     windows = (*ones, *kernel), (*ones, *strides), around
     # JAX has no gradient of dilated windows.
     dilated = max(dilations) > 1
-    best = _find_largest(x, rank, (*windows, None, (*ones, *dilations))) if indices or dilated else None
+    if not indices and not dilated:
+        return lax.reduce_window(x, _least(x.dtype), lax.max, *windows)
+    best = _find_largest(x, rank, (*windows, None, (*ones, *dilations)))
     values = _read_flat(x, best, rank) if dilated else lax.reduce_window(x, _least(x.dtype), lax.max, *windows)
     return (values, best) if indices else values
 

@@ -72,7 +72,7 @@ def _flash_attention(
 
 def _distances(x: jax.Array, y: jax.Array, p: float = 2, compute_mode: Any = None) -> jax.Array:
     difference = jnp.abs(x[..., :, None, :] - y[..., None, :, :])
-    return vector_norm(difference, p, -1)
+    return vector_norm(difference, ord=p, dim=-1)
 
 
 def _cosine_similarity(x: jax.Array, y: jax.Array, dim: int = 1, eps: float = 1e-8) -> jax.Array:

@@ -67,14 +67,14 @@ def _kept(x: jax.Array, p: float, *, whole_features: bool) -> jax.Array:
 
 
 def _dropout(x: jax.Array, p: float, train: bool) -> jax.Array:
-    return drop(x, p, train)
+    return drop(x, p, train=train)
 
 
 def _feature_dropout(x: jax.Array, p: float, train: bool) -> jax.Array:
-    return drop(x, p, train, whole_features=True)
+    return drop(x, p, train=train, whole_features=True)
 
 
-def drop(x: jax.Array, p: float, train: bool = True, *, whole_features: bool = False) -> jax.Array:
+def drop(x: jax.Array, p: float, *, train: bool = True, whole_features: bool = False) -> jax.Array:
     """Dropout, of single values or of the whole arrays of features."""
     if not train or p == 0:
         return x
@@ -110,6 +110,7 @@ RANDOM: dict[str, Callable[..., Any]] = {
     "randperm": _permutation,
     "normal": _around,
     "normal_functional": _of_normal,
+    "normal_": _of_normal,
     "uniform": _of_uniform,
     "exponential": _exponential,
     "bernoulli": _bernoulli,
