@@ -13,6 +13,7 @@ import jax
 import numpy as np
 
 from featviz.adapters.adapter_errors import failing_in, missing_framework, require_input
+from featviz.adapters.fixed_inputs import Fixed, Shapes, check_fixed, for_images, image_input, split_weights
 from featviz.adapters.traced import build_model
 from featviz.errors import FeatvizError, in_one_line
 from featviz.model import InputSpec, Model, Weights
@@ -21,11 +22,15 @@ from featviz.tracing.marks import mark, module_scope
 if TYPE_CHECKING:
     import keras
 
+# Begins the names of the weights that are fixed inputs.
+FIXED = "fixed/"
+
 
 def from_keras(
     model: "keras.Model | str | PathLike[str]",
     *,
     input: InputSpec | None = None,
+    fixed: Fixed | None = None,
     name: str | None = None,
     axes: Mapping[str, int] | None = None,
     classes: tuple[str, ...] = (),
@@ -43,6 +48,7 @@ def from_keras(
         input: How the network takes its images, by default as the model declares its size,
             channels and their axis; its range is then 0..255 if a layer within rescales that, as in most of
             `keras.applications`, else [0,1].
+        fixed: For a model of several inputs, an array for each but the image, by Keras's name, for one image.
         name: What captions and messages call it, by default the model's name.
         axes: By layer or pattern of layers, the axis of its units in the array that the network computes, such as
             `{"mixer": 2}`, where featviz's is not right.
@@ -53,9 +59,9 @@ def from_keras(
         The Model.
 
     Raises:
-        FeatvizError: If the model takes other inputs beside the image, or declares no size and `input` is missing; if
-            it fails on such images or has no weights yet; if a file holds Python code, which is not run; if Keras is
-            not installed or has another backend.
+        FeatvizError: If the model takes inputs beside the image that `fixed` lacks, or declares no size and `input` is
+            missing; if it fails on such images or has no weights yet; if a file holds Python code, which is not run;
+            if Keras is not installed or has another backend.
     """
     if isinstance(model, str | PathLike):
         model = _load(os.fspath(model))
@@ -66,24 +72,32 @@ def from_keras(
         )
     if not model.built:
         raise FeatvizError(f"{model.name} has no weights yet; expected a `model` that was called or built before")
-    _require_one_input(model)
+    inputs, arguments = _inputs(model)
+    image = image_input(str(model.name), inputs, fixed)
+    given = check_fixed(str(model.name), inputs, fixed)
+    added, constants = split_weights(given)
     variables = [*model.trainable_variables, *model.non_trainable_variables]
     trainable, names = len(model.trainable_variables), _unique([variable.path for variable in variables])
     options = {"training": False} if "training" in inspect.signature(model.call).parameters else {}
 
     def forward(weights: Weights, encoded: jax.Array) -> tuple[jax.Array, dict[str, jax.Array]]:
         values = [weights[name] for name in names]
+        others = {name: weights[FIXED + name] for name in added} | constants
+        others = {name: for_images(array, inputs[name], encoded.shape[0]) for name, array in others.items()}
+        args, keywords = arguments({image: encoded, **others})
         with warnings.catch_warnings(), _marking(model), module_scope("", opaque=True):
             # Raised for a model that takes a list of one array.
             warnings.filterwarnings("ignore", "The structure of `inputs`")
-            output, _ = model.stateless_call(values[:trainable], values[trainable:], encoded, **options)
+            output, _ = model.stateless_call(values[:trainable], values[trainable:], *args, **keywords, **options)
         return jax.tree.leaves(output)[0], {}
 
+    # Copied, since training may reuse the memory of the model's arrays.
+    weights = {path: jax.numpy.array(variable.value) for path, variable in zip(names, variables, strict=True)}
+    weights |= {FIXED + name: jax.numpy.asarray(array) for name, array in added.items()}
     return build_model(
         forward,
-        # Copied, since training may reuse the memory of the model's arrays.
-        {path: jax.numpy.array(variable.value) for path, variable in zip(names, variables, strict=True)},
-        _declared(model) if input is None else require_input(input, str(model.name), channels_first=False),
+        weights,
+        _declared(model, image) if input is None else require_input(input, str(model.name), channels_first=False),
         name=name or str(model.name),
         axes=axes,
         classes=classes,
@@ -127,44 +141,55 @@ def _load(path: str) -> Any:
         raise FeatvizError(f"`{path}` cannot be read as a Keras model: {reason}") from error
 
 
-def _require_one_input(model: Any) -> None:
-    """Refuses a model that takes more than the image."""
+def _inputs(model: Any) -> tuple[Shapes, Callable[[Mapping[str, Any]], tuple[tuple[Any, ...], dict[str, Any]]]]:
+    """What a model takes, by name, and how its call takes arrays by these names."""
     declared = jax.tree.leaves(getattr(model, "inputs", None))
+    if declared:
+        structure = model.input
+        shapes = {tensor.name: tuple(tensor.shape) for tensor in declared}
+        return shapes, lambda values: ((_map_tensors(structure, values),), {})
     # A subclassed model declares no inputs, but keeps the shapes of those that it was built with.
-    built = _flatten_shapes(getattr(model, "_build_shapes_dict", None) or {})
-    required = [
+    (built,) = [*(getattr(model, "_build_shapes_dict", None) or {}).values()][:1] or [None]
+    parameters = [
         parameter.name
         for parameter in inspect.signature(model.call).parameters.values()
         if parameter.default is parameter.empty
         and parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
         and parameter.name not in ("training", "mask")
     ]
-    names = [tensor.name for tensor in declared] or required
-    count = max(len(declared) or len(built), len(required))
-    if count > 1:
-        listed = f" ({', '.join(f'`{name}`' for name in names)})" if len(names) == count else ""
-        raise FeatvizError(
-            f"{model.name} takes {count} inputs{listed}; expected one, the image: a keras.Model of the image alone, "
-            "which gives the others fixed values"
-        )
+    if len(parameters) > 1:
+        # Only the first one's shape is known.
+        shapes = dict.fromkeys(parameters) | {parameters[0]: _free_batch(built)}
+        return shapes, lambda values: ((values[parameters[0]],), {name: values[name] for name in parameters[1:]})
+    if isinstance(built, Mapping):
+        return {name: _free_batch(shape) for name, shape in built.items()}, lambda values: ((dict(values),), {})
+    several = built is not None and not all(size is None or isinstance(size, int) for size in built)
+    if several and len(built) > 1:
+        named = {str(index): _free_batch(shape) for index, shape in enumerate(built)}
+        return named, lambda values: (([values[name] for name in named],), {})
+    (name,) = parameters or ["inputs"]
+    return {name: None if several else _free_batch(built)}, lambda values: ((values[name],), {})
 
 
-def _flatten_shapes(shapes: Any) -> list[Any]:
-    """The shapes in Keras's nested lists and dicts of shapes, which JAX does not take for trees."""
-    if shapes is None:
-        return []
-    parts = list(shapes.values()) if isinstance(shapes, Mapping) else list(shapes)
-    if not isinstance(shapes, Mapping) and all(size is None or isinstance(size, int) for size in parts):
-        return [shapes]
-    return [shape for part in parts for shape in _flatten_shapes(part)]
+def _map_tensors(structure: Any, values: Mapping[str, Any]) -> Any:
+    """The arrays in the structure of a model's declared inputs; one list of one tensor is that tensor."""
+    if isinstance(structure, Mapping):
+        return {key: _map_tensors(part, values) for key, part in structure.items()}
+    if isinstance(structure, list | tuple):
+        return [_map_tensors(part, values) for part in structure]
+    return values[structure.name]
 
 
-def _declared(model: Any) -> InputSpec:
-    """The input that a model declares."""
+def _free_batch(shape: Any) -> tuple[int | None, ...] | None:
+    return None if shape is None else (None, *tuple(shape)[1:])
+
+
+def _declared(model: Any, image: str) -> InputSpec:
+    """The input that a model declares for its image."""
     import keras
 
-    inputs: Sequence[Any] = getattr(model, "inputs", None) or ()
-    shape = tuple(inputs[0].shape) if len(inputs) == 1 else ()
+    inputs: Sequence[Any] = jax.tree.leaves(getattr(model, "inputs", None))
+    shape = next((tuple(tensor.shape) for tensor in inputs if tensor.name == image), ())
     first = keras.config.image_data_format() == "channels_first"
     *sides, channels = shape[2:] + shape[1:2] if first else shape[1:] or (None,)
     if len(sides) != 2 or None in (*sides, channels):
@@ -193,6 +218,7 @@ def _unique(names: Sequence[str]) -> list[str]:
 def _marking(model: Any) -> Iterator[None]:
     """While it is open, each layer of the model marks what it returns by the names of the layers that it runs in."""
     import keras
+    from keras.src.models.functional import Functional
 
     calls: list[str] = []
 
@@ -211,18 +237,39 @@ def _marking(model: Any) -> Iterator[None]:
 
     layers = model._flatten_layers(include_self=False)
     before = [(vars(layer), vars(layer).get("call")) for layer in layers]
+    functional = [layer for layer in model._flatten_layers() if isinstance(layer, Functional)]
     # Keras would print its arguments, on many colored lines.
     filtering = keras.config.is_traceback_filtering_enabled()
     keras.config.disable_traceback_filtering()
     try:
         for layer in layers:
             vars(layer)["call"] = marking(layer, layer.call)
+        for layer in functional:
+            vars(layer)["_convert_inputs_to_tensors"] = _keeping_floats(layer._convert_inputs_to_tensors)
         yield
     finally:
         if filtering:
             keras.config.enable_traceback_filtering()
+        for layer in functional:
+            vars(layer).pop("_convert_inputs_to_tensors", None)
         for attributes, call in before:
             if call is None:
                 attributes.pop("call", None)
             else:
                 attributes["call"] = call
+
+
+def _keeping_floats(convert: Callable[[Sequence[Any]], list[Any]]) -> Callable[[Sequence[Any]], list[Any]]:
+    """Images for an input of integers stay floats: whole numbers would have no gradient."""
+
+    def run(inputs: Sequence[Any]) -> list[Any]:
+        return [
+            given
+            if isinstance(given, jax.Array)
+            and np.issubdtype(given.dtype, np.floating)
+            and not np.issubdtype(converted.dtype, np.floating)
+            else converted
+            for given, converted in zip(inputs, convert(inputs), strict=True)
+        ]
+
+    return run

@@ -307,7 +307,7 @@ SEVERAL_INPUTS = {
 @pytest.mark.parametrize("kind", SEVERAL_INPUTS)
 def test_models_of_several_inputs_are_refused_with_their_number(kind):
     count = 3 if kind == "three" else 2
-    with pytest.raises(fv.FeatvizError, match=f"takes {count} inputs.*expected one, the image") as error:
+    with pytest.raises(fv.FeatvizError, match=f"takes {count} inputs.*expected `fixed`") as error:
         fv.from_keras(SEVERAL_INPUTS[kind](), input=fv.InputSpec(size=16))
     assert "\n" not in str(error.value)
 

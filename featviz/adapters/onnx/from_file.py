@@ -5,12 +5,13 @@ import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Union
+from typing import TYPE_CHECKING, Any, Union
 
 import jax
 import jax.numpy as jnp
 
 from featviz.adapters.adapter_errors import missing_framework, require_input
+from featviz.adapters.fixed_inputs import Fixed, for_images
 from featviz.adapters.onnx.graph import run
 from featviz.adapters.onnx.model_file import OnnxFile, read_onnx
 from featviz.adapters.traced import build_model
@@ -28,6 +29,7 @@ def from_onnx(
     model: Union[str, os.PathLike[str], "onnx.ModelProto"],
     *,
     input: InputSpec | None = None,
+    fixed: Fixed | None = None,
     name: str | None = None,
     axes: Mapping[str, int] | None = None,
     classes: tuple[str, ...] = (),
@@ -46,6 +48,7 @@ def from_onnx(
         model: The path of an `.onnx` file, with external data beside it, or a ModelProto.
         input: How the network takes its images. A file declares size and channels and on which axis they are, but no
             range: by default it is [0,1], and `featviz check` shows whether that is likely.
+        fixed: For a network of several inputs, an array for each but the image, by its name in the file, for one image.
         name: What captions and messages call it, by default the file's stem.
         axes: By layer or pattern of layers, the axis of its units in the array that the network computes, such as
             `{"mixer": 2}`, where featviz's is not right.
@@ -57,20 +60,24 @@ def from_onnx(
 
     Raises:
         FeatvizError: If ONNX is not installed, the file is damaged, external data is missing, the network does not
-            take one image of a known size, or an operator is missing; the message names the node.
+            take one image of a known size, or takes other inputs that `fixed` lacks, or an operator is missing; the
+            message names the node.
     """
     if importlib.util.find_spec("onnx") is None:
         raise missing_framework("onnx", ImportError("it is not installed"))
     path = Path(model) if isinstance(model, str | os.PathLike) else None
     what = f"`{path.name}`" if path is not None else "`model`"
-    file = read_onnx(model, what)
+    file = read_onnx(model, what, fixed=fixed)
     given = None if input is None else require_input(input, what, channels_first=True)
     spec, single_image = _specify(file, given, what)
     # Their scale is that of the whole batch, and an image's activations must not depend on its neighbors.
     single_image = single_image or any(node.operator == "DynamicQuantizeLinear" for node in file.graph.nodes)
 
     def forward(weights: Weights, encoded: jax.Array) -> tuple[jax.Array, dict[str, jax.Array]]:
-        first, *_ = run(file.graph, {**weights, file.image: encoded})
+        count = encoded.shape[0]
+        given: dict[str, Any] = {**weights, **file.fixed}
+        given |= {name: for_images(given[name], shape, count) for name, shape in file.fixed_shapes.items()}
+        first, *_ = run(file.graph, {**given, file.image: encoded})
         return first, {}
 
     weights = {name: jnp.asarray(array) for name, array in file.weights.items()}

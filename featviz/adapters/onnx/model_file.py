@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from featviz.adapters.fixed_inputs import Fixed, check_fixed, image_input, split_weights
 from featviz.adapters.onnx.operators import OPERATORS
 from featviz.adapters.onnx.operators.quantization import dequantize
 from featviz.adapters.onnx.protos import array_of, constant_of, operator_of, used_names, value_of
@@ -57,6 +58,8 @@ class OnnxFile:
         image: The name of the image input.
         integer_image: Whether the image is of integers.
         shape: The declared shape of the image, None where an axis is free.
+        fixed: The values of the other inputs that are constants.
+        fixed_shapes: The declared shapes of the other inputs.
     """
 
     graph: Graph
@@ -64,17 +67,20 @@ class OnnxFile:
     image: str
     integer_image: bool
     shape: tuple[int | None, ...]
+    fixed: Mapping[str, np.ndarray]
+    fixed_shapes: Mapping[str, tuple[int | None, ...] | None]
 
 
-def read_onnx(model: "str | os.PathLike[str] | onnx.ModelProto", what: str) -> OnnxFile:
+def read_onnx(model: "str | os.PathLike[str] | onnx.ModelProto", what: str, *, fixed: Fixed | None = None) -> OnnxFile:
     """The network of a ModelProto, or of the file at a path and the external data beside it.
 
     Args:
         model: The proto or the path.
         what: What messages call it.
+        fixed: Arrays for all inputs but the image.
 
     Raises:
-        FeatvizError: If it cannot be read, is not valid ONNX, or does not take one image.
+        FeatvizError: If it cannot be read, is not valid ONNX, or takes other inputs beside the image and `fixed`.
     """
     import onnx
     from onnx.inliner import inline_local_functions
@@ -93,12 +99,10 @@ def read_onnx(model: "str | os.PathLike[str] | onnx.ModelProto", what: str) -> O
     # The checker, protobuf and NumPy each raise their own exceptions.
     except Exception as error:
         raise FeatvizError(f"{what} is not valid ONNX: {in_one_line(error)}") from None
-    inputs = [value for value in proto.graph.input if value.name not in constants]
-    if len(inputs) != 1:
-        listed = ", ".join(f"`{value.name}`" for value in inputs) or "none"
-        raise FeatvizError(f"{what} takes {len(inputs)} inputs ({listed}); expected one, the image")
-    declared = inputs[0].type.tensor_type
-    shape = tuple(dim.dim_value or None for dim in declared.shape.dim)
+    inputs = {value.name: value.type.tensor_type for value in proto.graph.input if value.name not in constants}
+    shapes = {name: _declared_shape(declared) for name, declared in inputs.items()}
+    image = image_input(what, shapes, fixed)
+    given = check_fixed(what, shapes, fixed)
     floating = {onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16, onnx.TensorProto.BFLOAT16, onnx.TensorProto.DOUBLE}
     static = _static_values(graph.nodes)
     weights = {
@@ -107,9 +111,23 @@ def read_onnx(model: "str | os.PathLike[str] | onnx.ModelProto", what: str) -> O
         if np.issubdtype(array.dtype, np.floating) and array.ndim and name not in static
     }
     constants = {name: array for name, array in graph.constants.items() if name not in weights}
+    added, known = split_weights({name: array for name, array in given.items() if name not in static})
     return OnnxFile(
-        replace(graph, constants=constants), weights, inputs[0].name, declared.elem_type not in floating, shape
+        graph=replace(graph, constants=constants),
+        weights={**weights, **added},
+        image=image,
+        integer_image=inputs[image].elem_type not in floating,
+        shape=shapes[image] or (),
+        fixed={**known, **{name: array for name, array in given.items() if name in static}},
+        fixed_shapes={name: shapes[name] for name in given},
     )
+
+
+def _declared_shape(declared: "onnx.TypeProto.Tensor") -> tuple[int | None, ...] | None:
+    """The sizes of an input, None where one is free; None where its rank is too."""
+    if not declared.HasField("shape"):
+        return None
+    return tuple(dim.dim_value or None for dim in declared.shape.dim)
 
 
 def parse_graph(
