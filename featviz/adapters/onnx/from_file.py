@@ -21,6 +21,8 @@ from featviz.model import InputSpec, Model, Weights
 if TYPE_CHECKING:
     import onnx
 
+# Operators whose scale is that of the whole batch.
+DYNAMIC = {"DynamicQuantizeLinear", "com.microsoft.DynamicQuantizeMatMul"}
 # Sizes by which an axis of channels is recognized: gray, RGB, with alpha. For others `input` is needed.
 CHANNELS = (1, 2, 3, 4)
 
@@ -71,7 +73,7 @@ def from_onnx(
     given = None if input is None else require_input(input, what, channels_first=True)
     spec, single_image = _specify(file, given, what)
     # Their scale is that of the whole batch, and an image's activations must not depend on its neighbors.
-    single_image = single_image or any(node.operator == "DynamicQuantizeLinear" for node in file.graph.nodes)
+    single_image = single_image or any(node.operator in DYNAMIC for node in file.graph.nodes)
 
     def forward(weights: Weights, encoded: jax.Array) -> tuple[jax.Array, dict[str, jax.Array]]:
         count = encoded.shape[0]

@@ -105,11 +105,7 @@ def read_onnx(model: "str | os.PathLike[str] | onnx.ModelProto", what: str, *, f
     given = check_fixed(what, shapes, fixed)
     floating = {onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16, onnx.TensorProto.BFLOAT16, onnx.TensorProto.DOUBLE}
     static = _static_values(graph.nodes)
-    weights = {
-        name: array
-        for name, array in graph.constants.items()
-        if np.issubdtype(array.dtype, np.floating) and array.ndim and name not in static
-    }
+    weights = {name: array for name, array in graph.constants.items() if name not in static and _is_weight(array)}
     constants = {name: array for name, array in graph.constants.items() if name not in weights}
     added, known = split_weights({name: array for name, array in given.items() if name not in static})
     return OnnxFile(
@@ -121,6 +117,12 @@ def read_onnx(model: "str | os.PathLike[str] | onnx.ModelProto", what: str, *, f
         fixed={**known, **{name: array for name, array in given.items() if name in static}},
         fixed_shapes={name: shapes[name] for name in given},
     )
+
+
+def _is_weight(array: np.ndarray) -> bool:
+    """Whether a constant is a weight: floats, or the 8-bit integers of a quantized kernel or matrix."""
+    quantized = array.dtype in (np.int8, np.uint8) and array.ndim > 1
+    return quantized or (np.issubdtype(array.dtype, np.floating) and array.ndim > 0)
 
 
 def _declared_shape(declared: "onnx.TypeProto.Tensor") -> tuple[int | None, ...] | None:
@@ -162,7 +164,9 @@ def _dequantize_weights(graph: Graph) -> Graph:
     """The graph with each dequantized constant as the floats that it stands for: these are the network's weights."""
     constants, nodes = dict(graph.constants), []
     for node in graph.nodes:
-        if node.operator != "DequantizeLinear" or not all(name in constants for name in node.inputs if name):
+        if node.operator.removeprefix("com.microsoft.") != "DequantizeLinear" or not all(
+            name in constants for name in node.inputs if name
+        ):
             nodes.append(node)
             continue
         x, scale, *zeros = (constants[name] if name else None for name in node.inputs)

@@ -53,7 +53,7 @@ def _spread(values: Array, shape: tuple[int, ...], axis: int, block: int) -> Arr
     return values.reshape(sides)
 
 
-def _dtype_of(zero: Array, call: Call) -> np.dtype:
+def dtype_of(zero: Array, call: Call) -> np.dtype:
     """The type of the integers: that of the zero point, else the attribute's, else uint8."""
     from onnx import helper
 
@@ -66,7 +66,7 @@ def _dtype_of(zero: Array, call: Call) -> np.dtype:
 def _quantize(call: Call) -> Array:
     x, scale, zero = call.inputs[0], call.inputs[1], call.input(2)
     along = {"axis": call.get("axis", 1), "block": call.get("block_size", 0)}
-    return quantize(x, scale, zero, _dtype_of(zero, call), **along)
+    return quantize(x, scale, zero, dtype_of(zero, call), **along)
 
 
 def _dequantize(call: Call) -> Array:
@@ -89,7 +89,7 @@ def _convolve(call: Call) -> Array:
     bias = None if bias is None else bias.astype(np.float32) * (x_scale * w_scale)
     inputs = (dequantize(x, x_scale, x_zero), dequantize(w, w_scale, w_zero, axis=0), bias)
     result = WINDOWED["Conv"](Call(inputs, call.attributes, call.opset))
-    return quantize(result, y_scale, y_zero, _dtype_of(y_zero, call))
+    return quantize(result, y_scale, y_zero, dtype_of(y_zero, call))
 
 
 def _convolve_integers(call: Call) -> Array:
@@ -101,7 +101,7 @@ def _convolve_integers(call: Call) -> Array:
 def _multiply(call: Call) -> Array:
     a, a_scale, a_zero, b, b_scale, b_zero, y_scale, y_zero = call.inputs
     product = jnp.matmul(dequantize(a, a_scale, a_zero, axis=-2), dequantize(b, b_scale, b_zero, axis=-1))
-    return quantize(product, y_scale, y_zero, _dtype_of(y_zero, call))
+    return quantize(product, y_scale, y_zero, dtype_of(y_zero, call))
 
 
 def _multiply_integers(call: Call) -> Array:
