@@ -1,6 +1,7 @@
 """Equinox: any module becomes a Model, its layers named as its fields are."""
 
 import dataclasses
+import warnings
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
@@ -9,10 +10,11 @@ import jax
 from jax.custom_batching import custom_vmap
 
 from featviz.adapters.adapter_errors import missing_framework, require_input
+from featviz.adapters.first_output import first_output
 from featviz.adapters.traced import build_model
 from featviz.errors import FeatvizError
 from featviz.model import InputSpec, Model, Weights
-from featviz.tracing.marks import mark, module_scope
+from featviz.tracing.marks import entry_name, mark, module_scope
 
 
 def from_equinox(
@@ -53,6 +55,7 @@ def from_equinox(
     if not isinstance(module, eqx.Module) or not callable(module):
         raise FeatvizError(f"`module` is a {type(module).__name__}; expected an equinox.Module that can be called")
     input = require_input(input, type(module).__name__, channels_first=False)
+    kept = _kept_state(eqx, module)
     weights, static = eqx.partition((module, state), eqx.is_array)
 
     def forward(weights: Weights, encoded: jax.Array) -> tuple[jax.Array, dict[str, jax.Array]]:
@@ -60,19 +63,43 @@ def from_equinox(
         network = _mark_modules(eqx, eqx.nn.inference_mode(network), "")
 
         def run(image: jax.Array) -> Any:
-            return network(image, **kwargs) if network_state is None else network(image, network_state, **kwargs)[0]
+            if network_state is None:
+                return first_output(network(image, **kwargs))
+            return first_output(network(image, network_state, **kwargs)[0])
 
-        return jax.tree.leaves(jax.vmap(run)(encoded))[0], {}
+        return jax.vmap(run)(encoded), {}
 
-    return build_model(
-        forward,
-        weights,
-        dataclasses.replace(input, channels_first=True),
-        name=name or type(module).__name__,
-        axes=axes,
-        classes=classes,
-        source=source,
-    )
+    try:
+        model = build_model(
+            forward,
+            weights,
+            dataclasses.replace(input, channels_first=True),
+            name=name or type(module).__name__,
+            axes=axes,
+            classes=classes,
+            source=source,
+        )
+    except FeatvizError as error:
+        if not kept or not (state is None or isinstance(error.__cause__, KeyError)):
+            raise
+        found = "is None" if state is None else "is of another network"
+        raise FeatvizError(
+            f"`state` {found}, and {type(module).__name__} keeps state in `{kept[0]}`; expected `state`, as "
+            "eqx.nn.make_with_state returns it with the network"
+        ) from error
+    if kept and state is None:
+        warnings.warn(
+            f"`state` is None: {model.name} runs without the state of `{kept[0]}`, the statistics of a norm say",
+            stacklevel=2,
+        )
+    return model
+
+
+def _kept_state(eqx: Any, module: Any) -> list[str]:
+    """The paths of the modules that keep state, such as a batch norm's statistics."""
+    is_index = lambda node: isinstance(node, eqx.nn.StateIndex)  # noqa: E731
+    leaves = jax.tree_util.tree_leaves_with_path(module, is_leaf=is_index)
+    return ["/".join(map(entry_name, path[:-1])) for path, leaf in leaves if is_index(leaf)]
 
 
 def _mark_modules(eqx: Any, tree: Any, path: str) -> Any:

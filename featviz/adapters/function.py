@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 import jax
 
 from featviz.adapters.adapter_errors import require_input
+from featviz.adapters.first_output import first_output
 from featviz.adapters.traced import build_model
 from featviz.errors import FeatvizError, suggest
 from featviz.model import InputSpec, Model, Weights
@@ -62,12 +63,11 @@ def from_function(
     def forward(weights: Weights, encoded: jax.Array) -> tuple[jax.Array, dict[str, jax.Array]]:
         result = function(weights, encoded)
         if not isinstance(result, Mapping):
-            leaves = jax.tree.leaves(result)
-            if not leaves:
+            if not jax.tree.leaves(result):
                 raise FeatvizError(
                     f"`function` returned a {type(result).__name__}; expected an array, or a dict of arrays"
                 )
-            return leaves[0], {}
+            return first_output(result), {}
         if not result:
             raise FeatvizError("`function` returned an empty dict; expected an array, or a dict of arrays")
         key = list(result)[-1] if output is None else output
@@ -75,7 +75,7 @@ def from_function(
             raise FeatvizError(f"`output` is `{output}`, which the function does not return; {suggest(key, result)}")
         for name, value in result.items():
             mark(str(name), value)
-        return jax.tree.leaves(result[key])[0], {}
+        return first_output(result[key]), {}
 
     return build_model(
         forward, weights, input, name=name or function_name, by_scope=True, axes=axes, classes=classes, source=source

@@ -13,6 +13,7 @@ import jax
 import numpy as np
 
 from featviz.adapters.adapter_errors import failing_in, missing_framework, require_input
+from featviz.adapters.first_output import first_output
 from featviz.adapters.fixed_inputs import Fixed, Shapes, check_fixed, for_images, image_input, split_weights
 from featviz.adapters.traced import build_model
 from featviz.errors import FeatvizError, in_one_line
@@ -89,7 +90,7 @@ def from_keras(
             # Raised for a model that takes a list of one array.
             warnings.filterwarnings("ignore", "The structure of `inputs`")
             output, _ = model.stateless_call(values[:trainable], values[trainable:], *args, **keywords, **options)
-        return jax.tree.leaves(output)[0], {}
+        return first_output(output), {}
 
     # Copied, since training may reuse the memory of the model's arrays.
     weights = {path: jax.numpy.array(variable.value) for path, variable in zip(names, variables, strict=True)}
@@ -146,7 +147,7 @@ def _inputs(model: Any) -> tuple[Shapes, Callable[[Mapping[str, Any]], tuple[tup
     declared = jax.tree.leaves(getattr(model, "inputs", None))
     if declared:
         structure = model.input
-        shapes = {tensor.name: tuple(tensor.shape) for tensor in declared}
+        shapes: dict[str, Any] = {tensor.name: tuple(tensor.shape) for tensor in declared}
         return shapes, lambda values: ((_map_tensors(structure, values),), {})
     # A subclassed model declares no inputs, but keeps the shapes of those that it was built with.
     (built,) = [*(getattr(model, "_build_shapes_dict", None) or {}).values()][:1] or [None]

@@ -8,6 +8,7 @@ import jax
 from flax.traverse_util import flatten_dict
 
 from featviz.adapters.adapter_errors import require_input
+from featviz.adapters.first_output import first_output
 from featviz.adapters.traced import build_model
 from featviz.errors import FeatvizError
 from featviz.model import InputSpec, Model, Weights
@@ -64,7 +65,7 @@ def from_linen(
     def forward(weights: Weights, encoded: jax.Array) -> tuple[jax.Array, dict[str, jax.Array]]:
         with nn.intercept_methods(_mark_outputs):
             output, state = module.apply(weights, encoded, mutable=["intermediates", *collections], **kwargs)
-        return jax.tree.leaves(output)[0], _sown_values(state.get("intermediates", {}))
+        return first_output(output), _sown_values(state.get("intermediates", {}))
 
     return build_model(
         forward, variables, input, name=name or type(module).__name__, axes=axes, classes=classes, source=source

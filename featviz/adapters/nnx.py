@@ -10,6 +10,7 @@ import numpy as np
 from flax import nnx
 
 from featviz.adapters.adapter_errors import require_input
+from featviz.adapters.first_output import first_output
 from featviz.adapters.traced import build_model
 from featviz.errors import FeatvizError
 from featviz.model import InputSpec, Model, Weights
@@ -78,7 +79,7 @@ def from_nnx(
             # Splitting and merging the module again, as nnx.scan does, keeps the class, and so the marks.
             object.__setattr__(submodule, "__class__", _marking_class(type(submodule), "/".join(map(str, path))))
         output = copy(encoded, **kwargs)
-        return jax.tree.leaves(output)[0], {}
+        return first_output(output), {}
 
     return build_model(
         forward,

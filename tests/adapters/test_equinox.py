@@ -132,3 +132,34 @@ def test_a_layer_costs_as_much_as_a_network_cut_behind_it(model, made, images):
 def test_an_argument_that_is_not_a_module_is_refused():
     with pytest.raises(FeatvizError, match="`module` is a dict; expected an equinox.Module"):
         fv.from_equinox({}, input=SPEC)
+
+
+class Normed(eqx.Module):
+    conv: eqx.nn.Conv2d
+    bn: eqx.nn.BatchNorm
+
+    def __init__(self):
+        self.conv = eqx.nn.Conv2d(3, 4, 3, key=jax.random.key(0))
+        self.bn = eqx.nn.BatchNorm(4, "batch", mode="batch")
+
+    def __call__(self, x, state):
+        return self.bn(self.conv(x), state)
+
+
+class Optional(Normed):
+    def __call__(self, x, state=None):
+        y = self.conv(x)
+        return y if state is None else self.bn(y, state)
+
+
+def test_a_norm_needs_its_state():
+    module, state = eqx.nn.make_with_state(Normed)()
+    assert [layer.name for layer in fv.from_equinox(module, input=SPEC, state=state).layers] == ["conv", "bn"]
+    with pytest.raises(FeatvizError, match="`state` is None, and Normed keeps state in `bn`; expected `state`"):
+        fv.from_equinox(module, input=SPEC)
+    other = eqx.nn.State(eqx.nn.Linear(2, 2, key=jax.random.key(0)))
+    with pytest.raises(FeatvizError, match="`state` is of another network, and Normed keeps state in `bn`"):
+        fv.from_equinox(module, input=SPEC, state=other)
+    module, state = eqx.nn.make_with_state(Optional)()
+    with pytest.warns(UserWarning, match="Optional runs without the state of `bn`"):
+        fv.from_equinox(module, input=SPEC)

@@ -1,6 +1,7 @@
 """ONNX files as Models: onnxruntime's values, Netron's names, one-line errors."""
 
 import warnings
+from collections import Counter
 
 import jax
 import jax.numpy as jnp
@@ -17,7 +18,7 @@ from support.torch_networks import NETWORKS, Residual, make  # noqa: E402
 
 import featviz as fv  # noqa: E402
 from featviz.adapters.onnx.from_file import from_onnx  # noqa: E402
-from featviz.adapters.onnx.model_file import STATIC  # noqa: E402
+from featviz.adapters.onnx.model_file import STATIC, output_names  # noqa: E402
 from featviz.adapters.onnx.operators import OPERATORS  # noqa: E402
 from featviz.adapters.onnx.operators.call import Call  # noqa: E402
 from featviz.adapters.onnx.protos import value_of  # noqa: E402
@@ -67,7 +68,10 @@ def by_onnxruntime(path, images):
     """What onnxruntime computes of every node, by the node's name, and of the output."""
     proto = onnx.load(path)
     own = [each.name for each in proto.graph.output]
-    names = {node.output[0]: node.name.strip("/") or node.output[0] for node in proto.graph.node}
+    names, counts = {}, Counter()
+    for output, name in output_names(proto.graph).items():
+        names[output] = f"{name}[{counts[name]}]" if counts[name] else name
+        counts[name] += 1
     proto.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names if name not in own)
     session = onnxruntime.InferenceSession(proto.SerializeToString(), providers=["CPUExecutionProvider"])
     (given,) = session.get_inputs()

@@ -1,8 +1,10 @@
 """An ONNX file, read and checked: its nodes, its weights, its constants, and the names of its values."""
 
+import ast
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +19,8 @@ from featviz.errors import FeatvizError, in_one_line
 if TYPE_CHECKING:
     import onnx
 
+# The key of the modules that a node lies in, outermost first: "['', 'layer1', 'layer1.0', 'conv2d']".
+SCOPES = "pkg.torch.onnx.name_scopes"
 # Inputs that must be known while a network is traced.
 STATIC = {
     "Clip": (1, 2), "ConstantOfShape": (0,), "Dropout": (1, 2), "Expand": (1,), "Pad": (1, 2, 3), "Pow": (1,),
@@ -89,7 +93,7 @@ def read_onnx(model: "str | os.PathLike[str] | onnx.ModelProto", what: str, *, f
     try:
         onnx.checker.check_model(proto)
         proto = inline_local_functions(proto)
-        names = _output_names(proto.graph)
+        names = output_names(proto.graph)
         proto = _inline_missing_operators(proto)
         opset = max((opset.version for opset in proto.opset_import if opset.domain in ("", "ai.onnx")), default=1)
         constants = {tensor.name: array_of(tensor) for tensor in proto.graph.initializer}
@@ -230,14 +234,34 @@ def _inline_missing_operators(proto: "onnx.ModelProto") -> "onnx.ModelProto":
     return inline_selected_functions(proto, defined, inline_schema_functions=True)
 
 
-def _output_names(proto: "onnx.GraphProto") -> dict[str, str]:
+def output_names(proto: "onnx.GraphProto") -> dict[str, str]:
     """The layer name of each node's output: the node's, or the output's own where the node has none."""
     return {
-        output: (node.name.strip("/") or output.strip("/")) + (f"[{index}]" if index else "")
+        output: (_scoped_name(node) or node.name.strip("/") or output.strip("/")) + (f"[{index}]" if index else "")
         for node in proto.node
         for index, output in enumerate(node.output)
         if output
     }
+
+
+def _scoped_name(node: "onnx.NodeProto") -> str:
+    """The name by the modules that a node lies in, as PyTorch's newer exporter records them; "" without a record.
+
+    That exporter's own names are `node_conv2d_5`; by its scopes a node is `layer1.0/conv1/Conv`, as the older one has
+    it.
+    """
+    record = next((entry.value for entry in node.metadata_props if entry.key == SCOPES), "")
+    try:
+        scopes = ast.literal_eval(record) if record else []
+    except (SyntaxError, ValueError):
+        return ""
+    if not isinstance(scopes, list) or not all(isinstance(scope, str) for scope in scopes):
+        return ""
+    # The last entry is the operation, of a name that is as little known.
+    parts: list[str] = []
+    for outer, scope in pairwise(["", *(scope for scope in scopes[:-1] if scope)]):
+        parts.append(scope.removeprefix(f"{outer}.") if outer else scope)
+    return "/".join([*parts, node.op_type]) if scopes else ""
 
 
 def _has_definition(domain: str, kind: str) -> bool:
