@@ -131,11 +131,18 @@ def _marking_class(kind: Any, path: str) -> Any:
         with module_scope(path):
             output = kind.__call__(self, *args, **kwargs)
             # A dropout that drops nothing must not rename its input.
-            return output if any(output is argument for argument in args) else jax.tree.map(_marker(path), output)
+            return output if any(output is argument for argument in args) else _mark_arrays(_marker(path), output)
 
     return type(kind)(
         kind.__name__, (kind,), {"__module__": kind.__module__, "__qualname__": kind.__qualname__, "__call__": call}
     )
+
+
+def _mark_arrays(marker: Any, output: Any) -> Any:
+    """The output with its arrays marked, its dicts in their own order, where JAX would sort them."""
+    if type(output) is dict:
+        return {key: _mark_arrays(marker, value) for key, value in output.items()}
+    return jax.tree.map(marker, output)
 
 
 def _marker(path: str) -> Any:
