@@ -92,6 +92,8 @@ def test_every_module_has_its_values(network, model, images):
     assert set(ours) - set(theirs) - functions == {IMAGE}
     for name, value in theirs.items():
         assert differ(ours[name], turned(value)) < 1e-4, name
+    alone = jax.eval_shape(model.apply, model.weights, images[:1])
+    assert {name: value.shape[1:] for name, value in alone.items()} == {n: v.shape[1:] for n, v in ours.items()}
 
 
 def test_image_gradients_are_those_of_pytorch(network, model, images):
@@ -407,3 +409,26 @@ def test_the_network_ends_behind_a_layer_that_is_named(images):
     residual.unused = nn.ReLU()
     with pytest.raises(FeatvizError, match="`unused`, which Residual does not call"):
         fv.from_torch(residual, input=SPEC, upto="unused")
+
+
+@pytest.mark.parametrize(
+    "pool",
+    [
+        nn.MaxPool2d(3, 2, 1, dilation=2),
+        nn.AdaptiveMaxPool2d(5),
+        nn.MaxPool2d((3, 1), (2, 3), ceil_mode=True),
+        nn.Upsample(scale_factor=1.5, mode="bicubic"),
+        nn.PixelShuffle(2),
+    ],
+    ids=str,
+)
+def test_layers_are_the_same_for_one_image(pool):
+    net = nn.Sequential(nn.Conv2d(3, 4, 3), pool, nn.LazyConv2d(5, 1), nn.Hardswish()).eval()
+    with torch.no_grad():
+        net(torch.zeros(2, 3, 18, 18))
+    model = fv.from_torch(net, input=fv.InputSpec(size=18, channels_first=True))
+    x = np.random.default_rng(0).uniform(size=(2, 18, 18, 3)).astype(np.float32)
+    together, alone = model.apply(model.weights, x), model.apply(model.weights, x[:1])
+    assert list(alone) == list(together)
+    for name, values in alone.items():
+        np.testing.assert_allclose(values, together[name][:1], atol=1e-6)
