@@ -187,13 +187,16 @@ def _scope_outputs(program: Program) -> Iterator[tuple[str, Value]]:
 
 def _attention_heads(program: Program, batch: int, axes: Axes) -> Iterator[tuple[str, Value, Value]]:
     """The outputs of attention's heads side by side: products of two varying values, reshaped to (n, tokens, units)."""
-    reshaping = {"transpose", "reshape", "copy", "convert_element_type"}
+    # NumPy's matmul takes an axis of one image off and puts it back by `broadcast_in_dim`.
+    reshaping = {"transpose", "reshape", "copy", "convert_element_type", "squeeze", "broadcast_in_dim"}
     users, layouts = program.users, axes.layouts
     for step in program.steps:
         if step.primitive.name == "dot_general" and all(value in layouts for value in step.inputs):
             product = value = step.outputs[0]
-            while len(users.get(value, [])) == 1 and users[value][0].primitive.name in reshaping:
-                value = users[value][0].outputs[0]
+            while len(after := users.get(value, [])) == 1 and after[0].primitive.name in reshaping:
+                if after[0].outputs[0].aval.size != value.aval.size:
+                    break
+                value = after[0].outputs[0]
             shape, before = value.aval.shape, product.aval.shape
             images = find_images(layouts[value], batch)
             # PyTorch's tokens may be folded into the images' axis, and its products have images and heads on one.
