@@ -35,6 +35,7 @@ def from_torch(
     *,
     input: InputSpec | None = None,
     name: str | None = None,
+    axes: Mapping[str, int] | None = None,
     classes: tuple[str, ...] = (),
     source: Mapping[str, str] | None = None,
     upto: str | None = None,
@@ -56,6 +57,8 @@ def from_torch(
         input: How the network takes its images. PyTorch's image networks take channels first:
             `InputSpec(size=(224, 224), channels_first=True, ...)`.
         name: What captions and messages call it, by default the module's class.
+        axes: By layer or pattern of layers, the axis of its units in the array that the network computes, such as
+            `{"mixer": 2}`, where featviz's is not right.
         classes: The names of its outputs.
         source: Where it comes from, as pictures record it.
         upto: The layer that the network ends behind, its first call; what follows is neither run nor exported.
@@ -96,6 +99,7 @@ def from_torch(
             input,
             name=name,
             single_image=single_image,
+            axes=axes,
             classes=classes,
             source=source,
         )
