@@ -180,3 +180,77 @@ def test_keras_images_of_bytes_have_gradients(nested):
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
     # Outside of the adapter the model takes bytes as before.
     np.testing.assert_allclose(network(whole + 0.4), expected, rtol=1e-4, atol=1e-5)
+
+
+def torch_networks():
+    """PyTorch modules of two inputs, the second one's name, and an array for it."""
+    torch = pytest.importorskip("torch", reason="needs PyTorch: make test-frameworks")
+    torch.manual_seed(0)
+
+    class Scaled(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv, self.dense, self.last = torch.nn.Conv2d(3, 4, 3), torch.nn.Linear(5, 4), torch.nn.Identity()
+
+        def forward(self, x, meta):
+            return self.last(self.conv(x) * self.dense(meta)[:, :, None, None])
+
+    class Second(Scaled):
+        def forward(self, meta, image, scale=1.0, *, twice=False):
+            return super().forward(image, meta) * (2 if twice else scale)
+
+    class Selected(Scaled):
+        def forward(self, x, **others):
+            return self.last(self.conv(x)[:, others["which"]])
+
+    class Optional(Scaled):
+        def forward(self, ids=None, pixel_values=None):
+            return self.last(self.conv(pixel_values) * self.dense.weight.T[ids][:, :, None, None])
+
+    return {
+        "first": (Scaled(), {"meta": META}),
+        "with an axis of the batch": (Scaled(), {"meta": META[None]}),
+        "second": (Second(), {"meta": META}),
+        "also what has a default": (Second(), {"meta": META, "scale": 3.0}),
+        "by keyword": (Selected(), {"which": np.array([2, 0, 1])}),
+        "all have defaults": (Optional(), {"ids": np.array([3])}),
+    }
+
+
+TORCH = ["first", "with an axis of the batch", "second", "also what has a default", "by keyword", "all have defaults"]
+
+
+@pytest.mark.frameworks
+@pytest.mark.parametrize("kind", TORCH)
+def test_torch(kind):
+    network, fixed = torch_networks()[kind]
+    import torch
+
+    image = {"second": "image", "also what has a default": "image", "all have defaults": "pixel_values"}.get(kind, "x")
+    tensors = {name: torch.as_tensor(value) for name, value in fixed.items()}
+    if "meta" in tensors:
+        tensors["meta"] = tensors["meta"].reshape(1, 5).expand(3, 5)
+    if "ids" in tensors:
+        tensors["ids"] = tensors["ids"].expand(3)
+    with torch.no_grad():
+        network.last.register_forward_hook(lambda *args: outputs.append(args[-1]))
+        outputs = []
+        network(**{image: torch.from_numpy(IMAGES).permute(0, 3, 1, 2)}, **tensors)
+    network.last._forward_hooks.clear()
+    model = fv.from_torch(network, input=fv.InputSpec(size=(8, 8), channels_first=True), fixed=fixed)
+    assert {"conv", "last"} <= {layer.name for layer in model.layers}
+    expected = outputs[0].permute(0, 2, 3, 1).numpy()
+    np.testing.assert_allclose(activations(model, "last"), expected, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(
+        activations(model, "last")[1:2], model.apply(model.weights, IMAGES[1:2])["last"], rtol=1e-5
+    )
+
+
+@pytest.mark.frameworks
+def test_torch_lists_what_is_missing():
+    network, _ = torch_networks()["second"]
+    spec = fv.InputSpec(size=(8, 8), channels_first=True)
+    with pytest.raises(FeatvizError, match="Second takes 2 inputs .`meta`, `image`.; expected `fixed`"):
+        fv.from_torch(network, input=spec)
+    with pytest.raises(FeatvizError, match="`fixed` names `mata`, which Second does not take; did you mean `meta`"):
+        fv.from_torch(network, input=spec, fixed={"mata": META})

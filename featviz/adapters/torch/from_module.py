@@ -9,11 +9,13 @@ import jax
 import jax.numpy as jnp
 
 from featviz.adapters.adapter_errors import missing_framework, require_input
+from featviz.adapters.fixed_inputs import Fixed
 from featviz.adapters.torch.custom_functions import differing_backwards
+from featviz.adapters.torch.fixed_forward import prepared_copies
 from featviz.adapters.torch.graph_ends import without_missing, without_nodes
 from featviz.adapters.torch.graph_export import LOCK, Graph, export_graph
 from featviz.adapters.torch.interpreter import GraphError, node_module, run_graph, to_array
-from featviz.adapters.torch.module_copies import detached_copy, fresh_copy, named_tensors, plain_tensors, shared_names
+from featviz.adapters.torch.module_copies import fresh_copy, named_tensors, plain_tensors, shared_names
 from featviz.adapters.torch.module_runs import StoppedError, reason, run_once, source_line
 from featviz.adapters.torch.operators import draws_numbers
 from featviz.adapters.traced import build_model
@@ -34,6 +36,7 @@ def from_torch(
     module: "torch.nn.Module",
     *,
     input: InputSpec | None = None,
+    fixed: Fixed | None = None,
     name: str | None = None,
     axes: Mapping[str, int] | None = None,
     classes: tuple[str, ...] = (),
@@ -56,6 +59,8 @@ def from_torch(
             wrapper of torch.compile are taken off.
         input: How the network takes its images. PyTorch's image networks take channels first:
             `InputSpec(size=(224, 224), channels_first=True, ...)`.
+        fixed: For a module of several inputs, an array for each but the image, by the parameter of its forward, for
+            one image.
         name: What captions and messages call it, by default the module's class.
         axes: By layer or pattern of layers, the axis of its units in the array that the network computes, such as
             `{"mixer": 2}`, where featviz's is not right.
@@ -67,9 +72,9 @@ def from_torch(
         The Model.
 
     Raises:
-        FeatvizError: If `upto` names no module that runs; if `input` is missing or the module fails on images of its
-            size, with the inner module that failed; if nothing can be computed before an operator that
-            featviz lacks, with the user's line; if PyTorch is not installed.
+        FeatvizError: If the forward takes inputs that `fixed` lacks; if `upto` names no module that runs; if `input` is
+            missing or the module fails on images of its size, with the inner module that failed; if nothing can be
+            computed before an operator that featviz lacks, with the user's line; if PyTorch is not installed.
     """
     torch = _import()
     if not isinstance(module, torch.nn.Module) or isinstance(module, torch.jit.ScriptModule):
@@ -83,12 +88,11 @@ def from_torch(
     if upto is not None and upto not in (names := [path for path, _ in module.named_modules() if path]):
         raise FeatvizError(f"`upto` names `{upto}`, which {name} lacks; {suggest(upto, names)}")
     with LOCK:
-        network = _Network(detached_copy(module), name, upto=upto)
         shape = _encoded_shape(input)
-        if not network.runs(shape):
-            # A forward that converts its images to half precision itself wants weights of the same.
-            unconverted = _Network(detached_copy(module, single_precision=False), name, upto=upto)
-            network = unconverted if unconverted.runs(shape) else network
+        candidates = (_Network(copied, name, upto=upto) for copied in prepared_copies(module, fixed, name))
+        network = first = next(candidates)
+        if not first.runs(shape):
+            network = next((other for other in candidates if other.runs(shape)), first)
         weights, single_image = network.prepare(shape)
     if upto is not None and not any(layer == upto for layer, _ in network.first.marks):
         raise FeatvizError(f"`upto` names `{upto}`, which {name} does not call; expected a module that it calls")
