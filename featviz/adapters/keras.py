@@ -144,9 +144,12 @@ def _load(path: str) -> Any:
 
 def _inputs(model: Any) -> tuple[Shapes, Callable[[Mapping[str, Any]], tuple[tuple[Any, ...], dict[str, Any]]]]:
     """What a model takes, by name, and how its call takes arrays by these names."""
+    from keras.src.models.functional import Functional
+
     declared = jax.tree.leaves(getattr(model, "inputs", None))
     if declared:
-        structure = model.input
+        # Others, such as a Sequential, take their one image itself.
+        structure = model.input if isinstance(model, Functional) else declared[0]
         shapes: dict[str, Any] = {tensor.name: tuple(tensor.shape) for tensor in declared}
         return shapes, lambda values: ((_map_tensors(structure, values),), {})
     # A subclassed model declares no inputs, but keeps the shapes of those that it was built with.
