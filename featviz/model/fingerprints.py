@@ -54,8 +54,11 @@ def _spell(value: object) -> Iterator[str]:
     """
     if isinstance(value, core.ClosedJaxpr):
         yield f"consts {hash_weights(list(value.consts))};"
-        yield from _spell(value.jaxpr)
-    elif isinstance(value, core.Jaxpr):
+        # They are one type since JAX 0.12.
+        if value.jaxpr is not value:
+            yield from _spell(value.jaxpr)
+            return
+    if isinstance(value, core.Jaxpr):
         indices = {var: index for index, var in enumerate((*value.constvars, *value.invars))}
         yield f"in {[str(var.aval) for var in indices]};"
         for equation in value.eqns:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from featviz.tracing.batch_axis_rules import ELEMENTWISE, Batch, ImagesMeetError, Places, follow_step
 from featviz.tracing.batch_constants import is_random, is_uniform
-from featviz.tracing.program import Program, Step, Value, flatten
+from featviz.tracing.program import Program, Step, Value, flatten, scan_counts
 
 
 class Mixing(NamedTuple):
@@ -112,7 +112,7 @@ def _cond(program: Program, step: Step, places: Mapping[Value, Batch], count: in
 
 def _scan(program: Program, step: Step, places: Mapping[Value, Batch], count: int) -> Places:
     """A loop; what it carries has its images where they were at the start."""
-    constants, carried = step.params["num_consts"], step.params["num_carry"]
+    constants, carried = scan_counts(step)
     body, given = flatten(step.params["jaxpr"]), {}
     for index, value in enumerate(step.inputs):
         if value in places:

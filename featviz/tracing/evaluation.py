@@ -9,7 +9,7 @@ from jax import lax
 from jax.extend import core
 from jax.typing import ArrayLike
 
-from featviz.tracing.program import Program, Step, Value, bind, flatten, inner_jaxprs, walk
+from featviz.tracing.program import Program, Step, Value, bind, flatten, inner_jaxprs, scan_counts, walk
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ def _rewrite_body(step: Step, rules: Sequence[Rule]) -> Replacement:
         branches = [rewrite(branch, rules) for branch in step.params["branches"]]
         return Replacement(step.inputs, lambda index, *args: lax.switch(index, branches, *args))
     body = rewrite(step.params["jaxpr"], rules)
-    consts, carried = step.params["num_consts"], step.params["num_carry"]
+    consts, carried = scan_counts(step)
 
     def run(*args: jax.Array) -> list[jax.Array]:
         def advance(carry: Arrays, slices: Arrays) -> tuple[Arrays, Arrays]:

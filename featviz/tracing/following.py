@@ -6,7 +6,7 @@ from functools import reduce
 from featviz.tracing.axes import Axes
 from featviz.tracing.factors import NOWHERE, Layout, Role, axis, join, unknown
 from featviz.tracing.product_axes import follow_convolution, follow_product
-from featviz.tracing.program import Program, Step, Value, flatten
+from featviz.tracing.program import Program, Step, Value, flatten, scan_counts
 from featviz.tracing.shape_axes import (
     follow_broadcast,
     follow_concatenation,
@@ -52,8 +52,8 @@ def follow_axes_in_scan(step: Step, index: int, body: Program, axes: Axes) -> Ax
         body: The program of its body.
         axes: What is known of the program that it is in.
     """
-    constants = step.params["num_consts"]
-    whole = constants + step.params["num_carry"]
+    constants, carried = scan_counts(step)
+    whole = constants + carried
     inner = axes._replace(layouts={}, variable=set(), within=(*axes.within, index))
     for number, (outside, inside) in enumerate(zip(step.inputs, body.inputs, strict=True)):
         if outside in axes.layouts:
@@ -79,12 +79,13 @@ def _follow(program: Program, axes: Axes) -> None:
 def _follow_scan(step: Step, axes: Axes, made: tuple[int, ...]) -> list[Layout]:
     body = flatten(step.params["jaxpr"])
     inner = follow_axes_in_scan(step, made[-1], body, axes)
-    whole = step.params["num_consts"] + step.params["num_carry"]
+    constants, carried = scan_counts(step)
+    whole = constants + carried
     along = [axes.layouts[value][0] for value in step.inputs[whole:] if value in axes.layouts]
     results: list[Layout] = []
     for index, (outer, value) in enumerate(zip(step.outputs, body.outputs, strict=True)):
         shape = outer.aval.shape
-        if index < step.params["num_carry"]:
+        if index < carried:
             results.append(inner.layouts.get(value, unknown(shape)))
         else:
             stacked = along[0] if along else axis(Role.NONE, shape[0], NOWHERE)

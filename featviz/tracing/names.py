@@ -14,7 +14,7 @@ from featviz.tracing.axes import Axes
 from featviz.tracing.factors import Layout
 from featviz.tracing.following import follow_axes_in_scan
 from featviz.tracing.marks import clean_name
-from featviz.tracing.program import Program, Value
+from featviz.tracing.program import Program, Value, scan_counts
 from featviz.tracing.relu import find_relus
 from featviz.tracing.scans import Location, Scan, ScanLocation, ValueLocation
 
@@ -128,7 +128,7 @@ def name_values(
 def _name_in_scan(scan: Scan, index: int, batch: int, axes: Axes, by_scope: bool, taken: Collection[str]) -> Names:
     """The layers of a scan's iterations; with `by_scope` also what each iteration carries on."""
     body = scan.body
-    carried = [("", body.outputs[0])] if by_scope and scan.step.params["num_carry"] else []
+    carried = [("", body.outputs[0])] if by_scope and scan_counts(scan.step).carried else []
     inner_axes = follow_axes_in_scan(scan.step, index, body, axes)
     inner = name_values(body, batch, inner_axes, extra=carried, by_scope=by_scope)
     marks = [name for name, _ in body.marks]

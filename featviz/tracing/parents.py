@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from featviz.tracing.program import Program, Value
+from featviz.tracing.program import Program, Value, scan_counts
 from featviz.tracing.scans import Location, Scan, ValueLocation
 
 Names = frozenset[str]
@@ -56,7 +56,7 @@ def _follow_scan(
     ancestors: dict[str, Names],
 ) -> list[Names]:
     """The same for a scan, iteration by iteration."""
-    consts, carried = scan.step.params["num_consts"], scan.step.params["num_carry"]
+    consts, carried = scan_counts(scan.step)
     above_inputs = list(inputs)
     stacked: list[Names] = [frozenset()] * (len(scan.body.outputs) - carried)
     for iteration in range(scan.length):

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -110,6 +110,29 @@ def inner_jaxprs(step: Step) -> list[core.ClosedJaxpr]:
     if step.primitive.name == "scan":
         return [step.params["jaxpr"]]
     return list(step.params["branches"]) if step.primitive.name == "cond" else []
+
+
+class ScanCounts(NamedTuple):
+    """How many of a scan's inputs are constants, and how many are carried; the others are sliced."""
+
+    constants: int
+    carried: int
+
+
+def scan_counts(step: Step) -> ScanCounts:
+    """The counts of a scan's inputs.
+
+    >>> def add(carry, x):
+    ...     return carry + x, None
+    >>> program, _ = trace(lambda x: jax.lax.scan(add, x[0], x), np.zeros(3, np.float32))
+    >>> scan_counts(next(step for step in program.steps if step.primitive.name == "scan"))
+    ScanCounts(constants=0, carried=1)
+    """
+    if "num_carry" in step.params:
+        return ScanCounts(step.params["num_consts"], step.params["num_carry"])
+    # JAX 0.12 keeps trees of the inputs in their place.
+    constants, carried, _ = step.params["ft_in"].unpack()
+    return ScanCounts(len(constants), len(carried))
 
 
 def bind(step: Step, args: Sequence[ArrayLike]) -> Sequence[jax.Array]:

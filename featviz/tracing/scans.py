@@ -10,7 +10,7 @@ from jax.typing import ArrayLike
 
 from featviz.tracing.evaluation import Replacement, evaluate
 from featviz.tracing.preactivation import evaluate_preactivations, rectified_values
-from featviz.tracing.program import Program, Step, Value, flatten
+from featviz.tracing.program import Program, Step, Value, flatten, scan_counts
 
 
 @dataclass(eq=False)
@@ -117,7 +117,7 @@ def _stop_early(
     """The values at the locations, from a scan that stops where the last of them is reached."""
     last = max(location.iteration for location in locations)
     carry, results = _run(scan, inputs, last, [each for each in locations if each.iteration < last], outputs=False)
-    consts, carried = scan.step.params["num_consts"], scan.step.params["num_carry"]
+    consts, carried = scan_counts(scan.step)
     slices = [jax.tree.map(lambda array: array[last], array) for array in inputs[consts + carried :]]
     final = [location for location in locations if location.iteration == last]
     values = compute(scan.body, [*inputs[:consts], *carry, *slices], [location.inner for location in final])
@@ -130,7 +130,7 @@ def _run(
     """The first iterations of a scan: its outputs, or what it carries at the end, and the values at the locations."""
     locations = list(locations)
     inner = list(dict.fromkeys(location.inner for location in locations))
-    consts, carried = scan.step.params["num_consts"], scan.step.params["num_carry"]
+    consts, carried = scan_counts(scan.step)
     kept = scan.body.outputs if outputs else scan.body.outputs[:carried]
 
     def advance(carry: Sequence[jax.Array], slices: Sequence[jax.Array]) -> tuple[list[jax.Array], list[jax.Array]]:
