@@ -51,6 +51,9 @@ def test_decompositions():
     assert_operator("aten._linalg_det", square(), outputs=1, tolerance=1e-4)
     assert_operator("aten._linalg_slogdet", square(), outputs=2, tolerance=1e-4)
     assert_operator("aten.trace", square()[0])
+    assert_operator("aten.linalg_pinv", normal((2, 3, 4)), 0.1, tolerance=1e-4)
+    assert_operator("aten.linalg_pinv.atol_rtol_float", normal((2, 3, 4)), tolerance=1e-4)
+    assert_operator("aten.pdist", normal((4, 3)))
 
 
 @pytest.mark.parametrize("name", ["linalg_eigh", "_linalg_eigh", "linalg_svd", "_linalg_svd", "linalg_qr"])

@@ -8,6 +8,8 @@ from hypothesis import assume, given  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402
 from support.aten import SEEDS, assert_operator, normal, property_test  # noqa: E402
 
+from featviz.adapters.torch.interpreter import GraphError  # noqa: E402
+
 pytestmark = pytest.mark.frameworks
 
 SHAPE = (3, 4, 5)
@@ -350,3 +352,31 @@ def test_views():
     }.items():  # fmt: skip
         assert_operator(f"aten.{name}", x[0] if name == "t" else x, *args)
     assert_operator("aten.as_strided", x, [2, 3, 2], [20, 5, 2], 1)
+
+
+def test_memory_of_arrays_whose_axes_are_exchanged():
+    assert_operator("aten.as_strided", image().transpose(0, 2), [2, 3], [1, 4])
+    assert_operator("aten.as_strided", normal((1, 4, 1, 5)), [2, 3], [1, 4])
+    with pytest.raises(GraphError, match="part of another in memory"):
+        assert_operator("aten.as_strided", image()[:, 1:3], [2, 3], [1, 4])
+
+
+def test_places_whose_number_depends_on_values():
+    with pytest.raises(GraphError, match="depends on the values"):
+        assert_operator("aten.where", image() > 0)
+
+
+@pytest.mark.parametrize("name", ["__and__", "__or__", "__xor__", "__iand__", "__ior__", "__ixor__"])
+def test_operators_of_python(name):
+    for dtype in (torch.bool, torch.int64):
+        assert_operator(f"aten.{name}.Tensor", image(0, dtype), image(1, dtype))
+
+
+def test_commonest_values():
+    rounded = image().round()
+    for dim in (0, -1):
+        assert_operator("aten.mode", rounded, dim, outputs=1, gradient=False)
+        assert_operator("aten.mode", rounded.long(), dim, True, outputs=1)
+    assert_operator("aten.histc", image(), 7, -2, 2, gradient=False)
+    assert_operator("aten.histc", image(), 5, gradient=False)
+    assert_operator("aten.cartesian_prod", [image()[0, 0], image()[1, :, 0]])

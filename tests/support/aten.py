@@ -64,10 +64,11 @@ def assert_operator(name, *args, outputs=None, gradient=True, tolerance=1e-5, **
     floating = floating[: None if gradient is True else int(gradient)]
     for place in floating:
         leaves[place] = leaves[place].detach().requires_grad_()
+    # Copies, since an operator in place changes its arguments.
+    arrays = {place: jnp.asarray(to_array(leaves[place])) for place in places}
     result = _call(operator, leaves, structure)
     expected = list(result if isinstance(result, list | tuple) else [result])[:outputs]
     run = _interpreted(operator, leaves, structure, places, result)
-    arrays = {place: jnp.asarray(to_array(leaves[place])) for place in places}
     sloped = [index for index, value in enumerate(expected) if value.requires_grad]
     weights = [normal(expected[index].shape, index + 1, expected[index].dtype) for index in sloped]
     found, slopes = _run(run, arrays, floating if sloped else [], sloped, [to_array(weight) for weight in weights])
@@ -105,6 +106,8 @@ def _interpreted(operator, leaves, structure, places, result):
     """The operator as a function of its arrays by place, run as a graph of one node."""
     graph = torch.fx.Graph()
     nodes = {place: graph.placeholder(f"x{place}") for place in places}
+    for place, placeholder in nodes.items():
+        placeholder.meta["val"] = leaves[place]
     args, kwargs = pytree.tree_unflatten([nodes.get(place, leaf) for place, leaf in enumerate(leaves)], structure)
     node = graph.call_function(operator, tuple(args), kwargs)
     node.meta["val"] = result

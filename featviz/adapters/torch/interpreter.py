@@ -164,6 +164,9 @@ def _function(target: Any) -> Any:
 def _run_node(graph: "GraphModule", node: "Node", values: Mapping[str, Any]) -> Any:
     if node.op == "get_attr":
         return _attribute(graph, str(node.target))
+    if node.op == "placeholder":
+        # An object that PyTorch keeps a state in, such as a generator of random numbers.
+        return None
     if node.op != "call_function":
         raise NotImplementedError(f"a node of kind {node.op}")
     from torch._ops import HigherOrderOperator, OpOverload
@@ -179,8 +182,25 @@ def _run_node(graph: "GraphModule", node: "Node", values: Mapping[str, Any]) -> 
     if function is None:
         raise NotImplementedError("featviz has no such operator; expected another in its place")
     kwargs = {name: _read(arg, values) for name, arg in node.kwargs.items() if name not in KEEPING}
+    if str(target).startswith("aten.as_strided"):
+        args[0] = _in_memory_order(args[0], node.all_input_nodes[0].meta.get("val"))
     with module_scope(node_module(node)[0], opaque=True):
         return _as_declared(function(*args, **kwargs), node.meta.get("val"))
+
+
+def _in_memory_order(x: jax.Array, declared: Any) -> jax.Array:
+    """An array with its axes as PyTorch's memory has them.
+
+    Raises:
+        NotImplementedError: If the memory holds other values between those of the array.
+    """
+    strides = declared.stride()
+    order = sorted(range(x.ndim), key=lambda axis: -strides[axis])
+    moved = jnp.transpose(x, order)
+    expected = [int(np.prod(moved.shape[axis + 1 :])) for axis in range(x.ndim)]
+    if any(strides[axis] != step for axis, step in zip(order, expected, strict=True) if x.shape[axis] > 1):
+        raise NotImplementedError("as_strided of an array that is part of another in memory")
+    return moved
 
 
 def _run_region(operator: Any, args: list[Any]) -> Any:

@@ -107,6 +107,10 @@ def _polar(length: jax.Array, angle: jax.Array) -> jax.Array:
     return lax.complex(*jnp.broadcast_arrays(length * jnp.cos(angle), length * jnp.sin(angle)))
 
 
+def _places(condition: jax.Array) -> jax.Array:
+    raise NotImplementedError("the places where something is true, whose number depends on the values")
+
+
 def _where(condition: jax.Array, x: Any, y: Any) -> jax.Array:
     return jnp.where(condition, x, y)
 
@@ -180,6 +184,7 @@ BINARY: dict[str, Callable[..., Any]] = {
     "gt": jnp.greater, "ge": jnp.greater_equal, "less": jnp.less, "greater": jnp.greater,
     "logical_and": jnp.logical_and, "logical_or": jnp.logical_or, "logical_xor": jnp.logical_xor,
     "bitwise_and": _and, "bitwise_or": _or, "bitwise_xor": _xor, "__and__": _and, "__or__": _or, "__xor__": _xor,
+    "__iand__": _and, "__ior__": _or, "__ixor__": _xor, "__ilshift__": jnp.left_shift, "__irshift__": jnp.right_shift,
     "bitwise_left_shift": jnp.left_shift, "bitwise_right_shift": jnp.right_shift, "__lshift__": jnp.left_shift,
     "__rshift__": jnp.right_shift, "isclose": _is_close, "heaviside": jnp.heaviside,
 }  # fmt: skip
@@ -195,5 +200,6 @@ ELEMENTWISE: dict[str, Callable[..., Any]] = {
     "addcmul": _addcmul,
     "addcdiv": _addcdiv,
     "where": _where,
+    "where.default": _places,
     "masked_fill": _masked_fill,
 }

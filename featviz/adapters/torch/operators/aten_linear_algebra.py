@@ -74,6 +74,17 @@ def _log_determinant(x: jax.Array) -> tuple[jax.Array, ...]:
     return sign, logarithm, x, jnp.zeros(x.shape[:-1], jnp.int32)
 
 
+def _pseudo_inverse(
+    x: jax.Array, rcond: Any = None, hermitian: bool = False, *, atol: Any = None, rtol: Any = None
+) -> jax.Array:
+    rtol = rcond if rtol is None else rtol
+    if atol is not None:
+        raise NotImplementedError("a pseudoinverse with an absolute tolerance")
+    # PyTorch's own tolerance is this one, NumPy's is ten times as large.
+    least = max(x.shape[-2:]) * jnp.finfo(x.dtype).eps if rtol is None else rtol
+    return jnp.linalg.pinv(x, rtol=least, hermitian=hermitian)
+
+
 def _qr(x: jax.Array, mode: str = "reduced") -> tuple[jax.Array, jax.Array]:
     if mode == "r":
         return jnp.zeros(0), jnp.linalg.qr(x, mode="r")
@@ -98,6 +109,8 @@ LINEAR_ALGEBRA: dict[str, Callable[..., Any]] = {
     "_linalg_svd": _svd,
     "linalg_svdvals": lambda x, *, driver=None: _svd(x, compute_uv=False)[1],
     "linalg_qr": _qr,
+    "linalg_pinv": _pseudo_inverse,
+    "pinverse": lambda x, rcond=1e-15: jnp.linalg.pinv(x, rtol=rcond),
     "linalg_det": jnp.linalg.det,
     "det": jnp.linalg.det,
     "_linalg_det": _determinant,

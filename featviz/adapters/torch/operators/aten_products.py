@@ -75,6 +75,12 @@ def _distances(x: jax.Array, y: jax.Array, p: float = 2, compute_mode: Any = Non
     return vector_norm(difference, ord=p, dim=-1)
 
 
+def _distances_of_pairs(x: jax.Array, p: float = 2) -> jax.Array:
+    """`pdist`: the distances of all pairs of rows."""
+    rows, columns = np.triu_indices(x.shape[0], 1)
+    return vector_norm(x[rows] - x[columns], ord=p, dim=-1)
+
+
 def _cosine_similarity(x: jax.Array, y: jax.Array, dim: int = 1, eps: float = 1e-8) -> jax.Array:
     x, y = (part[None] if part.ndim == 0 else part for part in jnp.broadcast_arrays(x, y))
     norms = [jnp.maximum(jnp.sqrt(jnp.sum(part * part, dim)), eps) for part in (x, y)]
@@ -105,6 +111,8 @@ PRODUCTS: dict[str, Callable[..., Any]] = {
     "cross": lambda x, y, dim=-1: jnp.cross(x, y, axis=dim),
     "cdist": _distances,
     "_cdist_forward": _distances,
+    "pdist": _distances_of_pairs,
+    "_pdist_forward": _distances_of_pairs,
     "cosine_similarity": _cosine_similarity,
     "scaled_dot_product_attention": _attend,
     "_scaled_dot_product_flash_attention_for_cpu": _flash_attention,

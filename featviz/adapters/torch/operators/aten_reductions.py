@@ -5,6 +5,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 
 Axes = int | Sequence[int] | None
@@ -111,6 +112,28 @@ def _median_along(x: jax.Array, dim: int, keepdim: bool = False) -> tuple[jax.Ar
     return _smallest(x, (x.shape[dim] + 1) // 2 if x.ndim else 1, dim, keepdim)
 
 
+def _mode(x: jax.Array, dim: int = -1, keepdim: bool = False) -> tuple[jax.Array, jax.Array]:
+    """The commonest value, the least of equally common ones, and where it is last."""
+    if x.ndim == 0:
+        return x, jnp.zeros((), jnp.int32)
+    moved = jnp.moveaxis(x, dim, -1)
+    same = moved[..., :, None] == moved[..., None, :]
+    count = jnp.sum(same, -1)
+    common = count == jnp.max(count, -1, keepdims=True)
+    values, order = _sort(moved, -1)
+    first = jnp.argmax(jnp.take_along_axis(common, order, -1), -1, keepdims=True)
+    value = jnp.take_along_axis(values, first, -1)
+    place = jnp.max(jnp.where(moved == value, np.arange(moved.shape[-1]), 0), -1, keepdims=True)
+    found = [jnp.moveaxis(part, -1, dim) for part in (jnp.take_along_axis(moved, place, -1), place)]
+    return (found[0], found[1]) if keepdim else (jnp.squeeze(found[0], dim), jnp.squeeze(found[1], dim))
+
+
+def _histogram(x: jax.Array, bins: int = 100, min: float = 0, max: float = 0) -> jax.Array:
+    flat = x.reshape(-1)
+    low, high = (jnp.min(flat), jnp.max(flat)) if min == max == 0 else (min, max)
+    return jnp.histogram(flat, bins, (low, high))[0].astype(x.dtype)
+
+
 def _top(x: jax.Array, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> tuple[jax.Array, jax.Array]:
     if x.ndim == 0:
         return x, jnp.zeros((), jnp.int32)
@@ -174,6 +197,8 @@ REDUCTIONS: dict[str, Callable[..., Any]] = {
     "cummin": _cumulative_extreme(largest=False),
     "logcumsumexp": _log_cumulative_sum_exp,
     "kthvalue": _smallest,
+    "mode": _mode,
+    "histc": _histogram,
     "median": _median,
     "median.dim": _median_along,
     "topk": _top,

@@ -114,7 +114,7 @@ def _rotate(x: jax.Array, k: int = 1, dims: Sequence[int] = (0, 1)) -> jax.Array
 
 
 def _as_strided(x: jax.Array, size: Sequence[int], stride: Sequence[int], storage_offset: Any = None) -> jax.Array:
-    # The graph is functional: x is contiguous, or PyTorch's decomposition would have copied it.
+    # The interpreter gives the array in the order of PyTorch's memory.
     index = np.asarray(storage_offset or 0)
     for count, step in zip(size, stride, strict=True):
         index = index[..., None] + np.arange(count) * step
@@ -174,6 +174,12 @@ def _sum_to(x: jax.Array, size: Sequence[int]) -> jax.Array:
 
 def _view_as_type(x: jax.Array, dtype: Any) -> jax.Array:
     raise NotImplementedError("a view of an array's bits as another type")
+
+
+def _all_combinations(arrays: Sequence[jax.Array]) -> jax.Array:
+    if len(arrays) == 1:
+        return arrays[0]
+    return jnp.stack([part.reshape(-1) for part in jnp.meshgrid(*arrays, indexing="ij")], -1)
 
 
 def _meshgrid(arrays: Sequence[jax.Array], *, indexing: str = "ij") -> list[jax.Array]:
@@ -236,4 +242,5 @@ SHAPES: dict[str, Callable[..., Any]] = {
     "pixel_shuffle": _shuffle_up,
     "pixel_unshuffle": _shuffle_down,
     "meshgrid": _meshgrid,
+    "cartesian_prod": _all_combinations,
 }
