@@ -156,7 +156,7 @@ def _needed(wanted: Iterable["Node"]) -> set["Node"]:
 
 def _function(target: Any) -> Any:
     namespace, _, name = str(target).partition(".")
-    if namespace not in ("aten", "prims"):
+    if namespace not in ("aten", "prims", "torchvision"):
         return None
     return SIZES.get(name.partition(".")[0]) or find_operator(name)
 

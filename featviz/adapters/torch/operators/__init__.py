@@ -19,12 +19,14 @@ from featviz.adapters.torch.operators.aten_reductions import REDUCTIONS
 from featviz.adapters.torch.operators.aten_resampling import RESAMPLING
 from featviz.adapters.torch.operators.aten_scatters import SCATTERS
 from featviz.adapters.torch.operators.aten_shapes import SHAPES
+from featviz.adapters.torch.operators.deformable_convolutions import DEFORMABLE
 
 __all__ = ["OPERATORS", "draws_numbers", "find_operator"]
 
 OPERATORS: dict[str, Callable[..., Any]] = {
     **ELEMENTWISE, **ACTIVATIONS, **CONVOLUTIONS, **PRODUCTS, **NORMS, **POOLS, **REDUCTIONS, **SHAPES, **INDEXING,
     **SCATTERS, **RESAMPLING, **CREATION, **RANDOM, **FOURIER, **LINEAR_ALGEBRA, **QUANTIZATION,
+    **DEFORMABLE,
 }  # fmt: skip
 
 

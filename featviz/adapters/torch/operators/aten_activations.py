@@ -45,6 +45,15 @@ def _hardtanh(x: jax.Array, min_val: float = -1, max_val: float = 1) -> jax.Arra
     return jnp.where(x <= low, low, jnp.where(x >= high, high, x))
 
 
+def _hardsigmoid(x: jax.Array) -> jax.Array:
+    # Not by a ReLU, which would be taken for a layer of its own.
+    return jnp.where(x <= -3, 0.0, jnp.where(x >= 3, 1.0, x / 6 + 0.5))
+
+
+def _hardswish(x: jax.Array) -> jax.Array:
+    return x * _hardsigmoid(x)
+
+
 def _threshold(x: jax.Array, threshold: float, value: float) -> jax.Array:
     return jnp.where(x > threshold, x, jnp.asarray(value, x.dtype))
 
@@ -98,8 +107,8 @@ ACTIVATIONS: dict[str, Callable[..., Any]] = {
     "softplus": _softplus,
     "softsign": jax.nn.soft_sign,
     "hardtanh": _hardtanh,
-    "hardsigmoid": jax.nn.hard_sigmoid,
-    "hardswish": jax.nn.hard_swish,
+    "hardsigmoid": _hardsigmoid,
+    "hardswish": _hardswish,
     "log_sigmoid": jax.nn.log_sigmoid,
     "threshold": _threshold,
     "softshrink": _softshrink,
