@@ -136,3 +136,29 @@ def test_pytorch():
         np.testing.assert_allclose(ours[name].reshape(values.shape), values, rtol=1e-4, atol=1e-4)
     with pytest.raises(fv.FeatvizError, match=r"`axes` has 1 for `first`, an array of \(16, n, 8\); expected 0 or 2"):
         fv.from_torch(network, input=fv.InputSpec(size=16, channels_first=True), axes={"first": 1})
+
+
+def test_pytorch_patches_that_become_images_of_their_own():
+    """Windows by `nn.Unfold`, each an image with tokens of its own, as in TNT."""
+    torch = pytest.importorskip("torch", reason="needs PyTorch: make test-frameworks")
+    nn = torch.nn
+
+    class Windows(nn.Module):
+        """(n, channels, h, w) -> (n * windows, places, channels), the numbers of all but the channels the same."""
+
+        def __init__(self):
+            super().__init__()
+            self.stem, self.unfold, self.norm = nn.Conv2d(3, 5, 1), nn.Unfold(4, stride=4), nn.LayerNorm(5)
+
+        def forward(self, x):
+            windows = self.unfold(self.stem(x)).transpose(1, 2).reshape(-1, 5, 4, 4)
+            return self.norm(windows.flatten(2).transpose(1, 2))
+
+    torch.manual_seed(0)
+    network = Windows().eval()
+    model = fv.from_torch(network, input=fv.InputSpec(size=16, channels_first=True))
+    assert [(layer.name, layer.shape) for layer in model.layers][-1] == ("norm", (16, 16, 5))
+    found = model.apply(model.weights, jnp.asarray(IMAGES), layers=["norm"])["norm"]
+    with torch.no_grad():
+        expected = network(torch.tensor(IMAGES.transpose(0, 3, 1, 2))).numpy()
+    np.testing.assert_allclose(found, expected.reshape(found.shape), rtol=1e-4, atol=1e-5)

@@ -117,19 +117,23 @@ def _convolution(
 
 def _patches(x: jax.Array, kernel_size: Sizes, dilation: Sizes = 1, padding: Sizes = 0, stride: Sizes = 1) -> jax.Array:
     """`nn.Unfold`: the windows side by side, (n, channels * window, positions)."""
-    batched = x if x.ndim == 4 else x[None]
-    patches = lax.conv_general_dilated_patches(
-        batched,
-        spread(kernel_size, 2),
-        spread(stride, 2),
-        [(pad, pad) for pad in spread(padding, 2)],
-        rhs_dilation=spread(dilation, 2),
-        dimension_numbers=_dimensions(2),
-        # Ones are multiplied with values only.
-        precision=lax.Precision.HIGHEST,
-    )
-    flat = patches.reshape(*patches.shape[:2], -1)
+    (height, width), (down, right) = spread(kernel_size, 2), spread(padding, 2)
+    (row_step, column_step), (row_gap, column_gap) = spread(stride, 2), spread(dilation, 2)
+    batched = jnp.pad(x if x.ndim == 4 else x[None], ((0, 0), (0, 0), (down, down), (right, right)))
+    # Slices, not a convolution: they keep channels and places of the window apart.
+    rows = _shifted(batched, 2, height, row_step, row_gap)
+    patches = _shifted(rows, 4, width, column_step, column_gap)
+    # (n, channels, height, positions, width, positions)
+    patches = jnp.swapaxes(patches, 3, 4)
+    flat = patches.reshape(len(patches), -1, patches.shape[4] * patches.shape[5])
     return flat if x.ndim == 4 else flat[0]
+
+
+def _shifted(x: jax.Array, axis: int, count: int, step: int, gap: int) -> jax.Array:
+    """Every `step`-th place of an axis, from 0, `gap`, 2 `gap` and so on; the shifts are the axis before it."""
+    places = (x.shape[axis] - gap * (count - 1) - 1) // step + 1
+    ends = [gap * shift + step * (places - 1) + 1 for shift in range(count)]
+    return jnp.stack([lax.slice_in_dim(x, gap * shift, end, step, axis) for shift, end in enumerate(ends)], axis)
 
 
 def _sum_patches(
