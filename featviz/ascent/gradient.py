@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Key, PyTree
 
-from featviz.ascent.routine import Lane, Routine
+from featviz.ascent.routine import Lane, Routine, images_of
 from featviz.gradients.redirect import redirected_gelu, redirected_relu
 from featviz.gradients.rules import run_with_rules
 from featviz.model import IMAGE, Activations, Weights
@@ -50,7 +50,7 @@ def step_gradient(
             total = score * (1.0 - jnp.mean(image[..., -1]))
         return (total if penalty is None else total + jnp.mean(_by_group(routine, penalty, activations))), score
 
-    image, pull_back = jax.vjp(lambda params: routine.parameterization.to_image(params, routine.shape), lane.params)
+    image, pull_back = jax.vjp(lambda params: images_of(routine, params, lane.kept), lane.params)
     if routine.fidelity is None:
 
         def total_and_score(image: Float[Array, "n h w c"]) -> tuple[Float[Array, ""], Float[Array, ""]]:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Bool, Float, Int32, Key, PyTree
 
@@ -53,6 +54,7 @@ class Routine:
     dtype: str = "float32"
     transparency: bool = False
     fidelity: Fidelity | None = None
+    keep: tuple[int, ...] = ()  # the channels of the start images that stay as they are
 
 
 class Lane(NamedTuple):
@@ -69,3 +71,12 @@ class Lane(NamedTuple):
     attribution: Float[Array, "*lanes n h w"] | None  # sum over steps of |d objective / d image|, with transparency
     anchor: Float[Array, "*lanes n h w c"] | None  # the image at the start, with fidelity
     balance: Float[Array, "*lanes"] | None  # of the gradients of objective and fidelity, 0 until it is measured
+    kept: Float[Array, "*lanes n h w kept"] | None = None  # the start's channels that stay as they are
+
+
+def images_of(
+    routine: Routine, params: PyTree[Float[Array, "..."]], kept: Float[Array, "n h w kept"] | None
+) -> Float[Array, "n h w c"]:
+    """The images of one lane's parameters, with the channels that are kept."""
+    images = routine.parameterization.to_image(params, routine.shape)
+    return images if kept is None else images.at[..., jnp.array(routine.keep)].set(kept.astype(images.dtype))

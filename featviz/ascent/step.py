@@ -11,7 +11,17 @@ from jax.sharding import Mesh, PartitionSpec
 from jaxtyping import Array, Bool, Float, Int32, Key
 
 from featviz.ascent.gradient import activations_of, step_gradient
-from featviz.ascent.routine import CONVERGED, LANES, NOT_FINITE, OUT_OF_STEPS, RUNNING, Convergence, Lane, Routine
+from featviz.ascent.routine import (
+    CONVERGED,
+    LANES,
+    NOT_FINITE,
+    OUT_OF_STEPS,
+    RUNNING,
+    Convergence,
+    Lane,
+    Routine,
+    images_of,
+)  # fmt: skip
 from featviz.model import Weights
 from featviz.objectives import Objective
 from featviz.parameterizations import extra_channels
@@ -27,6 +37,7 @@ def start(routine: Routine, keys: Key[Array, " lanes"], images: Float[Array, "la
             params = routine.parameterization.init(jax.random.fold_in(key, 0xFFFFFFFF), routine.shape)
         else:
             params = routine.parameterization.from_image(image)
+        kept = image[..., jnp.array(routine.keep)] if image is not None and routine.keep else None
         zero = jnp.zeros((), jnp.float32)
         fidelity = routine.fidelity is not None
         return Lane(
@@ -39,8 +50,9 @@ def start(routine: Routine, keys: Key[Array, " lanes"], images: Float[Array, "la
             window_sum=zero,
             window_mean=jnp.full((), -jnp.inf, jnp.float32),
             attribution=jnp.zeros(routine.shape[:3], jnp.float32) if routine.transparency else None,
-            anchor=routine.parameterization.to_image(params, routine.shape) if fidelity else None,
+            anchor=images_of(routine, params, kept) if fidelity else None,
             balance=zero if fidelity else None,
+            kept=kept,
         )
 
     return jax.vmap(start_one, in_axes=(0, None if images is None else 0))(keys, images)
@@ -93,7 +105,7 @@ def finish(
     def finish_one(
         weights: Weights, objective: Objective, lane: Lane
     ) -> tuple[Float[Array, "n h w c"], Float[Array, " n"]]:
-        image = exact.parameterization.to_image(lane.params, exact.shape)
+        image = images_of(exact, lane.params, lane.kept)
         opaque = over_gray(image) if extra_channels(exact.parameterization) else image
         activations = activations_of(exact, weights, opaque, objective.layers, active=None)
         return image, objective(activations)
@@ -158,6 +170,7 @@ def _step(
         attribution=attribution,
         anchor=lane.anchor,
         balance=ascent.balance,
+        kept=lane.kept,
     )
 
     running = (lane.status == RUNNING) & (lane.step < steps)

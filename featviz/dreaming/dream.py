@@ -1,6 +1,7 @@
 """DeepDream: a photo changed so that an objective of a network rises."""
 
 import os
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -29,6 +30,7 @@ def dream(
     jitter: int = 32,
     laplacian: int = 0,
     mask: Float[np.ndarray, "h w"] | None = None,
+    keep: Iterable[int] | None = None,
     tile: int | None = None,
     weights: Weights | None = None,
     seed: int = 0,
@@ -54,6 +56,7 @@ def dream(
       laplacian: bands of the gradient that are scaled to one size, which brings out large shapes; 0 for none, 4 as in
         TensorFlow's tutorial.
       mask: (height, width) from 0, where the photo stays as it is, to 1.
+      keep: channels of the photo that stay exactly as they are, such as {3, 4} of an image of several bands.
       tile: pixels a side of the tiles through which the network sees a large photo, in bounded memory; 0 for one piece.
         None: tiles of 1024 above 2 megapixels. The gradient is normalized over the whole image, so no seam shows.
       weights: another checkpoint of the same network.
@@ -90,6 +93,7 @@ def dream(
         jitter=jitter,
         laplacian=laplacian,
         mask=mask,
+        keep=keep,
         tile=tile,
         weights=weights,
     )

@@ -1,7 +1,7 @@
 """DeepDream's gradient ascent: octaves with carried detail, jitter undone after each step, steps of one mean size."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import NamedTuple
 
@@ -30,7 +30,8 @@ class DreamSettings:
     """How a dream proceeds; the constants are those of 2015 (Mordvintsev, Olah and Tyka).
 
     `step_size` is the mean change of a pixel in a step, of a range of 1: 1.5 of 255. `jitter` is the largest shift, in
-    pixels in each direction. `laplacian` is the number of gradient bands that are scaled to one size (0: none).
+    pixels in each direction. `laplacian` is the number of gradient bands that are scaled to one size (0: none). `keep`
+    names the channels of the photo that stay as they are.
     """
 
     octaves: int = 4
@@ -39,6 +40,7 @@ class DreamSettings:
     step_size: float = 1.5 / 255
     jitter: int = 32
     laplacian: int = 0
+    keep: tuple[int, ...] = field(default=(), metadata={"canonical": False})
 
 
 class DreamState(NamedTuple):
@@ -75,6 +77,9 @@ def ascend(
             score, gradient = gradient_of(image, draw_shift(key, octave, step, settings.jitter))
             if settings.laplacian:
                 gradient = normalize_bands(gradient, settings.laplacian)
+            if settings.keep:
+                gradient = np.array(gradient)
+                gradient[..., list(settings.keep)] = 0
             mean_size = float(np.mean(np.abs(gradient), dtype=np.float64))
             history = (*history, score)
             if mean_size == 0 or not np.isfinite(mean_size):

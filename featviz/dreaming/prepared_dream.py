@@ -1,6 +1,6 @@
 """A dream that is checked and ready to run, for any number of photos of one size."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,6 +30,7 @@ from featviz.pictures.provenance import describe_dream
 from featviz.rendering.checks import (
     SMALLEST_SIZE,
     check_count,
+    check_keep,
     check_objectives,
     check_weights,
     require_objective,
@@ -82,6 +83,7 @@ def prepare_dream(
     jitter: int = 32,
     laplacian: int = 0,
     mask: Float[np.ndarray, "h w"] | None = None,
+    keep: Iterable[int] | None = None,
     tile: int | None = None,
     weights: Weights | None = None,
 ) -> PreparedDream:
@@ -113,9 +115,11 @@ def prepare_dream(
         tiling = plan_tiling(model, weights, maximized, side=check_count("tile", tile, 64, 4096))
     else:
         check_objectives(model, [maximized], (1, *sizes[-1], model.input.channels))
-    settings = DreamSettings(octaves, octave_scale, steps, step_size, jitter, laplacian)
+    kept = check_keep(keep, (), model.input.channels)
+    settings = DreamSettings(octaves, octave_scale, steps, step_size, jitter, laplacian, kept)
     provenance = describe_dream(model, objective, describe(settings), weights_sha256=hash_weights(weights), size=size)
     provenance |= {} if tiling is None else {"tile": tiling.side, "margin": tiling.margin}
+    provenance |= {"keep": list(kept)} if kept else {}
     provenance |= {} if mask is None else {"mask_sha256": digest(mask)}
     return PreparedDream(settings, size, ImageGradient(model.apply, weights, maximized, tiling), mask, provenance)
 

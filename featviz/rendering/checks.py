@@ -92,6 +92,21 @@ def check_starts(start: Start | None, model: Model, count: int) -> list[Float[np
     return images
 
 
+def check_keep(
+    keep: Iterable[int] | None, start: Start | Sequence[Float[np.ndarray, "h w c"]] | None, channels: int
+) -> tuple[int, ...]:
+    """The channels of the start that stay as they are, ascending; there is a start to take them from."""
+    if keep is None:
+        return ()
+    listed = list(keep) if isinstance(keep, Iterable) and not isinstance(keep, str) else [keep]
+    whole = all(isinstance(index, int | np.integer) and not isinstance(index, bool) for index in listed)
+    if not whole or not all(0 <= index < channels for index in listed) or len(set(listed)) >= channels:
+        raise FeatvizError(f"`keep` is {keep!r}; expected some of the {channels} channels, 0 to {channels - 1}")
+    if listed and start is None:
+        raise FeatvizError("`keep` names channels, but there is no `start` to take them from; expected an image")
+    return tuple(sorted({int(index) for index in listed}))
+
+
 def check_fidelity(model: Model, recipe: Recipe) -> None:
     """A recipe's fidelity has a finite weight and an existing layer, and the recipe has no stages."""
     fidelity = recipe.fidelity

@@ -1,6 +1,6 @@
 """Render: pictures that maximize objectives of a network."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import overload
 
 from jax.typing import DTypeLike
@@ -25,6 +25,7 @@ def render(
     steps: int | None = None,
     seed: int = 0,
     start: Start | None = None,
+    keep: Iterable[int] | None = None,
     weights: Weights | None = None,
     lanes: int | None = None,
     dtype: DTypeLike | None = None,
@@ -42,6 +43,7 @@ def render(
     steps: int | None = None,
     seed: int = 0,
     start: Start | None = None,
+    keep: Iterable[int] | None = None,
     weights: Weights | None = None,
     lanes: int | None = None,
     dtype: DTypeLike | None = None,
@@ -58,6 +60,7 @@ def render(
     steps: int | None = None,
     seed: int = 0,
     start: Start | None = None,
+    keep: Iterable[int] | None = None,
     weights: Weights | None = None,
     lanes: int | None = None,
     dtype: DTypeLike | None = None,
@@ -80,6 +83,7 @@ def render(
       seed: decides everything random, 0 to 2^32 - 1; an objective's draws depend on the seed and on its own hash.
       start: an image in [0,1], (height, width, channels), or a Picture, in place of noise; or a list of one for each
         objective.
+      keep: channels of `start` that stay exactly as they are, such as {3, 4} of an image of several bands.
       weights: another checkpoint of the same network, run by the same compiled program.
       lanes: optimizations that one program computes on each device, 1 to 65,536. Another number may round differently,
         so it stands in the provenance. None: one on a CPU, as many as fit on an accelerator.
@@ -108,6 +112,7 @@ def render(
         steps=steps,
         seed=seed,
         start=start,
+        keep=keep,
         weights=weights,
         lanes=lanes,
         dtype=dtype,
@@ -128,6 +133,7 @@ def render_each(
     steps: int | None = None,
     seed: int = 0,
     start: Start | None = None,
+    keep: Iterable[int] | None = None,
     weights: Weights | None = None,
     lanes: int | None = None,
     dtype: DTypeLike | None = None,
@@ -155,6 +161,7 @@ def render_each(
         steps=steps,
         seed=seed,
         start=start,
+        keep=keep,
         weights=weights,
         lanes=lanes,
         dtype=dtype,
@@ -175,6 +182,7 @@ def render_group(
     steps: int | None = None,
     seed: int = 0,
     start: Start | None = None,
+    keep: Iterable[int] | None = None,
     weights: Weights | None = None,
     lanes: int | None = None,
     dtype: DTypeLike | None = None,
@@ -211,6 +219,7 @@ def render_group(
         steps=steps,
         seed=seed,
         start=start,
+        keep=keep,
         weights=weights,
         lanes=lanes,
         dtype=dtype,

@@ -1,6 +1,6 @@
 """A request: everything that `render` is asked, checked once and passed on as one frozen value."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -26,6 +26,7 @@ from featviz.rendering.checks import (
     check_count,
     check_dtype,
     check_fidelity,
+    check_keep,
     check_objectives,
     check_seed,
     check_size,
@@ -59,6 +60,7 @@ class Request:
     objectives: tuple[Objective, ...]
     provenance: tuple[dict[str, Any], ...]
     starts: tuple[Float[np.ndarray, "h w c"], ...]
+    keep: tuple[int, ...]
     group_size: int
     steps: int
     seed: int
@@ -75,6 +77,7 @@ def make_request(
     steps: int | None = None,
     seed: int = 0,
     start: Start | None = None,
+    keep: Iterable[int] | None = None,
     weights: Weights | None = None,
     lanes: int | None = None,
     dtype: DTypeLike | None = None,
@@ -96,6 +99,7 @@ def make_request(
     seed = check_seed(seed)
     check_count("group_size", group_size, 1, 1024)
     starts = check_starts(start, model, len(written))
+    kept = check_keep(keep, start, model.input.channels)
     if size is None and not starts:
         size = default_size(model, recipe, tuple(dict.fromkeys(layer for each in written for layer in each.layers)))
     height, width = check_size(size, starts[0] if starts else None)
@@ -113,7 +117,7 @@ def make_request(
     check_fidelity(model, recipe)
     maximized = [for_minimization(model, objective) for objective in written]
     stages = [
-        prepare_stage(model, maximized, stage, (group_size, *stage_size, model.input.channels), dtype)
+        prepare_stage(model, maximized, stage, (group_size, *stage_size, model.input.channels), dtype, keep=kept)
         for stage, stage_size in expand_stages(recipe, (height, width), steps)
     ]
     steps = sum(stage.steps for stage in stages)
@@ -127,6 +131,7 @@ def make_request(
         dtype=dtype,
     )
     run |= {"start": "an image"} if start is not None else {}
+    run |= {"keep": list(kept)} if kept else {}
     run |= {"group": group_size} if group_size > 1 else {}
     # A recipe or an objective that cannot be described is refused here.
     provenance = [describe_picture(run, model, objective, recipe, repeatable=repeatable) for objective in written]
@@ -138,6 +143,7 @@ def make_request(
         objectives=tuple(maximized),
         provenance=tuple(provenance),
         starts=tuple(starts),
+        keep=kept,
         group_size=group_size,
         steps=steps,
         seed=seed,
@@ -147,7 +153,13 @@ def make_request(
 
 
 def prepare_stage(
-    model: Model, objectives: Sequence[Objective], stage: Recipe, shape: Shape, dtype: str
+    model: Model,
+    objectives: Sequence[Objective],
+    stage: Recipe,
+    shape: Shape,
+    dtype: str,
+    *,
+    keep: tuple[int, ...] = (),
 ) -> PreparedStage:
     """A stage ready to run, after a check that the network takes the views that it will get."""
     needed = [*objectives, *([] if stage.penalty is None else [stage.penalty])]
@@ -168,6 +180,7 @@ def prepare_stage(
         transparency=stage.transparency,
         # No fidelity term at weight 0.
         fidelity=stage.fidelity if stage.fidelity is not None and stage.fidelity.weight else None,
+        keep=keep,
     )
     return PreparedStage(routine, stage.steps, stage.penalty)
 

@@ -124,8 +124,13 @@ def _next_images(request: Request, stage: int, base: Images, before: LaneResult 
         return resize(base, size)
     if request.recipe.carry is Carry.DETAIL:
         detail = before.pixels - resize(base, request.stages[stage - 1].routine.shape[1:3])
-        return np.clip(resize(base, size) + resize(detail, size), 0, 1)
-    return resize(before.pixels, size)
+        images = np.clip(resize(base, size) + resize(detail, size), 0, 1)
+    else:
+        images = resize(before.pixels, size)
+    if request.keep:
+        images = images.copy()
+        images[..., list(request.keep)] = resize(base, size)[..., list(request.keep)]
+    return images
 
 
 def join(earlier: LaneResult, later: LaneResult) -> LaneResult:

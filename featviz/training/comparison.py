@@ -1,7 +1,7 @@
 """One unit, or a few, at several checkpoints: the same noise, one scale for the activations, a sheet and a film."""
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -87,6 +87,7 @@ def compare(
     steps: int | None = None,
     seed: int = 0,
     start: Start | None = None,
+    keep: Iterable[int] | None = None,
     lanes: int | None = None,
     dtype: DTypeLike | None = None,
     convergence: Convergence | None = None,
@@ -133,6 +134,7 @@ def compare(
             steps=steps,
             seed=seed,
             start=start,
+            keep=keep,
             lanes=lanes,
             dtype=dtype,
             convergence=convergence,

@@ -1,6 +1,6 @@
 """A picture as it forms."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from jax.typing import DTypeLike
 
@@ -24,6 +24,7 @@ def stream(
     steps: int | None = None,
     seed: int = 0,
     start: Start | None = None,
+    keep: Iterable[int] | None = None,
     weights: Weights | None = None,
     lanes: int | None = None,
     dtype: DTypeLike | None = None,
@@ -57,6 +58,7 @@ def stream(
         steps=steps,
         seed=seed,
         start=start,
+        keep=keep,
         weights=weights,
         lanes=lanes,
         dtype=dtype,

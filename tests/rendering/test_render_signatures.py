@@ -23,10 +23,11 @@ QUIET = {"progress": False}
         # `compare` takes the weights from its checkpoints, `Watch` from the training, with the lanes and the start.
         (fv.compare, RENDERING - {"weights"}, make_request, {}),
         (fv.stream, RENDERING, make_request, QUIET),
-        (fv.Watch, RENDERING - {"weights", "start", "lanes"}, make_request, QUIET),
+        (fv.Watch, RENDERING - {"weights", "start", "keep", "lanes"}, make_request, QUIET),
         (fv.dream, DREAMING, prepare_dream, {}),
-        (fv.dream_film, DREAMING, prepare_dream, {}),
-        (fv.dream_frames, DREAMING, prepare_dream, {}),
+        # Their `keep` is the share of the change that the next frame starts with.
+        (fv.dream_film, DREAMING - {"keep"}, prepare_dream, {}),
+        (fv.dream_frames, DREAMING - {"keep"}, prepare_dream, {}),
     ],
 )
 def test_every_option_is_in_the_signature(function, names, reference, different):
