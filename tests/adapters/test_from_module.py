@@ -14,6 +14,7 @@ torch = pytest.importorskip("torch", reason="needs PyTorch: make test-frameworks
 import torch.nn.functional as F  # noqa: E402
 from support.torch_networks import NETWORKS, Residual, VisionTransformer, make  # noqa: E402
 from torch import nn  # noqa: E402
+from torch.distributed.algorithms._checkpoint.checkpoint_wrapper import checkpoint_wrapper  # noqa: E402
 
 import featviz as fv  # noqa: E402
 from featviz.errors import FeatvizError  # noqa: E402
@@ -432,3 +433,51 @@ def test_layers_are_the_same_for_one_image(pool):
     assert list(alone) == list(together)
     for name, values in alone.items():
         np.testing.assert_allclose(values, together[name][:1], atol=1e-6)
+
+
+def wrapped_within(wrap):
+    net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Conv2d(4, 5, 3))
+    net[2] = wrap(net[2])
+    return net
+
+
+def compiled_forward():
+    net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Conv2d(4, 5, 3))
+    net.forward = torch.compile(net.forward)
+    return net
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")
+@pytest.mark.parametrize(
+    "wrapped",
+    [
+        lambda: wrapped_within(torch.compile),
+        lambda: wrapped_within(checkpoint_wrapper),
+        lambda: wrapped_within(nn.DataParallel),
+        compiled_forward,
+    ],
+    ids=["compiled", "checkpointed", "data parallel", "compiled forward"],
+)
+def test_wrappers_within_are_taken_off(wrapped, images):
+    net = wrapped().eval()
+    plain = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Conv2d(4, 5, 3))
+    plain.load_state_dict(dict(zip(plain.state_dict(), net.state_dict().values(), strict=True)))
+    with torch.no_grad():
+        expected = plain(torch.tensor(images).permute(0, 3, 1, 2)).permute(0, 2, 3, 1).numpy()
+    model = fv.from_torch(net, input=fv.InputSpec(size=32, channels_first=True))
+    assert [layer.name for layer in model.layers] == ["0", "1", "2"]
+    np.testing.assert_allclose(model.apply(model.weights, images)["2"], expected, atol=1e-6)
+
+
+def test_modules_that_are_not_called_are_said():
+    other = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU())
+    net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU())
+    net.forward = lambda x: other(x)
+    with pytest.warns(UserWarning, match="Sequential calls none of the modules within"):
+        fv.from_torch(net, input=fv.InputSpec(size=8, channels_first=True))
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")
+def test_what_cannot_be_exported_is_one_line():
+    with pytest.raises(FeatvizError, match="`0` is compiled by torch.jit; expected a `module` of PyTorch's own"):
+        fv.from_torch(nn.Sequential(torch.jit.trace(nn.ReLU(), torch.zeros(1))), input=SPEC)

@@ -1,8 +1,6 @@
 """PyTorch: a module becomes a Model through torch.export, its layers named as PyTorch names its modules."""
 
-import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -10,26 +8,17 @@ import jax.numpy as jnp
 
 from featviz.adapters.adapter_errors import missing_framework, require_input
 from featviz.adapters.fixed_inputs import Fixed
-from featviz.adapters.torch.custom_functions import differing_backwards
+from featviz.adapters.torch.exported_network import ExportedNetwork
 from featviz.adapters.torch.fixed_forward import prepared_copies
-from featviz.adapters.torch.graph_ends import without_missing, without_nodes
-from featviz.adapters.torch.graph_export import LOCK, Graph, export_graph
-from featviz.adapters.torch.interpreter import GraphError, node_module, run_graph, to_array
-from featviz.adapters.torch.module_copies import fresh_copy, named_tensors, plain_tensors, shared_names
-from featviz.adapters.torch.module_runs import StoppedError, reason, run_once, source_line
-from featviz.adapters.torch.operators import draws_numbers
+from featviz.adapters.torch.graph_export import LOCK
+from featviz.adapters.torch.module_copies import unwrapped
+from featviz.adapters.torch.module_runs import StoppedError, reason
 from featviz.adapters.traced import build_model
 from featviz.errors import FeatvizError, suggest
-from featviz.model import InputSpec, Model, Weights
-from featviz.tracing.marks import mark
+from featviz.model import InputSpec, Model
 
 if TYPE_CHECKING:
     import torch
-
-# The axes of (n, c, h, w) whose sizes may differ in one graph, tried in this order. Sizes as symbols make an export two
-# to four times as long: the graph for the training size has a symbol for the batch alone.
-DYNAMIC_AT_FIRST: tuple[tuple[int, ...], ...] = ((0,), ())
-DYNAMIC_LATER: tuple[tuple[int, ...], ...] = ((0, 2, 3), (0,), ())
 
 
 def from_torch(
@@ -55,8 +44,8 @@ def from_torch(
     with a warning.
 
     Args:
-        module: The network, which is left as it is. Its current weights are copied, to float32. DataParallel and the
-            wrapper of torch.compile are taken off.
+        module: The network, which is left as it is. Its current weights are copied, to float32. Wrappers
+            are taken off: DataParallel, torch.compile, checkpointing.
         input: How the network takes its images. PyTorch's image networks take channels first:
             `InputSpec(size=(224, 224), channels_first=True, ...)`.
         fixed: For a module of several inputs, an array for each but the image, by the parameter of its forward, for
@@ -82,18 +71,20 @@ def from_torch(
             f"`module` is of type {type(module).__name__}; expected a torch.nn.Module, not a compiled one"
         )
     input = require_input(input, type(module).__name__, channels_first=True)
-    while isinstance(wrapped := _wrapped(module), torch.nn.Module):
-        module = wrapped
+    module = unwrapped(module)
     name = name or type(module).__name__
     if upto is not None and upto not in (names := [path for path, _ in module.named_modules() if path]):
         raise FeatvizError(f"`upto` names `{upto}`, which {name} lacks; {suggest(upto, names)}")
     with LOCK:
         shape = _encoded_shape(input)
-        candidates = (_Network(copied, name, upto=upto) for copied in prepared_copies(module, fixed, name))
+        candidates = (ExportedNetwork(copied, name, upto=upto) for copied in prepared_copies(module, fixed, name))
         network = first = next(candidates)
         if not first.runs(shape):
             network = next((other for other in candidates if other.runs(shape)), first)
-        weights, single_image = network.prepare(shape)
+        try:
+            weights, single_image = network.prepare(shape)
+        except StoppedError as stopped:
+            raise FeatvizError(f"{name} cannot be exported: {reason(stopped.failure)}") from stopped.failure
     if upto is not None and not any(layer == upto for layer, _ in network.first.marks):
         raise FeatvizError(f"`upto` names `{upto}`, which {name} does not call; expected a module that it calls")
     try:
@@ -124,177 +115,6 @@ def _import() -> Any:
     return torch
 
 
-def _wrapped(module: "torch.nn.Module") -> Any:
-    """What a wrapper of torch.compile, DataParallel or DistributedDataParallel holds, None of any other module."""
-    import torch
-
-    if isinstance(module, torch.nn.DataParallel | torch.nn.parallel.DistributedDataParallel):
-        return module.module
-    return module._modules.get("_orig_mod")
-
-
 def _encoded_shape(input: InputSpec) -> tuple[int, ...]:
     images = jax.ShapeDtypeStruct((2, *input.size, input.channels), jnp.float32)
     return tuple(jax.eval_shape(input.encode, images).shape)
-
-
-@dataclass(eq=False)
-class _Network:
-    """A module, and its graphs by the shape of the images."""
-
-    module: "torch.nn.Module"
-    name: str
-    graphs: dict[tuple[int, ...], Graph] = field(default_factory=dict)
-    # The weight that each placeholder of the first graph takes where that is no parameter or buffer.
-    constants: dict[str, str] = field(default_factory=dict)
-    single_image: bool = False
-    # The layer that the network ends behind.
-    upto: str | None = None
-    # The functions whose backward is not the derivative of their forward.
-    own_backwards: set[str] = field(default_factory=set)
-    # How the module's runs on images of each shape ended.
-    trials: dict[tuple[int, ...], StoppedError | None] = field(default_factory=dict)
-
-    @property
-    def first(self) -> Graph:
-        """The graph for images of the size of the training."""
-        return next(iter(self.graphs.values()))
-
-    def prepare(self, shape: tuple[int, ...]) -> tuple[Weights, bool]:
-        """Exports the module for images of a shape; its weights, and whether it takes one image at a time."""
-        self.single_image = not self.runs(shape) and self.runs((1, *shape[1:]))
-        graph = self._find(shape)
-        parameters = {path for path, _ in self.module.named_parameters()}
-        # Parameters keep the copy's memory, which nothing writes to; a forward may write to its buffers.
-        weights = {path: to_array(tensor, copy=path not in parameters) for path, tensor in named_tensors(self.module)}
-        plain = {id(tensor): path for path, tensor in plain_tensors(self.module)}
-        for placeholder, tensor in graph.constants.items():
-            # Single numbers stay in the program, where ReLUs and the like are recognized by them.
-            if tensor.numel() > 1:
-                path = plain.get(id(tensor), placeholder)
-                self.constants[placeholder] = path
-                weights[path] = to_array(tensor)
-        return {path: jax.device_put(array, may_alias=True) for path, array in weights.items()}, self.single_image
-
-    def forward(self, weights: Weights, encoded: jax.Array) -> tuple[jax.Array, dict[str, jax.Array]]:
-        """The output for images; on the way, what each module returns is marked."""
-        with LOCK:
-            graph = self._find(tuple(encoded.shape))
-        first = graph is self.first
-        aliases = {path: path for path in weights}
-        for path, other in shared_names(self.module):
-            aliases[path] = other
-        values: dict[str, Any] = {graph.image.name: encoded}
-        for placeholder, path in graph.tensors.items():
-            values[placeholder] = weights[aliases[path]]
-        for placeholder, tensor in graph.constants.items():
-            if first and placeholder in self.constants:
-                values[placeholder] = weights[self.constants[placeholder]]
-            else:
-                # The arrays of further sizes, and single numbers.
-                values[placeholder] = to_array(tensor) if tensor.numel() == 1 else jnp.asarray(to_array(tensor))
-        graph, values = self._run_graph(graph, values)
-        self._mark(graph, values)
-        if graph.output is None:
-            if graph.failure is not None and not (graph.runs and graph.marks):
-                raise graph.failure
-            if not graph.marks:
-                raise FeatvizError(f"{self.name} returns no array")
-            return values[graph.marks[-1][1].name], {}
-        return values[graph.output.name], {}
-
-    def _run_graph(self, graph: Graph, inputs: Mapping[str, Any]) -> tuple[Graph, dict[str, Any]]:
-        """The values of a graph, and what is left of it; on images of the training size it ends where a node fails."""
-        first = next(iter(self.graphs))
-        while True:
-            try:
-                return graph, run_graph(graph.module, inputs, graph.wanted)
-            except GraphError as error:
-                if graph is not self.graphs[first]:
-                    self._mark(graph, error.values)
-                    raise
-                self.graphs[first] = graph = without_nodes(graph, {error.node: error})
-
-    def _mark(self, graph: Graph, values: Mapping[str, Any]) -> None:
-        for layer, node in graph.marks:
-            if node.name in values:
-                mark(layer, values[node.name])
-
-    def _find(self, shape: tuple[int, ...]) -> Graph:
-        """The graph for images of a shape, exported where none serves it."""
-        import torch
-
-        if not self.single_image:
-            shape = (max(2, shape[0]), *shape[1:])
-        elif not self.graphs:
-            shape = (1, *shape[1:])
-        for known, graph in self.graphs.items():
-            if shape == known or (graph.failure is None and graph.fits(shape)):
-                return graph
-        self.graphs[shape] = graph = self._export(torch.zeros(shape))
-        return graph
-
-    def runs(self, shape: tuple[int, ...]) -> bool:
-        """Whether the module runs on images of a shape, as far as it is wanted."""
-        stopped = self._run(shape)
-        return stopped is None or stopped.reached
-
-    def _run(self, shape: tuple[int, ...]) -> StoppedError | None:
-        """Runs the module for real, once for each shape, so that the tables that it keeps are real; why it fails."""
-        import torch
-
-        if shape not in self.trials:
-            try:
-                with differing_backwards(self.own_backwards):
-                    run_once(self.module, torch.zeros(shape), upto=self.upto)
-                self.trials[shape] = None
-            except StoppedError as error:
-                self.trials[shape] = error
-        return self.trials[shape]
-
-    def _export(self, images: "torch.Tensor") -> Graph:
-        """The graph for images of a shape; where the module or its export fails, the part before that."""
-        stopped = self._run(tuple(images.shape))
-        failure = stopped.failure if stopped is not None and not stopped.reached else None
-        runs, calls = failure is None, None if stopped is None else stopped.calls
-        for dynamic in DYNAMIC_LATER if self.graphs else DYNAMIC_AT_FIRST:
-            try:
-                graph = export_graph(fresh_copy(self.module), images, dynamic=dynamic, last=calls)
-                graph = replace(graph, output=graph.output if calls is None else None, failure=failure, runs=runs)
-                return without_missing(graph)
-            except StoppedError as error:
-                last = error
-        failure = failure or last.failure
-        try:
-            graph = export_graph(fresh_copy(self.module), images, last=last.calls)
-        except StoppedError:
-            graph = export_graph(fresh_copy(self.module), images, last=0)
-        return replace(graph, output=None, failure=failure, runs=runs)
-
-    def warn(self) -> None:
-        """Says where the network ends early, whose backward is not used, and what in it is random."""
-        if self.own_backwards:
-            warnings.warn(
-                f"{self.name} has a backward of its own in {', '.join(sorted(self.own_backwards))}, which is not the "
-                "derivative of the forward; pictures follow the derivative of the forward",
-                stacklevel=3,
-            )
-        graph = self.first
-        if graph.failure is not None and graph.runs and graph.marks:
-            # The message of a node says where it is.
-            line = "" if isinstance(graph.failure, GraphError) else f", at {source_line(graph.failure)}"
-            end = f"ends behind `{graph.marks[-1][0]}`" if graph.output is None else "lacks some layers"
-            warnings.warn(
-                f"{self.name} {end}{line}: what follows depends on values or cannot be exported "
-                f"({reason(graph.failure)})",
-                stacklevel=3,
-            )
-        for node in graph.module.graph.nodes:
-            operator = str(node.target).removeprefix("aten.").partition(".")[0]
-            if draws_numbers(operator, node.args, node.kwargs):
-                warnings.warn(
-                    f"{self.name} draws random numbers at inference (`{operator}` in "
-                    f"`{node_module(node)[0] or self.name}`); they are drawn once, the same in each run",
-                    stacklevel=3,
-                )
-                break

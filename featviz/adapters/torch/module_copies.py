@@ -2,12 +2,27 @@
 
 import copy
 from collections.abc import Iterator, Sequence
+from types import MethodType
 from typing import TYPE_CHECKING, Any
 
 from featviz.errors import FeatvizError, in_one_line
 
 if TYPE_CHECKING:
     import torch
+
+
+# The names by which wrappers hold their module: of torch.compile, checkpointing and FSDP.
+WRAPPED = ("_orig_mod", "_checkpoint_wrapped_module", "_fsdp_wrapped_module")
+
+
+def unwrapped(module: "torch.nn.Module") -> "torch.nn.Module":
+    """A module without the wrappers around it."""
+    import torch
+
+    if isinstance(module, torch.nn.DataParallel | torch.nn.parallel.DistributedDataParallel):
+        return unwrapped(module.module)
+    inner = next((module._modules[name] for name in WRAPPED if name in module._modules), None)
+    return module if inner is None else unwrapped(inner)
 
 
 def named_tensors(module: "torch.nn.Module") -> Iterator[tuple[str, "torch.Tensor"]]:
@@ -68,6 +83,9 @@ def detached_copy(module: "torch.nn.Module", *, single_precision: bool = True) -
     """
     import torch
 
+    for path, each in module.named_modules():
+        if isinstance(each, torch.jit.ScriptModule):
+            raise FeatvizError(f"`{path}` is compiled by torch.jit; expected a `module` of PyTorch's own modules")
     memo: dict[int, Any] = {}
     for path, tensor in (*named_tensors(module), *plain_tensors(module)):
         if torch.nn.parameter.is_lazy(tensor):
@@ -87,6 +105,12 @@ def detached_copy(module: "torch.nn.Module", *, single_precision: bool = True) -
             f"{type(module).__name__} cannot be copied ({in_one_line(error)}); expected a `module` whose attributes "
             "can be, without tensors of a graph"
         ) from error
-    for each in copied.modules():
+    for each in [*copied.modules()]:
         each.training = False
+        for name, child in each.named_children():
+            each._modules[name] = unwrapped(child)
+        # Compiled, it is a function that still runs the user's own module.
+        compiled = getattr(vars(each).get("forward"), "_torchdynamo_orig_callable", None)
+        if compiled is not None:
+            each.forward = MethodType(getattr(compiled, "__func__", compiled), each)
     return copied
