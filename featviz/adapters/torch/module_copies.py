@@ -1,6 +1,7 @@
 """Copies of a user's module, which leave it as it is, and the tensors that it holds, by path."""
 
 import copy
+import inspect
 from collections.abc import Iterator, Sequence
 from types import MethodType
 from typing import TYPE_CHECKING, Any
@@ -110,7 +111,9 @@ def detached_copy(module: "torch.nn.Module", *, single_precision: bool = True) -
         for name, child in each.named_children():
             each._modules[name] = unwrapped(child)
         # Compiled, it is a function that still runs the user's own module.
-        compiled = getattr(vars(each).get("forward"), "_torchdynamo_orig_callable", None)
-        if compiled is not None:
-            each.forward = MethodType(getattr(compiled, "__func__", compiled), each)
+        forward = vars(each).get("forward")
+        if getattr(forward, "_torchdynamo_orig_callable", None) is not None:
+            original = inspect.unwrap(forward)
+            if isinstance(original, MethodType):
+                each.forward = MethodType(original.__func__, each)
     return copied
