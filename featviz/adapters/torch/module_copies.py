@@ -111,7 +111,7 @@ def detached_copy(module: "torch.nn.Module", *, single_precision: bool = True) -
         for name, child in each.named_children():
             each._modules[name] = unwrapped(child)
         # Compiled, it is a function that still runs the user's own module.
-        forward = vars(each).get("forward")
+        forward: Any = vars(each).get("forward")
         if getattr(forward, "_torchdynamo_orig_callable", None) is not None:
             original = inspect.unwrap(forward)
             if isinstance(original, MethodType):
