@@ -77,7 +77,9 @@ def _mark_outputs(
 ) -> Any:
     """Names what the `__call__` of each module within the network returns."""
     output = call(*args, **kwargs)
-    return mark("/".join(context.module.path), output) if context.method_name == "__call__" else output
+    # A module without parameters may be called without being part of the network, and has no path then.
+    bound = context.module.scope is not None
+    return mark("/".join(context.module.path), output) if bound and context.method_name == "__call__" else output
 
 
 def _sown_values(intermediates: Mapping[str, Any]) -> dict[str, jax.Array]:

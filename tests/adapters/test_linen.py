@@ -198,3 +198,31 @@ def test_weights_are_an_argument_and_never_compiled_in(untrained_googlenet):
     text = jax.jit(model.apply).lower(model.weights, images).as_text()
     assert len(text) < 300_000  # seven million weights would be tens of megabytes
     assert max(map(len, text.splitlines())) < 20_000
+
+
+class Doubled(nn.Module):
+    """A module without parameters."""
+
+    def __call__(self, x):
+        return 2 * x
+
+
+class Borrowing(nn.Module):
+    """A network that calls a module which is not part of it."""
+
+    @nn.compact
+    def __call__(self, x):
+        return nn.Dense(3, name="dense")(Doubled()(DOUBLED(x)))
+
+
+DOUBLED = Doubled(parent=None)
+
+
+def test_modules_that_are_not_part_of_the_network_run():
+    network = Borrowing()
+    image = jnp.ones((1, 8, 8, 3))
+    variables = network.init(jax.random.key(0), image)
+    model = from_linen(network, variables, input=InputSpec(size=(8, 8)))
+    assert [layer.name for layer in model.layers] == ["Doubled_0", "dense"]
+    found = model.apply(model.weights, image, layers=["dense"])["dense"]
+    np.testing.assert_allclose(found, network.apply(variables, image), rtol=1e-6)
