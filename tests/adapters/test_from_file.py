@@ -259,7 +259,6 @@ def test_channels_last_and_bytes(tmp_path):
 @pytest.mark.parametrize(
     ("options", "given", "message"),
     [
-        ({"shape": (4, 3, 8, 8)}, None, "fixed batch of 4"),
         ({"shape": (1, 3, "h", "w")}, None, r"size left open; expected `input`"),
         ({"shape": (1, 3, 8, 8)}, fv.InputSpec(size=(9, 9)), "`input` is of 9 x 9 px; expected 8 x 8"),
         ({"shape": (1, 7, 8, 8)}, None, "expected 1 to 4 channels"),

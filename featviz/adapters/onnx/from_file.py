@@ -12,6 +12,7 @@ import jax.numpy as jnp
 
 from featviz.adapters.adapter_errors import missing_framework, require_input
 from featviz.adapters.fixed_inputs import Fixed, for_images
+from featviz.adapters.onnx.baked_batch import for_one_image
 from featviz.adapters.onnx.graph import run
 from featviz.adapters.onnx.model_file import OnnxFile, read_onnx
 from featviz.adapters.traced import build_model
@@ -41,7 +42,7 @@ def from_onnx(
 
     Layers are named as Netron shows the nodes, without the slash that PyTorch's export begins them with
     (`layer1/Conv`); a node without a name by its output. Floating initializers are the weights; scalars, integers and
-    the shapes that exporters compute from them are constants. A file of a fixed batch of one runs image by image.
+    the shapes that exporters compute from them are constants. A file of a fixed batch runs image by image.
 
     The operators are featviz's own (`onnx/operators`): jaxonnxruntime ran 4 of the tests' 12 exports, as it lacks
     LayerNormalization, HardSwish, Resize and others, and onnx2torch needs PyTorch and torchvision.
@@ -72,6 +73,9 @@ def from_onnx(
     file = read_onnx(model, what, fixed=fixed)
     given = None if input is None else require_input(input, what, channels_first=True)
     spec, single_image = _specify(file, given, what)
+    if file.shape[0] not in (None, 1):
+        one = jax.ShapeDtypeStruct((1, *spec.size, spec.channels), jnp.float32)
+        file = for_one_image(file, jax.eval_shape(spec.encode, one).shape, what)
     # Their scale is that of the whole batch, and an image's activations must not depend on its neighbors.
     single_image = single_image or any(node.operator in DYNAMIC for node in file.graph.nodes)
 
@@ -101,8 +105,6 @@ def _specify(file: OnnxFile, given: InputSpec | None, what: str) -> tuple[InputS
     if len(file.shape) != 4:
         raise FeatvizError(f"{what} takes `{file.image}` of ({shape}); expected images, (n, c, h, w) or (n, h, w, c)")
     batch, second, third, last = file.shape
-    if batch not in (None, 1):
-        raise FeatvizError(f"{what} takes a fixed batch of {batch} images; expected 1 or a free number in its export")
     counts = CHANNELS if given is None else (given.channels,)
     first_fits, last_fits = second in counts, last in counts
     channels_first = first_fits
@@ -124,4 +126,4 @@ def _specify(file: OnnxFile, given: InputSpec | None, what: str) -> tuple[InputS
     if any(declared not in (None, side) for declared, side in zip((height, width), given.size, strict=True)):
         size = " x ".join(map(str, given.size))
         raise FeatvizError(f"`input` is of {size} px; expected {height} x {width}, as {what} declares")
-    return replace(given, channels_first=channels_first), batch == 1
+    return replace(given, channels_first=channels_first), batch is not None
