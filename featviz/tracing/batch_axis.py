@@ -4,8 +4,9 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import NamedTuple
 
-from featviz.tracing.batch_axis_rules import ELEMENTWISE, Batch, ImagesMeetError, Places, follow_step
+from featviz.tracing.batch_axis_rules import ELEMENTWISE, Places, follow_step
 from featviz.tracing.batch_constants import is_random, is_uniform
+from featviz.tracing.batch_place import Batch, ImagesMeetError
 from featviz.tracing.program import Program, Step, Value, flatten, scan_counts
 
 
@@ -80,6 +81,8 @@ def _elementwise(program: Program, step: Step, places: Mapping[Value, Batch]) ->
 
 
 def _require_uniform(program: Program, value: Value, place: Batch) -> None:
+    if value.aval.shape[place.axis] == 1:
+        return
     if place.inner != 1 or not is_uniform(program, value, place.axis):
         raise ImagesMeetError(certain=is_random(program, value))
 

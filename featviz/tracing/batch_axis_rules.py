@@ -1,9 +1,9 @@
 """Where each operation of JAX leaves the axis of the images, and when it may mix one image with another."""
 
 from collections.abc import Callable, Mapping, Sequence
-from math import prod
 from typing import Any, NamedTuple
 
+from featviz.tracing.batch_place import Batch, ImagesMeetError, reshaped
 from featviz.tracing.program import Step, Value
 
 # Operations on one element of each input, all of one shape; and those that pass their inputs on.
@@ -18,46 +18,9 @@ ELEMENTWISE = frozenset({
 })  # fmt: skip
 
 
-class Batch(NamedTuple):
-    """Where the images are in a value: on `axis`, where those of one image are `inner` at a time.
-
-    Windows or heads that are folded into the batch, (images * windows, tokens, units), have `inner` windows.
-    """
-
-    axis: int
-    inner: int = 1
-
-
 Places = dict[Value, Batch]
 # Raises ImagesMeetError unless a value is the same for all images that lie at a place.
 RequireUniform = Callable[[Value, Batch], None]
-
-
-class ImagesMeetError(Exception):
-    """A step may mix images; `certain` if it does."""
-
-    def __init__(self, *, certain: bool = False) -> None:
-        super().__init__()
-        self.certain = certain
-
-
-def reshaped(old: Sequence[int], new: Sequence[int], place: Batch, count: int) -> Batch:
-    """The place of `count` images after a reshape.
-
-    Raises:
-        ImagesMeetError: If elements of several images come to lie side by side.
-
-    >>> reshaped((2, 6, 4), (12, 4), Batch(0), 2)
-    Batch(axis=0, inner=6)
-    >>> reshaped((12, 4), (2, 3, 8), Batch(0, 6), 2)
-    Batch(axis=0, inner=1)
-    """
-    stride = prod(old[place.axis + 1 :]) * place.inner
-    for axis, size in enumerate(new):
-        below = prod(new[axis + 1 :])
-        if stride % below == 0 and below * size % (stride * count) == 0:
-            return Batch(axis, stride // below)
-    raise ImagesMeetError
 
 
 class _Context(NamedTuple):
@@ -100,7 +63,8 @@ class _Context(NamedTuple):
 
 
 def _reduce(context: _Context) -> Batch:
-    place, axes = context.only(), context.params.get("axes", context.params.get("dimensions", ()))
+    place, params = context.only(), context.params
+    axes = params["axes"] if "axes" in params else params["dimensions"] if "dimensions" in params else (params["axis"],)
     if place.axis in axes:
         raise ImagesMeetError
     return place._replace(axis=place.axis - sum(axis < place.axis for axis in axes))
@@ -139,6 +103,18 @@ def _concatenate(context: _Context) -> Batch:
     if context.params["dimension"] == place.axis:
         raise ImagesMeetError
     return context.joined(range(len(context.places)))
+
+
+def _stack(context: _Context) -> Batch:
+    place, axis = context.joined(range(len(context.places))), context.params["axis"]
+    return place._replace(axis=place.axis + (axis <= place.axis))
+
+
+def _tile(context: _Context) -> Batch:
+    place = context.only()
+    if context.params["reps"][place.axis] != 1:
+        raise ImagesMeetError
+    return place
 
 
 def _slice(context: _Context) -> Batch:
@@ -272,7 +248,7 @@ def _dynamic_update(context: _Context) -> Batch:
 
 _RULES: Mapping[str, Callable[[_Context], Batch]] = {
     **dict.fromkeys(("reduce", "reduce_sum", "reduce_max", "reduce_min", "reduce_prod", "reduce_and", "reduce_or",
-                     "reduce_xor", "argmax", "argmin", "squeeze"), _reduce),
+                     "reduce_xor", "argmax", "argmin", "squeeze", "unstack"), _reduce),
     **dict.fromkeys(("reduce_window", "reduce_window_sum", "reduce_window_max", "reduce_window_min"), _windows),
     **dict.fromkeys(("cumsum", "cumprod", "cummax", "cummin", "cumlogsumexp", "split", "top_k"), _along("axis")),
     **dict.fromkeys(("cholesky", "eigh", "svd", "qr", "lu", "triangular_solve"), _matrices),
@@ -280,7 +256,7 @@ _RULES: Mapping[str, Callable[[_Context], Batch]] = {
                      "scatter_max", "scatter-min", "scatter-max"), _scatter),
     "sort": _along("dimension"), "rev": _along("dimensions"), "concatenate": _concatenate, "transpose": _transpose,
     "broadcast_in_dim": _broadcast, "reshape": _reshape, "slice": _slice, "pad": _pad, "fft": _fft,
-    "conv_general_dilated": _convolve, "dot_general": _multiply, "gather": _gather,
+    "conv_general_dilated": _convolve, "dot_general": _multiply, "gather": _gather, "stack": _stack, "tile": _tile,
     "dynamic_slice": _dynamic_slice, "dynamic_update_slice": _dynamic_update,
 }  # fmt: skip
 

@@ -58,6 +58,9 @@ def with_class_token(x):
 
 
 APART = {
+    "stack": lambda x: jnp.unstack(lax.stack([x, 2 * x, x], 1) + lax.stack([x, x, x], 1), axis=1)[2],
+    "tile": lambda x: jnp.tile(x, (1, 2, 1, 1)),
+    "constant of one window": lambda x: (x.reshape(8, 6, 3) + jnp.arange(3.0).reshape(1, 1, 3)).reshape(x.shape),
     "convolution": convolve,
     "depthwise convolution": lambda x: convolve(x, groups=3),
     "max pooling": lambda x: lax.reduce_window(x, -jnp.inf, lax.max, (1, 2, 2, 1), (1, 2, 2, 1), "SAME"),
