@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,10 +23,18 @@ if TYPE_CHECKING:
 
 
 def load_user_network(name: str, weights: Path | None, *, input_words: str | None) -> "Model":
-    """The network of a function that returns one, or that is itself one; arguments as of `load_network`."""
+    """The network of that name, or of a function that returns one or is itself one; arguments as of `load_network`."""
     from featviz.model import FRAMEWORKS, Model, find_framework
 
-    function = _import_function(name)
+    function = _import_value(name)
+    framework = find_framework(function)
+    if isinstance(function, Model) or (framework is not None and framework.holds_weights):
+        # The network itself; a framework's can be called, but not to get it.
+        function = partial(_same, function)
+    elif not callable(function):
+        raise click.UsageError(
+            f"`{name}` is a value of type {type(function).__name__}; expected a network, or a function that returns one"
+        )
     required = _required_arguments(function)
     if len(required) == 2:
         return _from_function(function, name, weights, input_words)
@@ -53,7 +62,7 @@ def load_user_network(name: str, weights: Path | None, *, input_words: str | Non
     return adapt(framework, network, name, input_words)
 
 
-def _import_function(name: str) -> Callable[..., Any]:
+def _import_value(name: str) -> Any:
     module, _, attribute = name.partition(":")
     if not module or not attribute:
         raise click.UsageError(f"MODEL is `{name}`; expected package.module:function")
@@ -69,9 +78,11 @@ def _import_function(name: str) -> Callable[..., Any]:
         known = [key for key, value in vars(imported).items() if callable(value) and not key.startswith("_")]
         hint = suggest(attribute, known) if known else "expected a module with functions"
         raise click.UsageError(f"`{module}` has no function `{attribute}`; {hint}") from None
-    if not callable(function):
-        raise click.UsageError(f"`{name}` is a value of type {type(function).__name__}; expected a function")
     return function
+
+
+def _same(network: Any) -> Any:
+    return network
 
 
 @contextlib.contextmanager

@@ -45,6 +45,10 @@ def of_one(path):
 def model():
     weights = {"stem": {"kernel": jnp.ones((3, 4))}, "head": jnp.ones((4, 2))}
     return fv.from_function(network, weights, input=fv.InputSpec(size=(16, 16)))
+
+ready = model()
+held = module()
+five = 5
 """
 
 
@@ -106,6 +110,13 @@ def test_a_function_that_returns_a_network_or_a_model(folder, capsys):
     assert "dot/relu" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("name", ["own:model", "own:ready", "own:held"])
+def test_a_network_or_a_function_that_returns_one(folder, name, capsys):
+    words = ["--input", "16,unit"] if name == "own:held" else []
+    run(["layers", name, *words])
+    assert "relu" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("words", "status", "says"),
     [
@@ -121,6 +132,8 @@ def test_a_function_that_returns_a_network_or_a_model(folder, capsys):
         (["layers", "faulty:make"], 1, "`faulty` failed: SyntaxError: "),
         (["layers", "lacking:make"], 2, "`lacking:make` cannot be imported: No module named 'of_nobody'"),
         (["layers", "own:modul"], 2, "`own` has no function `modul`; did you mean `module`?"),
+        (["layers", "own:held"], 2, "expected --input, such as 224,imagenet,nchw"),
+        (["layers", "own:five"], 2, "is a value of type int; expected a network, or a function that returns one"),
         (["layers", "own:of_one"], 2, "`own:of_one` takes path; expected a function without arguments, or of"),
         (
             ["render", "json:dumps", "a:0", "-o", "x"],
