@@ -12,6 +12,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from featviz.adapters.batch_independence import COUNT, find_dependent_layer
+from featviz.adapters.gradient_warning import warn_of_barrier
 from featviz.adapters.units_axis import ask_network, found_axes, given_units, read_axes, warn_of_guesses
 from featviz.errors import FeatvizError, in_one_line, suggest
 from featviz.model import BEFORE_RELU, IMAGE, OUTPUT, InputSpec, Layer, Model, Weights
@@ -115,6 +116,7 @@ def build_model(
     layers = _describe(traced)
     if not layers:
         raise FeatvizError(f"no layer was found in {name}; expected values that depend on the images")
+    warn_of_barrier(traced.program, [layer.value for layer in traced.named.values()], name)
     return Model(
         name=name,
         apply=partial(_apply, network, name),
