@@ -12,12 +12,10 @@ pictures/LAYER/ROLE-HASH/     attributes: what the pictures of a series share; L
 """
 
 import contextlib
-import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import numpy as np
 
@@ -26,23 +24,8 @@ from featviz.atlas.locks import creation_lock
 from featviz.errors import FeatvizError, in_one_line
 
 KIND, FORMAT = "featviz atlas", 2
-# The longest part of a path before its end is replaced by a hash; file systems allow 255 bytes.
-LONGEST = 120
 # What a run may have left in a folder before the atlas existed.
 RUN_FOLDERS = ("locks", "journal")
-
-
-def safe_part(name: str) -> str:
-    """Any name as one part of a path.
-
-    >>> safe_part("inception_4c/3x3"), safe_part(".."), len(safe_part("x" * 999))
-    ('inception_4c%2F3x3', '%2E%2E', 120)
-    """
-    text = quote(name, safe="").replace(".", "%2E") if set(name) <= {"."} else quote(name, safe="")
-    if len(text) <= LONGEST:
-        return text
-    digest = hashlib.sha256(name.encode()).hexdigest()[:16]
-    return f"{text[: LONGEST - 17]}~{digest}"
 
 
 class Store:

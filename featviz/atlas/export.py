@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from featviz.atlas.atlas_store import safe_part
 from featviz.atlas.entry_records import read_pictures
 from featviz.atlas.reading import Atlas
+from featviz.common.file_names import safe_name
 from featviz.common.files import write_atomic
 from featviz.common.progress import progress_bar
 from featviz.errors import FeatvizError, suggest
@@ -64,7 +64,7 @@ def export(
     rows = [row for row in atlas.rows(layers=layers) if row.outcome != "damaged"]
     lines: list[Line] = []
     for row in progress_bar(rows, unit="entry", shown=progress):
-        folder = target / safe_part(row.layer)
+        folder = target / safe_name(row.layer)
         try:
             folder.mkdir(exist_ok=True)
         except OSError as error:

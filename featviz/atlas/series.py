@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from featviz.atlas.atlas_store import safe_part
 from featviz.atlas.unit_selection import consecutive_ranges
 from featviz.common.canonical import describe, digest
+from featviz.common.file_names import safe_name
 from featviz.objectives import Objective, channel, diverse, neuron
 from featviz.pages.records import Role
 from featviz.recipes import Recipe
@@ -65,7 +65,7 @@ class Series:
     @cached_property
     def path(self) -> str:
         """Where the series lies in the store: `pictures/LAYER/ROLE-HASH`."""
-        return f"pictures/{safe_part(self.layer)}/{self.role.value}-{self.hash[:16]}"
+        return f"pictures/{safe_name(self.layer)}/{self.role.value}-{self.hash[:16]}"
 
 
 @dataclass(frozen=True)

@@ -1,17 +1,13 @@
 """Addresses of a site's files, relative to the site's folder and stable, and the links between them."""
 
-import hashlib
 from typing import NamedTuple
 from urllib.parse import quote
 
+from featviz.common.file_names import safe_name
 from featviz.pages.records import Role
 
 INDEX = "index.html"
 ASSETS = "assets"
-# Bytes of a file's name, which may have 255 on most disks, that a layer's name may take; the rest is for suffixes.
-MAX_NAME = 200
-# Bytes that are kept of a longer name, before its hash.
-KEPT_PREFIX = 120
 
 
 class PageLink(NamedTuple):
@@ -21,41 +17,23 @@ class PageLink(NamedTuple):
     href: str
 
 
-def layer_name(layer: str) -> str:
-    """A layer's name as a file name: percent-encoded; a name that is too long is cut, and its hash appended.
-
-    >>> layer_name("mixed4a/3x3"), layer_name("..")
-    ('mixed4a%2F3x3', '%2E.')
-    >>> len(layer_name("x" * 999))
-    137
-    """
-    name = quote(layer, safe="", errors="replace")
-    if name.startswith("."):
-        name = "%2E" + name[1:]
-    if name and len(name) <= MAX_NAME:
-        return name
-    prefix = name[:KEPT_PREFIX].rsplit("%", 1)[0]
-    # No encoded name contains `=`, so this name belongs to no other layer.
-    return f"{prefix}={hashlib.sha256(layer.encode('utf-8', 'replace')).hexdigest()[:16]}"
-
-
 def layer_page(layer: str) -> str:
     """A layer's page.
 
     >>> layer_page("conv1")
     'layers/conv1.html'
     """
-    return f"layers/{layer_name(layer)}.html"
+    return f"layers/{safe_name(layer)}.html"
 
 
 def grid_folder(layer: str) -> str:
     """The folder of the data and the sprite sheets that a layer's page shows."""
-    return f"grids/{layer_name(layer)}"
+    return f"grids/{safe_name(layer)}"
 
 
 def unit_folder(layer: str, unit: int) -> str:
     """The folder of a unit's page, its pictures and its `unit.json`."""
-    return f"units/{layer_name(layer)}/{unit}"
+    return f"units/{safe_name(layer)}/{unit}"
 
 
 def unit_page(layer: str, unit: int) -> str:

@@ -14,11 +14,11 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import numpy as np
 from jaxtyping import Float, Int, UInt8
 
+from featviz.common.file_names import safe_name
 from featviz.common.files import write_atomic
 from featviz.errors import FeatvizError, in_one_line
 
@@ -28,12 +28,12 @@ BLOCK = 128
 
 
 def layer_path(layer: str) -> str:
-    """The group of a layer, percent-encoded, since its name may have any characters.
+    """The group of a layer, whose name may have any characters.
 
     >>> layer_path("inception_4c/3x3")
     'layers/inception_4c%2F3x3'
     """
-    return "layers/" + quote(layer, safe="")
+    return "layers/" + safe_name(layer)
 
 
 class SurveyStore:

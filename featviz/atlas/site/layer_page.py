@@ -5,7 +5,8 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from featviz.pages.addresses import INDEX, PageLink, grid_folder, layer_name, layer_page, link
+from featviz.common.file_names import safe_name
+from featviz.pages.addresses import INDEX, PageLink, grid_folder, layer_page, link
 from featviz.pages.formatting import format_progress, format_shape
 from featviz.pages.records import LayerRecord, NetworkRecord, UnitSummary
 from featviz.pages.templating import render_page
@@ -70,7 +71,7 @@ def grid_data(layer: LayerRecord, summaries: Sequence[UnitSummary], *, sheets: G
         "cell_size": sheets.cell_size,
         "columns": sheets.columns,
         "missing": sheets.missing,
-        "folder": link(f"units/{layer_name(layer.name)}/", address),
+        "folder": link(f"units/{safe_name(layer.name)}/", address),
         "full_size": full_size,
     }
     # ASCII without `<`: safe to embed in any page.

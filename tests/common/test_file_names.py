@@ -1,0 +1,30 @@
+"""Any name is the name of one file, on every system, and of no other."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from featviz.common.file_names import MAX_NAME, safe_name
+
+HOSTILE = ["..", ".", "/", "a/b", "x" * 1000, "x" * 999, "<script>", "a\0b", "ü" * 300, "", "con:1", "%2E%2E"]
+DEVICES = ["con", "CON", "aux.1", "nul.conv1", "com1", "lpt9.x", "norm.", "norm", "a ", "\udcff", "\udcfe"]
+
+
+def check(names):
+    parts = [safe_name(name) for name in names]
+    assert len(set(parts)) == len(names)
+    for part in parts:
+        assert part
+        assert len(part.encode("ascii")) <= MAX_NAME
+        assert not set(part) & set('/\\<>:"|?* ')
+        assert not part.startswith(".")
+        assert not part.endswith(".")
+        assert part.partition(".")[0].lower() not in {"con", "prn", "aux", "nul", "com1", "lpt9"}
+
+
+def test_hostile_names_and_those_of_devices():
+    check([*HOSTILE, *DEVICES])
+
+
+@given(st.lists(st.text(st.characters(codec=None)), unique=True, max_size=5))
+def test_all_names(names):
+    check(names)
