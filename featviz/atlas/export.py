@@ -10,9 +10,9 @@ import numpy as np
 
 from featviz.atlas.entry_records import read_pictures
 from featviz.atlas.reading import Atlas
-from featviz.common.file_names import safe_name
 from featviz.common.files import write_atomic
 from featviz.common.progress import progress_bar
+from featviz.common.safe_names import safe_name
 from featviz.errors import FeatvizError, suggest
 from featviz.pages.records import Role
 

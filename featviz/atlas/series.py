@@ -10,7 +10,7 @@ from typing import Any
 
 from featviz.atlas.unit_selection import consecutive_ranges
 from featviz.common.canonical import describe, digest
-from featviz.common.file_names import safe_name
+from featviz.common.safe_names import safe_name
 from featviz.objectives import Objective, channel, diverse, neuron
 from featviz.pages.records import Role
 from featviz.recipes import Recipe

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 from urllib.parse import quote
 
-from featviz.common.file_names import safe_name
+from featviz.common.safe_names import safe_name
 from featviz.pages.records import Role
 
 INDEX = "index.html"

@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int, UInt8
 
-from featviz.common.file_names import safe_name
 from featviz.common.files import write_atomic
+from featviz.common.safe_names import safe_name
 from featviz.errors import FeatvizError, in_one_line
 
 KIND = "featviz survey"

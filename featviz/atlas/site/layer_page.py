@@ -5,7 +5,7 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from featviz.common.file_names import safe_name
+from featviz.common.safe_names import safe_name
 from featviz.pages.addresses import INDEX, PageLink, grid_folder, layer_page, link
 from featviz.pages.formatting import format_progress, format_shape
 from featviz.pages.records import LayerRecord, NetworkRecord, UnitSummary

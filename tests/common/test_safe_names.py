@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from featviz.common.file_names import MAX_NAME, safe_name
+from featviz.common.safe_names import MAX_NAME, safe_name
 
 HOSTILE = ["..", ".", "/", "a/b", "x" * 1000, "x" * 999, "<script>", "a\0b", "ü" * 300, "", "con:1", "%2E%2E"]
 DEVICES = ["con", "CON", "aux.1", "nul.conv1", "com1", "lpt9.x", "norm.", "norm", "a ", "\udcff", "\udcfe"]
