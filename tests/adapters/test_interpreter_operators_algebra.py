@@ -8,7 +8,7 @@ torch = pytest.importorskip("torch", reason="needs PyTorch: make test-frameworks
 
 from support.aten import assert_operator, find_overload, normal  # noqa: E402
 
-from featviz.adapters.torch.operators import find_operator  # noqa: E402
+from featviz.adapters.torch.operators import draws_numbers, find_operator  # noqa: E402
 
 pytestmark = pytest.mark.frameworks
 
@@ -131,3 +131,14 @@ def test_random_numbers_have_the_same_distribution(name):
     assert found.shape == theirs.shape
     assert abs(float(found.mean()) - theirs.mean()) < 0.15 * (theirs.std() + 0.1)
     assert abs(float(found.std()) - theirs.std()) < 0.15 * (theirs.std() + 0.1)
+
+
+def test_operators_that_draw_numbers_by_their_arguments():
+    attention = "scaled_dot_product_attention"
+    assert draws_numbers(attention, (0, 0, 0), {"dropout_p": 0.1})
+    assert draws_numbers(attention, (0, 0, 0, None, 0.1), {})
+    assert not draws_numbers(attention, (0, 0, 0), {})
+    assert draws_numbers("rrelu", (0, 0.1, 0.3, True), {})
+    assert not draws_numbers("rrelu", (0, 0.1, 0.3), {})
+    assert not draws_numbers("dropout", (0, 0.0, True), {})
+    assert draws_numbers("feature_alpha_dropout", (0, 0.5, True), {})
