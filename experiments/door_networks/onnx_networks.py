@@ -1,6 +1,8 @@
 """ONNX: files that PyTorch's two exporters write in several opsets, against onnxruntime's values of all nodes."""
 
+import ast
 import io
+import re
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -25,13 +27,16 @@ def onnx_case(proto: Any, size: int) -> Case:
 
     inferred = onnx.shape_inference.infer_shapes(proto)
     types = {value.name: value for value in inferred.graph.value_info}
-    names = {
-        output: (node.name.strip("/") or output.strip("/")) + (f"[{index}]" if index else "")
-        for node in proto.graph.node
-        for index, output in enumerate(node.output)
-        # Exporters compute shapes in integers.
-        if output in types and types[output].type.tensor_type.elem_type == onnx.TensorProto.FLOAT
-    }
+    names: dict[str, str] = {}
+    for node in proto.graph.node:
+        for index, output in enumerate(node.output):
+            # Exporters compute shapes in integers.
+            if output in types and types[output].type.tensor_type.elem_type == onnx.TensorProto.FLOAT:
+                name = (_scoped(node) or node.name.strip("/") or output.strip("/")) + (f"[{index}]" if index else "")
+                repeats = sum(
+                    re.fullmatch(rf"{re.escape(name)}(\[\d+\])?", other) is not None for other in names.values()
+                )
+                names[output] = f"{name}[{repeats}]" if repeats else name
     axes = {names[node.output[0]]: UNITS.get(node.op_type) for node in proto.graph.node if node.output[0] in names}
     exposed = onnx.ModelProto()
     exposed.CopyFrom(proto)
@@ -46,6 +51,14 @@ def onnx_case(proto: Any, size: int) -> Case:
         return {name: Value(np.asarray(array), axes.get(name)) for name, array in outputs.items()}
 
     return Case((size, size), lambda: fv.from_onnx(proto, input=fv.InputSpec(size=(size, size))), reference)
+
+
+def _scoped(node: Any) -> str:
+    """`layer1.0/conv1/Conv`: the modules that the newer exporter records for a node."""
+    record = next((entry.value for entry in node.metadata_props if entry.key == "pkg.torch.onnx.name_scopes"), "[]")
+    scopes = [scope for scope in ast.literal_eval(record)[:-1] if scope]
+    parts = [scope.removeprefix(f"{outer}.") for outer, scope in zip(["", *scopes], scopes, strict=False)]
+    return "/".join([*parts, node.op_type]) if record != "[]" else ""
 
 
 def _exported(make: Callable[[], Any], size: int, opset: int, dynamo: bool) -> Case:
