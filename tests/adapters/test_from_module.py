@@ -326,10 +326,11 @@ class Undecided(nn.Module):
         return y[y > y.mean()] if y.max().item() > 0 else y
 
 
-def test_what_depends_on_values_ends_the_network_with_a_warning(images):
+def test_what_depends_on_values_ends_the_network_with_a_warning(images, capsys):
     with pytest.warns(UserWarning, match=r"Undecided ends behind `head`, at .*test_from_module.py:\d+"):
         model = fv.from_torch(Undecided(), input=SPEC)
     assert [layer.name for layer in model.layers] == ["backbone", "head"]
+    assert capsys.readouterr() == ("", "")
 
 
 class Sparse(nn.Module):

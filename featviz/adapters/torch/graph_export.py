@@ -1,8 +1,10 @@
 """torch.export: a module becomes a functional graph of ATen operators, with the outputs of all its modules."""
 
 import dataclasses
+import io
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import redirect_stderr
 from typing import TYPE_CHECKING, Any
 
 from featviz.adapters.adapter_errors import ModuleError
@@ -126,7 +128,8 @@ def export_graph(
             return [*(tensor for _, tensor in marked), *(tensor for _, tensor in output[:1])]
 
     axes = dict.fromkeys(dynamic, torch.export.Dim.AUTO)
-    with quiet(), watched(module, record, ended=ended):
+    # Where an export fails PyTorch prints the graph so far, thousands of lines of a detector's.
+    with quiet(), redirect_stderr(io.StringIO()), watched(module, record, ended=ended):
         try:
             program = torch.export.export(Wrapper().eval(), (images,), dynamic_shapes=(axes or None,), strict=False)
             names = [clean_name(name) for name, _ in marked]
