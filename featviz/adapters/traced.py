@@ -139,7 +139,9 @@ def _encoded(spec: InputSpec, count: int) -> jax.ShapeDtypeStruct:
 def _alone_if_needed(network: Network, traced: Traced, name: str, weights: Weights) -> tuple[Network, Traced]:
     """The network run image by image where it takes no other batch, or where images depend on their neighbors."""
     layer = None
-    if traced.failure is None:
+    # A network that takes its images apart and together again has layers of one image only.
+    apart = bool(traced.absent) and not traced.named.keys() - {OUTPUT}
+    if traced.failure is None and not apart:
         locations = {layer: each.location for layer, each in traced.named.items()}
         values = {layer: each.value if isinstance(each, ValueLocation) else None for layer, each in locations.items()}
         layer = find_dependent_layer(traced.program, values, partial(_apply, network, name), weights, network.input)

@@ -29,8 +29,8 @@ def test_the_image_is_the_input_that_is_not_fixed():
     listed = r"net takes 3 inputs \(`meta` \(\?, 5\), `image` \(\?, 3, 8, 8\), `mask`\); expected `fixed`"
     with pytest.raises(FeatvizError, match=listed):
         image_input("net", inputs, None)
-    with pytest.raises(FeatvizError, match="`fixed` names `mata`, which net does not take; did you mean `meta`"):
-        image_input("net", inputs, {"mata": META})
+    with pytest.raises(FeatvizError, match="`fixed` names `metta`, which net does not take; did you mean `meta`"):
+        image_input("net", inputs, {"metta": META})
 
 
 @settings(max_examples=40, deadline=None, derandomize=True)
@@ -252,5 +252,5 @@ def test_torch_lists_what_is_missing():
     spec = fv.InputSpec(size=(8, 8), channels_first=True)
     with pytest.raises(FeatvizError, match="Second takes 2 inputs .`meta`, `image`.; expected `fixed`"):
         fv.from_torch(network, input=spec)
-    with pytest.raises(FeatvizError, match="`fixed` names `mata`, which Second does not take; did you mean `meta`"):
-        fv.from_torch(network, input=spec, fixed={"mata": META})
+    with pytest.raises(FeatvizError, match="`fixed` names `metta`, which Second does not take; did you mean `meta`"):
+        fv.from_torch(network, input=spec, fixed={"metta": META})

@@ -482,3 +482,57 @@ def test_modules_that_are_not_called_are_said():
 def test_what_cannot_be_exported_is_one_line():
     with pytest.raises(FeatvizError, match="`0` is compiled by torch.jit; expected a `module` of PyTorch's own"):
         fv.from_torch(nn.Sequential(torch.jit.trace(nn.ReLU(), torch.zeros(1))), input=SPEC)
+
+
+class ImageByImage(nn.Module):
+    """A network that takes its images apart, so that each number of images has a graph of its own."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 3)
+        self.head = nn.Conv2d(4, 5, 1)
+
+    def forward(self, x):
+        out = x.new_zeros(x.shape[0], 4, x.shape[2] - 2, x.shape[3] - 2)
+        for index in range(len(x)):
+            out[index].copy_(self.conv(x[index] - x[index].mean()))
+        return self.head(out)
+
+
+def test_networks_that_take_their_images_apart(images):
+    net = ImageByImage().eval()
+    with torch.no_grad():
+        expected = net(torch.tensor(images[:, :12, :12]).permute(0, 3, 1, 2)).permute(0, 2, 3, 1).numpy()
+    model = fv.from_torch(net, input=fv.InputSpec(size=12, channels_first=True))
+    for count in (1, 2):
+        values = model.apply(model.weights, images[:count, :12, :12])
+        np.testing.assert_allclose(values["head"], expected[:count], atol=1e-6)
+    # A graph for two images is not that of three.
+    three = np.concatenate([images, images[:1]])[:, :12, :12]
+    values = model.apply(model.weights, three)["head"]
+    np.testing.assert_allclose(values, np.concatenate([expected, expected[:1]]), atol=1e-6)
+
+
+def test_a_detector_ends_where_it_selects(images):
+    class Detector(nn.Module):
+        """Images are normalized apart and put together, as torchvision's detectors do."""
+
+        def __init__(self):
+            super().__init__()
+            self.parts = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU())
+
+        def forward(self, x):
+            together = x.new_zeros(x.shape)
+            for index in range(len(x)):
+                together[index].copy_(x[index] - 0.5)
+            y = self.parts(together)
+            return y[y > 0.5].reshape(1, -1)[:, : int(y.sum() > 0) + 1]
+
+    net = Detector().eval()
+    with pytest.warns(UserWarning, match="Detector ends behind `parts`"):
+        model = fv.from_torch(net, input=fv.InputSpec(size=32, channels_first=True))
+    with torch.no_grad():
+        expected = net.parts(torch.tensor(images).permute(0, 3, 1, 2) - 0.5).permute(0, 2, 3, 1).numpy()
+    for count in (1, 2):
+        values = model.apply(model.weights, images[:count], layers=["parts.1"])["parts.1"]
+        np.testing.assert_allclose(values, expected[:count], atol=1e-6)

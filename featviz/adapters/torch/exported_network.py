@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 # to four times as long: the graph for the training size has a symbol for the batch alone.
 DYNAMIC_AT_FIRST: tuple[tuple[int, ...], ...] = ((0,), ())
 DYNAMIC_LATER: tuple[tuple[int, ...], ...] = ((0, 2, 3), (0,), ())
+# In PyTorch's message where a decision depends on an array's values.
+DEPENDS_ON_VALUES = "data-dependent"
 
 
 @dataclass(eq=False)
@@ -42,6 +44,8 @@ class ExportedNetwork:
     upto: str | None = None
     # The functions whose backward is not the derivative of their forward.
     own_backwards: set[str] = field(default_factory=set)
+    # Why the export ends behind so many calls of modules within, though the module runs.
+    ended: tuple[Exception, int] | None = None
     # How the module's runs on images of each shape ended.
     trials: dict[tuple[int, ...], StoppedError | None] = field(default_factory=dict)
 
@@ -114,15 +118,20 @@ class ExportedNetwork:
         """The graph for images of a shape, exported where none serves it."""
         import torch
 
-        if not self.single_image:
-            shape = (max(2, shape[0]), *shape[1:])
-        elif not self.graphs:
+        if self.single_image and not self.graphs:
             shape = (1, *shape[1:])
         for known, graph in self.graphs.items():
-            if shape == known or (graph.failure is None and graph.fits(shape)):
+            # What ends early at one size need not at another.
+            if shape == known or ((graph.failure is None or shape[1:] == known[1:]) and graph.fits(shape)):
                 return graph
-        self.graphs[shape] = graph = self._export(torch.zeros(shape))
-        return graph
+        # The number of images can be left open where there are several; where it cannot, each has its own graph.
+        several = shape if self.single_image else (max(2, shape[0]), *shape[1:])
+        for each in dict.fromkeys((several, shape)):
+            if each not in self.graphs:
+                self.graphs[each] = graph = self._export(torch.zeros(each))
+                if each == shape or graph.fits(shape):
+                    return graph
+        raise AssertionError("the loop ends with the shape itself")
 
     def runs(self, shape: tuple[int, ...]) -> bool:
         """Whether the module runs on images of a shape, as far as it is wanted."""
@@ -147,19 +156,37 @@ class ExportedNetwork:
         stopped = self._run(tuple(images.shape))
         failure = stopped.failure if stopped is not None and not stopped.reached else None
         runs, calls = failure is None, None if stopped is None else stopped.calls
-        for dynamic in DYNAMIC_LATER if self.graphs else DYNAMIC_AT_FIRST:
+        if calls is None and self.ended is not None:
+            # What depends on values at one size does at others.
+            failure, calls = self.ended
+        graph, ended = self._attempt(images, calls)
+        if ended is not None:
+            failure = failure or ended.failure
+            for calls in (ended.calls, 0):
+                graph, _ = self._attempt(images, calls)
+                if graph is not None:
+                    break
+            if runs:
+                self.ended = (failure, calls or 0)
+        if graph is None:
+            raise ended or AssertionError("without a graph there is an error")
+        graph = replace(graph, output=graph.output if calls is None else None, failure=failure, runs=runs)
+        return without_missing(graph)
+
+    def _attempt(self, images: "torch.Tensor", calls: int | None) -> tuple[Graph | None, StoppedError | None]:
+        """The graph of so many calls of modules within, of all by default, or why there is none."""
+        last = None
+        attempts = DYNAMIC_LATER if self.graphs else DYNAMIC_AT_FIRST
+        # One element is no size that can be left open.
+        for dynamic in dict.fromkeys(tuple(axis for axis in axes if images.shape[axis] > 1) for axes in attempts):
             try:
-                graph = export_graph(fresh_copy(self.module), images, dynamic=dynamic, last=calls)
-                graph = replace(graph, output=graph.output if calls is None else None, failure=failure, runs=runs)
-                return without_missing(graph)
+                return export_graph(fresh_copy(self.module), images, dynamic=dynamic, last=calls), None
             except StoppedError as error:
                 last = error
-        failure = failure or last.failure
-        try:
-            graph = export_graph(fresh_copy(self.module), images, last=last.calls)
-        except StoppedError:
-            graph = export_graph(fresh_copy(self.module), images, last=0)
-        return replace(graph, output=None, failure=failure, runs=runs)
+                if DEPENDS_ON_VALUES in str(error.failure):
+                    # Also for one size.
+                    break
+        return None, last
 
     def warn(self) -> None:
         """Says where the network ends early, whose backward is not used, and what in it is random."""

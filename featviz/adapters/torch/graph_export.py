@@ -56,12 +56,12 @@ class Graph:
 
         declared = self.image.meta["val"]
         symbols: dict[Any, int] = {}
-        # A graph for several images serves one as well: PyTorch would only decide anew what is one element.
-        sizes = (max(2, shape[0]), *shape[1:])
-        for dim, size in zip(declared.shape, sizes, strict=True):
+        for index, (dim, size) in enumerate(zip(declared.shape, shape, strict=True)):
             expression = dim if isinstance(dim, int) else dim.node.expr
             if isinstance(expression, sympy.Symbol):
-                symbols[expression] = size
+                # A graph for any number of images serves one as well: PyTorch would only decide anew what is one
+                # element.
+                symbols[expression] = max(2, size) if index == 0 else size
             elif expression != size:
                 return False
         if not symbols:
