@@ -80,6 +80,9 @@ def survey(
         "windows": source.windows,
     }
     units = _check_network(model, chosen, (height, width))
+    channels = model.input.channels
+    if channels not in (1, 3) and isinstance(photos, np.ndarray) and photos.shape[-1] != channels:
+        raise FeatvizError(f"`photos` has {photos.shape[-1]} bands; expected {channels}, as {model.name} takes")
     path = Path(out)
     if is_survey(path):
         store = open_store(path, writable=True)

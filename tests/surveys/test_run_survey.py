@@ -190,7 +190,7 @@ def test_wrong_arguments_are_refused_before_anything_is_made(tiny, tmp_path):
     refused("expected 1, or a folder", survey, tiny, IMAGES, **out, windows=2)
     refused("tiny cannot run on images of `size` 8x8: ", survey, build(Fixed()), IMAGES, **out, size=8)
     refused("conv is (0, 0, 4) for images of 8x8", survey, build(Valid()), IMAGES, **out, size=8)
-    refused("it has 3 bands; expected 4", survey, build(channels=4), IMAGES, **out)
+    refused("`photos` has 3 bands; expected 4", survey, build(channels=4), IMAGES, **out)
     assert [path.name for path in tmp_path.iterdir()] == ["photos"]
 
 
