@@ -1,12 +1,12 @@
 """The contract of parameterizations, held by every one that the room lists."""
 
 from dataclasses import replace
-from functools import partial
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from support.parameterized import KEY, draw, start
 from support.pieces import check_docstring, examples, parameters
 
 import featviz as fv
@@ -16,24 +16,11 @@ from featviz.errors import FeatvizError
 from featviz.optimizers import Adam
 from featviz.parameterizations import CPPN, PARAMETERIZATIONS, FourierPhase, Parameterization, extra_channels
 
-KEY = jax.random.key(0)
 SHAPES = [(1, 8, 8, 3), (1, 9, 12, 1), (2, 13, 8, 5)]
 INSTANCES = parameters(PARAMETERIZATIONS)
 # Leaves of the parameters that the first gradient does not reach. A CPPN's last layer is 0 at the start, and learns
 # first; the magnitude of a photograph is fixed.
 UNREACHED = {CPPN: slice(0, -2), FourierPhase: slice(2, 3)}
-
-
-# As in production these are compiled whole: operation by operation, compiling them is most of the tests' time.
-@partial(jax.jit, static_argnums=(0, 1))
-def start(parameterization, shape, key):
-    params = parameterization.init(key, shape)
-    return params, parameterization.to_image(params, shape)
-
-
-def draw(parameterization, shape, *, key=KEY):
-    params, image = start(parameterization, shape, key)
-    return params, np.asarray(image)
 
 
 @pytest.mark.parametrize("kind", PARAMETERIZATIONS)

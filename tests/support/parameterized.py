@@ -18,6 +18,7 @@ def color(t):
     return t @ COLOR_MATRIX.T if t.shape[-1] == 3 else t
 
 
+# As in production these are compiled whole: operation by operation, compiling them is most of the tests' time.
 @partial(jax.jit, static_argnums=(0, 1))
 def to_image(parameterization, shape, params):
     return parameterization.to_image(params, shape)

@@ -26,8 +26,11 @@ def _dimensions(rank: int) -> tuple[str, str, str]:
     return f"NC{space}", f"OI{space}", f"NC{space}"
 
 
-def _add_bias(x: jax.Array, bias: jax.Array | None, rank: int) -> jax.Array:
-    return x if bias is None else x + bias.reshape(-1, *(1,) * rank)
+def _finish(output: jax.Array, bias: jax.Array | None, x: jax.Array) -> jax.Array:
+    """The output with its bias added, without the axis of the images where the input `x` has none."""
+    if bias is not None:
+        output = output + bias.reshape(-1, *(1,) * (output.ndim - 2))
+    return output if x.ndim == output.ndim else output[0]
 
 
 def _convolve(
@@ -56,8 +59,7 @@ def _convolve(
         dimension_numbers=_dimensions(rank),
         feature_group_count=groups,
     )
-    output = _add_bias(output, bias, rank)
-    return output if x.ndim == weight.ndim else output[0]
+    return _finish(output, bias, x)
 
 
 def _convolve_transposed(
@@ -94,8 +96,7 @@ def _convolve_transposed(
         dimension_numbers=_dimensions(rank),
         feature_group_count=groups,
     )
-    output = _add_bias(output, bias, rank)
-    return output if x.ndim == weight.ndim else output[0]
+    return _finish(output, bias, x)
 
 
 def _convolution(
