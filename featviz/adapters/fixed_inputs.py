@@ -38,7 +38,8 @@ def image_input(network: str, inputs: Shapes, fixed: Fixed | None) -> str:
         listed = ", ".join(f"`{name}`{_format_shape(shape)}" for name, shape in inputs.items()) or "none"
         count = f"{len(inputs)} inputs" if len(inputs) != 1 else "one input"
         example = next((name for name in reversed(left) if len(inputs[name] or ()) != 4), left[-1]) if left else ""
-        expected = f"`fixed`, arrays of all but the image, such as fixed={{'{example}': array}}"
+        forms = f"fixed={{'{example}': array}} or --fixed {example}=FILE.npy"
+        expected = f"`fixed`, arrays of all but the image, such as {forms}"
         raise FeatvizError(f"{network} takes {count} ({listed}); expected {expected if left else 'the image'}")
     return left[0]
 

@@ -1,13 +1,16 @@
 """MODEL: a network of the zoo, of a file, or of the user's own code; and what is said of anything else."""
 
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from featviz.cli.exit_status import usage_errors
+from featviz.cli.options.fixed_option import FixedFile, fixed_words, read_fixed
 from featviz.cli.options.input_option import parse_input
-from featviz.errors import FeatvizError
+from featviz.errors import FeatvizError, join_or
 
 if TYPE_CHECKING:
     from featviz.model import Framework, InputSpec, Model
@@ -17,7 +20,9 @@ if TYPE_CHECKING:
 WEIGHT_SUFFIXES = (".safetensors", ".pt", ".pth", ".ckpt", ".bin", ".caffemodel", ".h5", ".npz", ".msgpack")
 
 
-def load_network(name: str, weights: Path | None, *, input_words: str | None = None) -> "Model":
+def load_network(
+    name: str, weights: Path | None, *, input_words: str | None = None, fixed: Sequence[FixedFile] = ()
+) -> "Model":
     """The network that MODEL names.
 
     Args:
@@ -26,6 +31,7 @@ def load_network(name: str, weights: Path | None, *, input_words: str | None = N
       weights: a file of weights. For a function that is itself a network: a safetensors file whose names are split at
         `/` into a tree.
       input_words: the text of --input, for a network that does not say how it takes its images.
+      fixed: the names and files of --fixed, for a network of several inputs.
 
     Raises:
       click.UsageError: if MODEL names no network, or the other options do not go with it.
@@ -37,24 +43,28 @@ def load_network(name: str, weights: Path | None, *, input_words: str | None = N
         if framework.file_suffix is not None and Path(name).suffix.lower() == framework.file_suffix:
             if weights is not None:
                 raise click.UsageError(f"--weights goes with a network of the zoo; {Path(name).name} holds its own")
-            return adapt(framework, name, Path(name).name, input_words)
+            return adapt(framework, name, Path(name).name, input_words, fixed)
     if ":" in name:
         from featviz.cli.user_networks import load_user_network
 
-        return load_user_network(name, weights, input_words=input_words)
+        return load_user_network(name, weights, input_words=input_words, fixed=fixed)
     from featviz.zoo.registry import load
 
     with usage_errors():
         entry = find_entry(name)
         if input_words is not None:
             raise FeatvizError(f"--input goes with a network of a file or of your own; {name} has its own")
+        if fixed:
+            raise FeatvizError(f"--fixed goes with a network of a file or of your own; {name} takes its image alone")
         if weights is None and entry.bundled is None and not entry.sources:
             # Raises the error that says where this network's weights are to be had.
             load(name)
     return load(name, weights=weights)
 
 
-def adapt(framework: "Framework", network: Any, name: str, input_words: str | None) -> "Model":
+def adapt(
+    framework: "Framework", network: Any, name: str, input_words: str | None, fixed: Sequence[FixedFile]
+) -> "Model":
     """The Model of a framework's network or of a file.
 
     Args:
@@ -62,11 +72,21 @@ def adapt(framework: "Framework", network: Any, name: str, input_words: str | No
       network: the network, or the path of its file.
       name: MODEL as pictures record it.
       input_words: the text of --input; for a file it changes what the file says.
+      fixed: the names and files of --fixed.
     """
     import featviz
 
     adapter = getattr(featviz, framework.adapter)
     source = {"model": name}
+    if fixed:
+        from featviz.model import FRAMEWORKS
+
+        if not framework.takes_fixed:
+            titles = join_or([known.title for known in FRAMEWORKS.values() if known.takes_fixed])
+            raise click.UsageError(f"--fixed goes with a network of {titles}; {name} is of {framework.title}")
+        with usage_errors():
+            adapter = partial(adapter, fixed=read_fixed(fixed))
+        source["fixed"] = fixed_words(fixed)
     spec: InputSpec | None = None
     if input_words is not None:
         source["input"] = input_words

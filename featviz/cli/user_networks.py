@@ -5,7 +5,7 @@ import importlib
 import inspect
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -15,6 +15,7 @@ import click
 
 from featviz.cli.exit_status import usage_errors
 from featviz.cli.model_argument import adapt
+from featviz.cli.options.fixed_option import FixedFile
 from featviz.cli.options.input_option import parse_input
 from featviz.errors import FeatvizError, in_one_line, join_or, suggest
 
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
     from featviz.model import Model
 
 
-def load_user_network(name: str, weights: Path | None, *, input_words: str | None) -> "Model":
+def load_user_network(
+    name: str, weights: Path | None, *, input_words: str | None, fixed: Sequence[FixedFile] = ()
+) -> "Model":
     """The network of that name, or of a function that returns one or is itself one; arguments as of `load_network`."""
     from featviz.model import FRAMEWORKS, Model, find_framework
 
@@ -37,6 +40,8 @@ def load_user_network(name: str, weights: Path | None, *, input_words: str | Non
         )
     required = _required_arguments(function)
     if len(required) == 2:
+        if fixed:
+            raise click.UsageError(f"--fixed goes with a network of several inputs; `{name}` takes (weights, images)")
         return _from_function(function, name, weights, input_words)
     if weights is not None:
         raise click.UsageError(f"--weights goes with a network of the zoo; {name} returns its own")
@@ -49,6 +54,8 @@ def load_user_network(name: str, weights: Path | None, *, input_words: str | Non
     if isinstance(network, Model):
         if input_words is not None:
             raise click.UsageError(f"--input goes with a network that is no Model yet; {name} returned a Model")
+        if fixed:
+            raise click.UsageError(f"--fixed goes with a network that is no Model yet; {name} returned a Model")
         return network if network.source else replace(network, source={"model": name})
     kind = type(network).__name__
     framework = find_framework(network)
@@ -59,7 +66,7 @@ def load_user_network(name: str, weights: Path | None, *, input_words: str | Non
         )
     if input_words is None and not framework.declares_input:
         raise click.UsageError(f"`{name}` returned a value of type {kind}; expected --input, such as 224,imagenet,nchw")
-    return adapt(framework, network, name, input_words)
+    return adapt(framework, network, name, input_words, fixed)
 
 
 def _import_value(name: str) -> Any:

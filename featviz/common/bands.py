@@ -4,7 +4,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jaxtyping import Shaped, UInt8
+from jaxtyping import Float, Shaped, UInt8
 
 from featviz.common.photograph import apply_orientation, to_bytes
 from featviz.common.tiff_bands import is_tiff, read_tiff
@@ -54,6 +54,20 @@ def read_bands(image: Any) -> UInt8[np.ndarray, "h w bands"]:
         return _bands_of(file)
 
 
+def read_floats(path: str | os.PathLike[str]) -> Float[np.ndarray, "h w bands"]:
+    """The array of a `.npy` file or of a TIFF as float32 in [0,1]; floats and 16 bits keep their precision.
+
+    Raises:
+      FeatvizError: for an array of another type; the message begins with `is`.
+    """
+    array = np.asarray(np.load(path, allow_pickle=False) if is_band_file(path) else read_tiff(path))
+    in_bytes = to_bytes(array)  # checks the array as well
+    if array.dtype.kind == "f":
+        return np.clip(array, 0, 1).astype(np.float32).reshape(in_bytes.shape)
+    values, top = (array, 65535) if array.dtype == np.uint16 else (in_bytes, 255)
+    return (values.astype(np.float32) / np.float32(top)).reshape(in_bytes.shape)
+
+
 def _bands_of(image: "Image") -> UInt8[np.ndarray, "h w bands"]:
     upright = apply_orientation(image)
     # Of a palette the bands are its colors.
@@ -61,7 +75,7 @@ def _bands_of(image: "Image") -> UInt8[np.ndarray, "h w bands"]:
                                if upright.mode == "P" else upright))  # fmt: skip
 
 
-def with_channels(bands: UInt8[np.ndarray, "h w bands"], channels: int) -> UInt8[np.ndarray, "h w c"]:
+def with_channels(bands: Shaped[np.ndarray, "h w bands"], channels: int) -> Shaped[np.ndarray, "h w c"]:
     """The bands, if there are as many as a network takes.
 
     Raises:

@@ -56,6 +56,7 @@ def dream_film(
     jitter: int = 32,
     laplacian: int = 0,
     mask: Float[np.ndarray, "h w"] | None = None,
+    keep: Iterable[int] | None = None,
     tile: int | None = None,
     weights: Weights | None = None,
     seed: int = 0,
@@ -68,6 +69,7 @@ def dream_film(
       frames: how many, 1 to 1,000,000.
       zoom: the share of the frame that is lost at each step, -1 to 1; 0.05 in 2015.
       rotate: degrees from one frame to the next.
+      keep: channels that the dream leaves as they are; they are zoomed and rotated with the others.
       seed: frame i draws its shifts with the seed `seed + i`.
       state: a folder that keeps the finished frames, from which an interrupted film resumes; remove it at the end.
 
@@ -97,6 +99,7 @@ def dream_film(
         jitter=jitter,
         laplacian=laplacian,
         mask=mask,
+        keep=keep,
         tile=tile,
         weights=weights,
     )
@@ -126,6 +129,7 @@ def dream_frames(
     jitter: int = 32,
     laplacian: int = 0,
     mask: Float[np.ndarray, "h w"] | None = None,
+    keep_channels: Iterable[int] | None = None,
     tile: int | None = None,
     weights: Weights | None = None,
     seed: int = 0,
@@ -141,6 +145,7 @@ def dream_frames(
     Args:
       frames: (height, width, channels) in [0,1], all of one size, read one at a time.
       keep: the share that is carried over where nothing moves, from 0 to below 1.
+      keep_channels: channels that stay as they are in each frame, such as {3, 4} of frames of several bands.
       state: a folder that keeps the finished frames, from which an interrupted film resumes; remove it at the end.
 
     The other args and the refusals are those of `dream`.
@@ -170,6 +175,7 @@ def dream_frames(
             jitter=jitter,
             laplacian=laplacian,
             mask=mask,
+            keep=keep_channels,
             tile=tile,
             weights=weights,
         )

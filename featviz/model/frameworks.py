@@ -21,6 +21,7 @@ class Framework:
         file_suffix: The suffix of the network files that the adapter reads, or None.
         holds_weights: Whether a network object holds its weights; linen keeps them apart.
         declares_input: Whether a network says of which size its images are, so that `input` may be left out.
+        takes_fixed: Whether the adapter takes `fixed`, arrays for a network's inputs besides its image.
     """
 
     key: str
@@ -31,6 +32,7 @@ class Framework:
     file_suffix: str | None = None
     holds_weights: bool = True
     declares_input: bool = False
+    takes_fixed: bool = False
 
     @property
     def adapter(self) -> str:
@@ -49,10 +51,28 @@ FRAMEWORKS: Mapping[str, Framework] = MappingProxyType(
         for framework in (
             Framework("linen", "Flax linen", "flax.linen", "Module", holds_weights=False),
             Framework("nnx", "Flax nnx", "flax.nnx", "Module"),
-            Framework("torch", "PyTorch", "torch.nn", "Module", extra="torch"),
-            Framework("keras", "Keras", "keras", "Model", extra="keras", file_suffix=".keras", declares_input=True),
+            Framework("torch", "PyTorch", "torch.nn", "Module", extra="torch", takes_fixed=True),
+            Framework(
+                "keras",
+                "Keras",
+                "keras",
+                "Model",
+                extra="keras",
+                file_suffix=".keras",
+                declares_input=True,
+                takes_fixed=True,
+            ),
             Framework("equinox", "Equinox", "equinox", "Module", extra="equinox"),
-            Framework("onnx", "ONNX", "onnx", "ModelProto", extra="onnx", file_suffix=".onnx", declares_input=True),
+            Framework(
+                "onnx",
+                "ONNX",
+                "onnx",
+                "ModelProto",
+                extra="onnx",
+                file_suffix=".onnx",
+                declares_input=True,
+                takes_fixed=True,
+            ),
         )
     }
 )

@@ -74,7 +74,8 @@ class Model:
         input: How the network takes its images.
         relus: How many ReLUs its program has.
         classes: The names of its outputs, synonyms separated by commas, or () where they are unknown.
-        source: Where it comes from, as pictures record it: `model`, and `weights` where a file was given.
+        source: Where it comes from, as pictures record it: `model`, and `weights`, `input` and `fixed`
+            where they were given.
         absent: Names of what its modules compute that is no layer, each with the reason.
     """
 

@@ -66,12 +66,18 @@ def network_words(source: Mapping[str, str]) -> list[str] | None:
 
     >>> network_words({"model": "/data/net.onnx", "input": "224,nchw"})
     ['net.onnx', '--input', '224,nchw']
+    >>> network_words({"model": "net.onnx", "fixed": "meta=/data/meta.npy"})
+    ['net.onnx', '--fixed', 'meta=meta.npy']
     """
     if "model" not in source:
         return None
     words = [source["model"] if ":" in source["model"] else PurePath(source["model"]).name]
     words += ["--weights", PurePath(source["weights"]).name] if "weights" in source else []
-    return words + (["--input", source["input"]] if "input" in source else [])
+    words += ["--input", source["input"]] if "input" in source else []
+    for assignment in shlex.split(source.get("fixed", "")):
+        name, _, file = assignment.rpartition("=")
+        words += ["--fixed", f"{name}={PurePath(file).name}"]
+    return words
 
 
 def recipe_words(recipe: Recipe) -> list[str] | None:

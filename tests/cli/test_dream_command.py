@@ -51,6 +51,19 @@ def test_films_are_written(source, here):
     assert not list(here.glob(".*"))
 
 
+@pytest.mark.parametrize(
+    ("words", "out"),
+    [((), "out.png"), (("--zoom", "2", "--zoom-by", "0"), "film.webp"), (("--size", "40"), "small.png")],
+)
+def test_channels_are_kept(words, out, here):
+    keep = ("--keep-channels", "0,2")
+    assert call("dream", "patterns", "photo.png", "--layer", "conv2", "-o", out, *QUICK, *keep, *words) == 0
+    if out == "out.png":
+        photo, dreamed = (np.asarray(Image.open(name)) for name in ("photo.png", "out.png"))
+        np.testing.assert_array_equal(dreamed[..., [0, 2]], photo[..., [0, 2]])
+        assert (dreamed[..., 1] != photo[..., 1]).any()
+
+
 def test_a_mask_holds_for_frames_as_well(here):
     Image.fromarray(np.zeros((48, 64), np.uint8)).save("black.png")
     ramp = np.broadcast_to(np.linspace(60, 190, 64).astype(np.uint8)[None, :, None], (48, 64, 3))
@@ -91,6 +104,8 @@ def test_a_video_becomes_a_video(here):
         (("photo.png", "-o", "out.png", "--layer", "conv2", "--rotate", "2"), "expected --zoom FRAMES as well"),
         (("photo.png", "-o", "out.png", "--layer", "conv2", "--size", "0"), "`--size` is 0; expected a whole number"),
         (("photo.png", "-o", "out.png", "--layer", "conv2", "--step-size", "0"), "of 255, such as 1.5"),
+        (("photo.png", "-o", "out.png", "--layer", "conv2", "--keep-channels", "r"), "is `r`; expected channels, such"),
+        (("photo.png", "-o", "out.png", "--layer", "conv2", "--keep-channels", "3"), "expected some of the 3 channels"),
         (("none.png", "-o", "out.png", "--layer", "conv2"), "`none.png` does not exist"),
         (("photo.png", "-o", "out.png", "--layer", "conv2", "--mask", "none.png"), "--mask: `none.png`"),
     ],

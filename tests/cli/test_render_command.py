@@ -88,9 +88,32 @@ def test_an_array_file_holds_the_floats_themselves(tmp_path):
     assert np.load(tmp_path / "four.npy").dtype == np.float32
 
 
+def test_bands_of_a_start_stay_as_they_are(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "bands.py").write_text(
+        "import featviz as fv, numpy as np\n"
+        "def network(weights, images):\n    return {'h': images @ weights}\n"
+        "def model():\n"
+        "    weights = np.eye(5, 3, dtype=np.float32)\n"
+        "    return fv.from_function(network, weights, input=fv.InputSpec(size=16, channels=5))\n"
+    )
+    scene = np.random.default_rng(0).random((16, 16, 5)).astype(np.float32)
+    np.save(tmp_path / "scene.npy", scene)
+    run(
+        ["render", "bands:model", "h:1", "--start", "scene.npy", "--keep-channels", "0,3-4", "-o", "out.npy", *FAST[2:]]
+    )
+    drawn = np.load(tmp_path / "out.npy")
+    np.testing.assert_array_equal(drawn[..., [0, 3, 4]], scene[..., [0, 3, 4]])
+    assert (drawn[..., 1] != scene[..., 1]).any()
+    run(["render", "bands:model", "h:1", "--start", "scene.npy", "--size", "12", "-o", "small.npy", *FAST[2:]])
+    assert np.load(tmp_path / "small.npy").shape == (12, 12, 5)
+
+
 @pytest.mark.parametrize(
     ("words", "status", "says"),
     [
+        (["render", "patterns", "conv1:0", "-o", "x", "--keep-channels", "1"], 2, "goes with --start"),
+        (["render", "patterns", "conv1:0", "-o", "x", "--start", "x", "--keep-channels", "0-2"], 2, "some of the 3 ch"),
         (["render", "pattern", "conv1:0", "-o", "x"], 2, "did you mean `patterns`?"),
         (["render", "patterns", "conv9:0", "-o", "x"], 2, "did you mean `conv"),
         (["render", "patterns", "conv1:20", "-o", "x"], 2, "conv1 has 20 units, 0 to 19"),

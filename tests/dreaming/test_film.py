@@ -43,6 +43,21 @@ def test_each_frame_is_a_dream_of_the_one_before(patterns, photo):
     np.testing.assert_array_equal(film[1].pixels, second.pixels)
 
 
+def test_channels_that_are_kept_stay_in_every_frame(patterns, photo):
+    options = {"octaves": 1, "steps": 2, **QUIET}
+    film = list(fv.dream_film(patterns, photo, fv.deepdream("conv2"), frames=2, keep={1}, **options))
+    for before, frame in zip([photo, zoom_into(film[0].pixels, zoom=0.05)], film, strict=True):
+        np.testing.assert_array_equal(frame.pixels[..., 1], before[..., 1])
+        assert (frame.pixels[..., [0, 2]] != before[..., [0, 2]]).any()
+    frames = [photo, np.roll(photo, 4, 1)]
+    dreams = fv.dream_frames(patterns, frames, fv.deepdream("conv2"), keep=0.5, keep_channels={0, 2}, **options)
+    for frame, dreamed in zip(frames, dreams, strict=True):
+        np.testing.assert_array_equal(dreamed.pixels[..., [0, 2]], frame[..., [0, 2]])
+        assert (dreamed.pixels[..., 1] != frame[..., 1]).any()
+    with pytest.raises(FeatvizError, match=r"`keep` is \{3\}; expected some of the 3 channels"):
+        fv.dream_film(patterns, photo, fv.deepdream("conv2"), keep={3})
+
+
 def test_an_interrupted_film_resumes(patterns, photo, tmp_path):
     options = {"octaves": 1, "steps": 1, "frames": 4, **QUIET}
     expected = list(fv.dream_film(patterns, photo, fv.deepdream("conv2"), **options))

@@ -25,8 +25,8 @@ QUIET = {"progress": False}
         (fv.stream, RENDERING, make_request, QUIET),
         (fv.Watch, RENDERING - {"weights", "start", "keep", "lanes"}, make_request, QUIET),
         (fv.dream, DREAMING, prepare_dream, {}),
-        # Their `keep` is the share of the change that the next frame starts with.
-        (fv.dream_film, DREAMING - {"keep"}, prepare_dream, {}),
+        (fv.dream_film, DREAMING, prepare_dream, {}),
+        # Its `keep` is the share of the change that the next frame starts with, its `keep_channels` what others keep.
         (fv.dream_frames, DREAMING - {"keep"}, prepare_dream, {}),
     ],
 )

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 import click
 
 from featviz.cli.exit_status import interruptible, usage_errors
+from featviz.cli.image_files import read_image
 from featviz.cli.options.dream_choices import DreamChoice, FilmChoice, dream_options, film_options
+from featviz.cli.options.keep_option import check_channels, keep_channels_option
 from featviz.cli.options.layers_option import find_layers, layers_option
 from featviz.cli.options.network_options import NetworkChoice, classified_network_options
 from featviz.cli.options.option_group import PATH
@@ -44,6 +46,7 @@ DEFAULT_RATE = 12.0
 @click.option("--guide", type=PATH, metavar="PHOTO", help="Guide the layers by the features of this photo.")
 @dream_options
 @click.option("--mask", type=PATH, metavar="IMAGE", help="Keep the photo where this image is black.")
+@keep_channels_option
 @click.option("--size", type=int, metavar="PX", help="Resize the photo's longer side first.  [default: its own size]")
 @film_options
 @click.option("--preview", type=PATH, metavar="PNG", help="Write the dream so far to this file every 5 seconds.")
@@ -57,6 +60,7 @@ def dream(
     guide: Path | None,
     choice: DreamChoice,
     mask: Path | None,
+    keep_channels: tuple[int, ...] | None,
     size: int | None,
     film: FilmChoice,
     preview: Path | None,
@@ -77,13 +81,16 @@ def dream(
     model = network.load()
     with usage_errors():
         objective = choose_objective(model, layers, targets, guide)
+        check_channels(keep_channels, model.input.channels)
         image = None if has_frames else read_photo(photo, model, size)
     if image is None:
-        written = dream_video(model, photo, objective, out, choice, film, mask=mask, quiet=quiet)
+        written = dream_video(model, photo, objective, out, choice, film, mask=mask, keep=keep_channels, quiet=quiet)
     elif film.zoom is not None:
-        written = dream_zoom(model, image, objective, out, choice, film, mask=mask, quiet=quiet)
+        written = dream_zoom(model, image, objective, out, choice, film, mask=mask, keep=keep_channels, quiet=quiet)
     else:
-        written = dream_photo(model, image, objective, out, choice, mask=mask, preview=preview, quiet=quiet)
+        written = dream_photo(
+            model, image, objective, out, choice, mask=mask, keep=keep_channels, preview=preview, quiet=quiet
+        )
     if not quiet:
         click.echo(str(written))
 
@@ -132,6 +139,7 @@ def dream_photo(
     choice: DreamChoice,
     *,
     mask: Path | None,
+    keep: tuple[int, ...] | None,
     preview: Path | None,
     quiet: bool,
 ) -> Path:
@@ -147,6 +155,7 @@ def dream_photo(
             image,
             objective,
             mask=mask_values,
+            keep=keep,
             preview=preview,
             state=state,
             progress=not quiet,
@@ -164,6 +173,7 @@ def dream_zoom(
     film: FilmChoice,
     *,
     mask: Path | None,
+    keep: tuple[int, ...] | None,
     quiet: bool,
 ) -> Path:
     """Writes a film that zooms into a photo."""
@@ -180,6 +190,7 @@ def dream_zoom(
         zoom=film.zoom_by,
         rotate=film.rotate,
         mask=mask_values,
+        keep=keep,
         state=frames_folder(out),
         progress=not quiet,
         **choice.keywords(),
@@ -196,6 +207,7 @@ def dream_video(
     film: FilmChoice,
     *,
     mask: Path | None,
+    keep: tuple[int, ...] | None,
     quiet: bool,
 ) -> Path:
     """Writes the dreams of a video's frames as a video."""
@@ -214,6 +226,7 @@ def dream_video(
         objective,
         keep=film.keep,
         mask=mask_values,
+        keep_channels=keep,
         state=frames_folder(out),
         progress=not quiet,
         **choice.keywords(),
@@ -266,16 +279,7 @@ def choose_objective(model: "Model", layers: Sequence[str], targets: Sequence[st
 
 def read_photo(path: Path, model: "Model", size: int | None) -> "Float[np.ndarray, 'h w c']":
     """A photo as float32 in [0,1], its longer side `size` pixels."""
-    from PIL import Image
-
-    from featviz.common.photograph import read_photograph, to_floats
-
-    image = read_photograph(path, model.input.channels)
-    if size is not None:
-        factor = size / max(image.size)
-        width, height = (max(1, round(side * factor)) for side in image.size)
-        image = image.resize((width, height), Image.Resampling.LANCZOS)
-    return to_floats(image)
+    return read_image(path, model.input.channels, longer_side=size)
 
 
 def read_mask(path: Path, photo: "Float[np.ndarray, 'h w c']") -> "Float[np.ndarray, 'h w']":

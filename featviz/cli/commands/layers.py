@@ -58,7 +58,8 @@ def _outline(network: NetworkChoice) -> "Model":
 
     name = network.model
     assert name is not None
-    if network.weights is None and network.input_words is None and not (":" in name or Path(name).suffix):
+    as_published = network.weights is None and network.input_words is None and not network.fixed
+    if as_published and not (":" in name or Path(name).suffix):
         with usage_errors():
             return outline(find_entry(name).name)
     return network.load()

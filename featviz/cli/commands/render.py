@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 import click
 
 from featviz.cli.exit_status import Interrupted, interruptible, usage_errors
+from featviz.cli.image_files import read_image
 from featviz.cli.options.directions_option import directions_option, read_directions
+from featviz.cli.options.keep_option import check_channels, keep_channels_option
 from featviz.cli.options.network_options import NetworkChoice, classified_network_options
 from featviz.cli.options.option_group import PATH
 from featviz.cli.options.output_options import format_option, out_option, quiet_option
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
 @recipe_options
 @recipe_change_options
 @click.option("--start", type=PATH, metavar="PHOTO", help="Start from this photograph in place of noise.")
+@keep_channels_option
 @click.option(
     "--facets", type=click.IntRange(1, 64), default=1, metavar="N", help="Draw N diverse pictures of each target."
 )
@@ -66,6 +69,7 @@ def render(
     choice: RecipeChoice,
     changes: RecipeChanges,
     start: Path | None,
+    keep_channels: tuple[int, ...] | None,
     facets: int,
     exemplars: Path | None,
     suffix: str,
@@ -84,6 +88,9 @@ def render(
     with usage_errors():
         recipe = changes.apply(choice.recipe(model))
         objectives = [objective for text in targets for objective in read_target(text, model, directions)]
+        if keep_channels is not None and start is None:
+            raise FeatvizError("--keep-channels goes with --start, whose channels it keeps")
+        check_channels(keep_channels, model.input.channels)
         if exemplars is not None:
             objectives = add_exemplars(objectives, exemplars, model)
         paths = plan_files(out, objectives, suffix, facets=facets, model=model)
@@ -102,6 +109,7 @@ def render(
             steps=choice.steps,
             seed=choice.seed,
             start=None if start is None else read_start(start, model, choice.size),
+            keep=keep_channels,
             convergence=Convergence() if changes.converge else None,
             transparency=changes.transparency,
             dtype=choice.dtype,
@@ -160,12 +168,11 @@ def read_target(text: str, model: "Model", directions: str | None) -> list["Obje
 
 def read_start(path: Path, model: "Model", size: int | tuple[int, int] | None) -> "Float[np.ndarray, 'h w c']":
     """The photograph to start from: all of it, or cropped to the size."""
-    from featviz.common.photograph import read_photograph, to_floats
+    image = read_image(path, model.input.channels, option="--start")
+    if size is None:
+        return image
     from featviz.surveys.photos import prepare
 
-    image = read_photograph(path, model.input.channels, option="--start")
-    if size is None:
-        return to_floats(image)
     photo = prepare(path.name, image, size if isinstance(size, tuple) else (size, size), model.input.channels)
     if photo.pixels is None:
         raise FeatvizError(f"--start: `{path.name}` cannot be cropped: {photo.fault}")

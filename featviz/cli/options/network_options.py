@@ -1,4 +1,4 @@
-"""Which network a command works on: MODEL, --weights, --input and --classes."""
+"""Which network a command works on: MODEL, --weights, --input, --fixed and --classes."""
 
 import dataclasses
 import json
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from featviz.cli.exit_status import usage_errors
+from featviz.cli.options.fixed_option import FixedFile, fixed_option
 from featviz.cli.options.input_option import input_option
 from featviz.cli.options.option_group import PATH, option_group
 from featviz.errors import FeatvizError, in_one_line
@@ -24,6 +25,7 @@ class NetworkChoice:
     model: str | None
     weights: Path | None
     input_words: str | None
+    fixed: tuple[FixedFile, ...] = ()
     classes: Path | None = None
 
     def load(self, *, default: str | None = None) -> "Model":
@@ -40,7 +42,7 @@ class NetworkChoice:
 
         name = self.model or default
         assert name is not None
-        network = load_network(name, self.weights, input_words=self.input_words)
+        network = load_network(name, self.weights, input_words=self.input_words, fixed=self.fixed)
         if self.classes is None:
             return network
         with usage_errors():
@@ -62,13 +64,15 @@ classes_option = click.option(
     "--classes", type=PATH, metavar="FILE", help="Read the names of the classes from FILE: text, one a line, or JSON."
 )
 
-network_options = option_group("network", NetworkChoice, model_argument, weights_option, input_option)
+network_options = option_group("network", NetworkChoice, model_argument, weights_option, input_option, fixed_option)
 classified_network_options = option_group(
-    "network", NetworkChoice, model_argument, weights_option, input_option, classes_option
+    "network", NetworkChoice, model_argument, weights_option, input_option, fixed_option, classes_option
 )
-recorded_network_options = option_group("network", NetworkChoice, model_option, weights_option, input_option)
+recorded_network_options = option_group(
+    "network", NetworkChoice, model_option, weights_option, input_option, fixed_option
+)
 recorded_classified_network_options = option_group(
-    "network", NetworkChoice, model_option, weights_option, input_option, classes_option
+    "network", NetworkChoice, model_option, weights_option, input_option, fixed_option, classes_option
 )
 
 
