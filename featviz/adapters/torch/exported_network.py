@@ -63,9 +63,10 @@ class ExportedNetwork:
         weights = {path: to_array(tensor, copy=path not in parameters) for path, tensor in named_tensors(self.module)}
         plain = {id(tensor): path for path, tensor in plain_tensors(self.module)}
         for placeholder, tensor in graph.constants.items():
-            # Single numbers stay in the program, where ReLUs and the like are recognized by them.
-            if tensor.numel() > 1:
-                path = plain.get(id(tensor), placeholder)
+            # Single numbers stay in the program, where ReLUs and the like are recognized by them, and so do places
+            # that the forward makes.
+            path = plain.get(id(tensor), placeholder)
+            if tensor.numel() > 1 and (path != placeholder or tensor.is_floating_point()):
                 self.constants[placeholder] = path
                 weights[path] = to_array(tensor)
         return {path: jax.device_put(array, may_alias=True) for path, array in weights.items()}, self.single_image
@@ -85,8 +86,9 @@ class ExportedNetwork:
             if first and placeholder in self.constants:
                 values[placeholder] = weights[self.constants[placeholder]]
             else:
-                # The arrays of further sizes, and single numbers.
-                values[placeholder] = to_array(tensor) if tensor.numel() == 1 else jnp.asarray(to_array(tensor))
+                # The arrays of further sizes, single numbers and places.
+                plain = tensor.numel() == 1 or not tensor.is_floating_point()
+                values[placeholder] = to_array(tensor) if plain else jnp.asarray(to_array(tensor))
         graph, values = self._run_graph(graph, values)
         self._mark(graph, values)
         if graph.output is None:

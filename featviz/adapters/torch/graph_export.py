@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from featviz.adapters.adapter_errors import ModuleError
 from featviz.adapters.torch.in_place import rename_results
 from featviz.adapters.torch.interpreter import missing_operators
+from featviz.adapters.torch.known_values import discrete_buffers, values_known
 from featviz.adapters.torch.module_runs import Nothing, StoppedError, arrays_within, quiet, watched
 from featviz.tracing.marks import clean_name
 
@@ -94,6 +95,8 @@ def export_graph(
     # The calls that have returned; the lists below are emptied when the export runs the module again.
     calls: list[str] = []
     ended: list[Exception] = []
+    # The export takes their values away.
+    buffers = discrete_buffers(module)
 
     def record(path: str, output: Any) -> Any:
         if ended:
@@ -121,7 +124,7 @@ def export_graph(
             marked.clear()
             calls.clear()
             ended.clear()
-            with _without_dropout():
+            with _without_dropout(), values_known(module, buffers):
                 output = [] if last == 0 else list(arrays_within(self.network(images)))
             if not output and last is None:
                 raise ModuleError(f"{type(module).__name__} returns no array")

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from featviz.adapters.adapter_errors import ModuleError
-from featviz.adapters.torch.operators import find_operator
+from featviz.adapters.torch.operators import find_operator, takes_draw
 from featviz.errors import FeatvizError, in_one_line
 from featviz.tracing.marks import module_scope
 
@@ -70,29 +70,50 @@ def array_dtype(dtype: "torch.dtype") -> np.dtype:
     return np.dtype({torch.bool: "bool", torch.int64: "int32"}.get(dtype, str(dtype).removeprefix("torch.")))
 
 
-def run_graph(graph: "GraphModule", inputs: Mapping[str, Any], wanted: Iterable["Node"]) -> dict[str, Any]:
+def run_graph(
+    graph: "GraphModule", inputs: Mapping[str, Any], wanted: Iterable["Node"], *, first_draw: int = 0
+) -> dict[str, Any]:
     """The values of a graph's nodes, by name.
 
     Args:
         graph: The graph, functional.
         inputs: The values of its placeholders.
         wanted: The nodes whose values are needed; no others run than these and what they need.
+        first_draw: How many operators that may draw random numbers come before this graph.
 
     Raises:
         GraphError: If an operator is missing or fails.
     """
     needed = _needed(wanted)
     values = dict(inputs)
+    draw = first_draw
     for node in graph.graph.nodes:
         if node in needed and node.name not in values:
             try:
-                values[node.name] = _run_node(graph, node, values)
+                values[node.name] = _run_node(graph, node, values, draw)
             except FeatvizError:
                 raise
             # Shapes that do not fit and operators that are missing: anything may be raised here.
             except Exception as error:
                 raise GraphError(explain_node(node, in_one_line(error)), values, node) from error
+        # Those that do not run count as well, so that a layer alone draws what it draws among all.
+        draw += _count_draws(graph, node)
     return values
+
+
+def _count_draws(graph: "GraphModule", node: "Node") -> int:
+    """How many operators that may draw random numbers a node holds."""
+    from torch.fx import GraphModule, Node
+
+    if node.op != "call_function":
+        return 0
+    function = _function(node.target)
+    if function is not None:
+        return int(takes_draw(function))
+    bodies = [getattr(graph, str(arg.target)) for arg in node.args if isinstance(arg, Node) and arg.op == "get_attr"]
+    return sum(
+        _count_draws(body, part) for body in bodies if isinstance(body, GraphModule) for part in body.graph.nodes
+    )
 
 
 class GraphError(ModuleError):
@@ -161,7 +182,7 @@ def _function(target: Any) -> Any:
     return SIZES.get(name.partition(".")[0]) or find_operator(name)
 
 
-def _run_node(graph: "GraphModule", node: "Node", values: Mapping[str, Any]) -> Any:
+def _run_node(graph: "GraphModule", node: "Node", values: Mapping[str, Any], draw: int) -> Any:
     if node.op == "get_attr":
         return _attribute(graph, str(node.target))
     if node.op == "placeholder":
@@ -174,7 +195,7 @@ def _run_node(graph: "GraphModule", node: "Node", values: Mapping[str, Any]) -> 
     args = [_read(arg, values) for arg in node.args]
     target: Any = node.target
     if isinstance(target, HigherOrderOperator):
-        return _run_region(target, args)
+        return _run_region(target, args, draw)
     if not isinstance(target, OpOverload):
         # Arithmetic of sizes.
         return target(*args, **{name: _read(arg, values) for name, arg in node.kwargs.items()})
@@ -182,6 +203,8 @@ def _run_node(graph: "GraphModule", node: "Node", values: Mapping[str, Any]) -> 
     if function is None:
         raise NotImplementedError("featviz has no such operator; expected another in its place")
     kwargs = {name: _read(arg, values) for name, arg in node.kwargs.items() if name not in KEEPING}
+    if takes_draw(function):
+        kwargs["draw"] = draw
     if str(target).startswith("aten.as_strided"):
         args[0] = _in_memory_order(args[0], node.all_input_nodes[0].meta.get("val"))
     with module_scope(node_module(node)[0], opaque=True):
@@ -203,7 +226,7 @@ def _in_memory_order(x: jax.Array, declared: Any) -> jax.Array:
     return moved
 
 
-def _run_region(operator: Any, args: list[Any]) -> Any:
+def _run_region(operator: Any, args: list[Any], draw: int) -> Any:
     """A part under `no_grad` or `autocast`, which JAX runs like any other."""
     from torch.fx import GraphModule
 
@@ -212,7 +235,8 @@ def _run_region(operator: Any, args: list[Any]) -> Any:
     index, body = next((index, arg) for index, arg in enumerate(args) if isinstance(arg, GraphModule))
     names = [node.name for node in body.graph.nodes if node.op == "placeholder"]
     (output,) = (node for node in body.graph.nodes if node.op == "output")
-    values = run_graph(body, dict(zip(names, args[index + 1 :], strict=True)), output.all_input_nodes)
+    inputs = dict(zip(names, args[index + 1 :], strict=True))
+    values = run_graph(body, inputs, output.all_input_nodes, first_draw=draw)
     return _read(output.args[0], values)
 
 

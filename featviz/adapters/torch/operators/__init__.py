@@ -14,20 +14,26 @@ from featviz.adapters.torch.operators.aten_norms import NORMS
 from featviz.adapters.torch.operators.aten_pools import POOLS
 from featviz.adapters.torch.operators.aten_products import PRODUCTS
 from featviz.adapters.torch.operators.aten_quantization import QUANTIZATION
-from featviz.adapters.torch.operators.aten_random import RANDOM, draws_numbers
+from featviz.adapters.torch.operators.aten_random import RANDOM, SOMETIMES, draws_numbers
 from featviz.adapters.torch.operators.aten_reductions import REDUCTIONS
 from featviz.adapters.torch.operators.aten_resampling import RESAMPLING
 from featviz.adapters.torch.operators.aten_scatters import SCATTERS
 from featviz.adapters.torch.operators.aten_shapes import SHAPES
 from featviz.adapters.torch.operators.deformable_convolutions import DEFORMABLE
 
-__all__ = ["OPERATORS", "draws_numbers", "find_operator"]
+__all__ = ["OPERATORS", "draws_numbers", "find_operator", "takes_draw"]
 
 OPERATORS: dict[str, Callable[..., Any]] = {
     **ELEMENTWISE, **ACTIVATIONS, **CONVOLUTIONS, **PRODUCTS, **NORMS, **POOLS, **REDUCTIONS, **SHAPES, **INDEXING,
     **SCATTERS, **RESAMPLING, **CREATION, **RANDOM, **FOURIER, **LINEAR_ALGEBRA, **QUANTIZATION,
     **DEFORMABLE,
 }  # fmt: skip
+_DRAWING = frozenset(OPERATORS[name] for name in (*RANDOM, *SOMETIMES))
+
+
+def takes_draw(function: Callable[..., Any]) -> bool:
+    """Whether a function may draw random numbers, and is told which of the network's draws it is, as `draw`."""
+    return function in _DRAWING
 
 
 def find_operator(name: str) -> Callable[..., Any] | None:

@@ -46,6 +46,7 @@ def _attend(
     *,
     scale: float | None = None,
     enable_gqa: bool = False,
+    draw: int = 0,
 ) -> jax.Array:
     """softmax(scale q k^T + mask) v, of (..., tokens, units)."""
     if enable_gqa:
@@ -60,14 +61,15 @@ def _attend(
         # A query that may look at nothing finds zeros.
         masked = jnp.where(attn_mask, scores, -jnp.inf) if attn_mask.dtype == bool else scores + attn_mask
         weights = safe_softmax(masked, -1)
-    return jnp.matmul(drop(weights, dropout_p), value)
+    return jnp.matmul(drop(weights, dropout_p, draw=draw), value)
 
 
 def _flash_attention(
     query: jax.Array, key: jax.Array, value: jax.Array, dropout_p: float = 0.0, is_causal: bool = False,
-    *, attn_mask: jax.Array | None = None, scale: float | None = None,
+    *, attn_mask: jax.Array | None = None, scale: float | None = None, draw: int = 0,
 ) -> tuple[jax.Array, jax.Array]:  # fmt: skip
-    return _attend(query, key, value, attn_mask, dropout_p, is_causal, scale=scale), jnp.zeros(query.shape[:-1])
+    output = _attend(query, key, value, attn_mask, dropout_p, is_causal, scale=scale, draw=draw)
+    return output, jnp.zeros(query.shape[:-1])
 
 
 def _distances(x: jax.Array, y: jax.Array, p: float = 2, compute_mode: Any = None) -> jax.Array:

@@ -1,4 +1,7 @@
-"""ATen's operators that draw random numbers, once and for all, so that a picture can be made again."""
+"""ATen's operators that draw random numbers, once and for all, so that a picture can be made again.
+
+Each takes `draw`, which of the network's draws it is: each has its own numbers.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -7,104 +10,108 @@ import jax
 import jax.numpy as jnp
 
 
-def _key() -> jax.Array:
-    return jax.random.key(0)
+def _key(draw: int) -> jax.Array:
+    return jax.random.fold_in(jax.random.key(0), draw)
 
 
-def _normal(size: Sequence[int], *, dtype: Any = None) -> jax.Array:
-    return jax.random.normal(_key(), tuple(size))
+def _normal(size: Sequence[int], *, dtype: Any = None, draw: int = 0) -> jax.Array:
+    return jax.random.normal(_key(draw), tuple(size))
 
 
-def _uniform(size: Sequence[int], *, dtype: Any = None) -> jax.Array:
-    return jax.random.uniform(_key(), tuple(size))
+def _uniform(size: Sequence[int], *, dtype: Any = None, draw: int = 0) -> jax.Array:
+    return jax.random.uniform(_key(draw), tuple(size))
 
 
-def _of_normal(x: Any, mean: Any = 0.0, std: Any = 1.0, **ignored: Any) -> jax.Array:
+def _of_normal(x: Any, mean: Any = 0.0, std: Any = 1.0, *, draw: int = 0, **ignored: Any) -> jax.Array:
     """Numbers in place of those of an array, or around means that are arrays."""
-    return jax.random.normal(_key(), x.shape) * std + mean
+    return jax.random.normal(_key(draw), x.shape) * std + mean
 
 
-def _around(mean: Any, std: Any = 1.0, size: Sequence[int] | None = None, **ignored: Any) -> jax.Array:
+def _around(
+    mean: Any, std: Any = 1.0, size: Sequence[int] | None = None, *, draw: int = 0, **ignored: Any
+) -> jax.Array:
     shape = jnp.broadcast_shapes(jnp.shape(mean), jnp.shape(std)) if size is None else tuple(size)
-    return jax.random.normal(_key(), shape) * std + mean
+    return jax.random.normal(_key(draw), shape) * std + mean
 
 
-def _of_uniform(x: jax.Array, low: float = 0.0, high: float = 1.0, **ignored: Any) -> jax.Array:
-    return jax.random.uniform(_key(), x.shape, minval=low, maxval=high)
+def _of_uniform(x: jax.Array, low: float = 0.0, high: float = 1.0, *, draw: int = 0, **ignored: Any) -> jax.Array:
+    return jax.random.uniform(_key(draw), x.shape, minval=low, maxval=high)
 
 
-def _exponential(x: jax.Array, rate: float = 1.0, **ignored: Any) -> jax.Array:
-    return jax.random.exponential(_key(), x.shape) / rate
+def _exponential(x: jax.Array, rate: float = 1.0, *, draw: int = 0, **ignored: Any) -> jax.Array:
+    return jax.random.exponential(_key(draw), x.shape) / rate
 
 
-def _integers(*args: Any, dtype: Any = None) -> jax.Array:
+def _integers(*args: Any, dtype: Any = None, draw: int = 0) -> jax.Array:
     *bounds, size = args
     low, high = (0, *bounds)[-2:]
-    return jax.random.randint(_key(), tuple(size), low, high)
+    return jax.random.randint(_key(draw), tuple(size), low, high)
 
 
-def _integers_like(x: jax.Array, *bounds: int, dtype: Any = None) -> jax.Array:
-    return _integers(*bounds, x.shape)
+def _integers_like(x: jax.Array, *bounds: int, dtype: Any = None, draw: int = 0) -> jax.Array:
+    return _integers(*bounds, x.shape, draw=draw)
 
 
-def _permutation(n: int, *, dtype: Any = None) -> jax.Array:
-    return jax.random.permutation(_key(), n)
+def _permutation(n: int, *, dtype: Any = None, draw: int = 0) -> jax.Array:
+    return jax.random.permutation(_key(draw), n)
 
 
-def _bernoulli(x: jax.Array, p: Any = None) -> jax.Array:
-    return jax.random.bernoulli(_key(), x if p is None else p, x.shape).astype(x.dtype)
+def _bernoulli(x: jax.Array, p: Any = None, *, draw: int = 0) -> jax.Array:
+    return jax.random.bernoulli(_key(draw), x if p is None else p, x.shape).astype(x.dtype)
 
 
-def _sloped(x: jax.Array, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False, *rest: Any) -> jax.Array:
+def _sloped(
+    x: jax.Array, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False, *rest: Any, draw: int = 0
+) -> jax.Array:
     """RReLU, whose slopes below zero are random in training."""
-    slope = jax.random.uniform(_key(), x.shape, minval=lower, maxval=upper) if training else (lower + upper) / 2
+    slope = jax.random.uniform(_key(draw), x.shape, minval=lower, maxval=upper) if training else (lower + upper) / 2
     return jnp.where(x > 0, x, x * slope)
 
 
-def _kept(x: jax.Array, p: float, *, whole_features: bool) -> jax.Array:
+def _kept(x: jax.Array, p: float, *, draw: int, whole_features: bool = False) -> jax.Array:
     shape = (*x.shape[:2], *(1,) * (x.ndim - 2)) if whole_features else x.shape
-    return jnp.broadcast_to(jax.random.bernoulli(_key(), 1 - p, shape), x.shape)
+    return jnp.broadcast_to(jax.random.bernoulli(_key(draw), 1 - p, shape), x.shape)
 
 
-def _dropout(x: jax.Array, p: float, train: bool) -> jax.Array:
-    return drop(x, p, train=train)
+def _dropout(x: jax.Array, p: float, train: bool, *, draw: int = 0) -> jax.Array:
+    return drop(x, p, draw=draw, train=train)
 
 
-def _feature_dropout(x: jax.Array, p: float, train: bool) -> jax.Array:
-    return drop(x, p, train=train, whole_features=True)
+def _feature_dropout(x: jax.Array, p: float, train: bool, *, draw: int = 0) -> jax.Array:
+    return drop(x, p, draw=draw, train=train, whole_features=True)
 
 
-def drop(x: jax.Array, p: float, *, train: bool = True, whole_features: bool = False) -> jax.Array:
+def drop(x: jax.Array, p: float, *, draw: int, train: bool = True, whole_features: bool = False) -> jax.Array:
     """Dropout, of single values or of the whole arrays of features."""
     if not train or p == 0:
         return x
     # Everything may be dropped.
-    return jnp.where(_kept(x, p, whole_features=whole_features), x / (1 - p) if p < 1 else x, 0.0)
+    return jnp.where(_kept(x, p, draw=draw, whole_features=whole_features), x / (1 - p) if p < 1 else x, 0.0)
 
 
-def _alpha_dropout(x: jax.Array, p: float, train: bool, *, whole_features: bool = False) -> jax.Array:
+def _alpha_dropout(x: jax.Array, p: float, train: bool, *, whole_features: bool = False, draw: int = 0) -> jax.Array:
     """Dropout to the lower end of SELU, which keeps mean and variance."""
     if not train or p == 0:
         return x
     lowest = -1.7580993408473766
     factor = ((1 - p) * (1 + p * lowest**2)) ** -0.5 if p < 1 else 0.0
-    return factor * (jnp.where(_kept(x, p, whole_features=whole_features), x, lowest) - p * lowest)
+    return factor * (jnp.where(_kept(x, p, draw=draw, whole_features=whole_features), x, lowest) - p * lowest)
 
 
-def _feature_alpha_dropout(x: jax.Array, p: float, train: bool) -> jax.Array:
-    return _alpha_dropout(x, p, train, whole_features=True)
+def _feature_alpha_dropout(x: jax.Array, p: float, train: bool, *, draw: int = 0) -> jax.Array:
+    return _alpha_dropout(x, p, train, whole_features=True, draw=draw)
 
 
-def _native_dropout(x: jax.Array, p: float, train: bool | None) -> tuple[jax.Array, jax.Array]:
+def _native_dropout(x: jax.Array, p: float, train: bool | None, *, draw: int = 0) -> tuple[jax.Array, jax.Array]:
     training = train is None or train
-    return _dropout(x, p, training), _kept(x, p if training else 0.0, whole_features=False)
+    return _dropout(x, p, training, draw=draw), _kept(x, p if training else 0.0, draw=draw)
 
 
 RANDOM: dict[str, Callable[..., Any]] = {
     "randn": _normal,
     "rand": _uniform,
-    "randn_like": lambda x, *, dtype=None: _normal(x.shape),
-    "rand_like": lambda x, *, dtype=None: _uniform(x.shape),
+    "randn_like": lambda x, *, dtype=None, draw=0: _normal(x.shape, draw=draw),
+    "rand_like": lambda x, *, dtype=None, draw=0: _uniform(x.shape, draw=draw),
     "randint": _integers,
     "randint_like": _integers_like,
     "randperm": _permutation,
