@@ -40,10 +40,14 @@ class LaneRun:
 
 @dataclass
 class LaneSlot:
-    """A slot of a batch with the index of the objective in it; None while it is idle."""
+    """A slot of a batch with the index of the objective in it; None while it is idle.
+
+    `clean` has the scores of the clean images whenever the host looked, and how many steps had been made by then.
+    """
 
     index: int | None = None
     history: list[Float[np.ndarray, " steps"]] = field(default_factory=list)
+    clean: list[tuple[int, Float[np.ndarray, " n"]]] = field(default_factory=list)
 
     @property
     def steps(self) -> int:
@@ -52,11 +56,16 @@ class LaneSlot:
 
 
 class BatchProgress(NamedTuple):
-    """The scores of some steps of a batch, and its lanes' status and count of steps after them."""
+    """The scores of some steps of a batch, and after them its lanes' status, counts of steps and images.
+
+    `clean_scores` are the objectives on these images, without transforms.
+    """
 
     scores: Float[np.ndarray, "steps lanes"]
     status: Int[np.ndarray, " lanes"]
     steps_done: Int[np.ndarray, " lanes"]
+    images: Float[Array, "lanes n h w c"]
+    clean_scores: Float[np.ndarray, "lanes n"]
 
 
 class LaneBatch:
@@ -70,6 +79,7 @@ class LaneBatch:
         self.stacked: Any = None
         self.lanes: Any = None
         self.program: Any = None
+        self.finish: Any = None
 
     @property
     def busy(self) -> bool:
@@ -91,6 +101,9 @@ class LaneBatch:
             return []
         indices = [slot.index or 0 for slot in self.slots]
         self._start_lanes(indices, opened)
+        scores = np.asarray(self.finish(self.run.weights, self.stacked, self.lanes)[1])
+        for position in np.flatnonzero(opened).tolist():
+            self.slots[position].clean.append((0, scores[position]))
         return [index for index, is_new in zip(indices, opened, strict=True) if is_new]
 
     def _start_lanes(self, indices: Sequence[int], opened: Bool[np.ndarray, " lanes"]) -> None:
@@ -109,6 +122,7 @@ class LaneBatch:
         # Compiled here and not by the threads, which would do it once each.
         arguments = (run.weights, self.stacked, self.penalty, self.step_limit, self.lanes)
         self.program = compiled(ascent.advance, *arguments, routine=run.routine, mesh=run.mesh)
+        self.finish = compiled(ascent.finish, run.weights, self.stacked, self.lanes, routine=run.routine, mesh=run.mesh)
 
     def advance(self, steps: int) -> BatchProgress:
         """At least `steps` steps of all lanes, in whole chunks."""
@@ -117,10 +131,13 @@ class LaneBatch:
             arguments = (self.run.weights, self.stacked, self.penalty, self.step_limit)
             self.lanes, chunk_scores = self.program(*arguments, self.lanes)
             scores.append(chunk_scores)
-        return BatchProgress(np.concatenate(scores), np.asarray(self.lanes.status), np.asarray(self.lanes.step))
+        # One pass of the network in every `CHECK_EVERY` steps; the lanes stay as they are.
+        images, clean_scores = self.finish(self.run.weights, self.stacked, self.lanes)
+        status, steps_done = np.asarray(self.lanes.status), np.asarray(self.lanes.step)
+        return BatchProgress(np.concatenate(scores), status, steps_done, images, np.asarray(clean_scores))
 
     def record(self, progress: BatchProgress) -> tuple[int, int]:
-        """Appends each lane's new scores to its history; the number of lanes and of steps that ran."""
+        """Appends each lane's new scores to its histories; the number of lanes and of steps that ran."""
         total = 0
         for position, slot in enumerate(self.slots):
             if slot.index is not None:
@@ -128,32 +145,34 @@ class LaneBatch:
                 not_finite = int(progress.status[position] == ascent.NOT_FINITE)
                 new_steps = int(progress.steps_done[position]) - slot.steps + not_finite
                 slot.history.append(progress.scores[:new_steps, position])
+                slot.clean.append((int(progress.steps_done[position]), progress.clean_scores[position]))
                 total += new_steps
         return sum(slot.index is not None for slot in self.slots), total
 
-    def results(self, status: Int[np.ndarray, " lanes"], *, snapshots: bool) -> list[LaneResult]:
+    def results(self, progress: BatchProgress, *, snapshots: bool) -> list[LaneResult]:
         """The results of finished lanes, whose slots become idle; with `snapshots` of the other lanes too."""
         busy = [position for position, slot in enumerate(self.slots) if slot.index is not None]
+        status = progress.status
         finished = [position for position in busy if status[position] != ascent.RUNNING]
         wanted = sorted(busy if snapshots else finished, key=lambda position: position in finished)
         if not wanted:
             return []
-        run = self.run
-        program = compiled(ascent.finish, run.weights, self.stacked, self.lanes, routine=run.routine, mesh=run.mesh)
-        pixels, scores = map(np.asarray, program(run.weights, self.stacked, self.lanes))
-        moved = np.asarray(self.lanes.moved)
+        pixels, moved = np.asarray(progress.images), np.asarray(self.lanes.moved)
         attribution = None if self.lanes.attribution is None else np.asarray(self.lanes.attribution)
         results = []
         for position in wanted:
             slot = self.slots[position]
             assert slot.index is not None
             history = np.concatenate(slot.history)
+            clean_steps, clean_scores = zip(*slot.clean, strict=True)
             result = LaneResult(
                 objective_index=slot.index,
                 pixels=pixels[position],
-                scores=scores[position],
+                scores=progress.clean_scores[position],
                 outcome=decide_outcome(int(status[position]), bool(moved[position]), history),
                 history=history,
+                clean_steps=np.array(clean_steps),
+                clean_scores=np.stack(clean_scores),
                 attribution=None if attribution is None else attribution[position],
                 finished=position in finished,
             )

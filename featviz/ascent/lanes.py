@@ -48,7 +48,7 @@ def run_lanes(
                 batch = running.pop(future)
                 progress = future.result()
                 monitor.on_progress(*batch.record(progress))
-                results = batch.results(progress.status, snapshots=monitor.snapshot_every is not None)
+                results = batch.results(progress, snapshots=monitor.snapshot_every is not None)
                 _advance(pool, running, batch, waiting, monitor)
                 # The next steps run while the caller handles these.
                 yield from results

@@ -4,7 +4,7 @@ import enum
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 
 class Outcome(enum.Enum):
@@ -20,8 +20,10 @@ class LaneResult(NamedTuple):
     """The images of one lane, and how it came to them.
 
     `objective_index` is the position of its objective in the list. `scores` are the objective on the clean images,
-    `history` its value at each step. `attribution`, with transparency, is the sum over the steps of
-    |d objective / d image|. A result that is not `finished` is a snapshot of a lane that goes on.
+    `history` its value at each step, on transformed views. `clean_scores` are those of the clean images at the start
+    and whenever the host looked, after `clean_steps` steps; the last are `scores`. `attribution`, with transparency,
+    is the sum over the steps of |d objective / d image|. A result that is not `finished` is a snapshot of a lane that
+    goes on.
     """
 
     objective_index: int
@@ -29,5 +31,7 @@ class LaneResult(NamedTuple):
     scores: Float[np.ndarray, " n"]
     outcome: Outcome
     history: Float[np.ndarray, " steps"]
+    clean_steps: Int[np.ndarray, " looks"]
+    clean_scores: Float[np.ndarray, "looks n"]
     attribution: Float[np.ndarray, "n h w"] | None
     finished: bool = True

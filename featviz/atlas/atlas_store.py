@@ -6,6 +6,8 @@ pictures/LAYER/ROLE-HASH/     attributes: what the pictures of a series share; L
     pixels    (unit[, image], y, x, channel) uint8, one chunk per unit; an alpha channel comes last
     score     (unit[, image]) float32: the objective on the untransformed image
     history   (unit, step) float32: the score at each step on transformed views, -inf after the last step
+    looks/clean_history (unit, look, 1 + image) float32: steps done, and the scores of the untransformed images then;
+              -inf after the last look; atlases of earlier versions lack it
     outcome   (unit) uint8: 0 for no entry, else an index of `OUTCOMES`; written last
 
 `entries` reads and writes one series; this module has the group around them.
@@ -19,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from featviz.atlas.entries import ARRAYS, Entries
+from featviz.atlas.entries import ARRAYS, CLEAN_HISTORY, LATER_ARRAYS, Entries, count_looks
 from featviz.atlas.locks import creation_lock
 from featviz.errors import FeatvizError, in_one_line
 
@@ -92,11 +94,12 @@ class Store:
             group = (
                 self.group[path] if path in self.group else self.group.create_group(path, attributes=dict(attributes))
             )
-            image_axis = ("image",) if len(shape) == 4 else ()
+            image_axis, images = (("image",), shape[0]) if len(shape) == 4 else ((), 1)
             for name, dtype, sides, dimensions, fill in (
                 ("pixels", "uint8", shape, (*image_axis, "y", "x", "channel"), 0),
                 ("score", "float32", shape[:-3], image_axis, np.nan),
                 ("history", "float32", (steps,), ("step",), -np.inf),
+                (CLEAN_HISTORY, "float32", (count_looks(steps), 1 + images), ("look", "step_and_scores"), -np.inf),
                 ("outcome", "uint8", (), (), 0),
             ):
                 if name not in group:
@@ -117,7 +120,7 @@ class Store:
     def _remove_damaged_metadata(self, path: str) -> None:
         if self.folder is None:
             return
-        for part in ("", *ARRAYS):
+        for part in ("", *ARRAYS, "looks", *LATER_ARRAYS):
             file = self.folder / path / part / "zarr.json"
             with contextlib.suppress(FileNotFoundError):
                 try:

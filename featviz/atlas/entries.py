@@ -14,6 +14,9 @@ from featviz.errors import in_one_line
 from featviz.pictures.picture import Picture
 
 ARRAYS = ("pixels", "score", "history", "outcome")
+# Arrays that entries of earlier versions lack. In a group of its own: its axes are not those of a series.
+CLEAN_HISTORY = "looks/clean_history"
+LATER_ARRAYS = (CLEAN_HISTORY,)
 OUTCOMES = (None, Outcome.CONVERGED, Outcome.OUT_OF_STEPS, Outcome.DEAD, Outcome.NOT_FINITE)
 # Entries read at once: reading a few costs as much as reading one.
 BLOCK = 64
@@ -33,7 +36,8 @@ class Entries:
         self.attributes: dict[str, Any] = dict(group.attrs)
         # Opened once, since opening reads a file. A chunk that holds only the fill value is written like any other, so
         # a missing chunk is damage.
-        self.arrays = {name: group[name].with_config({"write_empty_chunks": True}) for name in ARRAYS}
+        names = (*ARRAYS, *(name for name in LATER_ARRAYS if name in group))
+        self.arrays = {name: group[name].with_config({"write_empty_chunks": True}) for name in names}
 
     @property
     def units(self) -> int:
@@ -76,6 +80,13 @@ class Entries:
         values = np.asarray(self.arrays["history"][unit])
         return values[: np.count_nonzero(values != -np.inf)]
 
+    def clean_history(self, unit: int) -> Float32[np.ndarray, "looks 1+images"]:
+        """The steps done and each picture's score at each look; empty if they are not known."""
+        if CLEAN_HISTORY not in self.arrays:
+            return np.zeros((0, 1 + len(self.score(unit))), np.float32)
+        values = np.asarray(self.arrays[CLEAN_HISTORY][unit])
+        return values[values[:, 0] != -np.inf]
+
     def write(self, unit: int, pictures: Sequence[Picture]) -> None:
         """Writes one entry. Raises OSError if it cannot be written; then it does not count as written."""
         first = pictures[0]
@@ -84,9 +95,17 @@ class Entries:
         scores = np.array([picture.score for picture in pictures], np.float32)
         history = np.full(self.arrays["history"].shape[1], -np.inf, np.float32)
         history[: len(first.history)] = first.history
+        looks = [first.clean_history[:, :1], *(picture.clean_history[:, 1:] for picture in pictures)]
         self._invalidate(unit)
         self.arrays["pixels"][unit] = pixels[0] if single else pixels
         self.arrays["history"][unit] = history
+        if CLEAN_HISTORY in self.arrays:
+            values = np.concatenate(looks, 1)
+            clean = np.full(self.arrays[CLEAN_HISTORY].shape[1:], -np.inf, np.float32)
+            # The ascent of a recipe in stages may be looked at more often.
+            rows = np.unique(np.linspace(0, len(values) - 1, min(len(clean), len(values))).round().astype(int))
+            clean[: len(rows)] = values[rows]
+            self.arrays[CLEAN_HISTORY][unit] = clean
         self.arrays["score"][unit] = scores[0] if single else scores
         self.arrays["outcome"][unit] = OUTCOMES.index(first.outcome)
 
@@ -100,8 +119,9 @@ class Entries:
         """The given units whose entries are not intact, and why."""
         wanted = sorted(units)
         faults: dict[int, str] = {}
-        for name in ARRAYS:
-            missing = set() if self.folder is None else set(wanted) - self._units_with(name)
+        for name in self.arrays:
+            complete = self.folder is None or name in LATER_ARRAYS
+            missing = set() if complete else set(wanted) - self._units_with(name)
             faults |= dict.fromkeys(missing, f"no {name}")
             for block in _blocks([unit for unit in wanted if unit not in faults]):
                 for unit, value in self._read(name, block):
@@ -137,6 +157,15 @@ class Entries:
         """An entry that is written again does not count until it is complete."""
         if self.folder is not None:
             (self.folder / "outcome" / f"c.{unit}").unlink(missing_ok=True)
+
+
+def count_looks(steps: int) -> int:
+    """Rows of a clean history: one at the start, and one after every 16 steps and after the last.
+
+    >>> count_looks(40)
+    4
+    """
+    return 1 + -(-steps // 16)
 
 
 def _blocks(units: Sequence[int]) -> Iterator[list[int]]:

@@ -47,7 +47,8 @@ def atlas_row(series: PlannedSeries, entries: Entries, unit: int) -> AtlasRow:
         return row(score=float("nan"), outcome="damaged", steps=0, faults=("damaged",))
     history, outcome = entries.history(unit), entries.outcome(unit)
     assert outcome is not None
-    faults = picture_faults(entries.pixels(unit)[0][..., : entries.attributes["channels"]], outcome, history)
+    pixels = entries.pixels(unit)[0][..., : entries.attributes["channels"]]
+    faults = picture_faults(pixels, outcome, history, clean_scores=entries.clean_history(unit)[:, 1])
     return row(score=float(np.mean(entries.score(unit))), outcome=outcome.value, steps=len(history), faults=faults)
 
 
@@ -86,21 +87,27 @@ def read_pictures(entries: Entries, unit: int) -> list[Picture]:
     channels, outcome = entries.attributes["channels"], entries.outcome(unit)
     assert outcome is not None
     provenance, history, scores = entry_provenance(entries, unit), entries.history(unit), entries.score(unit)
+    clean = entries.clean_history(unit)
     pictures = []
     for index, values in enumerate(entries.pixels(unit).astype(np.float32) / np.float32(255)):
         alpha = values[..., -1] if values.shape[-1] > channels else None
         group = {"group": len(scores), "image": index} if len(scores) > 1 else {}
         pixels, score = values[..., :channels], float(scores[index])
-        pictures.append(Picture(pixels, score, outcome, history, provenance | group, alpha))
+        pictures.append(Picture(pixels, score, outcome, history, provenance | group, alpha, clean[:, [0, 1 + index]]))
     return pictures
 
 
 def picture_faults(
-    pixels: UInt8[np.ndarray, "h w c"], outcome: Outcome, history: Float[np.ndarray, " steps"]
+    pixels: UInt8[np.ndarray, "h w c"],
+    outcome: Outcome,
+    history: Float[np.ndarray, " steps"],
+    *,
+    clean_scores: Float[np.ndarray, " looks"] | None = None,
 ) -> tuple[str, ...]:
     """What is wrong with a picture: "dead", "never rises", "gray", "not finite".
 
-    The score never rises if its mean over the last eighth of the steps is not above that of the first step.
+    The score never rises if that of the picture itself is not above that of the start. Where this is not known, the
+    mean over the last eighth of the steps is compared with the first step; then it depends on the transforms of a step.
 
     >>> rising, falling = np.array([0.0, 1.0, 2.0]), np.array([1.0, 0.5, 0.0])
     >>> noise = np.random.default_rng(0).integers(0, 256, (8, 8, 3)).astype(np.uint8)
@@ -112,7 +119,8 @@ def picture_faults(
         faults.append("not finite")
     if outcome is Outcome.DEAD:
         faults.append("dead")
-    known = history[np.isfinite(history)]
+    scores = history if clean_scores is None or not len(clean_scores) else clean_scores
+    known = scores[np.isfinite(scores)]
     if outcome is not Outcome.DEAD and len(known) > 1 and not known[-max(1, len(known) // 8) :].mean() > known[0]:
         faults.append("never rises")
     if pixels.astype(np.float32).std() < GRAY:

@@ -28,14 +28,18 @@ def picture_records(entries: Entries, unit: int) -> list[PictureRecord]:
     outcome = read_entry(entries, unit, lambda: entries.outcome(unit))
     if outcome is None:
         return []
-    history, scores, pixels = read_entry(
-        entries, unit, lambda: (entries.history(unit), entries.score(unit), entries.pixels(unit))
+    history, clean, scores, pixels = read_entry(
+        entries,
+        unit,
+        lambda: (entries.history(unit), entries.clean_history(unit), entries.score(unit), entries.pixels(unit)),
     )
     shared = entries.attributes
     role, seed = Role(shared["role"]), int(shared["seed"])
     key, command = entry_key(entries, unit), entry_command(shared, unit)
     return [
-        PictureRecord(role, index, picture, float(score), outcome, history, seed, key, command)
+        PictureRecord(
+            role, index, picture, float(score), outcome, history, seed, key, command, clean[:, [0, 1 + index]]
+        )
         for index, (picture, score) in enumerate(zip(pixels[..., : shared["channels"]], scores, strict=True))
     ]
 

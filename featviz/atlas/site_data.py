@@ -174,7 +174,7 @@ class SiteData:
         return self._opened[path]
 
     def _summarize(self, layer: str, unit: int, main: PictureRecord) -> UnitSummary:
-        faults = picture_faults(main.pixels, main.outcome, main.history)
+        faults = picture_faults(main.pixels, main.outcome, main.history, clean_scores=main.clean_history[:, 1])
         return UnitSummary(unit, self._label(layer, unit), main.score, main.outcome, faults)
 
     def _label(self, layer: str, unit: int) -> str:

@@ -26,6 +26,7 @@ class ScoreChart(NamedTuple):
     paths: tuple[str, ...]
     low: str
     high: str
+    first_step: str
     last_step: str
 
 
@@ -56,31 +57,37 @@ class HistogramChart(NamedTuple):
     high: str
 
 
-def score_chart(histories: Sequence[Float[np.ndarray, " steps"]]) -> ScoreChart | None:
+def score_chart(
+    histories: Sequence[Float[np.ndarray, " points"]], *, steps: Sequence[Real[np.ndarray, " points"]] | None = None
+) -> ScoreChart | None:
     """The scores over the steps, or None if there is nothing to draw.
 
     Args:
       histories: one series for each run, the one to highlight first. Runs from other seeds, on the same scale, show
         how much the score varies.
+      steps: the steps at which each series has its scores, ascending. None: 1, 2, 3 and so on.
 
     >>> chart = score_chart([np.array([0.0, 2.0, 3.0])])
     >>> chart.paths, chart.high, chart.description
     (('M0.0 98.0L200.0 34.0L400.0 2.0',), '3', 'Score by step: from 0 to 3 in 3 steps.')
     """
     series = [np.asarray(history, np.float64) for history in histories]
-    drawable = [scores for scores in series if len(scores) > 1 and np.isfinite(scores).sum() > 1]
-    if not series or not drawable or drawable[0] is not series[0]:
+    places = [np.arange(1, len(scores) + 1) for scores in series] if steps is None else list(map(np.asarray, steps))
+    drawable = [pair for pair in zip(places, series, strict=True) if np.isfinite(pair[1]).sum() > 1]
+    if not series or not drawable or drawable[0][1] is not series[0]:
         return None
-    values = np.concatenate([scores[np.isfinite(scores)] for scores in drawable])
-    low, high, steps = float(values.min()), float(values.max()), max(len(scores) for scores in drawable)
+    values = np.concatenate([scores[np.isfinite(scores)] for _, scores in drawable])
+    low, high = float(values.min()), float(values.max())
+    start, end = (bound(bound(at) for at, _ in drawable) for bound in (min, max))
     first = series[0][np.isfinite(series[0])]
     return ScoreChart(
         description=f"Score by step: from {format_number(first[0])} to {format_number(first[-1])} "
-        f"in {format_count(steps)} steps.",
-        paths=tuple(_path(scores, low, high, steps) for scores in reversed(drawable)),
+        f"in {format_count(int(end))} steps.",
+        paths=tuple(_path((at - start) / (end - start), scores, low, high) for at, scores in reversed(drawable)),
         low=format_number(low),
         high=format_number(high),
-        last_step=format_count(steps),
+        first_step=format_count(int(start)),
+        last_step=format_count(int(end)),
     )
 
 
@@ -122,10 +129,11 @@ def histogram_chart(
     )
 
 
-def _path(scores: Float[np.ndarray, " steps"], low: float, high: float, steps: int) -> str:
+def _path(across: Real[np.ndarray, " points"], scores: Float[np.ndarray, " points"], low: float, high: float) -> str:
+    """The curve of scores; `across` are their places from 0 at the left to 1 at the right."""
     indices = np.unique(np.linspace(0, len(scores) - 1, min(len(scores), MAX_POINTS)).astype(int))
     indices = indices[np.isfinite(scores[indices])]
-    x = WIDTH * indices / max(steps - 1, 1)
+    x = WIDTH * across[indices]
     y = HEIGHT - INSET - (HEIGHT - 2 * INSET) * (scores[indices] - low) / ((high - low) or 1.0)
     return "M" + "L".join(f"{a:.1f} {b:.1f}" for a, b in zip(x.tolist(), y.tolist(), strict=True))
 

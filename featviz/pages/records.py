@@ -34,7 +34,8 @@ class PictureRecord:
       index: its index among the unit's pictures of this role, from 0.
       pixels: gray or RGB.
       score: the objective on the picture, without transforms.
-      history: the objective at each step.
+      history: the objective at each step, on transformed views.
+      clean_history: rows of (steps done, objective without transforms); empty if it is not known.
       key: the entry's content address in the atlas's store, 64 hexadecimal digits.
       command: the command that reproduces the picture, or None if no command does.
     """
@@ -48,6 +49,7 @@ class PictureRecord:
     seed: int
     key: str
     command: str | None
+    clean_history: Float32[np.ndarray, "looks 2"] = field(default_factory=lambda: np.zeros((0, 2), np.float32))
 
 
 @dataclass(frozen=True)

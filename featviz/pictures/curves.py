@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+from jaxtyping import Float
 
 from featviz.common.files import check_suffix, check_writable, write_atomic
 from featviz.errors import FeatvizError
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 SUFFIXES = (".png", ".svg", ".pdf")
 # More curves than this get no labels: they would cover one another.
 MAX_LABELS = 64
+# Of more pictures the scores of single steps are not drawn: they would hide the curves.
+MAX_FAINT = 10
 
 
 class LineEnd(NamedTuple):
@@ -33,9 +36,11 @@ class LineEnd(NamedTuple):
 
 
 def score_curves(pictures: Sequence[Picture]) -> "Figure":
-    """The score of each step, on transformed images, as one line for each picture with its name at the end.
+    """The score of the picture as it is at each look, as one line for each picture with its name at the end.
 
-    Scores that are not finite leave a gap. With more than 64 pictures the lines have no names.
+    Of up to 10 pictures a faint line shows the score of each step as well, on the transformed views that the ascent
+    sees; how strong the transforms are may change from step to step. A picture without `clean_history` has its
+    `history` as its line. Scores that are not finite leave a gap. With more than 64 pictures the lines have no names.
 
     Args:
       pictures: one picture or more.
@@ -55,7 +60,7 @@ def score_curves(pictures: Sequence[Picture]) -> "Figure":
     from matplotlib.figure import Figure
 
     pictures = as_pictures(pictures)
-    if not any(picture.history.size for picture in pictures):
+    if not any(picture.history.size or picture.clean_history.size for picture in pictures):
         raise FeatvizError("`pictures` have no history; expected at least one with the scores of its steps")
     count = len(pictures)
     labeled = count <= MAX_LABELS
@@ -66,10 +71,15 @@ def score_curves(pictures: Sequence[Picture]) -> "Figure":
     axes = figure.add_subplot()
     title, full = sheet_title(pictures), not same_layer(pictures)
     ends: list[LineEnd] = []
+    has_faint = False
     for index, picture in enumerate(pictures):
         color = colormaps["tab10"](index) if count <= 10 else colormaps["viridis"](0.92 * index / (count - 1))
-        values = np.where(np.isfinite(picture.history), picture.history, np.nan)
-        steps = np.arange(1, values.size + 1)
+        steps, values = np.arange(1, picture.history.size + 1), _finite(picture.history)
+        if picture.clean_history.size:
+            if count <= MAX_FAINT:
+                axes.plot(steps, values, color=color, linewidth=0.6, alpha=0.35)
+                has_faint = True
+            steps, values = picture.clean_history[:, 0], _finite(picture.clean_history[:, 1])
         # A single point makes no line.
         marker = "." if values.size == 1 else ""
         axes.plot(steps, values, color=color, linewidth=1.2 if count <= 10 else 0.8, marker=marker)
@@ -79,6 +89,8 @@ def score_curves(pictures: Sequence[Picture]) -> "Figure":
             ends.append(LineEnd(float(steps[finite[-1]]), float(values[finite[-1]]), text, color))
     axes.set_xlabel("step")
     axes.set_ylabel("score")
+    if has_faint:
+        axes.set_xlabel("step\nbold: the picture itself; faint: its transformed views", fontsize=9)
     axes.spines[["top", "right"]].set_visible(False)
     axes.margins(x=0.01)
     if labeled and ends:
@@ -123,6 +135,11 @@ def spread_labels(positions: Sequence[float], step: float) -> list[float]:
     levels = [total / count for total, count in pools for _ in range(count)]
     top = max(1 - (len(positions) - 1) * step, 0.0)
     return [min(max(level, 0.0), top) + index * step for index, level in enumerate(levels)]
+
+
+def _finite(scores: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
+    """The scores, nan where they are not finite."""
+    return np.where(np.isfinite(scores), scores, np.nan)
 
 
 def _label_ends(axes: "Axes", ends: list[LineEnd], font: int) -> None:

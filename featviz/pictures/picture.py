@@ -3,7 +3,7 @@
 import io
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,8 +31,10 @@ if TYPE_CHECKING:
 
 __all__ = ["SUFFIXES", "Outcome", "Picture", "check_picture_path", "load_picture", "plain_json"]
 
+# Of a picture whose scores along the way are not known.
+NO_HISTORY: Float[np.ndarray, "looks 2"] = np.zeros((0, 2), np.float32)
 # The keys of a record that are not provenance.
-RECORD_KEYS = ("channels", "history", "outcome", "score")
+RECORD_KEYS = ("channels", "clean_history", "history", "outcome", "score")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -49,6 +51,9 @@ class Picture:
       provenance: plain JSON values that say how to make the picture again: `name`, `command`, the network, the
         objective, the recipe, the size, the steps, the seed, the versions.
       alpha: in [0,1], or None for a picture without transparency.
+      clean_history: rows of (steps done, score of the picture as it is then), from the start to the end, about every 16
+        steps; empty if it is not known. The last score is `score`. Unlike `history` it does not depend on how strong
+        the transforms are at a step.
 
     Raises:
       FeatvizError: if an array has another shape, or `pixels` are not floats.
@@ -64,6 +69,7 @@ class Picture:
     history: Float[np.ndarray, " steps"]
     provenance: Mapping[str, Any]
     alpha: Float[np.ndarray, "h w"] | None = None
+    clean_history: Float[np.ndarray, "looks 2"] = field(default_factory=NO_HISTORY.copy)
 
     def __post_init__(self) -> None:
         pixels, history = np.asarray(self.pixels), np.asarray(self.history, np.float32)
@@ -74,6 +80,10 @@ class Picture:
             raise FeatvizError(f"`pixels` have shape {pixels.shape}; expected (height, width, channels)")
         if history.ndim != 1:
             raise FeatvizError(f"`history` has shape {history.shape}; expected (steps,)")
+        clean = np.asarray(self.clean_history, np.float32)
+        if clean.ndim != 2 or clean.shape[1] != 2:
+            raise FeatvizError(f"`clean_history` has shape {clean.shape}; expected (looks, 2), of steps and scores")
+        object.__setattr__(self, "clean_history", clean)
         object.__setattr__(self, "pixels", pixels.astype(np.float32, copy=False))
         object.__setattr__(self, "history", history)
         object.__setattr__(self, "score", float(self.score))
@@ -176,7 +186,9 @@ class Picture:
     def _record(self) -> dict[str, Any]:
         # The shortest decimals that give the same float32 again.
         history = [float(str(value)) for value in self.history]
-        results = {"score": self.score, "outcome": self.outcome.value, "history": history}
+        clean = [[int(step), float(str(score))] for step, score in self.clean_history]
+        results: dict[str, Any] = {"score": self.score, "outcome": self.outcome.value, "history": history}
+        results |= {"clean_history": clean} if clean else {}
         return plain_json({**self.provenance, **results, "channels": self.pixels.shape[-1]})
 
 
@@ -187,7 +199,8 @@ def load_picture(path: str | os.PathLike[str]) -> Picture:
       path: a .png, .webp or .npy file.
 
     Returns:
-      The picture. Without a record its score is nan, its outcome `OUT_OF_STEPS`, its history and provenance are empty.
+      The picture. Without a record its score is nan, its outcome `OUT_OF_STEPS`, and its histories and provenance are
+      empty.
 
     Raises:
       FeatvizError: if there is no such file, or it holds no picture.
@@ -203,6 +216,7 @@ def load_picture(path: str | os.PathLike[str]) -> Picture:
     try:
         score, outcome = float(record.get("score", "nan")), Outcome(record.get("outcome", "out of steps"))
         history = np.array([float(value) for value in record.get("history", [])], np.float32)
+        clean = np.array([[float(value) for value in row] for row in record.get("clean_history", [])], np.float32)
     except (TypeError, ValueError) as error:
         raise FeatvizError(f"the record of `{Path(path)}` is damaged: {in_one_line(error)}") from None
-    return Picture(pixels, score, outcome, history, provenance, alpha)
+    return Picture(pixels, score, outcome, history, provenance, alpha, clean.reshape(-1, 2))

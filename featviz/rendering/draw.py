@@ -70,6 +70,7 @@ def make_pictures(request: Request, index: int, result: LaneResult, *, lanes: in
                 history=result.history,
                 provenance=provenance | ({"image": member} if request.group_size > 1 else {}),
                 alpha=alpha,
+                clean_history=np.stack([result.clean_steps, result.clean_scores[:, member]], 1).astype(np.float32),
             )
         )
     return pictures

@@ -42,3 +42,9 @@ def test_a_value_that_is_not_finite_is_not_marked():
 @pytest.mark.parametrize(("edges", "counts"), [([0, 1], [0]), ([0, np.nan], [1]), ([0], []), ([0, 1], [1, 2])], ids=str)
 def test_a_histogram_without_counts_or_edges_is_no_chart(edges, counts):
     assert histogram_chart(np.array(edges), np.array(counts), marked=1.0, description="") is None
+
+
+def test_scores_may_lie_at_any_steps():
+    chart = score_chart([np.array([0.0, 1.0, 2.0]), np.array([2.0, 2.0])], steps=[[0, 16, 20], [0, 40]])
+    assert (chart.first_step, chart.last_step) == ("0", "40")
+    assert chart.paths == ("M0.0 2.0L400.0 2.0", "M0.0 98.0L160.0 50.0L200.0 2.0")

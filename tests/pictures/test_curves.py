@@ -82,3 +82,23 @@ def test_wrong_curves(tmp_path: Path) -> None:
             call()
         assert "\n" not in str(error.value)
     assert os.listdir(tmp_path) == []
+
+
+def test_the_bold_curve_is_that_of_the_picture_and_the_faint_one_that_of_its_views() -> None:
+    looks = np.array([[0, 1.0], [16, 3.0], [20, np.nan]])
+    drawn = [make(1, steps=20, clean_history=looks), make(2, steps=20)]
+    (axes,) = score_curves(drawn).axes
+    faint, bold, old = axes.lines
+    assert faint.get_alpha() < 1 and bold.get_alpha() is None
+    np.testing.assert_allclose(faint.get_ydata(), drawn[0].history)
+    np.testing.assert_array_equal(bold.get_xdata(), [0, 16, 20])
+    np.testing.assert_array_equal(bold.get_ydata(), [1, 3, np.nan])
+    np.testing.assert_allclose(old.get_ydata(), drawn[1].history)
+    assert "bold: the picture itself; faint: its transformed views" in axes.get_xlabel()
+    (axes,) = score_curves([make(unit, clean_history=looks) for unit in range(11)]).axes
+    assert len(axes.lines) == 11 and axes.get_xlabel() == "step"
+
+
+def test_a_clean_history_of_another_shape_is_refused() -> None:
+    with pytest.raises(FeatvizError, match=r"`clean_history` has shape \(3,\); expected \(looks, 2\)"):
+        make(clean_history=np.zeros(3))

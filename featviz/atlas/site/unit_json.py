@@ -93,6 +93,7 @@ def _picture(picture: PictureRecord) -> Json:
         "score": picture.score,
         "outcome": picture.outcome.value,
         "history": _decimals(picture.history),
+        "clean_history": [[int(step), *_decimals(scores)] for step, *scores in picture.clean_history],
         "seed": picture.seed,
         "key": picture.key,
         "command": picture.command,

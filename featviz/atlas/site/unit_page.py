@@ -5,6 +5,9 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
+from jaxtyping import Float, Real
+
 from featviz.atlas.site.unit_pictures import fault_lines, main_facts, main_picture, picture_groups
 from featviz.atlas.site.unit_survey import survey_content
 from featviz.circuits.strongest_links import UnitLink
@@ -12,7 +15,7 @@ from featviz.pages.addresses import INDEX, PageLink, layer_page, link, unit_page
 from featviz.pages.charts import score_chart
 from featviz.pages.formatting import format_percent
 from featviz.pages.page_images import UnitThumbnail, unit_thumbnail
-from featviz.pages.records import ClassScore, NetworkRecord, Role, UnitRecord
+from featviz.pages.records import ClassScore, NetworkRecord, PictureRecord, Role, UnitRecord
 from featviz.pages.site_files import FileExists
 from featviz.pages.templating import render_page
 from featviz.pictures.picture_files import plain_json
@@ -66,7 +69,7 @@ def render_unit(
     """
     address = unit_page(unit.layer, unit.unit)
     main = unit.pictures[0]
-    seeds = [picture.history for picture in unit.pictures if picture.role is Role.SEED]
+    curves = [_curve(picture) for picture in (main, *(p for p in unit.pictures if p.role is Role.SEED))]
     before, after = (
         None if other is None else PageLink(str(other), link(unit_page(unit.layer, other), address))
         for other in neighbors
@@ -81,7 +84,7 @@ def render_unit(
         "main": main_picture(unit),
         "faults": fault_lines(unit),
         "facts": main_facts(network, unit),
-        "scores": score_chart([main.history, *seeds]),
+        "scores": score_chart([scores for _, scores in curves], steps=[steps for steps, _ in curves]),
         "groups": picture_groups(unit),
         "survey": survey_content(unit.survey, copied=copied) if unit.survey else None,
         "survey_command": f"{network.command or 'featviz atlas MODEL -o ATLAS'} --survey FOLDER",
@@ -93,6 +96,13 @@ def render_unit(
         else None,
     }
     return render_page(PACKAGE, "unit.html", address=address, content=content)
+
+
+def _curve(picture: PictureRecord) -> tuple[Real[np.ndarray, " points"], Float[np.ndarray, " points"]]:
+    """Steps and scores: of the picture itself where they are known, else of the views of each step."""
+    if len(picture.clean_history):
+        return picture.clean_history[:, 0], picture.clean_history[:, 1]
+    return np.arange(1, len(picture.history) + 1), picture.history
 
 
 def _link_groups(unit: UnitRecord, address: str, file_exists: FileExists) -> list[LinkGroup]:

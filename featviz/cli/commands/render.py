@@ -59,7 +59,7 @@ if TYPE_CHECKING:
     help="Match each channel's top photographs as well, from a folder that `featviz survey` has written.",
 )
 @format_option
-@click.option("--curves", is_flag=True, help="Also draw the scores of all steps, as curves.png.")
+@click.option("--curves", is_flag=True, help="Also draw the scores over the steps, as curves.png.")
 @quiet_option(printed="list of files")
 def render(
     network: NetworkChoice,
