@@ -73,7 +73,7 @@ def measure(options: argparse.Namespace, lanes: int) -> dict[str, float]:
     stacked = jax.device_put(stack(objectives), lane)
     weights, limit = jax.device_put((model.weights, jnp.int32(1_000_000)), replicated)
     keys = jnp.stack([lane_key(0, objective) for objective in objectives])
-    state = jax.device_put(ascent.start(routine, keys, None), lane)
+    state = jax.device_put(ascent.start(keys, None, routine=routine), lane)
     arguments = (weights, stacked, None, limit)
     started = time.perf_counter()
     lowered = ascent.advance.lower(*arguments, state, routine=routine, mesh=mesh)

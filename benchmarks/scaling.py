@@ -55,7 +55,7 @@ def chunk_of_steps(model: fv.Model, layer: str, size: int, lanes: int) -> tuple[
     objectives = fv.channel(layer, [unit % model.layer(layer).units for unit in range(lanes)])
     program = batching.step_program(routine, model.weights, objectives[0], None, lanes, mesh=mesh)
     arguments = (model.weights, stack(objectives), None, jnp.int32(1_000_000))
-    state = ascent.start(routine, jnp.stack([lane_key(0, objective) for objective in objectives]), None)
+    state = ascent.start(jnp.stack([lane_key(0, objective) for objective in objectives]), None, routine=routine)
     *arguments, state = jax.device_put((*arguments, state), program.input_shardings[0])
 
     def run() -> Any:

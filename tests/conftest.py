@@ -19,6 +19,8 @@ from featviz.zoo.registry import load
 
 # Before any test imports Keras.
 os.environ.setdefault("KERAS_BACKEND", "jax")
+# Tests compile what they run, and leave nothing in the user's cache folder.
+os.environ.setdefault("FEATVIZ_KEEP_PROGRAMS", "0")
 # What tests import; networks there need frameworks that may be absent.
 collect_ignore = ["support"]
 

@@ -1,13 +1,13 @@
 """Whether a network gives an image the same activations whatever the other images of its batch are."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from featviz.common.program_store import load_or_compile
 from featviz.model import IMAGE, InputSpec, Weights
 from featviz.tracing.batch_axis import find_mixing
 from featviz.tracing.program import Program, Step, Value
@@ -61,9 +61,9 @@ def _first_that_differs(apply: Callable[..., Activations], weights: Weights, spe
         return [_signature(value) for value in activations.values()]
 
     # The program runs four times: its compilation is most of the time, and optimizing it would be longer.
-    options: dict[str, Any] = {"xla_backend_optimization_level": 0}
+    options = {"xla_backend_optimization_level": "0"}
     batches = [np.stack(pair) for pair in ((first, second), (second, first), (first, first), (second, second))]
-    run = jax.jit(signatures).lower(weights, batches[0]).compile(compiler_options=options)
+    run = load_or_compile(jax.jit(signatures).lower(weights, batches[0]), options)
     together, swapped, firsts, seconds = ([np.asarray(rows) for rows in run(weights, batch)] for batch in batches)
     for index, name in enumerate(names):
         pairs = [(together, 0, firsts, 0), (together, 1, seconds, 1), (together, 0, swapped, 1)]

@@ -2,12 +2,12 @@
 
 import warnings
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from featviz.common.program_store import load_or_compile
 from featviz.errors import FeatvizError, join_or, suggest
 from featviz.model import InputSpec, Weights
 from featviz.model.layer_patterns import match_layers
@@ -101,8 +101,8 @@ def ask_network(
         ]
 
     # It runs twice: its compilation is most of the time, and optimizing it would be longer.
-    options: dict[str, Any] = {"xla_backend_optimization_level": 0}
-    compiled = jax.jit(run).lower(weights, images).compile(compiler_options=options)
+    options = {"xla_backend_optimization_level": "0"}
+    compiled = load_or_compile(jax.jit(run).lower(weights, images), options)
     answers: dict[str, Units] = {}
     for (name, layer), before, after in zip(
         layers.items(), compiled(weights, images), compiled(weights, changed), strict=True

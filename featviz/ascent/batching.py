@@ -109,7 +109,7 @@ def step_program(
     total = lanes * mesh.devices.size
     per_lane, replicated = NamedSharding(mesh, PartitionSpec(ascent.LANES)), NamedSharding(mesh, PartitionSpec())
     keys = jax.eval_shape(lambda: jax.random.split(jax.random.key(0), total))
-    state = jax.eval_shape(lambda keys: ascent.start(routine, keys, None), keys)
+    state = jax.eval_shape(lambda keys: ascent.start(keys, None, routine=routine), keys)
     stacked = jax.eval_shape(lambda: stack([objective] * total))
     return compiled(
         ascent.advance,

@@ -113,7 +113,9 @@ class LaneBatch:
         self.stacked = jax.device_put(stack(chosen), sharding)
         keys = jnp.stack([lane_key(run.seed, objective, stage=run.stage) for objective in chosen])
         images = None if self.starts is None else np.stack([self.starts[index] for index in indices])
-        fresh = jax.device_put(ascent.start(run.routine, keys, images), sharding)
+        # Without the backend's options, which round some starts otherwise.
+        fresh = compiled(ascent.start, keys, images, options={}, routine=run.routine)(keys, images)
+        fresh = jax.device_put(fresh, sharding)
         if self.lanes is None:
             status = np.where(opened, ascent.RUNNING, ascent.OUT_OF_STEPS).astype(np.int32)
             self.lanes = fresh._replace(status=jax.device_put(status, sharding))

@@ -29,7 +29,7 @@ from featviz.regularizers import over_gray
 
 
 @partial(jax.jit, static_argnames="routine")
-def start(routine: Routine, keys: Key[Array, " lanes"], images: Float[Array, "lanes n h w c"] | None) -> Lane:
+def start(keys: Key[Array, " lanes"], images: Float[Array, "lanes n h w c"] | None, *, routine: Routine) -> Lane:
     """Fresh lanes, from the noise of their keys or from start images."""
 
     def start_one(key: Key[Array, ""], image: Float[Array, "n h w c"] | None) -> Lane:

@@ -1,5 +1,6 @@
 """Ahead-of-time compilation: the backend's options, one program for each set of shapes, and its memory."""
 
+from collections.abc import Mapping
 from functools import cache, lru_cache
 from typing import Any
 
@@ -7,6 +8,7 @@ import jax
 import numpy as np
 
 from featviz.common.placement import is_placed
+from featviz.common.program_store import load_or_compile
 
 # XLA's CPU backend hands convolutions to YNNPACK, which runs the large ones of image networks at half the speed of
 # XLA's older ones (jax 0.10.2, see benchmarks/gradient.py). An empty list of fusion types turns that off.
@@ -30,12 +32,13 @@ def _is_known(name: str, value: str) -> bool:
     return True
 
 
-def compiled(function: Any, *args: Any, **static: Any) -> Any:
+def compiled(function: Any, *args: Any, options: Mapping[str, str] | None = None, **static: Any) -> Any:
     """The compiled program of a jitted function, made once for each set of shapes, dtypes, structures and shardings.
 
     Args:
       function: what `jax.jit` returns.
       args: arrays, or `jax.ShapeDtypeStruct` in their place; the program is called with arrays like them.
+      options: XLA's options, by default those of the backend.
       static: the function's static keyword arguments, hashable.
 
     >>> program = compiled(jax.jit(lambda x: 2 * x), np.zeros(3, np.float32))
@@ -46,13 +49,20 @@ def compiled(function: Any, *args: Any, **static: Any) -> Any:
     # Arrays that are bound to no device follow those that are, as under `jax.jit`.
     bound = [isinstance(leaf, jax.ShapeDtypeStruct) or is_placed(leaf) for leaf in leaves]
     shapes = tuple(_abstract(leaf, keep or not any(bound)) for leaf, keep in zip(leaves, bound, strict=True))
-    return _compile(function, structure, shapes, tuple(static.items()))
+    options = compiler_options(jax.default_backend()) if options is None else options
+    return _compile(function, structure, shapes, tuple(static.items()), tuple(options.items()))
 
 
 @lru_cache(maxsize=MAX_PROGRAMS)
-def _compile(function: Any, structure: Any, leaves: tuple[Any, ...], static: tuple[tuple[str, Any], ...]) -> Any:
+def _compile(
+    function: Any,
+    structure: Any,
+    leaves: tuple[Any, ...],
+    static: tuple[tuple[str, Any], ...],
+    options: tuple[tuple[str, str], ...],
+) -> Any:
     args = jax.tree.unflatten(structure, leaves)
-    return function.lower(*args, **dict(static)).compile(compiler_options=compiler_options(jax.default_backend()))
+    return load_or_compile(function.lower(*args, **dict(static)), dict(options))
 
 
 def _abstract(leaf: Any, keep_sharding: bool) -> jax.ShapeDtypeStruct:

@@ -13,7 +13,7 @@ import zlib
 from pathlib import Path
 from typing import Any
 
-from featviz.common.user_cache import cache_folder
+from featviz.common.user_cache import cache_folder, keeps_programs
 
 # Bytes of all entries together; a layer's programs take about half a megabyte.
 MAX_BYTES = 2**30
@@ -22,9 +22,14 @@ WARNING = r"Error (reading|writing) persistent compilation cache entry for '([^'
 
 
 def use_compilation_cache() -> None:
-    """Keeps compiled programs in the user's cache folder, so that a second process with the same layer starts fast."""
+    """Keeps compiled programs in the user's cache folder, so that a second process with the same layer starts fast.
+
+    Those of JAX's own functions too, which `program_store` leaves out: the process is the command line's.
+    """
     # Tracing makes many objects that stay: collecting them over and over took a tenth of the start.
     gc.set_threshold(50_000, 20, 20)
+    if not keeps_programs():
+        return
     # RuntimeError: there is no home.
     with contextlib.suppress(RuntimeError):
         use_cache_folder(cache_folder() / "xla")

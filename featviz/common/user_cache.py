@@ -18,3 +18,8 @@ def cache_folder() -> Path:
     if sys.platform == "darwin":
         return Path.home() / "Library" / "Caches" / "featviz"
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "featviz"
+
+
+def keeps_programs() -> bool:
+    """Whether compiled programs are kept there: unless the environment says `FEATVIZ_KEEP_PROGRAMS=0`."""
+    return os.environ.get("FEATVIZ_KEEP_PROGRAMS", "") != "0"

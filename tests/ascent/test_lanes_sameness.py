@@ -171,7 +171,7 @@ def first_gradient(family, *, lanes, chunk):
     )
     objectives = [FAMILIES[family](unit) for unit in range(8 - lanes, 8)]
     keys = jnp.stack([lane_key(0, objective) for objective in objectives])
-    started = ascent.start(routine, keys, None)
+    started = ascent.start(keys, None, routine=routine)
     arguments = (MODEL.weights, stack(objectives), None, jnp.int32(1), started)
     ended, _ = ascent.advance(*arguments, routine=routine, mesh=device_mesh())
     assert ended.step.tolist() == [1] * lanes

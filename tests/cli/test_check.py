@@ -24,6 +24,7 @@ def wrong():
 
 def test_the_command(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("FEATVIZ_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("FEATVIZ_KEEP_PROGRAMS", "1")
     monkeypatch.chdir(tmp_path)
     run(["check", "patterns"])
     assert "PHOTOS" in capsys.readouterr().out

@@ -22,6 +22,7 @@ FAST = ["--size", "32", "--steps", "3", "--quiet"]
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path_factory, monkeypatch):
     monkeypatch.setenv("FEATVIZ_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+    monkeypatch.setenv("FEATVIZ_KEEP_PROGRAMS", "1")
 
 
 def test_a_folder_gets_pictures_records_and_a_sheet(tmp_path):

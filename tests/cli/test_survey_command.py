@@ -13,6 +13,7 @@ from featviz.surveys.survey import open_survey
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path_factory, monkeypatch):
     monkeypatch.setenv("FEATVIZ_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+    monkeypatch.setenv("FEATVIZ_KEEP_PROGRAMS", "1")
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ WORDS = ["render", "patterns", "conv1:0", "--size", "32", "--steps", "2"]
 def render(cache, out):
     """The picture's pixels, and what the command said on standard error."""
     code = f"from featviz.cli.main import run; run({[*WORDS, '-o', str(out)]!r})"
-    environment = os.environ | {"FEATVIZ_CACHE": str(cache)}
+    environment = os.environ | {"FEATVIZ_CACHE": str(cache), "FEATVIZ_KEEP_PROGRAMS": "1"}
     result = subprocess.run(
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True, timeout=300
     )
@@ -71,7 +71,7 @@ def test_a_full_disk_stops_nothing(rendered, tmp_path):
         "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000)); "
         f"from featviz.cli.main import run; run({[*WORDS, '-o', str(tmp_path / 'x.npy')]!r})"
     )
-    environment = os.environ | {"FEATVIZ_CACHE": str(tmp_path / "cache")}
+    environment = os.environ | {"FEATVIZ_CACHE": str(tmp_path / "cache"), "FEATVIZ_KEEP_PROGRAMS": "1"}
     result = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=300)
     assert result.returncode == 0 and "Error" not in result.stderr and "Warning" not in result.stderr
     assert load_picture(tmp_path / "x.npy").pixels.tobytes() == pixels
@@ -83,6 +83,7 @@ def test_a_file_in_the_folders_place_stops_nothing(tmp_path, monkeypatch):
 
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("FEATVIZ_CACHE", str(tmp_path / "file"))
+    monkeypatch.setenv("FEATVIZ_KEEP_PROGRAMS", "1")
     use_compilation_cache()
     assert (tmp_path / "file").read_text() == ""
 

@@ -15,6 +15,7 @@ from featviz.adapters.torch.interpreter import GraphError, node_module, run_grap
 from featviz.adapters.torch.module_copies import fresh_copy, named_tensors, plain_tensors, shared_names
 from featviz.adapters.torch.module_runs import StoppedError, reason, run_once, source_line
 from featviz.adapters.torch.operators import draws_numbers
+from featviz.adapters.torch.run_records import RunRecord, recorded
 from featviz.errors import FeatvizError
 from featviz.model import Weights
 from featviz.tracing.marks import mark
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     import torch
 
 # The axes of (n, c, h, w) whose sizes may differ in one graph, tried in this order. Sizes as symbols make an export two
-# to four times as long: the graph for the training size has a symbol for the batch alone.
+# to four times as long: the first two graphs have a symbol for the batch alone.
 DYNAMIC_AT_FIRST: tuple[tuple[int, ...], ...] = ((0,), ())
 DYNAMIC_LATER: tuple[tuple[int, ...], ...] = ((0, 2, 3), (0,), ())
 # In PyTorch's message where a decision depends on an array's values.
@@ -46,8 +47,9 @@ class ExportedNetwork:
     own_backwards: set[str] = field(default_factory=set)
     # Why the export ends behind so many calls of modules within, though the module runs.
     ended: tuple[Exception, int] | None = None
-    # How the module's runs on images of each shape ended.
+    # How the module's runs on images of each shape ended, and what it did in them.
     trials: dict[tuple[int, ...], StoppedError | None] = field(default_factory=dict)
+    digests: dict[tuple[int, ...], str | None] = field(default_factory=dict)
 
     @property
     def first(self) -> Graph:
@@ -89,7 +91,7 @@ class ExportedNetwork:
                 # The arrays of further sizes, single numbers and places.
                 plain = tensor.numel() == 1 or not tensor.is_floating_point()
                 values[placeholder] = to_array(tensor) if plain else jnp.asarray(to_array(tensor))
-        graph, values = self._run_graph(graph, values)
+        graph, values = self._run_graph(graph, values, of_first_size=encoded.shape[1:] == next(iter(self.graphs))[1:])
         self._mark(graph, values)
         if graph.output is None:
             if graph.failure is not None and not (graph.runs and graph.marks):
@@ -99,14 +101,16 @@ class ExportedNetwork:
             return values[graph.marks[-1][1].name], {}
         return values[graph.output.name], {}
 
-    def _run_graph(self, graph: Graph, inputs: Mapping[str, Any]) -> tuple[Graph, dict[str, Any]]:
+    def _run_graph(
+        self, graph: Graph, inputs: Mapping[str, Any], *, of_first_size: bool
+    ) -> tuple[Graph, dict[str, Any]]:
         """The values of a graph, and what is left of it; on images of the training size it ends where a node fails."""
         first = next(iter(self.graphs))
         while True:
             try:
                 return graph, run_graph(graph.module, inputs, graph.wanted)
             except GraphError as error:
-                if graph is not self.graphs[first]:
+                if graph is not self.graphs[first] or not of_first_size:
                     self._mark(graph, error.values)
                     raise
                 self.graphs[first] = graph = without_nodes(graph, {error.node: error})
@@ -128,12 +132,29 @@ class ExportedNetwork:
                 return graph
         # The number of images can be left open where there are several; where it cannot, each has its own graph.
         several = shape if self.single_image else (max(2, shape[0]), *shape[1:])
+        for known, graph in self.graphs.items():
+            if graph.fits((shape[0], *known[1:])) and self._does_the_same(graph, known, several):
+                self.graphs[shape] = graph
+                return graph
         for each in dict.fromkeys((several, shape)):
             if each not in self.graphs:
                 self.graphs[each] = graph = self._export(torch.zeros(each))
                 if each == shape or graph.fits(shape):
                     return graph
         raise AssertionError("the loop ends with the shape itself")
+
+    def _does_the_same(self, graph: Graph, known: tuple[int, ...], shape: tuple[int, ...]) -> bool:
+        """Whether the module does with images of a shape what it did with those that a graph was exported for.
+
+        Exporting takes seconds, running a fraction of one.
+        """
+        if not graph.as_called or graph.failure is not None or self.digests.get(known) is None:
+            return False
+        kept = {id(tensor) for _, tensor in plain_tensors(self.module)}
+        # What the forward makes and the export computes is that of one size.
+        if any(tensor.numel() > 1 and id(tensor) not in kept for tensor in graph.constants.values()):
+            return False
+        return self.runs(shape) and self.digests[shape] == self.digests[known]
 
     def runs(self, shape: tuple[int, ...]) -> bool:
         """Whether the module runs on images of a shape, as far as it is wanted."""
@@ -145,13 +166,24 @@ class ExportedNetwork:
         import torch
 
         if shape not in self.trials:
-            try:
-                with differing_backwards(self.own_backwards):
-                    run_once(self.module, torch.zeros(shape), upto=self.upto)
-                self.trials[shape] = None
-            except StoppedError as error:
-                self.trials[shape] = error
+            images = torch.zeros(shape)
+            record = RunRecord(self.module, images)
+            with recorded(record):
+                stopped = self._try(images, record)
+            if stopped is not None and not stopped.reached:
+                # It may be the record that fails.
+                stopped = self._try(images)
+            self.trials[shape], self.digests[shape] = stopped, record.digest
         return self.trials[shape]
+
+    def _try(self, images: "torch.Tensor", record: RunRecord | None = None) -> StoppedError | None:
+        observe = None if record is None else record.add_module
+        try:
+            with differing_backwards(self.own_backwards):
+                run_once(self.module, images, upto=self.upto, observe=observe)
+        except StoppedError as error:
+            return error
+        return None
 
     def _export(self, images: "torch.Tensor") -> Graph:
         """The graph for images of a shape; where the module or its export fails, the part before that."""
@@ -178,7 +210,7 @@ class ExportedNetwork:
     def _attempt(self, images: "torch.Tensor", calls: int | None) -> tuple[Graph | None, StoppedError | None]:
         """The graph of so many calls of modules within, of all by default, or why there is none."""
         last = None
-        attempts = DYNAMIC_LATER if self.graphs else DYNAMIC_AT_FIRST
+        attempts = DYNAMIC_LATER if len(set(self.graphs.values())) > 1 else DYNAMIC_AT_FIRST
         # One element is no size that can be left open.
         for dynamic in dict.fromkeys(tuple(axis for axis in axes if images.shape[axis] > 1) for axes in attempts):
             try:

@@ -35,6 +35,7 @@ class Graph:
         output: What the module returns first; None where the graph ends early.
         failure: Why it ends early.
         runs: Whether the module itself runs on such images; if it does, it is the export that ends early.
+        as_called: Whether its operators are those that the module calls, and not parts of them, in which sizes stand.
     """
 
     module: "GraphModule"
@@ -45,6 +46,7 @@ class Graph:
     output: "Node | None"
     failure: Exception | None = None
     runs: bool = True
+    as_called: bool = True
 
     @property
     def wanted(self) -> list["Node"]:
@@ -136,10 +138,12 @@ def export_graph(
         try:
             program = torch.export.export(Wrapper().eval(), (images,), dynamic_shapes=(axes or None,), strict=False)
             names = [clean_name(name) for name, _ in marked]
-            if not rename_results(program.graph):
+            as_called = rename_results(program.graph)
+            if not as_called:
                 # The second pass, which resolves views, takes longer than the first.
                 program = program.run_decompositions(decomp_table={})
-            return _decompose_missing(program, names, _read_program(program, names))
+            graph = dataclasses.replace(_read_program(program, names), as_called=as_called)
+            return _decompose_missing(program, names, graph)
         # What PyTorch raises where it cannot export is of many types.
         except Exception as error:
             raise StoppedError(len(calls)) from error
@@ -184,7 +188,7 @@ def _decompose_missing(program: Any, names: Sequence[str], graph: Graph) -> Grap
         if not table:
             break
         program = program.run_decompositions(decomp_table=table)
-        graph = _read_program(program, names)
+        graph = dataclasses.replace(_read_program(program, names), as_called=False)
     return graph
 
 

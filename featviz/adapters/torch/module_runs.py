@@ -44,13 +44,20 @@ class _ReachedError(BaseException):
     """The end that was asked for; no `except Exception` of the module's catches it."""
 
 
-def run_once(module: "torch.nn.Module", images: "torch.Tensor", *, upto: str | None = None) -> None:
+def run_once(
+    module: "torch.nn.Module",
+    images: "torch.Tensor",
+    *,
+    upto: str | None = None,
+    observe: Callable[[str, Any], None] | None = None,
+) -> None:
     """Runs a module for real, so that the tables that it keeps are real.
 
     Args:
         module: The module.
         images: Images.
         upto: The path of the module within that the run ends behind.
+        observe: Gets the path of each module, and what it returns.
 
     Raises:
         StoppedError: If it fails, or where the run ends behind `upto`.
@@ -59,6 +66,8 @@ def run_once(module: "torch.nn.Module", images: "torch.Tensor", *, upto: str | N
 
     def record(path: str, output: Any) -> None:
         calls.append(path)
+        if observe is not None:
+            observe(path, output)
         if path and path == upto:
             raise _ReachedError
 
