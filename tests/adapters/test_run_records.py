@@ -58,14 +58,11 @@ OTHERS = {
     "resized to a size": lambda net, x: F.interpolate(x, size=(x.shape[2] * 2, x.shape[3])),
     "another branch": lambda net, x: x if x.shape[2] > 30 else x.relu(),
     "repeated": lambda net, x: F.relu(x) if x.shape[2] > 30 else F.relu(x) + 1,
-    "a number of NumPy": lambda net, x: x * float(torch.ones_like(x[0, 0]).numpy().sum()),
-    "a count": lambda net, x: x * torch.ones_like(x[0, 0]).sum().item(),
     "another tensor": lambda net, x: (x * 2, x + 1)[x.shape[2] > 30],
     "attention in Python": lambda net, x: F.normalize(x.flatten(2).unflatten(2, x.shape[2:]), dim=1),
 }
 # The same at every size, of which the export computes a part.
 COMPUTED = {
-    "a mask as large": lambda net, x: x[:, :, torch.ones_like(x[0, 0]).cumsum(0)[:, 0] > 2],
     "numbers as large": lambda net, x: x * torch.ones_like(x[0, 0]).cumsum(0),
 }
 
@@ -85,6 +82,11 @@ def test_records_of_what_does_not_depend_on_the_size_are_equal(name):
     assert first is not None and first == digest(module, 32, 32) == digest(module, 25, 50)
 
 
+def test_records_hold_numbers_that_are_read():
+    module = Function(lambda net, x: x * torch.ones_like(x[0, 0]).sum().item()).eval()
+    assert digest(module, 32, 32) == digest(module, 16, 64) != digest(module, 24, 47)
+
+
 @pytest.mark.parametrize("name", OTHERS)
 def test_records_of_what_depends_on_the_size_differ(name):
     module = Function(OTHERS[name]).eval()
@@ -93,7 +95,7 @@ def test_records_of_what_depends_on_the_size_differ(name):
 
 
 @pytest.mark.parametrize("name", [*SAME, *OTHERS, *COMPUTED])
-@settings(max_examples=3, deadline=None)
+@settings(max_examples=2, deadline=None)
 @given(height=st.integers(9, 40), width=st.integers(9, 40))
 def test_values_at_other_sizes_are_pytorchs(name, height, width):
     torch.manual_seed(0)
@@ -122,6 +124,12 @@ def test_a_network_that_does_the_same_is_exported_once(monkeypatch):
         shapes.clear()
 
 
-def test_a_large_constant_of_elsewhere_is_compared_with_nothing():
-    noise = np.random.default_rng(0).random((8, 32, 32), np.float32)
-    assert digest(Function(lambda net, x: x + torch.from_numpy(noise)).eval(), 32, 32) is None
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda net, x: x + torch.from_numpy(np.random.default_rng(0).random((8, 32, 32), np.float32)),
+        lambda net, x: x * float(torch.ones_like(x[0, 0]).numpy().sum()),
+    ],
+)
+def test_what_numpy_computes_is_compared_with_nothing(function):
+    assert digest(Function(function).eval(), 32, 32) is None
