@@ -54,7 +54,9 @@ def chunk_of_steps(model: fv.Model, layer: str, size: int, lanes: int) -> tuple[
     )
     objectives = fv.channel(layer, [unit % model.layer(layer).units for unit in range(lanes)])
     program = batching.step_program(routine, model.weights, objectives[0], None, lanes, mesh=mesh)
-    arguments = (model.weights, stack(objectives), None, jnp.int32(1_000_000))
+    plan = ascent.plan_step(routine, model.weights, objectives[0], None)
+    weights = ascent.PreparedWeights(model.weights, ascent.prepare(model.weights, plan=plan))
+    arguments = (weights, stack(objectives), None, jnp.int32(1_000_000))
     state = ascent.start(jnp.stack([lane_key(0, objective) for objective in objectives]), None, routine=routine)
     *arguments, state = jax.device_put((*arguments, state), program.input_shardings[0])
 

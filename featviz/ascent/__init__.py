@@ -1,5 +1,7 @@
 """Gradient ascent: lanes of one compiled step, started, advanced, finished and refilled."""
 
+from featviz.ascent.fresh_lanes import refill, start
+from featviz.ascent.prepared_weights import PreparedWeights, StepPlan, plan_step, prepare
 from featviz.ascent.routine import (
     CONVERGED,
     LANES,
@@ -11,7 +13,7 @@ from featviz.ascent.routine import (
     Lane,
     Routine,
 )
-from featviz.ascent.step import advance, finish, refill, start
+from featviz.ascent.step import advance, finish
 
 __all__ = [
     "CONVERGED",
@@ -22,9 +24,13 @@ __all__ = [
     "VERSION",
     "Convergence",
     "Lane",
+    "PreparedWeights",
     "Routine",
+    "StepPlan",
     "advance",
     "finish",
+    "plan_step",
+    "prepare",
     "refill",
     "start",
 ]

@@ -111,14 +111,16 @@ def step_program(
     keys = jax.eval_shape(lambda: jax.random.split(jax.random.key(0), total))
     state = jax.eval_shape(lambda keys: ascent.start(keys, None, routine=routine), keys)
     stacked = jax.eval_shape(lambda: stack([objective] * total))
+    plan = ascent.plan_step(routine, weights, objective, penalty)
+    values = jax.eval_shape(plan.prepare, weights)
     return compiled(
         ascent.advance,
-        _with_sharding(weights, replicated),
+        _with_sharding(ascent.PreparedWeights(weights, values), replicated),
         _with_sharding(stacked, per_lane),
         _with_sharding(penalty, replicated),
         jax.ShapeDtypeStruct((), jnp.int32, sharding=replicated),
         _with_sharding(state, per_lane),
-        routine=routine,
+        plan=plan,
         mesh=mesh,
     )
 

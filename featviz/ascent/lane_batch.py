@@ -38,6 +38,21 @@ class LaneRun:
     mesh: Mesh
 
 
+class PreparedStep(NamedTuple):
+    """The step that all batches of a run share, and the weights as it takes them."""
+
+    plan: ascent.StepPlan
+    weights: ascent.PreparedWeights
+
+
+def prepare_step(run: LaneRun, objective: Objective, *, started: bool) -> PreparedStep:
+    """The step of a run for objectives like this one; `started` is whether its lanes start from images."""
+    plan = ascent.plan_step(run.routine, run.weights, objective, run.penalty, started=started)
+    values = compiled(ascent.prepare, run.weights, plan=plan)(run.weights)
+    replicated = NamedSharding(run.mesh, PartitionSpec())
+    return PreparedStep(plan, ascent.PreparedWeights(run.weights, jax.device_put(values, replicated)))
+
+
 @dataclass
 class LaneSlot:
     """A slot of a batch with the index of the objective in it; None while it is idle.
@@ -71,8 +86,14 @@ class BatchProgress(NamedTuple):
 class LaneBatch:
     """Lanes that one call of the compiled program advances together; an idle lane repeats the first objective."""
 
-    def __init__(self, run: LaneRun, objectives: Sequence[Objective], starts: Sequence[Images] | None) -> None:
-        self.run, self.objectives, self.starts = run, objectives, starts
+    def __init__(
+        self,
+        run: LaneRun,
+        step: PreparedStep,
+        objectives: Sequence[Objective],
+        starts: Sequence[Images] | None,
+    ) -> None:
+        self.run, self.step, self.objectives, self.starts = run, step, objectives, starts
         self.slots = [LaneSlot() for _ in range(run.lanes * run.mesh.devices.size)]
         replicated = NamedSharding(run.mesh, PartitionSpec())
         self.step_limit, self.penalty = jax.device_put((jnp.int32(run.steps), run.penalty), replicated)
@@ -122,15 +143,15 @@ class LaneBatch:
         else:
             self.lanes = jax.device_put(ascent.refill(self.lanes, fresh, jax.device_put(opened, sharding)), sharding)
         # Compiled here and not by the threads, which would do it once each.
-        arguments = (run.weights, self.stacked, self.penalty, self.step_limit, self.lanes)
-        self.program = compiled(ascent.advance, *arguments, routine=run.routine, mesh=run.mesh)
+        arguments = (self.step.weights, self.stacked, self.penalty, self.step_limit, self.lanes)
+        self.program = compiled(ascent.advance, *arguments, plan=self.step.plan, mesh=run.mesh)
         self.finish = compiled(ascent.finish, run.weights, self.stacked, self.lanes, routine=run.routine, mesh=run.mesh)
 
     def advance(self, steps: int) -> BatchProgress:
         """At least `steps` steps of all lanes, in whole chunks."""
         scores = []
         for _ in range(-(-steps // self.run.routine.chunk)):
-            arguments = (self.run.weights, self.stacked, self.penalty, self.step_limit)
+            arguments = (self.step.weights, self.stacked, self.penalty, self.step_limit)
             self.lanes, chunk_scores = self.program(*arguments, self.lanes)
             scores.append(chunk_scores)
         # One pass of the network in every `CHECK_EVERY` steps; the lanes stay as they are.

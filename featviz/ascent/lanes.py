@@ -6,7 +6,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
 from featviz.ascent.batching import concurrent_batches
-from featviz.ascent.lane_batch import BatchProgress, Images, LaneBatch, LaneRun
+from featviz.ascent.lane_batch import BatchProgress, Images, LaneBatch, LaneRun, prepare_step
 from featviz.ascent.outcome import LaneResult
 from featviz.objectives import Objective
 
@@ -37,7 +37,8 @@ def run_lanes(
     """
     waiting = deque(range(len(objectives)))
     rounds = -(-len(objectives) // (run.lanes * run.mesh.devices.size))
-    batches = [LaneBatch(run, objectives, starts) for _ in range(min(concurrent_batches(run.mesh), rounds))]
+    step = prepare_step(run, objectives[0], started=starts is not None)
+    batches = [LaneBatch(run, step, objectives, starts) for _ in range(min(concurrent_batches(run.mesh), rounds))]
     with ThreadPoolExecutor(len(batches)) as pool:
         running: dict[Future[BatchProgress], LaneBatch] = {}
         for batch in batches:

@@ -10,9 +10,16 @@ import numpy as np
 from featviz.common.placement import is_placed
 from featviz.common.program_store import load_or_compile
 
-# XLA's CPU backend hands convolutions to YNNPACK, which runs the large ones of image networks at half the speed of
-# XLA's older ones (jax 0.10.2, see benchmarks/gradient.py). An empty list of fusion types turns that off.
-OPTIONS = {"cpu": {"xla_cpu_experimental_ynn_fusion_type": ""}}
+# XLA's CPU backend hands matrix products and convolutions to YNNPACK, which is up to three times faster for products
+# and runs the large convolutions of image networks at half the speed of XLA's older ones: it gets products alone. XLA
+# removes optimization barriers before it fuses loops, so that a depthwise convolution is computed again in each loop
+# that reads it, five times in ConvNeXt; without that pass they hold (jax 0.10.2, benchmarks/networks.py).
+OPTIONS = {
+    "cpu": {
+        "xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT",
+        "xla_disable_hlo_passes": "cse_barrier_expander",
+    }
+}
 # Compiled programs kept in memory, so that the next call for the same layer and size starts at once.
 MAX_PROGRAMS = 64
 

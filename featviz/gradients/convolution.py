@@ -2,27 +2,18 @@
 
 from functools import partial
 from math import prod
-from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax import lax
 from jaxtyping import Array, Float
 
+from featviz.gradients.channels_last import Geometry, convolve, geometry_of, in_channels_last, kernel_shape
 from featviz.tracing.evaluation import Replacement
 from featviz.tracing.program import Program, Step
 
 # How much larger a kernel may become when it is padded to a multiple of the stride (benchmarks/rules.py: 7x7 with
 # stride 2 becomes 1.3 times larger and gains, 3x3 with stride 2 becomes 1.8 times larger and loses).
 MAX_PADDING_RATIO = 4 / 3
-
-
-class Geometry(NamedTuple):
-    """A plain two-dimensional convolution of (n, h, w, c) by (kh, kw, c, c'): stride, padding, precision."""
-
-    stride: tuple[int, ...]
-    padding: tuple[tuple[int, int], ...]
-    precision: lax.PrecisionLike = None
 
 
 def phased_convolution(program: Program, step: Step) -> Replacement | None:
@@ -36,45 +27,16 @@ def phased_convolution(program: Program, step: Step) -> Replacement | None:
       The replacement; None for other steps, and where the kernel pads badly: 3x3 with stride 2 would become 4x4,
       and run slower than XLA's.
     """
-    geometry = _plain(step)
-    if geometry is None or max(geometry.stride) == 1:
+    geometry = geometry_of(step)
+    if geometry is None or max(geometry.stride) == 1 or geometry.is_dilated or geometry.groups > 1:
         return None
-    sizes = step.inputs[1].aval.shape[:2]
+    if len(geometry.stride) != 2 or min(map(min, geometry.padding)) < 0:
+        return None
+    sizes = kernel_shape(step)[:2]
     padded = [-(-size // stride) * stride for size, stride in zip(sizes, geometry.stride, strict=True)]
     if prod(padded) > MAX_PADDING_RATIO * prod(sizes):
         return None
-    return Replacement(step.inputs, lambda x, kernel: (strided_conv(geometry, x, kernel),))
-
-
-def _plain(step: Step) -> Geometry | None:
-    """The geometry of a convolution in NHWC by HWIO without groups, dilation or cropping, in one float dtype."""
-    params = step.params
-    if step.primitive.name != "conv_general_dilated" or len(step.inputs[0].aval.shape) != 4:
-        return None
-    spec = params["dimension_numbers"]
-    channels_last = spec.lhs_spec == (0, 3, 1, 2) and spec.out_spec == (0, 3, 1, 2)
-    plain = (
-        channels_last
-        and spec.rhs_spec == (3, 2, 0, 1)
-        and params["feature_group_count"] == 1
-        and params["batch_group_count"] == 1
-        and all(d == 1 for d in (*params["lhs_dilation"], *params["rhs_dilation"]))
-        and min(map(min, params["padding"])) >= 0
-        and jnp.issubdtype(step.outputs[0].aval.dtype, jnp.floating)
-        and len({step.inputs[0].aval.dtype, step.inputs[1].aval.dtype, step.outputs[0].aval.dtype}) == 1
-    )
-    if not plain:
-        return None
-    return Geometry(tuple(params["window_strides"]), tuple(map(tuple, params["padding"])), params["precision"])
-
-
-def _convolve(
-    geometry: Geometry, x: Float[Array, "n h w c"], kernel: Float[Array, "kh kw c c2"]
-) -> Float[Array, "n h2 w2 c2"]:
-    numbers = ("NHWC", "HWIO", "NHWC")
-    return lax.conv_general_dilated(
-        x, kernel, geometry.stride, geometry.padding, dimension_numbers=numbers, precision=geometry.precision
-    )
+    return in_channels_last(step, partial(strided_conv, geometry))
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
@@ -82,17 +44,17 @@ def strided_conv(
     geometry: Geometry, x: Float[Array, "n h w c"], kernel: Float[Array, "kh kw c c2"]
 ) -> Float[Array, "n h2 w2 c2"]:
     """A convolution whose input gradient is computed phase by phase."""
-    return _convolve(geometry, x, kernel)
+    return convolve(geometry, x, kernel)
 
 
 def _forward(geometry: Geometry, x: jax.Array, kernel: jax.Array) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
-    return _convolve(geometry, x, kernel), (x, kernel)
+    return convolve(geometry, x, kernel), (x, kernel)
 
 
 def _backward(geometry: Geometry, residual: tuple[jax.Array, jax.Array], g: jax.Array) -> tuple[jax.Array, jax.Array]:
     x, kernel = residual
     # The kernel's gradient is XLA's; where it is unused, XLA removes it.
-    _, kernel_vjp = jax.vjp(lambda kernel: _convolve(geometry, x, kernel), kernel)
+    _, kernel_vjp = jax.vjp(lambda kernel: convolve(geometry, x, kernel), kernel)
     return _input_gradient(geometry, x.shape, kernel, g), kernel_vjp(g)[0]
 
 
@@ -112,7 +74,7 @@ def _input_gradient(
     split = padded.reshape(taps[0], sh, taps[1], sw, inputs, outputs)[::-1, :, ::-1]
     phased = split.transpose(0, 2, 5, 1, 3, 4).reshape(*taps, outputs, sh * sw * inputs)
     padding = tuple((count - 1, cell - size) for count, cell, size in zip(taps, cells, g.shape[1:3], strict=True))
-    dense = _convolve(Geometry((1, 1), padding, geometry.precision), g, phased)
+    dense = convolve(geometry._replace(stride=(1, 1), padding=padding), g, phased)
     phases = dense.reshape(-1, *cells, sh, sw, inputs).transpose(0, 1, 3, 2, 4, 5)
     interleaved = phases.reshape(-1, cells[0] * sh, cells[1] * sw, inputs)
     return interleaved[:, low_h : low_h + shape[1], low_w : low_w + shape[2]]

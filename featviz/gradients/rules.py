@@ -4,15 +4,23 @@ import jax
 from jaxtyping import Array, Float
 
 from featviz.gradients.convolution import phased_convolution
+from featviz.gradients.dense_convolution import dense_convolution, pointwise_convolution
 from featviz.gradients.max_pooling import indexed_max_pool
 from featviz.gradients.power import constant_power
+from featviz.gradients.shifted_convolution import shifted_convolution
 from featviz.model import Activations, Apply, Weights
 from featviz.tracing.evaluation import Rule, evaluate
 from featviz.tracing.program import trace
 
 # XLA's own convolutions are good on accelerators; its gradient of max pooling is a scatter everywhere.
 ACCELERATOR: tuple[Rule, ...] = (indexed_max_pool, constant_power)
-CPU: tuple[Rule, ...] = (*ACCELERATOR, phased_convolution)
+CPU: tuple[Rule, ...] = (
+    *ACCELERATOR,
+    shifted_convolution,
+    pointwise_convolution,
+    phased_convolution,
+    dense_convolution,
+)
 
 
 def rules_for(backend: str) -> tuple[Rule, ...]:

@@ -172,8 +172,10 @@ def first_gradient(family, *, lanes, chunk):
     objectives = [FAMILIES[family](unit) for unit in range(8 - lanes, 8)]
     keys = jnp.stack([lane_key(0, objective) for objective in objectives])
     started = ascent.start(keys, None, routine=routine)
-    arguments = (MODEL.weights, stack(objectives), None, jnp.int32(1), started)
-    ended, _ = ascent.advance(*arguments, routine=routine, mesh=device_mesh())
+    plan = ascent.plan_step(routine, MODEL.weights, objectives[0], None)
+    weights = ascent.PreparedWeights(MODEL.weights, ascent.prepare(MODEL.weights, plan=plan))
+    arguments = (weights, stack(objectives), None, jnp.int32(1), started)
+    ended, _ = ascent.advance(*arguments, plan=plan, mesh=device_mesh())
     assert ended.step.tolist() == [1] * lanes
     return np.asarray(ended.optimizer.trace[-1])
 
