@@ -57,11 +57,13 @@ def prepare_step(run: LaneRun, objective: Objective, *, started: bool) -> Prepar
 class LaneSlot:
     """A slot of a batch with the index of the objective in it; None while it is idle.
 
-    `clean` has the scores of the clean images whenever the host looked, and how many steps had been made by then.
+    `start` has the images that its lane started from, `clean` the scores of the clean images whenever the host looked,
+    and how many steps had been made by then.
     """
 
     index: int | None = None
     history: list[Float[np.ndarray, " steps"]] = field(default_factory=list)
+    start: Images | None = None
     clean: list[tuple[int, Float[np.ndarray, " n"]]] = field(default_factory=list)
 
     @property
@@ -122,8 +124,9 @@ class LaneBatch:
             return []
         indices = [slot.index or 0 for slot in self.slots]
         self._start_lanes(indices, opened)
-        scores = np.asarray(self.finish(self.run.weights, self.stacked, self.lanes)[1])
+        images, scores = map(np.asarray, self.finish(self.run.weights, self.stacked, self.lanes))
         for position in np.flatnonzero(opened).tolist():
+            self.slots[position].start = images[position]
             self.slots[position].clean.append((0, scores[position]))
         return [index for index, is_new in zip(indices, opened, strict=True) if is_new]
 
@@ -186,16 +189,19 @@ class LaneBatch:
         for position in wanted:
             slot = self.slots[position]
             assert slot.index is not None
+            assert slot.start is not None
             history = np.concatenate(slot.history)
             clean_steps, clean_scores = zip(*slot.clean, strict=True)
+            silent = not any(scores.any() for scores in (history, *clean_scores))
             result = LaneResult(
                 objective_index=slot.index,
                 pixels=pixels[position],
                 scores=progress.clean_scores[position],
-                outcome=decide_outcome(int(status[position]), bool(moved[position]), history),
+                outcome=decide_outcome(int(status[position]), bool(moved[position]) and not silent),
                 history=history,
                 clean_steps=np.array(clean_steps),
                 clean_scores=np.stack(clean_scores),
+                start=slot.start,
                 attribution=None if attribution is None else attribution[position],
                 finished=position in finished,
             )
@@ -205,11 +211,14 @@ class LaneBatch:
         return results
 
 
-def decide_outcome(status: int, moved: bool, history: Float[np.ndarray, " steps"]) -> Outcome:
-    """How a lane ended; `moved` is whether any gradient was other than zero."""
+def decide_outcome(status: int, alive: bool) -> Outcome:
+    """How a lane ended.
+
+    It is `alive` if any gradient was other than zero, and any score: the redirected gradient moves silent units too.
+    """
     if status == ascent.NOT_FINITE:
         return Outcome.NOT_FINITE
-    if not moved or (len(history) > 1 and np.ptp(history) == 0):
+    if not alive:
         return Outcome.DEAD
     return Outcome.CONVERGED if status == ascent.CONVERGED else Outcome.OUT_OF_STEPS
 

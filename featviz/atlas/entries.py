@@ -17,7 +17,16 @@ ARRAYS = ("pixels", "score", "history", "outcome")
 # Arrays that entries of earlier versions lack. In a group of its own: its axes are not those of a series.
 CLEAN_HISTORY = "looks/clean_history"
 LATER_ARRAYS = (CLEAN_HISTORY,)
-OUTCOMES = (None, Outcome.CONVERGED, Outcome.OUT_OF_STEPS, Outcome.DEAD, Outcome.NOT_FINITE)
+# By the number in the store.
+OUTCOMES = (
+    None,
+    Outcome.CONVERGED,
+    Outcome.OUT_OF_STEPS,
+    Outcome.DEAD,
+    Outcome.NOT_FINITE,
+    Outcome.CONSTANT,
+    Outcome.UNMOVED,
+)
 # Entries read at once: reading a few costs as much as reading one.
 BLOCK = 64
 

@@ -104,7 +104,7 @@ def picture_faults(
     *,
     clean_scores: Float[np.ndarray, " looks"] | None = None,
 ) -> tuple[str, ...]:
-    """What is wrong with a picture: "dead", "never rises", "gray", "not finite".
+    """What is wrong with a picture: "dead", "constant", "unmoved", "never rises", "gray", "not finite".
 
     The score never rises if that of the picture itself is not above that of the start. Where this is not known, the
     mean over the last eighth of the steps is compared with the first step; then it depends on the transforms of a step.
@@ -117,11 +117,12 @@ def picture_faults(
     faults = []
     if outcome is Outcome.NOT_FINITE:
         faults.append("not finite")
-    if outcome is Outcome.DEAD:
-        faults.append("dead")
+    flat = (Outcome.DEAD, Outcome.CONSTANT, Outcome.UNMOVED)
+    if outcome in flat:
+        faults.append(outcome.value)
     scores = history if clean_scores is None or not len(clean_scores) else clean_scores
     known = scores[np.isfinite(scores)]
-    if outcome is not Outcome.DEAD and len(known) > 1 and not known[-max(1, len(known) // 8) :].mean() > known[0]:
+    if outcome not in flat and len(known) > 1 and not known[-max(1, len(known) // 8) :].mean() > known[0]:
         faults.append("never rises")
     if pixels.astype(np.float32).std() < GRAY:
         faults.append("gray")

@@ -84,7 +84,7 @@ def report(written: Mapping[Path, "Picture"], overviews: Sequence[Path]) -> None
 
     for path, picture in written.items():
         name = f"  {class_of(picture)}" if class_of(picture) else ""
-        outcome = "" if picture.outcome is Outcome.OUT_OF_STEPS else f"  {picture.outcome.value}"
+        outcome = "" if picture.outcome is Outcome.OUT_OF_STEPS else f"  {picture.ending}"
         click.echo(f"{path}{name}  score {picture.score:.4g}{outcome}")
     for path in overviews:
         click.echo(str(path))

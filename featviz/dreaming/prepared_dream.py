@@ -25,6 +25,7 @@ from featviz.errors import FeatvizError
 from featviz.model import Model, Weights, hash_weights
 from featviz.objectives import Objective
 from featviz.objectives.minimization import for_minimization
+from featviz.pictures.endings import is_constant
 from featviz.pictures.picture import Picture
 from featviz.pictures.provenance import describe_dream
 from featviz.rendering.checks import (
@@ -66,8 +67,10 @@ class PreparedDream:
         score, gradient = self.gradient_of(state.image, (0, 0))
         finite = bool(np.isfinite(state.image).all() and np.isfinite(score))
         dead = not gradient.any()
-        outcome = Outcome.NOT_FINITE if not finite else Outcome.DEAD if dead else Outcome.OUT_OF_STEPS
         history = np.asarray(state.history, np.float32)
+        constant = is_constant(np.append(history, score))
+        usual = Outcome.CONSTANT if constant else Outcome.OUT_OF_STEPS
+        outcome = Outcome.NOT_FINITE if not finite else Outcome.DEAD if dead else usual
         return Picture(state.image, score, outcome, history, self.provenance | {"seed": seed})
 
 

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 # Between a name and a score on one line.
 SEPARATOR = "  "
 # What a caption says in place of the score.
-OUTCOME_TEXTS = {Outcome.DEAD: "dead", Outcome.NOT_FINITE: "not finite"}
+OUTCOME_TEXTS = {
+    outcome: outcome.value for outcome in (Outcome.DEAD, Outcome.NOT_FINITE, Outcome.CONSTANT, Outcome.UNMOVED)
+}
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,7 @@ def class_of(picture: Picture) -> str | None:
 
 
 def score_text(picture: Picture) -> str:
-    """The score, or in its place that the picture is dead or not finite; "" if there is no score."""
+    """The score, or in its place why the picture means little, such as `dead`; "" if there is no score."""
     score = format_score(picture.score) if math.isfinite(picture.score) else ""
     return OUTCOME_TEXTS.get(picture.outcome, score)
 

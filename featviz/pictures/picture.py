@@ -15,6 +15,7 @@ from featviz.ascent.outcome import Outcome
 from featviz.common.bands import shown_bands
 from featviz.common.files import write_all_atomic
 from featviz.errors import FeatvizError, in_one_line
+from featviz.pictures.endings import ending_sentence
 from featviz.pictures.picture_files import (
     SUFFIXES,
     check_picture_path,
@@ -34,7 +35,7 @@ __all__ = ["SUFFIXES", "Outcome", "Picture", "check_picture_path", "load_picture
 # Of a picture whose scores along the way are not known.
 NO_HISTORY: Float[np.ndarray, "looks 2"] = np.zeros((0, 2), np.float32)
 # The keys of a record that are not provenance.
-RECORD_KEYS = ("channels", "clean_history", "history", "outcome", "score")
+RECORD_KEYS = ("channels", "clean_history", "ending", "history", "outcome", "score")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -46,7 +47,9 @@ class Picture:
     Attributes:
       pixels: float32 in [0,1].
       score: the objective's value on the clean image.
-      outcome: how the optimization ended: converged, out of steps, dead or not finite.
+      outcome: how the optimization ended: converged, out of steps, not finite, dead (no gradient, or a score of 0 all
+        the time), constant (the score varies by no more than rounding) or unmoved (the picture is still its starting
+        noise).
       history: the score of each step, on transformed images; empty if it is not known.
       provenance: plain JSON values that say how to make the picture again: `name`, `command`, the network, the
         objective, the recipe, the size, the steps, the seed, the versions.
@@ -105,6 +108,16 @@ class Picture:
     def name(self) -> str:
         """The objective's label, such as `inception_4c:103`; `picture` if the provenance has none."""
         return str(self.provenance.get("name", "picture"))
+
+    @property
+    def ending(self) -> str:
+        """How the optimization ended, in words; with figures if the picture means little.
+
+        >>> looks = [[0, 1.25], [64, 1.250001]]
+        >>> Picture(np.zeros((2, 3, 1)), 1.25, Outcome.CONSTANT, [], {}, clean_history=looks).ending
+        'constant: its score changed by 9.5e-07 of its size 1.25 in 64 steps: it hardly depends on the image'
+        """
+        return ": ".join(filter(None, (self.outcome.value, ending_sentence(self.outcome, self.clean_history))))
 
     def to_uint8(self) -> UInt8[np.ndarray, "h w c"]:
         """The pixels as bytes, round(clip(pixels, 0, 1) * 255), half to even; the alpha is the last channel.
@@ -189,6 +202,7 @@ class Picture:
         clean = [[int(step), float(str(score))] for step, score in self.clean_history]
         results: dict[str, Any] = {"score": self.score, "outcome": self.outcome.value, "history": history}
         results |= {"clean_history": clean} if clean else {}
+        results |= {"ending": self.ending} if self.ending != self.outcome.value else {}
         return plain_json({**self.provenance, **results, "channels": self.pixels.shape[-1]})
 
 

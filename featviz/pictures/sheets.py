@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from featviz.ascent.outcome import Outcome
 from featviz.common.files import check_suffix, check_writable, write_atomic
 from featviz.errors import FeatvizError
-from featviz.pictures.captions import SEPARATOR, Captions, fit_start, make_captions
+from featviz.pictures.captions import OUTCOME_TEXTS, SEPARATOR, Captions, fit_start, make_captions
 from featviz.pictures.picture import Picture
 
 if TYPE_CHECKING:
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
 # Pictures narrower than this are enlarged by an integer factor, so that they can be seen and captioned.
 SMALLEST_CELL = 96
 SHEET_SUFFIXES = (".png", ".webp")
-FAILED = (Outcome.DEAD, Outcome.NOT_FINITE)
 
 
 class SheetLayout(NamedTuple):
@@ -115,7 +113,7 @@ def _draw_captions(draw: "ImageDraw", layout: SheetLayout, pictures: Sequence[Pi
         draw.text((left, line), name, font=font, fill=name_color)
         one_line = layout.captions.lines == 1
         start = (left + font.getlength(name + SEPARATOR), line) if one_line else (left, line + layout.line_height)
-        draw.text(start, score, font=font, fill=alarm if picture.outcome in FAILED else pale)
+        draw.text(start, score, font=font, fill=alarm if picture.outcome in OUTCOME_TEXTS else pale)
 
 
 def plan_sheet(

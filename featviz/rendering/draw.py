@@ -11,8 +11,9 @@ from jaxtyping import Float
 
 from featviz.ascent.batching import choose_lanes, device_mesh
 from featviz.ascent.lanes import Monitor
-from featviz.ascent.outcome import LaneResult
+from featviz.ascent.outcome import LaneResult, Outcome
 from featviz.common.progress import progress_bar
+from featviz.pictures.endings import MIN_STEPS, is_constant, is_unmoved
 from featviz.pictures.picture import Picture
 from featviz.rendering.request import Request, group_by_structure
 from featviz.rendering.stages import Placement, run_stages
@@ -61,12 +62,15 @@ def make_pictures(request: Request, index: int, result: LaneResult, *, lanes: in
         alpha = image[..., channels] if image.shape[-1] > channels else None
         if alpha is None and result.attribution is not None:
             alpha = show_attribution(result.attribution[member])
-        pixels = image[..., :channels]
+        pixels, start = (
+            shown if display is None else display(shown)
+            for shown in (image[..., :channels], result.start[member][..., :channels])
+        )
         pictures.append(
             Picture(
-                pixels=pixels if display is None else display(pixels),
+                pixels=pixels,
                 score=float(result.scores[member]),
-                outcome=result.outcome,
+                outcome=_ending(request, result, member, pixels, start),
                 history=result.history,
                 provenance=provenance | ({"image": member} if request.group_size > 1 else {}),
                 alpha=alpha,
@@ -74,6 +78,26 @@ def make_pictures(request: Request, index: int, result: LaneResult, *, lanes: in
             )
         )
     return pictures
+
+
+def _ending(
+    request: Request,
+    result: LaneResult,
+    member: int,
+    pixels: Float[np.ndarray, "h w c"],
+    start: Float[np.ndarray, "h w c"],
+) -> Outcome:
+    """How a picture of a group ended; `pixels` and `start` as they are shown."""
+    if not result.finished or result.outcome in (Outcome.DEAD, Outcome.NOT_FINITE):
+        return result.outcome
+    # The scores of steps vary by rounding alone with fewer bits.
+    exact = request.stages[-1].routine.dtype == "float32"
+    scores = result.clean_scores[:, member]
+    if is_constant(np.concatenate([scores, result.history]) if exact else scores):
+        return Outcome.CONSTANT
+    # From an image of the caller's the picture may be meant to stay close.
+    judged = not request.starts and len(result.history) >= MIN_STEPS
+    return Outcome.UNMOVED if judged and is_unmoved(pixels, start) else result.outcome
 
 
 def _show_progress(bar: Any, lanes: int, steps: int) -> None:

@@ -134,7 +134,7 @@ def _next_images(request: Request, stage: int, base: Images, before: LaneResult 
 
 
 def join(earlier: LaneResult, later: LaneResult) -> LaneResult:
-    """Two stages of one lane as one result: the later image, the histories and the attribution of both."""
+    """Two stages of one lane as one result: the later image; start, histories and attribution of both."""
     history = np.concatenate([earlier.history, later.history])
     # The later stage starts from the image with which the earlier one ends.
     clean_steps = np.concatenate([earlier.clean_steps, len(earlier.history) + later.clean_steps[1:]])
@@ -142,7 +142,13 @@ def join(earlier: LaneResult, later: LaneResult) -> LaneResult:
     attribution = later.attribution
     if earlier.attribution is not None and attribution is not None:
         attribution = attribution + resize(earlier.attribution[..., None], attribution.shape[1:3])[..., 0]
-    return later._replace(history=history, clean_steps=clean_steps, clean_scores=clean_scores, attribution=attribution)
+    return later._replace(
+        history=history,
+        clean_steps=clean_steps,
+        clean_scores=clean_scores,
+        start=resize(earlier.start, later.pixels.shape[1:3]),
+        attribution=attribution,
+    )
 
 
 def resize(images: Float[np.ndarray, "..."], size: tuple[int, ...], *, axis: int = 1) -> Float[np.ndarray, "..."]:

@@ -7,12 +7,15 @@ from featviz.ascent.outcome import Outcome
 from featviz.pages.formatting import format_count, format_number, format_shape, name_unit
 from featviz.pages.page_images import PageImage, page_image
 from featviz.pages.records import NetworkRecord, PictureRecord, Role, UnitRecord
+from featviz.pictures.endings import ending_sentence
 
 # What each fault of `faults_of` means.
 FAULT_MEANINGS = {
     "dead": "No gradient reaches the image: the picture is the starting noise.",
     "never rises": "The score did not rise above its first value.",
     "gray": "The picture has hardly any contrast.",
+    "constant": "The score hardly depends on the image.",
+    "unmoved": "The steps hardly moved the picture off its starting noise.",
     "not finite": "The optimization diverged to infinite or undefined values; the picture is its last state.",
 }
 OUTCOMES = {
@@ -20,6 +23,8 @@ OUTCOMES = {
     Outcome.OUT_OF_STEPS: "not converged",
     Outcome.DEAD: "dead",
     Outcome.NOT_FINITE: "not finite",
+    Outcome.CONSTANT: "constant",
+    Outcome.UNMOVED: "unmoved",
 }
 
 
@@ -50,7 +55,11 @@ def main_picture(unit: UnitRecord) -> PageImage:
 
 def fault_lines(unit: UnitRecord) -> list[tuple[str, str]]:
     """What is wrong with the main picture, as (name, meaning)."""
-    return [(fault, FAULT_MEANINGS.get(fault, "")) for fault in unit.faults]
+    main = unit.pictures[0]
+    figures = ending_sentence(main.outcome, main.clean_history)
+    # The figures of a picture whose outcome is among its faults say more.
+    meanings = FAULT_MEANINGS | ({main.outcome.value: f"{figures[0].upper()}{figures[1:]}."} if figures else {})
+    return [(fault, meanings.get(fault, "")) for fault in unit.faults]
 
 
 def main_facts(network: NetworkRecord, unit: UnitRecord) -> dict[str, str]:
