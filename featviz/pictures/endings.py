@@ -24,7 +24,7 @@ def is_constant(scores: Float[np.ndarray, " n"]) -> bool:
     known = np.asarray(scores, np.float64)
     known = known[np.isfinite(known)]
     size = np.abs(known).max(initial=0.0)
-    return bool(known.size > 1 and 0 < size and np.ptp(known) <= ROUNDING * size)
+    return bool(known.size > 1 and size > 0 and np.ptp(known) <= ROUNDING * size)
 
 
 def is_unmoved(pixels: Float[np.ndarray, "*n h w c"], start: Float[np.ndarray, "*n h w c"]) -> bool:
