@@ -1,7 +1,9 @@
 """How many lanes run side by side: by memory, estimated from shapes and confirmed by the compiled program."""
 
+import inspect
 import os
 from collections.abc import Sequence
+from functools import partial
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -109,7 +111,7 @@ def step_program(
     total = lanes * mesh.devices.size
     per_lane, replicated = NamedSharding(mesh, PartitionSpec(ascent.LANES)), NamedSharding(mesh, PartitionSpec())
     keys = jax.eval_shape(lambda: jax.random.split(jax.random.key(0), total))
-    state = jax.eval_shape(lambda keys: ascent.start(keys, None, routine=routine), keys)
+    state = jax.eval_shape(partial(inspect.unwrap(ascent.start), images=None, routine=routine), keys)
     stacked = jax.eval_shape(lambda: stack([objective] * total))
     plan = ascent.plan_step(routine, weights, objective, penalty)
     values = jax.eval_shape(plan.prepare, weights)
@@ -120,6 +122,8 @@ def step_program(
         _with_sharding(penalty, replicated),
         jax.ShapeDtypeStruct((), jnp.int32, sharding=replicated),
         _with_sharding(state, per_lane),
+        owner=routine.apply,
+        donated=(4,),
         plan=plan,
         mesh=mesh,
     )

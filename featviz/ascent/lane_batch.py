@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -48,7 +49,7 @@ class PreparedStep(NamedTuple):
 def prepare_step(run: LaneRun, objective: Objective, *, started: bool) -> PreparedStep:
     """The step of a run for objectives like this one; `started` is whether its lanes start from images."""
     plan = ascent.plan_step(run.routine, run.weights, objective, run.penalty, started=started)
-    values = compiled(ascent.prepare, run.weights, plan=plan)(run.weights)
+    values = compiled(ascent.prepare, run.weights, owner=run.routine.apply, plan=plan)(run.weights)
     replicated = NamedSharding(run.mesh, PartitionSpec())
     return PreparedStep(plan, ascent.PreparedWeights(run.weights, jax.device_put(values, replicated)))
 
@@ -138,8 +139,8 @@ class LaneBatch:
         keys = jnp.stack([lane_key(run.seed, objective, stage=run.stage) for objective in chosen])
         images = None if self.starts is None else np.stack([self.starts[index] for index in indices])
         # Without the backend's options, which round some starts otherwise.
-        fresh = compiled(ascent.start, keys, images, options={}, routine=run.routine)(keys, images)
-        fresh = jax.device_put(fresh, sharding)
+        begin = compiled(ascent.start, keys, images, owner=run.routine.apply, options={}, routine=run.routine)
+        fresh = jax.device_put(begin(keys, images), sharding)
         if self.lanes is None:
             status = np.where(opened, ascent.RUNNING, ascent.OUT_OF_STEPS).astype(np.int32)
             self.lanes = fresh._replace(status=jax.device_put(status, sharding))
@@ -147,8 +148,9 @@ class LaneBatch:
             self.lanes = jax.device_put(ascent.refill(self.lanes, fresh, jax.device_put(opened, sharding)), sharding)
         # Compiled here and not by the threads, which would do it once each.
         arguments = (self.step.weights, self.stacked, self.penalty, self.step_limit, self.lanes)
-        self.program = compiled(ascent.advance, *arguments, plan=self.step.plan, mesh=run.mesh)
-        self.finish = compiled(ascent.finish, run.weights, self.stacked, self.lanes, routine=run.routine, mesh=run.mesh)
+        program = partial(compiled, owner=run.routine.apply, mesh=run.mesh)
+        self.program = program(ascent.advance, *arguments, donated=(4,), plan=self.step.plan)
+        self.finish = program(ascent.finish, run.weights, self.stacked, self.lanes, routine=run.routine)
 
     def advance(self, steps: int) -> BatchProgress:
         """At least `steps` steps of all lanes, in whole chunks."""

@@ -4,6 +4,7 @@ Kernels that are rearranged for the backend's convolutions, the factors of a bat
 lane's step is traced, and split at the values that depend on nothing else (`tracing/weight_values.py`).
 """
 
+import inspect
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any, NamedTuple
@@ -92,8 +93,10 @@ def plan_step(
     """
     keys = jax.eval_shape(lambda: jax.random.split(jax.random.key(0), 1))
     images = jax.ShapeDtypeStruct((1, *routine.shape), jnp.float32) if started else None
+    # Not the jitted function: JAX would keep the routine, and the network with it.
+    begin = inspect.unwrap(start)
     lanes, stacked = jax.eval_shape(
-        lambda keys, images: (start(keys, images, routine=routine), stack([objective])), keys, images
+        lambda keys, images: (begin(keys, images, routine=routine), stack([objective])), keys, images
     )
     lane, single = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape[1:], leaf.dtype), (lanes, stacked))
     whole = jax.eval_shape(lambda *arguments: arguments, weights, single, penalty, jnp.int32(0), lane)

@@ -1,13 +1,12 @@
 """The classes that a network assigns to pictures."""
 
-from functools import lru_cache
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, UInt8
 
 from featviz.common.compilation import compiled
+from featviz.common.kept import kept_with_owner
 from featviz.errors import FeatvizError
 from featviz.evaluation.features import fit
 from featviz.model import OUTPUT, Apply, Model, Weights
@@ -60,7 +59,7 @@ def class_scores(model: Model, pixels: UInt8[np.ndarray, "n h w c"], *, count: i
     ]
 
 
-@lru_cache(maxsize=8)
+@kept_with_owner(maxsize=8)
 def _outputs(apply: Apply) -> jax.stages.Wrapped:
     def outputs(weights: Weights, images: UInt8[Array, "n h w c"]) -> Float[Array, " n *classes"]:
         output = apply(weights, images.astype(jnp.float32) / jnp.float32(255), layers=(OUTPUT,))[OUTPUT]

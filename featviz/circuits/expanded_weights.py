@@ -5,7 +5,6 @@ the network as a function (Voss et al. 2021, Visualizing Weights, doi 10.23915/d
 """
 
 from collections.abc import Sequence
-from functools import lru_cache
 
 import jax
 import jax.numpy as jnp
@@ -15,6 +14,7 @@ from jaxtyping import Array, Float, Int
 from featviz.circuits.linearization import linearize
 from featviz.circuits.linearization_point import linearization_image
 from featviz.common.compilation import compiled
+from featviz.common.kept import kept_with_owner
 from featviz.errors import FeatvizError
 from featviz.model import Apply, Model, Weights
 
@@ -109,7 +109,7 @@ def _ancestors(model: Model, layer: str, *, stops: set[str] | None = None) -> se
     return ancestors
 
 
-@lru_cache(maxsize=64)
+@kept_with_owner(maxsize=64)
 def _strengths(apply: Apply, upstream: str, layer: str) -> jax.stages.Wrapped:
     def strengths(
         weights: Weights, image: Float[Array, "1 h w c"], units: Int[Array, " chunk"]

@@ -2,7 +2,6 @@
 
 import math
 from bisect import bisect_left
-from functools import lru_cache
 
 import jax
 import jax.numpy as jnp
@@ -11,6 +10,7 @@ from jaxtyping import Array, Bool, Float
 
 from featviz.circuits.linearization import middle_position
 from featviz.common.compilation import compiled
+from featviz.common.kept import kept_with_owner
 from featviz.model import Apply, Model, Weights
 from featviz.model.shapes import shapes_at
 from featviz.tracing.evaluation import Replacement, cut, evaluate
@@ -85,7 +85,7 @@ def aligned_center(below: int, above: int) -> float:
     return (above // 2 + 0.5) * below / above - 0.5
 
 
-@lru_cache(maxsize=64)
+@kept_with_owner(maxsize=64)
 def _sees(apply: Apply, upstream: str, layer: str) -> jax.stages.Wrapped:
     def sees(weights: Weights, image: Float[Array, "1 h w c"], outside: Bool[Array, "rows columns"]) -> Bool[Array, ""]:
         """Whether the middle position of `layer` depends on any position of `upstream` that is `outside`."""

@@ -1,7 +1,6 @@
 """How much each unit varies over natural images: the weight of its connections."""
 
 from collections.abc import Sequence
-from functools import lru_cache
 
 import jax
 import jax.numpy as jnp
@@ -9,6 +8,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from featviz.common.compilation import compiled
+from featviz.common.kept import kept_with_owner
 from featviz.errors import FeatvizError
 from featviz.model import Apply, Model, Weights
 from featviz.surveys.reduction import batches
@@ -76,7 +76,7 @@ def surveyed_unit_std(survey: Survey, layers: Sequence[str]) -> dict[str, Float[
     return unit_std(survey.model, layers, images=images.astype(np.float32) / np.float32(255))
 
 
-@lru_cache(maxsize=16)
+@kept_with_owner(maxsize=16)
 def _moments(apply: Apply, layers: tuple[str, ...]) -> jax.stages.Wrapped:
     def moments(weights: Weights, images: Float[Array, "n h w c"]) -> dict[str, Float[Array, "2 n units"]]:
         """Mean and variance over the positions of each image."""

@@ -1,12 +1,13 @@
 """Ahead-of-time compilation: the backend's options, one program for each set of shapes, and its memory."""
 
 from collections.abc import Mapping
-from functools import cache, lru_cache
+from functools import cache, partial
 from typing import Any
 
 import jax
 import numpy as np
 
+from featviz.common.kept import kept_with_owner
 from featviz.common.placement import is_placed
 from featviz.common.program_store import load_or_compile
 
@@ -20,8 +21,8 @@ OPTIONS = {
         "xla_disable_hlo_passes": "cse_barrier_expander",
     }
 }
-# Compiled programs kept in memory, so that the next call for the same layer and size starts at once.
-MAX_PROGRAMS = 64
+# Compiled programs of a network kept in memory, so that the next call for the same layer and size starts at once.
+MAX_PROGRAMS = 32
 
 
 @cache
@@ -39,13 +40,22 @@ def _is_known(name: str, value: str) -> bool:
     return True
 
 
-def compiled(function: Any, *args: Any, options: Mapping[str, str] | None = None, **static: Any) -> Any:
+def compiled(
+    function: Any,
+    *args: Any,
+    owner: Any = None,
+    options: Mapping[str, str] | None = None,
+    donated: tuple[int, ...] = (),
+    **static: Any,
+) -> Any:
     """The compiled program of a jitted function, made once for each set of shapes, dtypes, structures and shardings.
 
     Args:
       function: what `jax.jit` returns.
       args: arrays, or `jax.ShapeDtypeStruct` in their place; the program is called with arrays like them.
+      owner: what the program is kept with, a network's `apply`; by default the function.
       options: XLA's options, by default those of the backend.
+      donated: the positions of the arguments whose memory the program may use, where there are static ones.
       static: the function's static keyword arguments, hashable.
 
     >>> program = compiled(jax.jit(lambda x: 2 * x), np.zeros(3, np.float32))
@@ -57,19 +67,25 @@ def compiled(function: Any, *args: Any, options: Mapping[str, str] | None = None
     bound = [isinstance(leaf, jax.ShapeDtypeStruct) or is_placed(leaf) for leaf in leaves]
     shapes = tuple(_abstract(leaf, keep or not any(bound)) for leaf, keep in zip(leaves, bound, strict=True))
     options = compiler_options(jax.default_backend()) if options is None else options
-    return _compile(function, structure, shapes, tuple(static.items()), tuple(options.items()))
+    owner = function if owner is None else owner
+    return _compile(owner, function, structure, shapes, tuple(static.items()), tuple(options.items()), donated)
 
 
-@lru_cache(maxsize=MAX_PROGRAMS)
+@kept_with_owner(maxsize=MAX_PROGRAMS)
 def _compile(
+    owner: Any,
     function: Any,
     structure: Any,
     leaves: tuple[Any, ...],
     static: tuple[tuple[str, Any], ...],
     options: tuple[tuple[str, str], ...],
+    donated: tuple[int, ...],
 ) -> Any:
     args = jax.tree.unflatten(structure, leaves)
-    return load_or_compile(function.lower(*args, **dict(static)), dict(options))
+    if static:
+        # A function of its own: JAX keeps what a jitted function was ever traced with, static arguments included.
+        function = jax.jit(partial(function.__wrapped__, **dict(static)), donate_argnums=donated)
+    return load_or_compile(function.lower(*args), dict(options))
 
 
 def _abstract(leaf: Any, keep_sharding: bool) -> jax.ShapeDtypeStruct:

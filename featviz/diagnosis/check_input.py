@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache, partial
+from functools import partial
 from itertools import islice
 from os import PathLike
 from typing import Any
@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from featviz.common.compilation import compiled
+from featviz.common.kept import kept_with_owner
 from featviz.diagnosis.conclusion import Conclusion, conclude
 from featviz.diagnosis.input_candidates import input_candidates, to_python
 from featviz.diagnosis.measurements import BATCH, Measurement, measure_candidates
@@ -137,7 +138,7 @@ def value_ranges(model: Model, images: Float[np.ndarray, "n h w c"]) -> tuple[Un
     return low, high
 
 
-@lru_cache(maxsize=8)
+@kept_with_owner(maxsize=8)
 def _ranges(apply: Apply, layers: tuple[str, ...]) -> jax.stages.Wrapped:
     def ranges(weights: Weights, images: Float[Array, "n h w c"]) -> tuple[dict[str, Array], dict[str, Array]]:
         activations = apply(weights, images, layers=layers)
@@ -153,7 +154,7 @@ def output_gradient(model: Model, image: Float[np.ndarray, "1 h w c"]) -> Float[
     return np.asarray(compiled(_gradient(model.apply), image, model.weights)(image, model.weights))
 
 
-@lru_cache(maxsize=8)
+@kept_with_owner(maxsize=8)
 def _gradient(apply: Apply) -> jax.stages.Wrapped:
     def squared_norm(image: Float[Array, "1 h w c"], weights: Weights) -> Float[Array, ""]:
         return jnp.sum(jnp.square(apply(weights, image, layers=[OUTPUT])[OUTPUT]))
@@ -161,7 +162,7 @@ def _gradient(apply: Apply) -> jax.stages.Wrapped:
     return jax.jit(jax.grad(squared_norm))
 
 
-@lru_cache(maxsize=8)
+@kept_with_owner(maxsize=8)
 def _output(apply: Apply) -> jax.stages.Wrapped:
     return jax.jit(lambda weights, images: apply(weights, images, layers=[OUTPUT])[OUTPUT])
 

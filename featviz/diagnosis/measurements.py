@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 import jax
 import jax.numpy as jnp
@@ -10,6 +9,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from featviz.common.compilation import compiled
+from featviz.common.kept import kept_with_owner
 from featviz.diagnosis.batch_norms import find_batch_norms
 from featviz.diagnosis.input_candidates import Candidate, translate
 from featviz.model import OUTPUT, Apply, Model, Weights
@@ -95,7 +95,7 @@ def measure_candidates(
 Pair = tuple[Float[Array, "..."], Float[Array, "..."]]
 
 
-@lru_cache(maxsize=8)
+@kept_with_owner(maxsize=8)
 def _responses(apply: Apply) -> jax.stages.Wrapped:
     def responses(
         weights: Weights, images: Float[Array, "n h w c"]

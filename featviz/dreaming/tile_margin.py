@@ -69,7 +69,7 @@ def receptive_field_radius(model: Model, weights: Weights, layer: str) -> int:
         )
     image = np.random.default_rng(0).normal(0.5, 0.2, (1, PROBE_SIZE, PROBE_SIZE, model.input.channels))
     image = np.clip(image, 0, 1).astype(np.float32)
-    program = compiled(_center_gradient, weights, image, apply=model.apply, layer=layer)
+    program = compiled(_center_gradient, weights, image, owner=model.apply, apply=model.apply, layer=layer)
     gradient = np.abs(np.asarray(program(weights, image))[0]).sum(-1)
     offset = np.abs(np.arange(PROBE_SIZE) - PROBE_SIZE // 2)
     rings = np.bincount(np.maximum(offset[:, None], offset[None, :]).ravel(), gradient.ravel().astype(np.float64))

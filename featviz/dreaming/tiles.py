@@ -158,6 +158,6 @@ class ImageGradient:
 
     def _run(self, image: Float[np.ndarray, "h w c"]) -> tuple[Float[Array, " n"], Float[Array, "n h w c"]]:
         images = jnp.asarray(image[None])
-        program = compiled(score_and_gradient, self.weights, self.objective, images, apply=self.apply)
+        program = compiled(score_and_gradient, self.weights, self.objective, images, owner=self.apply, apply=self.apply)
         outputs: tuple[Float[Array, " n"], Float[Array, "n h w c"]] = program(self.weights, self.objective, images)
         return outputs

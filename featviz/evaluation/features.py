@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from functools import lru_cache
 
 import jax
 import jax.numpy as jnp
@@ -11,6 +10,7 @@ from jaxtyping import Float
 
 from featviz.common.bands import resize_bands, shown_bands
 from featviz.common.compilation import compiled
+from featviz.common.kept import kept_with_owner
 from featviz.errors import FeatvizError
 from featviz.evaluation.corruptions import Pixels
 from featviz.model import Apply, Model, Weights
@@ -61,7 +61,7 @@ class Features:
         return np.concatenate(parts)
 
 
-@lru_cache(maxsize=8)
+@kept_with_owner(maxsize=8)
 def _pooled(apply: Apply, layer: str) -> Callable[..., jax.Array]:
     def pooled(weights: Weights, images: jax.Array) -> jax.Array:
         activation = apply(weights, images.astype(jnp.float32) / jnp.float32(255), layers=[layer])[layer]

@@ -1,7 +1,6 @@
 """The layers that a unit's layer is computed from, and their activations where the unit looks."""
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
 
 import jax
 import jax.numpy as jnp
@@ -9,6 +8,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from featviz.common.compilation import compiled
+from featviz.common.kept import kept_with_owner
 from featviz.evaluation.corruptions import Pixels
 from featviz.model import Apply, Model, Weights
 from featviz.surveys.receptive_fields import Box, box_around, by_position, grid_of
@@ -94,7 +94,7 @@ def pooled_in(
     return {layer: np.concatenate(arrays) for layer, arrays in parts.items()}
 
 
-@lru_cache(maxsize=16)
+@kept_with_owner(maxsize=16)
 def _pooling(apply: Apply, layers: tuple[str, ...]) -> Callable[..., dict[str, jax.Array]]:
     def pool(weights: Weights, images: jax.Array, boxes: jax.Array) -> dict[str, jax.Array]:
         activations = apply(weights, images.astype(jnp.float32) / jnp.float32(255), layers=layers)

@@ -1,10 +1,9 @@
 """The shapes of a network's layers for images of a given size; nothing is computed, and a network is traced once."""
 
-from functools import lru_cache
-
 import jax
 import jax.numpy as jnp
 
+from featviz.common.kept import kept_with_owner
 from featviz.model.model import Apply, Model, Weights
 
 
@@ -36,7 +35,7 @@ def shapes_for(model: Model, layers: tuple[str, ...], images: tuple[int, ...]) -
     return {layer: shapes[layer] for layer in layers}
 
 
-@lru_cache(maxsize=64)
+@kept_with_owner(maxsize=64)
 def _traced_shapes(
     apply: Apply,
     leaves: tuple[jax.ShapeDtypeStruct, ...],

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Set
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any, overload
 
 import jax
@@ -12,6 +11,7 @@ from jaxtyping import Array, Float
 
 from featviz.common.arguments import as_int, is_sequence
 from featviz.common.compilation import compiled
+from featviz.common.kept import kept_with_owner
 from featviz.errors import FeatvizError
 from featviz.model import Activations, Weights
 from featviz.objectives import Objective
@@ -143,7 +143,7 @@ def _activation_maps(survey: Survey, layer: str, photos: np.ndarray) -> Float[np
     return np.concatenate(maps)
 
 
-@lru_cache(maxsize=8)
+@kept_with_owner(maxsize=8)
 def _activation(apply: Any, layer: str) -> Any:
     def activation(weights: Weights, images: jax.Array) -> jax.Array:
         return by_position(apply(weights, images.astype(jnp.float32) / jnp.float32(255), layers=[layer])[layer])

@@ -1,7 +1,6 @@
 """A batch of images reduced to the largest activation of every unit, by one compiled program."""
 
 from collections.abc import Callable, Iterable, Iterator
-from functools import lru_cache
 from itertools import islice
 
 import jax
@@ -10,6 +9,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int, UInt8
 
 from featviz.common.compilation import compiled
+from featviz.common.kept import kept_with_owner
 from featviz.model import Apply, Model, Weights
 from featviz.model.shapes import shapes_at
 from featviz.surveys.receptive_fields import Grid, grid_of, largest_activations
@@ -38,7 +38,7 @@ def maxima_of(
     return compiled(_reduction(model.apply, layers), weights, images)(weights, images)
 
 
-@lru_cache(maxsize=16)
+@kept_with_owner(maxsize=16)
 def _reduction(apply: Apply, layers: tuple[str, ...]) -> Callable[..., Maxima]:
     def reduce(weights: Weights, images: jax.Array) -> Maxima:
         activations = apply(weights, images.astype(jnp.float32) / jnp.float32(255), layers=layers)
