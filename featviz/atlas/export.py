@@ -12,7 +12,7 @@ from featviz.atlas.entry_records import read_pictures
 from featviz.atlas.reading import Atlas
 from featviz.common.files import write_atomic
 from featviz.common.progress import progress_bar
-from featviz.common.safe_names import safe_name
+from featviz.common.safe_names import distinct_names, safe_name
 from featviz.errors import FeatvizError, suggest
 from featviz.pages.records import Role
 
@@ -63,8 +63,9 @@ def export(
         raise FeatvizError(f"`{target}` cannot be created: {error.strerror}") from None
     rows = [row for row in atlas.rows(layers=layers) if row.outcome != "damaged"]
     lines: list[Line] = []
+    folders = {layer: target / safe_name(name) for layer, name in distinct_names(atlas.layers).items()}
     for row in progress_bar(rows, unit="entry", shown=progress):
-        folder = target / safe_name(row.layer)
+        folder = folders[row.layer]
         try:
             folder.mkdir(exist_ok=True)
         except OSError as error:

@@ -12,6 +12,7 @@ from featviz.ascent import VERSION
 from featviz.atlas.series import FACETS, PlannedSeries, Series, Task
 from featviz.atlas.unit_selection import Units, format_units, select_units
 from featviz.common.canonical import digest
+from featviz.common.safe_names import distinct_names
 from featviz.model import Model, hash_architecture, hash_weights, require_model
 from featviz.model.layer_patterns import choose_layers
 from featviz.model.shapes import shapes_at
@@ -101,6 +102,7 @@ def make_plan(
     check_objectives(model, [channel(layer, 0) for layer in chosen], (1, height, width, model.input.channels))
     weights, computation = hash_weights(model.weights), describe_computation(model, (height, width))
     shapes = shapes_at(model, chosen, (height, width))
+    folders = distinct_names(layer.name for layer in model.layers)
     main: list[Task] = []
     others: list[Task] = []
     for layer in chosen:
@@ -114,7 +116,9 @@ def make_plan(
                 model, recipe, weights_sha256=weights, size=(height, width), steps=steps, seed=role_seed, dtype=dtype
             ) | dict(machine or {})
             count = FACETS if role is Role.FACET else 1
-            series = Series(layer, role, role_seed, count, (height, width), steps, dtype, recipe, run, computation)
+            series = Series(
+                layer, role, role_seed, count, (height, width), steps, dtype, recipe, run, computation, folders[layer]
+            )
             (main if role is Role.MAIN else others).append(Task(series, selected[layer]))
     tasks = tuple(task for task in (*main, *others) if task.units)
     attributes = {task.path: series_attributes(task.series, model) for task in tasks}

@@ -29,6 +29,7 @@ class Series:
       size, steps, dtype, recipe: how they are rendered.
       run: what their provenance shares (`provenance.describe_run`).
       computation: what else can change the pixels, such as the version of the ascent and the network's architecture.
+      folder: the layer's name in paths, which no other layer's differs from in case alone.
     """
 
     layer: str
@@ -41,6 +42,7 @@ class Series:
     recipe: Recipe
     run: Mapping[str, Any]
     computation: Mapping[str, object]
+    folder: str
 
     def objective(self, unit: int) -> Objective:
         """What an entry maximizes."""
@@ -65,7 +67,7 @@ class Series:
     @cached_property
     def path(self) -> str:
         """Where the series lies in the store: `pictures/LAYER/ROLE-HASH`."""
-        return f"pictures/{safe_name(self.layer)}/{self.role.value}-{self.hash[:16]}"
+        return f"pictures/{safe_name(self.folder)}/{self.role.value}-{self.hash[:16]}"
 
 
 @dataclass(frozen=True)

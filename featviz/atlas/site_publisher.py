@@ -73,7 +73,7 @@ class SitePublisher:
         write_assets(self.folder)
         for layer in [layer for layer in self.data.atlas.layers if layer in self._outdated]:
             outdated = self._outdated[layer]
-            outdated |= self._differing_pages(layer)
+            outdated |= self._differing_pages(network, layer)
             self._write_units(network, layer, sorted(outdated.intersection(self.data.finished_units(layer))), {})
             self._write_layer(network, layer, {})
             # Units without a main picture yet stay outdated.
@@ -111,10 +111,10 @@ class SitePublisher:
         network = data.network_record(complete=data.is_complete(), command=self.command)
         # All pictures first, so that pages can show those of other layers.
         for layer in data.atlas.layers:
-            pixels = data.main_pixels(layer)
+            pixels, name = data.main_pixels(layer), network.address_name(layer)
             for unit in data.finished_units(layer):
-                if not (self.folder / main_picture(layer, unit)).exists():
-                    write_main(self.folder, layer, unit, pixels(unit))
+                if not (self.folder / main_picture(name, unit)).exists():
+                    write_main(self.folder, name, unit, pixels(unit))
         for layer in data.atlas.layers:
             trusted: dict[int, bool | None] = {}
             for surveyed in data.survey_records(layer):
@@ -144,14 +144,14 @@ class SitePublisher:
         if time.monotonic() > self._next_update:
             self.update()
 
-    def _differing_pages(self, layer: str) -> set[int]:
+    def _differing_pages(self, network: NetworkRecord, layer: str) -> set[int]:
         """Units whose page on disk shows other pictures than the atlas has; each layer is compared once."""
         if layer in self._compared:
             return set()
         self._compared.add(layer)
         differing = set()
         for unit, keys in self.data.entry_keys(layer).items():
-            page = read_published_unit(self.folder, layer, unit)
+            page = read_published_unit(self.folder, network.address_name(layer), unit)
             if page is None or page.keys != keys:
                 differing.add(unit)
             else:

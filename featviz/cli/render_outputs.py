@@ -25,7 +25,7 @@ def plan_files(
     out: Path, objectives: Sequence["Objective"], suffix: str, *, facets: int = 1, model: "Model"
 ) -> list[list[Path]]:
     """Each objective's files: OUT itself for a single picture, or files in the folder OUT, named by unit and class."""
-    from featviz.pictures.file_names import class_name, file_stem
+    from featviz.pictures.file_names import file_stems
     from featviz.pictures.picture import SUFFIXES
 
     is_file = out.suffix.lower() in SUFFIXES
@@ -36,7 +36,7 @@ def plan_files(
         return [[out]]
     if out.suffix and not out.is_dir() and count == 1:
         raise FeatvizError(f"-o is `{out.name}`, of unknown type; expected a folder or one of {', '.join(SUFFIXES)}")
-    stems = [file_stem(objective, class_label=class_name(model, objective)) for objective in objectives]
+    stems = file_stems(model, objectives)
     if len(set(stems)) < len(stems):
         repeated = next(stem for stem in stems if stems.count(stem) > 1)
         raise FeatvizError(f"TARGET names {repeated} twice; expected each unit once")

@@ -2,6 +2,8 @@
 
 import hashlib
 import re
+from collections import Counter
+from collections.abc import Iterable
 from urllib.parse import quote
 
 # Bytes of a file's name, which may have 255 on most disks, that a name may take; the rest is for suffixes.
@@ -17,7 +19,7 @@ def safe_name(name: str) -> str:
     """A name as a file name: percent-encoded; a name that is too long is cut, and its hash appended.
 
     Different names stay different, also those that are no text of UTF-8, those that begin or end with a dot, and
-    those of Windows' devices. Names that differ in case alone are one file on disks that ignore case.
+    those of Windows' devices. For names that differ in case alone see `distinct_names`.
 
     >>> safe_name("mixed4a/3x3"), safe_name(".."), safe_name("aux"), safe_name("norm.")
     ('mixed4a%2F3x3', '%2E%2E', '%61ux', 'norm%2E')
@@ -35,4 +37,25 @@ def safe_name(name: str) -> str:
         return text
     prefix = text[:KEPT_PREFIX].rsplit("%", 1)[0]
     # No encoded name contains `=`, so this name belongs to nothing else.
-    return f"{prefix}={hashlib.sha256(name.encode('utf-8', 'surrogatepass')).hexdigest()[:16]}"
+    return f"{prefix}={_hash(name)}"
+
+
+def distinct_names(names: Iterable[str]) -> dict[str, str]:
+    """Names whose files are different ones on disks that ignore case too, by the names themselves.
+
+    A name keeps its form unless another one differs from it in case alone; then those that have capitals get a suffix,
+    the same in any order.
+
+    >>> distinct_names(["conv", "Conv", "Pool"])
+    {'conv': 'conv', 'Conv': 'Conv~c0bd66cc', 'Pool': 'Pool'}
+    """
+    files = {name: safe_name(name).lower() for name in names}
+    count = Counter(files.values())
+    return {
+        name: name if count[file] == 1 or name == name.lower() else f"{name}~{_hash(name)[:8]}"
+        for name, file in files.items()
+    }
+
+
+def _hash(name: str) -> str:
+    return hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:16]

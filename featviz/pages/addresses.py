@@ -1,4 +1,7 @@
-"""Addresses of a site's files, relative to the site's folder and stable, and the links between them."""
+"""Addresses of a site's files, relative to the site's folder and stable, and the links between them.
+
+A layer is given by its name in addresses (`NetworkRecord.address_name`).
+"""
 
 from typing import NamedTuple
 from urllib.parse import quote

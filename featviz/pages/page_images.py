@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from featviz.pages import addresses
-from featviz.pages.records import PictureRecord
+from featviz.pages.records import NetworkRecord, PictureRecord
 from featviz.pages.site_files import FileExists
 
 if TYPE_CHECKING:
@@ -55,12 +55,15 @@ def page_image(picture: PictureRecord, alt: str) -> PageImage:
     return PageImage(addresses.picture_name(picture.role, picture.index), alt, width, height)
 
 
-def unit_thumbnail(layer: str, unit: int, *, address: str, file_exists: FileExists) -> UnitThumbnail:
+def unit_thumbnail(
+    network: NetworkRecord, layer: str, unit: int, *, address: str, file_exists: FileExists
+) -> UnitThumbnail:
     """A unit's picture as the page at `address` shows it."""
-    picture = addresses.main_picture(layer, unit)
+    name = network.address_name(layer)
+    picture = addresses.main_picture(name, unit)
     if not file_exists(picture):
         return UnitThumbnail(layer, unit, None, None)
-    page = addresses.unit_page(layer, unit)
+    page = addresses.unit_page(name, unit)
     return UnitThumbnail(layer, unit, addresses.link(picture, address), addresses.link(page, address))
 
 

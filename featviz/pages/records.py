@@ -6,6 +6,7 @@
 import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from jaxtyping import Float, Float32, Integer, UInt8
 
 from featviz.ascent.outcome import Outcome
 from featviz.circuits.strongest_links import UnitLink
+from featviz.common.safe_names import distinct_names
 
 
 class Role(enum.Enum):
@@ -189,3 +191,11 @@ class NetworkRecord:
     command: str | None
     complete: bool
     surveyed: bool
+
+    @cached_property
+    def _distinct_names(self) -> dict[str, str]:
+        return distinct_names(layer.name for layer in self.layers)
+
+    def address_name(self, layer: str) -> str:
+        """The name of a layer in addresses, which no other layer's differs from in case alone."""
+        return self._distinct_names.get(layer, layer)

@@ -1,5 +1,8 @@
 """The names of a picture's files, and the class that it is about."""
 
+from collections.abc import Sequence
+
+from featviz.common.safe_names import distinct_names
 from featviz.model import Model
 from featviz.objectives import Objective
 
@@ -29,6 +32,21 @@ def file_stem(objective: Objective, *, class_label: str = "") -> str:
     )
     stem += "-negative" if objective.label.startswith("-") else ""
     return stem if len(stem) <= 80 else f"{stem[:64]}-{objective.hash[:12]}"
+
+
+def file_stems(model: Model, objectives: Sequence[Objective], *, classes: bool = True) -> list[str]:
+    """The file names of a network's objectives (`file_stem`), with the names of their classes.
+
+    Layers whose names differ in case alone get the objective's hash, so that their files are different ones on disks
+    that ignore case too.
+    """
+    names = distinct_names(layer.name for layer in model.layers)
+    stems = []
+    for objective in objectives:
+        stem = file_stem(objective, class_label=class_name(model, objective) if classes else "")
+        alone = all(names.get(layer, layer) == layer for layer in objective.layers)
+        stems.append(stem if alone else f"{stem}-{objective.hash[:12]}")
+    return stems
 
 
 def _safe(text: str) -> str:

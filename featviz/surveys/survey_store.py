@@ -11,7 +11,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ import numpy as np
 from jaxtyping import Float, Int, UInt8
 
 from featviz.common.files import write_atomic
-from featviz.common.safe_names import safe_name
+from featviz.common.safe_names import distinct_names, safe_name
 from featviz.errors import FeatvizError, in_one_line
 
 KIND = "featviz survey"
@@ -27,13 +27,13 @@ KIND = "featviz survey"
 BLOCK = 128
 
 
-def layer_path(layer: str) -> str:
-    """The group of a layer, whose name may have any characters.
+def layer_paths(layers: Iterable[str]) -> dict[str, str]:
+    """The groups of a survey's layers, whose names may have any characters.
 
-    >>> layer_path("inception_4c/3x3")
-    'layers/inception_4c%2F3x3'
+    >>> layer_paths(["inception_4c/3x3"])
+    {'inception_4c/3x3': 'layers/inception_4c%2F3x3'}
     """
-    return "layers/" + safe_name(layer)
+    return {layer: f"layers/{safe_name(name)}" for layer, name in distinct_names(layers).items()}
 
 
 class SurveyStore:
@@ -47,6 +47,7 @@ class SurveyStore:
     def __init__(self, path: Path, group: Any) -> None:
         self.path = path
         self.group = group
+        self._paths = layer_paths(group.attrs.get("layers", ()))
 
     @property
     def attributes(self) -> dict[str, Any]:
@@ -77,7 +78,7 @@ class SurveyStore:
         try:
             for layer, (maxima, positions) in layers.items():
                 for name, values in (("maxima", maxima), ("positions", positions)):
-                    _write_rows(self.group[f"{layer_path(layer)}/{name}"], start, values)
+                    _write_rows(self.group[f"{self._paths[layer]}/{name}"], start, values)
             if images is not None:
                 _write_rows(self.group["images"], start, images)
             self.group.attrs["done"] = start + count
@@ -94,7 +95,7 @@ class SurveyStore:
           name: "maxima" or "positions".
           units: which units.
         """
-        array = self.group[f"{layer_path(layer)}/{name}"]
+        array = self.group[f"{self._paths[layer]}/{name}"]
         if isinstance(units, slice | int | np.integer):
             return np.asarray(array[: self.done, units])
         return np.asarray(array.oindex[: self.done, list(units)])
@@ -148,9 +149,10 @@ def create_store(
         raise FeatvizError(f"`{path}` cannot be made: {error.strerror}") from None
     try:
         group = zarr.open_group(building, mode="w", zarr_format=3)
+        paths = layer_paths(layers)
         for layer, units in layers.items():
             for name, dtype in (("maxima", "float32"), ("positions", "int32")):
-                group.create_array(f"{layer_path(layer)}/{name}", shape=(0, units), chunks=(BLOCK, units), dtype=dtype)
+                group.create_array(f"{paths[layer]}/{name}", shape=(0, units), chunks=(BLOCK, units), dtype=dtype)
         if image_shape is not None:
             group.create_array("images", shape=(0, *image_shape), chunks=(BLOCK // 8, *image_shape), dtype="uint8")
         group.attrs.update({"kind": KIND, "done": 0, "total": None, **attributes})

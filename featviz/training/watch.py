@@ -16,7 +16,7 @@ from featviz.ascent import Convergence
 from featviz.errors import FeatvizError
 from featviz.model import Model, Weights, require_model
 from featviz.objectives import Objective
-from featviz.pictures.file_names import file_stem
+from featviz.pictures.file_names import file_stems
 from featviz.pictures.picture import Picture
 from featviz.recipes import Recipe
 from featviz.rendering.checks import Size, as_objectives, check_count
@@ -189,9 +189,10 @@ class Watch:
 
     def _write(self, step: int, pictures: list[Picture]) -> None:
         """Writes the pictures of a step to the folder and to TensorBoard, and calls the callback."""
-        for objective, picture in zip(self.targets, pictures, strict=True):
+        stems = file_stems(self.model, self.targets, classes=False)
+        for objective, stem, picture in zip(self.targets, stems, pictures, strict=True):
             if self.out is not None:
-                folder = Path(self.out) / file_stem(objective)
+                folder = Path(self.out) / stem
                 folder.mkdir(parents=True, exist_ok=True)
                 suffix = ".png" if picture.pixels.shape[-1] in (1, 3) else ".npy"
                 picture.save(folder / f"{step:08d}{suffix}")

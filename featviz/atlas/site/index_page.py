@@ -37,7 +37,7 @@ def render_index(network: NetworkRecord, strips: Mapping[str, Sequence[int]], *,
     """
     graph = layer_graph({layer.name: layer.parents for layer in network.layers})
     layers = [
-        _layer_item(layer, cell, strips.get(layer.name, ()), file_exists)
+        _layer_item(network, layer, cell, strips.get(layer.name, ()), file_exists)
         for layer, cell in zip(network.layers, graph.cells, strict=True)
     ]
     content = {
@@ -65,16 +65,18 @@ def _cover(
         (layer.name, unit)
         for layer in network.layers
         for unit in strips.get(layer.name, ())[:1]
-        if file_exists(main_picture(layer.name, unit))
+        if file_exists(main_picture(network.address_name(layer.name), unit))
     ]
     if not candidates:
         return None
     layer, unit = candidates[2 * (len(candidates) - 1) // 3]
-    return unit_thumbnail(layer, unit, address=INDEX, file_exists=file_exists)
+    return unit_thumbnail(network, layer, unit, address=INDEX, file_exists=file_exists)
 
 
-def _layer_item(layer: LayerRecord, cell: GraphCell, units: Sequence[int], file_exists: FileExists) -> LayerItem:
-    page = layer_page(layer.name)
+def _layer_item(
+    network: NetworkRecord, layer: LayerRecord, cell: GraphCell, units: Sequence[int], file_exists: FileExists
+) -> LayerItem:
+    page = layer_page(network.address_name(layer.name))
     return LayerItem(
         name=layer.name,
         href=link(page, INDEX) if file_exists(page) else None,
@@ -83,5 +85,7 @@ def _layer_item(layer: LayerRecord, cell: GraphCell, units: Sequence[int], file_
         percent_done=100 * layer.done / layer.planned if 0 < layer.done < layer.planned else None,
         started=bool(layer.done) or not max(layer.units, layer.planned),
         graph=cell,
-        thumbnails=tuple(unit_thumbnail(layer.name, unit, address=INDEX, file_exists=file_exists) for unit in units),
+        thumbnails=tuple(
+            unit_thumbnail(network, layer.name, unit, address=INDEX, file_exists=file_exists) for unit in units
+        ),
     )

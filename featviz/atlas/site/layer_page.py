@@ -26,7 +26,8 @@ class GridSheets(NamedTuple):
 
 def render_layer(network: NetworkRecord, layer: LayerRecord) -> bytes:
     """The page's HTML; its units are in the file of `grid_data`."""
-    address = layer_page(layer.name)
+    name = network.address_name(layer.name)
+    address = layer_page(name)
     before, after = _neighbors(network, layer, address)
     content = {
         "network": network,
@@ -36,21 +37,21 @@ def render_layer(network: NetworkRecord, layer: LayerRecord) -> bytes:
         "index_href": link(INDEX, address),
         "before": before,
         "after": after,
-        "data_scripts": [f"{grid_folder(layer.name)}/{DATA_FILE}"],
+        "data_scripts": [f"{grid_folder(name)}/{DATA_FILE}"],
     }
     return render_page(PACKAGE, "layer.html", address=address, content=content)
 
 
-def grid_data(layer: LayerRecord, summaries: Sequence[UnitSummary], *, sheets: GridSheets, full_size: bool) -> bytes:
+def grid_data(name: str, summaries: Sequence[UnitSummary], *, sheets: GridSheets, full_size: bool) -> bytes:
     """A script that passes the page its units, column by column.
 
     Args:
-      layer: the layer.
+      name: the layer's name in addresses.
       summaries: its units that are rendered, in their order.
       sheets: the sprite sheets, filled in the same order.
       full_size: whether the site has the full-size picture of every unit.
     """
-    address = layer_page(layer.name)
+    address = layer_page(name)
     fault_names = sorted({fault for summary in summaries for fault in summary.faults})
     has_labels = any(summary.label for summary in summaries)
     has_flags = any(summary.trusted is not None for summary in summaries)
@@ -67,11 +68,11 @@ def grid_data(layer: LayerRecord, summaries: Sequence[UnitSummary], *, sheets: G
             if summary.faults
         },
         "trusted": [summary.trusted for summary in summaries] if has_flags else None,
-        "sheets": [link(f"{grid_folder(layer.name)}/{name}", address) for name in sheets.names],
+        "sheets": [link(f"{grid_folder(name)}/{sheet}", address) for sheet in sheets.names],
         "cell_size": sheets.cell_size,
         "columns": sheets.columns,
         "missing": sheets.missing,
-        "folder": link(f"units/{safe_name(layer.name)}/", address),
+        "folder": link(f"units/{safe_name(name)}/", address),
         "full_size": full_size,
     }
     # ASCII without `<`: safe to embed in any page.
@@ -83,5 +84,5 @@ def _neighbors(network: NetworkRecord, layer: LayerRecord, address: str) -> tupl
     """The layers before and after this one, of those that have pictures."""
     names = [other.name for other in network.layers if other.done or other.name == layer.name]
     index = names.index(layer.name)
-    links = [PageLink(name, link(layer_page(name), address)) for name in names]
+    links = [PageLink(name, link(layer_page(network.address_name(name)), address)) for name in names]
     return links[index - 1] if index else None, links[index + 1] if index + 1 < len(links) else None

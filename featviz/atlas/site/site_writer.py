@@ -43,7 +43,7 @@ def write_unit(
     Raises:
       FeatvizError: if a file cannot be written.
     """
-    unit_folder = folder / addresses.unit_folder(unit.layer, unit.unit)
+    unit_folder = folder / addresses.unit_folder(network.address_name(unit.layer), unit.unit)
     images = {addresses.picture_name(picture.role, picture.index): picture.pixels for picture in unit.pictures}
     if copy_photos and unit.survey:
         images |= {addresses.crop_name(index): crop.pixels for index, crop in enumerate(unit.survey.examples)}
@@ -57,9 +57,12 @@ def write_unit(
     remove_stale(unit_folder, ".webp", images)
 
 
-def write_main(folder: Path, layer: str, unit: int, pixels: UInt8[np.ndarray, "h w c"]) -> None:
-    """Writes a unit's main picture alone, for other pages to show. Raises FeatvizError if it cannot be written."""
-    write_if_changed(folder / addresses.main_picture(layer, unit), encode_pixels(pixels))
+def write_main(folder: Path, name: str, unit: int, pixels: UInt8[np.ndarray, "h w c"]) -> None:
+    """Writes a unit's main picture alone, for other pages to show; `name` is its layer's in addresses.
+
+    Raises FeatvizError if it cannot be written.
+    """
+    write_if_changed(folder / addresses.main_picture(name, unit), encode_pixels(pixels))
 
 
 def write_layer(
@@ -87,16 +90,17 @@ def write_layer(
     Raises:
       FeatvizError: if a file cannot be written.
     """
-    grid_folder = folder / addresses.grid_folder(layer.name)
+    name = network.address_name(layer.name)
+    grid_folder = folder / addresses.grid_folder(name)
     sheets = _write_sheets(grid_folder, [summary.unit for summary in summaries], thumbnails, known or {})
     names = tuple(sheet.name for sheet in sheets.values())
     missing = tuple(unit for sheet in sheets.values() for unit in sheet.missing)
     cell_size = list(sheets.values())[-1].cell_size if sheets else (SIDE, SIDE)
     file_exists = cached_file_exists(folder)
-    full_size = all(file_exists(addresses.main_picture(layer.name, summary.unit)) for summary in summaries)
+    full_size = all(file_exists(addresses.main_picture(name, summary.unit)) for summary in summaries)
     grid = GridSheets(names, cell_size, COLUMNS, missing)
-    write_if_changed(grid_folder / DATA_FILE, grid_data(layer, summaries, sheets=grid, full_size=full_size))
-    write_if_changed(folder / addresses.layer_page(layer.name), render_layer(network, layer))
+    write_if_changed(grid_folder / DATA_FILE, grid_data(name, summaries, sheets=grid, full_size=full_size))
+    write_if_changed(folder / addresses.layer_page(name), render_layer(network, layer))
     remove_stale(grid_folder, ".webp", names)
     return {units: sheet for units, sheet in sheets.items() if not sheet.missing}
 

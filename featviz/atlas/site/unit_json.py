@@ -63,14 +63,16 @@ class PublishedUnit:
     summary: UnitSummary
 
 
-def read_published_unit(folder: Path, layer: str, unit: int) -> PublishedUnit | None:
+def read_published_unit(folder: Path, name: str, unit: int) -> PublishedUnit | None:
     """What a unit's page in the site `folder` shows, or None if there is no page or its record cannot be read.
+
+    `name` is its layer's name in addresses.
 
     The record is written before the page, so a page that exists shows what its record says.
     """
-    required = (addresses.unit_page(layer, unit), addresses.main_picture(layer, unit))
+    required = (addresses.unit_page(name, unit), addresses.main_picture(name, unit))
     try:
-        record = json.loads((folder / addresses.unit_folder(layer, unit) / RECORD_FILE).read_bytes())
+        record = json.loads((folder / addresses.unit_folder(name, unit) / RECORD_FILE).read_bytes())
         pictures = record["pictures"]
         keys = frozenset(str(picture["key"]) for picture in pictures)
         score, outcome = float(pictures[0]["score"]), Outcome(pictures[0]["outcome"])

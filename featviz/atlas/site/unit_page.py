@@ -67,18 +67,18 @@ def render_unit(
       file_exists: whether the site has a file; only pictures that exist are shown and linked.
       copied: whether photographs are files of the site; otherwise they are linked.
     """
-    address = unit_page(unit.layer, unit.unit)
+    name = network.address_name(unit.layer)
+    address = unit_page(name, unit.unit)
     main = unit.pictures[0]
     curves = [_curve(picture) for picture in (main, *(p for p in unit.pictures if p.role is Role.SEED))]
     before, after = (
-        None if other is None else PageLink(str(other), link(unit_page(unit.layer, other), address))
-        for other in neighbors
+        None if other is None else PageLink(str(other), link(unit_page(name, other), address)) for other in neighbors
     )
     content = {
         "network": network,
         "unit": unit,
         "index_href": link(INDEX, address),
-        "layer_href": f"{link(layer_page(unit.layer), address)}#unit={unit.unit}",
+        "layer_href": f"{link(layer_page(name), address)}#unit={unit.unit}",
         "before": before,
         "after": after,
         "main": main_picture(unit),
@@ -88,7 +88,7 @@ def render_unit(
         "groups": picture_groups(unit),
         "survey": survey_content(unit.survey, copied=copied) if unit.survey else None,
         "survey_command": f"{network.command or 'featviz atlas MODEL -o ATLAS'} --survey FOLDER",
-        "links": _link_groups(unit, address, file_exists),
+        "links": _link_groups(network, unit, address, file_exists),
         "classes": [_class_row(score) for score in unit.classes],
         "command": main.command,
         "provenance": json.dumps(plain_json(unit.provenance), indent=1, ensure_ascii=False)
@@ -105,11 +105,11 @@ def _curve(picture: PictureRecord) -> tuple[Real[np.ndarray, " points"], Float[n
     return np.arange(1, len(picture.history) + 1), picture.history
 
 
-def _link_groups(unit: UnitRecord, address: str, file_exists: FileExists) -> list[LinkGroup]:
+def _link_groups(network: NetworkRecord, unit: UnitRecord, address: str, file_exists: FileExists) -> list[LinkGroup]:
     def linked(links: Sequence[UnitLink]) -> tuple[LinkedUnit, ...]:
         return tuple(
             LinkedUnit(
-                unit_thumbnail(other.layer, other.unit, address=address, file_exists=file_exists),
+                unit_thumbnail(network, other.layer, other.unit, address=address, file_exists=file_exists),
                 other.strength,
                 None if other.layer == unit.layer else other.layer,
             )
