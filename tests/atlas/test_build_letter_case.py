@@ -47,7 +47,7 @@ def test_no_two_files_differ_in_case_alone(tmp_path):
     assert len(scores) == len(NAMES)
     pages = {page.read_text() for page in (tmp_path / "atlas" / "site" / "layers").glob("*.html")}
     assert len(pages) == len(NAMES)
-    assert fv.open_survey(tmp_path / "survey").maxima("Conv").shape == (6, 3)
+    assert fv.open_survey(tmp_path / "survey", model).maxima("Conv").shape == (6, 3)
 
 
 def test_pictures_of_such_layers_have_names_of_their_own():
