@@ -11,6 +11,7 @@ import pytest
 from flax import nnx
 
 import featviz as fv
+from featviz.adapters import batch_independence
 from featviz.errors import FeatvizError
 from featviz.model import Model
 
@@ -164,3 +165,45 @@ def test_statistics_of_each_image_need_no_run(center_over, monkeypatch):
 def test_steps_that_only_seem_to_mix_images_leave_the_network_as_it_is():
     model = fv.from_function(lambda w, x: (x @ w)[::-1][::-1], jnp.ones((3, 4)), input=SPEC)
     assert not model.apply.args[0].single_image
+
+
+@pytest.mark.frameworks
+@pytest.mark.filterwarnings("ignore:.*it is not certain which axis")
+@pytest.mark.parametrize("reversed_memory", [False, True])
+def test_a_view_that_onnx_has_as_a_gather_is_followed(monkeypatch, reversed_memory):
+    """A view of all memory in its order mixes no images; of another one only runs tell."""
+    helper = pytest.importorskip("onnx", reason="needs ONNX: make test-frameworks").helper
+    from onnx import TensorProto, numpy_helper
+
+    runs = []
+    monkeypatch.setattr(batch_independence, "_first_that_differs", lambda *args: runs.append(1))
+    tensors = {
+        "kernel": np.random.default_rng(0).normal(size=(4, 3, 3, 3)).astype(np.float32),
+        "flat": np.array([-1]), "zero": np.array(0), "one": np.array(1), "minus": np.array(-1),
+    }  # fmt: skip
+    nodes = [
+        helper.make_node("Conv", ["image", "kernel"], ["conv"], name="conv", pads=[1, 1, 1, 1]),
+        helper.make_node("Reshape", ["conv", "flat"], ["rows"]),
+        helper.make_node("Size", ["conv"], ["size"]),
+        helper.make_node("Range", ["zero", "size", "one"], ["range"]),
+        helper.make_node(
+            "Mul" if reversed_memory else "Sub", ["range", "minus" if reversed_memory else "size"], ["at"]
+        ),
+        helper.make_node("Shape", ["conv"], ["shape"]),
+        helper.make_node("Reshape", ["at", "shape"], ["places"]),
+        helper.make_node("Gather", ["rows", "places"], ["view"], name="view"),
+        helper.make_node("Relu", ["view"], ["output"], name="relu"),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "net",
+        [helper.make_tensor_value_info("image", TensorProto.FLOAT, ["n", 3, 8, 8])],
+        [helper.make_tensor_value_info("output", TensorProto.FLOAT, ["n", 4, 8, 8])],
+        [numpy_helper.from_array(array, name) for name, array in tensors.items()],
+    )
+    proto = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    model = fv.from_onnx(proto, input=SPEC)
+    assert bool(runs) == reversed_memory
+    if not reversed_memory:
+        values = model.apply(model.weights, IMAGES)
+        np.testing.assert_array_equal(values["relu"], np.maximum(values["conv"], 0))

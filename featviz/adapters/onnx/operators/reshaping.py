@@ -69,7 +69,14 @@ def _gather(call: Call) -> Array:
     if isinstance(index, np.ndarray) and index.ndim == 0:
         return lax.index_in_dim(x, int(index), axis, keepdims=False)
     size = x.shape[axis]
-    return jnp.take(x, jnp.where(index < 0, index + size, index), axis)
+    if not isinstance(index, np.ndarray):
+        return jnp.take(x, jnp.where(index < 0, index + size, index), axis)
+    index = np.where(index < 0, index + size, index)
+    if np.array_equal(index.reshape(-1), np.arange(size)):
+        # Views of memory are exported as such gathers. Reshaped, an array's axes can be followed.
+        axis = axis % x.ndim
+        return jnp.reshape(x, (*x.shape[:axis], *index.shape, *x.shape[axis + 1 :]))
+    return jnp.take(x, index, axis)
 
 
 def _gather_elements(call: Call) -> Array:
