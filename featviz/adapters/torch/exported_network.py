@@ -98,7 +98,7 @@ class ExportedNetwork:
                 raise graph.failure
             if not graph.marks:
                 raise FeatvizError(f"{self.name} returns no array")
-            return values[graph.marks[-1][1].name], {}
+            return values[graph.last_layer.name], {}
         return values[graph.output.name], {}
 
     def _run_graph(

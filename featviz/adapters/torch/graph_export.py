@@ -12,6 +12,7 @@ from featviz.adapters.torch.in_place import rename_results
 from featviz.adapters.torch.interpreter import missing_operators
 from featviz.adapters.torch.known_values import discrete_buffers, values_known
 from featviz.adapters.torch.module_runs import Nothing, StoppedError, arrays_within, quiet, watched
+from featviz.adapters.torch.view_writes import replace_parts
 from featviz.tracing.marks import clean_name
 
 if TYPE_CHECKING:
@@ -52,6 +53,15 @@ class Graph:
     def wanted(self) -> list["Node"]:
         """The nodes whose values are layers or the output."""
         return [node for _, node in self.marks] + ([] if self.output is None else [self.output])
+
+    @property
+    def last_layer(self) -> "Node":
+        """The last value of a layer that depends on the images, or the last of all."""
+        later = {self.image}
+        for node in self.module.graph.nodes:
+            if not later.isdisjoint(node.all_input_nodes):
+                later.add(node)
+        return next((node for _, node in reversed(self.marks) if node in later), self.marks[-1][1])
 
     def fits(self, shape: Sequence[int]) -> bool:
         """Whether the graph is that of images of this shape too: whether all that was decided on sizes holds there."""
@@ -138,6 +148,7 @@ def export_graph(
         try:
             program = torch.export.export(Wrapper().eval(), (images,), dynamic_shapes=(axes or None,), strict=False)
             names = [clean_name(name) for name, _ in marked]
+            replace_parts(program.graph)
             as_called = rename_results(program.graph)
             if not as_called:
                 # The second pass, which resolves views, takes longer than the first.

@@ -28,15 +28,15 @@ def rename_results(graph: "Graph") -> bool:
         Whether the graph is functional now; if not, since something reads the same memory through another view later,
         the graph is left as it is.
     """
-    writes = list(_writes(graph))
-    if not writes:
+    found = list(writes(graph))
+    if not found:
         return True
-    if any(target is None for _, target in writes):
+    if any(target is None for _, target in found):
         return False
     order = {node: index for index, node in enumerate(graph.nodes)}
-    memory = _memory(graph)
+    memory = shared_memory(graph)
     same: dict[Node, list[Node]] = {}
-    for node, target in writes:
+    for node, target in found:
         assert target is not None
         names = same.setdefault(target, [target])
         names.append(node)
@@ -44,7 +44,7 @@ def rename_results(graph: "Graph") -> bool:
         views = [view for view in memory[target] if view not in names and order[view] < order[node]]
         if any(order[user] > order[node] for view in views for user in view.users):
             return False
-    for node, target in writes:
+    for node, target in found:
         assert target is not None
         for name in same[target][: same[target].index(node)]:
             for user in [user for user in name.users if order[user] > order[node]]:
@@ -52,7 +52,7 @@ def rename_results(graph: "Graph") -> bool:
     return True
 
 
-def _writes(graph: "Graph") -> Iterator[tuple["Node", "Node | None"]]:
+def writes(graph: "Graph") -> Iterator[tuple["Node", "Node | None"]]:
     """Each node that writes in place, and what it writes to; None where that is not one tensor."""
     from torch._ops import HigherOrderOperator, OpOverload
     from torch.fx import GraphModule, Node
@@ -65,7 +65,7 @@ def _writes(graph: "Graph") -> Iterator[tuple["Node", "Node | None"]]:
                     if isinstance(argument, Node) and argument.op == "get_attr"
                     else None
                 )
-                if isinstance(body, GraphModule) and any(True for _ in _writes(body.graph)):
+                if isinstance(body, GraphModule) and any(True for _ in writes(body.graph)):
                     yield node, None
         elif isinstance(node.target, OpOverload) and node.target._schema.is_mutable:
             written = [
@@ -81,7 +81,7 @@ def _argument(node: "Node", index: int, name: str) -> Any:
     return node.args[index] if index < len(node.args) else node.kwargs.get(name)
 
 
-def _memory(graph: "Graph") -> dict["Node", list["Node"]]:
+def shared_memory(graph: "Graph") -> dict["Node", list["Node"]]:
     """For each node, all nodes that may share its memory."""
     groups: dict[Node, list[Node]] = {node: [node] for node in graph.nodes}
     for node in graph.nodes:
