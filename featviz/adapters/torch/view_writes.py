@@ -43,7 +43,7 @@ def replace_parts(graph: "Graph") -> None:
             value = _with_part(graph, value, whole, part)
         for user in later:
             user.replace_input_with(base, value)
-    if replaced:
+    if replaced and graph.owning_module is not None:
         graph.owning_module.recompile()
 
 
