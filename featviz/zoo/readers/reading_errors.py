@@ -87,7 +87,10 @@ def check_file(file: Path, *, expected: str = "a file of weights", ending: str |
     except FileNotFoundError as error:
         hint = _neighbor(file, ENDINGS if ending is None else (ending,))
         raise FeatvizError(f"`weights`: there is no file `{name}`{hint}") from error
-    except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
+    except ValueError as error:
+        # Python's own words differ from version to version.
+        raise weights_error(name, "cannot be read: its name has a null byte") from error
+    except OSError as error:
         raise weights_error(name, f"cannot be read: {reason(error)}") from error
     if stat.S_ISDIR(status.st_mode):
         raise weights_error(name, f"is a folder; expected {expected}")
