@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from featviz.common.compilation import quick_options
 from featviz.common.program_store import load_or_compile
 from featviz.model import IMAGE, InputSpec, Weights
 from featviz.tracing.batch_axis import find_mixing
@@ -61,9 +62,8 @@ def _first_that_differs(apply: Callable[..., Activations], weights: Weights, spe
         return [_signature(value) for value in activations.values()]
 
     # The program runs four times: its compilation is most of the time, and optimizing it would be longer.
-    options = {"xla_backend_optimization_level": "0"}
     batches = [np.stack(pair) for pair in ((first, second), (second, first), (first, first), (second, second))]
-    run = load_or_compile(jax.jit(signatures).lower(weights, batches[0]), options)
+    run = load_or_compile(jax.jit(signatures).lower(weights, batches[0]), quick_options())
     together, swapped, firsts, seconds = ([np.asarray(rows) for rows in run(weights, batch)] for batch in batches)
     for index, name in enumerate(names):
         pairs = [(together, 0, firsts, 0), (together, 1, seconds, 1), (together, 0, swapped, 1)]

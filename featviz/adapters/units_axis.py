@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from featviz.common.compilation import quick_options
 from featviz.common.program_store import load_or_compile
 from featviz.errors import FeatvizError, join_or, suggest
 from featviz.model import InputSpec, Weights
@@ -101,8 +102,7 @@ def ask_network(
         ]
 
     # It runs twice: its compilation is most of the time, and optimizing it would be longer.
-    options = {"xla_backend_optimization_level": "0"}
-    compiled = load_or_compile(jax.jit(run).lower(weights, images), options)
+    compiled = load_or_compile(jax.jit(run).lower(weights, images), quick_options())
     answers: dict[str, Units] = {}
     for (name, layer), before, after in zip(
         layers.items(), compiled(weights, images), compiled(weights, changed), strict=True

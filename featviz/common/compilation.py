@@ -21,6 +21,9 @@ OPTIONS = {
         "xla_disable_hlo_passes": "cse_barrier_expander",
     }
 }
+# For programs that run a few times, of which compilation is most of the time: the fewest steps, without the code
+# generator for CPUs that takes longest.
+QUICK = {"xla_backend_optimization_level": "0", "xla_cpu_use_fusion_emitters": "False"}
 # Compiled programs of a network kept in memory, so that the next call for the same layer and size starts at once.
 MAX_PROGRAMS = 32
 
@@ -29,6 +32,12 @@ MAX_PROGRAMS = 32
 def compiler_options(backend: str) -> dict[str, str]:
     """XLA's options for a backend, such as `cpu`, as far as this version of JAX knows them."""
     return {name: value for name, value in OPTIONS.get(backend, {}).items() if _is_known(name, value)}
+
+
+@cache
+def quick_options() -> dict[str, str]:
+    """XLA's options for programs that are compiled soon and run slowly, as far as this version of JAX knows them."""
+    return {name: value for name, value in QUICK.items() if _is_known(name, value)}
 
 
 def _is_known(name: str, value: str) -> bool:

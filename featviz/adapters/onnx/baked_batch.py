@@ -10,6 +10,7 @@ from jaxtyping import Array, Float
 
 from featviz.adapters.onnx.graph import run
 from featviz.adapters.onnx.model_file import Node, OnnxFile
+from featviz.common.compilation import quick_options
 from featviz.common.program_store import load_or_compile
 from featviz.errors import FeatvizError
 
@@ -96,7 +97,6 @@ def _output(file: OnnxFile, images: np.ndarray) -> np.ndarray:
     def forward(weights: Mapping[str, Array], images: Float[Array, "n ..."]) -> Array:
         return run(file.graph, {**weights, **file.fixed, file.image: images})[0]
 
-    options = {"xla_backend_optimization_level": "0"}
     with jax.numpy_rank_promotion("allow"), jax.numpy_dtype_promotion("standard"):
-        compiled = load_or_compile(jax.jit(forward).lower(dict(file.weights), images), options)
+        compiled = load_or_compile(jax.jit(forward).lower(dict(file.weights), images), quick_options())
     return np.asarray(compiled(dict(file.weights), images))
