@@ -137,7 +137,8 @@ def _start(ray: ModuleType, address: str | None) -> None:
             # Ray's helper processes start before they could touch JAX, so its warning about forks does not apply.
             warnings.simplefilter("ignore")
             ray.init(address, include_dashboard=False, log_to_driver=False, logging_level="error")
-    except (ConnectionError, RuntimeError, ValueError) as error:
+    # Ray raises many types, `Exception` itself where its processes do not start in time.
+    except Exception as error:
         where = address or os.environ.get("RAY_ADDRESS") or "this machine"
         raise FeatvizError(f"no Ray cluster answers at {where}: {in_one_line(error)}") from None
 
