@@ -65,7 +65,10 @@ def compare(case: Case) -> dict[str, Any]:
     seconds = time.process_time() - start
     after = case.reference(images)
     ours = {name: np.asarray(array) for name, array in jax.jit(model.apply)(model.weights, images).items()}
-    errors = {name: relative_error(ours[name], value) for name, value in theirs.items() if name in ours}
+    said = [str(warning.message) for warning in caught]
+    # The output of a network that ends early is a layer's.
+    compared = ours.keys() - ({OUTPUT} if any("ends behind" in message for message in said) else set())
+    errors = {name: relative_error(ours[name], value) for name, value in theirs.items() if name in compared}
     worst = max(errors, key=lambda name: errors[name])
     absent: dict[str, list[str]] = {}
     for name, value in theirs.items():
@@ -74,14 +77,14 @@ def compare(case: Case) -> dict[str, Any]:
     return {
         "values": len(theirs) - 1,
         "layers": len(model.layers),
-        "compared": len(errors) - 1,
+        "compared": len(errors.keys() - {OUTPUT}),
         "worst": float(errors[worst]),
         "layer": worst,
         "output": OUTPUT in errors,
         "seconds": seconds,
         "absent": absent,
         "unchanged": _same(theirs, after),
-        "said": [str(warning.message) for warning in caught],
+        "said": said,
     }
 
 
