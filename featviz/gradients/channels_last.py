@@ -70,8 +70,16 @@ def in_channels_last(step: Step, convolution: Callable[[jax.Array, jax.Array], j
 
 
 def convolve(geometry: Geometry, x: jax.Array, kernel: jax.Array) -> jax.Array:
-    """XLA's convolution of (n, *sizes, c) by (*kernel, c / groups, c2)."""
+    """XLA's convolution of (n, *sizes, c) by (*kernel, c / groups, c2).
+
+    An image that is cropped is cropped first: on a CPU, XLA's strided convolutions with a negative padding in front and a
+    positive one behind read beyond the image (jax 0.10.2; 0.12 is right).
+    """
     rank = x.ndim - 2
+    if max(geometry.input_dilation) == 1 and min(map(min, geometry.padding)) < 0:
+        cropped = [(0, 0, 0), *((min(low, 0), min(high, 0), 0) for low, high in geometry.padding), (0, 0, 0)]
+        x = lax.optimization_barrier(lax.pad(x, jnp.zeros((), x.dtype), cropped))
+        geometry = geometry._replace(padding=tuple((max(low, 0), max(high, 0)) for low, high in geometry.padding))
     space = "HWD"[:rank]
     return lax.conv_general_dilated(
         x,

@@ -13,17 +13,17 @@ from featviz.tracing.program import Program, Step
 
 
 def dense_convolution(program: Program, step: Step) -> Replacement | None:
-    """A rule for convolutions that are not transposed: channels last, forward and back, the kernel turned explicitly.
+    """A rule for convolutions, transposed ones too: channels last, forward and back, the kernel turned explicitly.
 
     XLA's convolutions on a CPU want images and kernels with their channels last, and rearrange a kernel that lies
     otherwise each time they run, twice a step: in ResNet-50 from PyTorch that was half of the step. Written as steps
     of the program, which depend on weights alone, these rearrangements run once (`ascent/prepared_weights.py`).
 
     Returns:
-      The replacement; None for other steps.
+      The replacement; None for other steps, and where image and output are both strided.
     """
     geometry = geometry_of(step)
-    if geometry is None or max(geometry.input_dilation) > 1:
+    if geometry is None or max(geometry.stride) > 1 < max(geometry.input_dilation):
         return None
     return in_channels_last(step, partial(turned_convolution, geometry))
 
@@ -80,9 +80,10 @@ def _backward(geometry: Geometry, residual: tuple[jax.Array, jax.Array], g: jax.
     padding = []
     for axis, (low, _) in enumerate(geometry.padding):
         reach = geometry.kernel_dilation[axis] * (window[axis] - 1)
-        last = geometry.stride[axis] * (g.shape[axis + 1] - 1)
-        padding.append((reach - low, x.shape[axis + 1] + low - 1 - last))
-    back = geometry._replace(stride=(1,) * rank, padding=tuple(padding), input_dilation=geometry.stride)
+        last_in = geometry.input_dilation[axis] * (x.shape[axis + 1] - 1)
+        last_out = geometry.stride[axis] * (g.shape[axis + 1] - 1)
+        padding.append((reach - low, last_in + low - last_out))
+    back = geometry._replace(stride=geometry.input_dilation, padding=tuple(padding), input_dilation=geometry.stride)
     return convolve(back, g, turned), kernel_vjp(g)[0]
 
 

@@ -70,12 +70,43 @@ def test_the_gradient_turns_its_kernel_by_steps_of_its_own():
     assert "rhs_spec=(2, 3, 0, 1)" not in text
 
 
-def test_transposed_convolutions_run_as_they_are():
+@pytest.mark.parametrize("padding", [((1, 1), (0, 2)), ((3, 1), (2, 4)), ((0, 3), (1, -1))])
+@pytest.mark.parametrize("groups", [1, 3])
+def test_transposed_convolutions(padding, groups):
+    """Their gradient is a strided convolution that crops where the padding is larger than the kernel."""
+    x, k = whole((1, 3, 4, 3)), whole((3, 3, 3 // groups, 6))
+
+    def conv(x, k):
+        numbers = ("NHWC", "HWIO", "NHWC")
+        return lax.conv_general_dilated(
+            x, k, (1, 1), padding, (2, 3), dimension_numbers=numbers, feature_group_count=groups
+        )
+
+    run = rewrite(jax.make_jaxpr(conv)(x, k), RULES)
+    y, pull_back = jax.vjp(lambda x: run(x, k)[0], x)
+    np.testing.assert_array_equal(y, conv(x, k))
+    g = whole(y.shape)
+    jacobian = jax.jacfwd(lambda x: conv(x, k))(x)
+    np.testing.assert_array_equal(pull_back(g)[0], jnp.tensordot(g, jacobian, 4))
+
+
+def test_a_strided_convolution_that_is_cropped_in_front_and_padded_behind():
+    x, k = whole((1, 7, 7, 3)), whole((3, 3, 3, 2))
+
+    def conv(x, k, padding=((-1, 1), (0, 0))):
+        return lax.conv_general_dilated(x, k, (2, 2), padding, dimension_numbers=("NHWC", "HWIO", "NHWC"))
+
+    run = rewrite(jax.make_jaxpr(conv)(x, k), RULES)
+    expected = conv(jnp.pad(x[:, 1:], ((0, 0), (0, 1), (0, 0), (0, 0))), k, "VALID")
+    np.testing.assert_array_equal(run(x, k)[0], expected)
+
+
+def test_what_is_strided_on_both_sides_runs_as_it_is():
     x, k = whole((1, 6, 6, 3)), whole((3, 3, 3, 4))
 
     def conv(x, k):
         return lax.conv_general_dilated(
-            x, k, (1, 1), ((1, 1), (1, 1)), (2, 2), dimension_numbers=("NHWC", "HWIO", "NHWC")
+            x, k, (2, 2), ((1, 1), (1, 1)), (3, 3), dimension_numbers=("NHWC", "HWIO", "NHWC")
         )
 
     run = rewrite(jax.make_jaxpr(conv)(x, k), RULES)
