@@ -72,8 +72,8 @@ def in_channels_last(step: Step, convolution: Callable[[jax.Array, jax.Array], j
 def convolve(geometry: Geometry, x: jax.Array, kernel: jax.Array) -> jax.Array:
     """XLA's convolution of (n, *sizes, c) by (*kernel, c / groups, c2).
 
-    An image that is cropped is cropped first: on a CPU, XLA's strided convolutions with a negative padding in front and a
-    positive one behind read beyond the image (jax 0.10.2; 0.12 is right).
+    An image that is cropped is cropped first: on a CPU, XLA's strided convolutions with a negative padding in front and
+    a positive one behind read beyond the image (jax 0.10.2; 0.12 is right).
     """
     rank = x.ndim - 2
     if max(geometry.input_dilation) == 1 and min(map(min, geometry.padding)) < 0:
