@@ -6,7 +6,8 @@ Needs timm, and lucent 0.1.8 with its dependencies, in this Python environment. 
 one seed; a unit is a channel. lucent has its defaults, 512 steps, one unit a call, as in its README, with the
 normalization of images off on both sides. featviz has its default recipe for as many steps as `--steps` says, with an
 empty cache of compiled programs (`cold`) and with that of the process before (`warm`). The rows with `=` make equal
-steps. Each system runs in a process of its own, in turns; medians of the rounds. Hardware: two CPU cores. Expected: docs/speed.md.
+steps. Each system runs in a process of its own, in turns; medians of the rounds. Hardware: two CPU cores.
+Expected: docs/speed.md.
 """
 
 import argparse
