@@ -106,8 +106,9 @@ def picture_faults(
 ) -> tuple[str, ...]:
     """What is wrong with a picture: "dead", "constant", "unmoved", "never rises", "gray", "not finite".
 
-    The score never rises if that of the picture itself is not above that of the start. Where this is not known, the
-    mean over the last eighth of the steps is compared with the first step; then it depends on the transforms of a step.
+    The score never rises if neither that of the picture itself is above that of the start, nor the mean over the last
+    eighth of the steps, on transformed views, above the first. Each alone may fall: noise that fades changes the views'
+    scores, and a picture that is made for noisy views may mean less without noise.
 
     >>> rising, falling = np.array([0.0, 1.0, 2.0]), np.array([1.0, 0.5, 0.0])
     >>> noise = np.random.default_rng(0).integers(0, 256, (8, 8, 3)).astype(np.uint8)
@@ -120,9 +121,14 @@ def picture_faults(
     flat = (Outcome.DEAD, Outcome.CONSTANT, Outcome.UNMOVED)
     if outcome in flat:
         faults.append(outcome.value)
-    scores = history if clean_scores is None or not len(clean_scores) else clean_scores
-    known = scores[np.isfinite(scores)]
-    if outcome not in flat and len(known) > 1 and not known[-max(1, len(known) // 8) :].mean() > known[0]:
+    views = history[np.isfinite(history)]
+    clean = np.array([]) if clean_scores is None else clean_scores[np.isfinite(clean_scores)]
+    rises = [
+        scores[-max(1, len(scores) // share) :].mean() > scores[0]
+        for scores, share in ((views, 8), (clean, len(clean)))
+        if len(scores) > 1
+    ]
+    if outcome not in flat and rises and not any(rises):
         faults.append("never rises")
     if pixels.astype(np.float32).std() < GRAY:
         faults.append("gray")

@@ -41,9 +41,10 @@ def test_pages_say_it_with_figures(made, unit, word, sentence):
     assert word in record["faults"] and record["pictures"][0]["outcome"] == word
 
 
-def test_the_clean_scores_say_whether_it_rises():
+def test_a_picture_rises_by_itself_or_in_its_views():
     noise = np.random.default_rng(0).integers(0, 256, (8, 8, 3)).astype(np.uint8)
     views, clean = np.array([1.0, 0.5, 0.2]), np.array([0.0, 0.4, 0.9])
     assert picture_faults(noise, Outcome.OUT_OF_STEPS, views) == ("never rises",)
     assert picture_faults(noise, Outcome.OUT_OF_STEPS, views, clean_scores=clean) == ()
-    assert picture_faults(noise, Outcome.OUT_OF_STEPS, clean, clean_scores=views) == ("never rises",)
+    assert picture_faults(noise, Outcome.OUT_OF_STEPS, clean, clean_scores=views) == ()
+    assert picture_faults(noise, Outcome.OUT_OF_STEPS, views, clean_scores=views) == ("never rises",)
