@@ -11,8 +11,9 @@ import jax.numpy as jnp
 
 import featviz as fv
 from featviz.common.compilation import compiler_options
-from featviz.tracing.evaluation import Rule, evaluate
+from featviz.tracing.evaluation import Rule, cut, evaluate
 from featviz.tracing.program import trace
+from featviz.tracing.weight_values import weight_values
 
 Call = Callable[[], Any]
 
@@ -21,6 +22,26 @@ def compiled(function: Callable[..., Any], *args: Any, options: Mapping[str, Any
     """The compiled function; with featviz's compiler options by default."""
     chosen = compiler_options(jax.default_backend()) if options is None else options
     return jax.jit(function).lower(*args).compile(compiler_options=dict(chosen))
+
+
+def with_prepared_weights(function: Callable[..., Any], weights: Any, *args: Any) -> tuple[Any, Any]:
+    """The compiled function of the arguments and of what it computes from weights alone, and these values.
+
+    As in a render (`featviz/ascent/prepared_weights.py`): the values are computed once, for all calls.
+    """
+    leaves = jax.tree.leaves(weights)
+    program, shapes = trace(function, weights, *args)
+    values = weight_values(program, program.inputs[: len(leaves)])
+    missing = [None] * (len(program.inputs) - len(leaves))
+    ready = jax.jit(lambda weights: evaluate(program, [*jax.tree.leaves(weights), *missing], values))(weights)
+    rest = cut(program, values)
+
+    def run(prepared: Any, *args: Any) -> Any:
+        outputs = evaluate(rest, [*jax.tree.leaves((prepared[0], args)), *prepared[1]], rest.outputs)
+        return jax.tree.unflatten(jax.tree.structure(shapes), outputs)
+
+    prepared = jax.device_put((weights, ready))
+    return compiled(run, prepared, *args), prepared
 
 
 def seconds(call: Call) -> float:
