@@ -55,7 +55,8 @@ def _chain(target: "Node | None") -> "list[Node] | None":
         return None
     chain = [target]
     while chain[0].target in (torch.ops.aten.slice.Tensor, torch.ops.aten.select.int):
-        chain.insert(0, chain[0].args[0])  # type: ignore[arg-type]
+        whole: Any = chain[0].args[0]
+        chain.insert(0, whole)
     return chain
 
 
