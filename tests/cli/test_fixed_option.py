@@ -119,5 +119,5 @@ def test_a_network_of_two_inputs_is_drawn_and_its_command_makes_the_picture_agai
     assert "meta=meta.npy" in command
     assert status(*command[1:-1], "b.png") == 0
     assert (folder / "a.png").read_bytes() == (folder / "b.png").read_bytes()
-    code, text = refused(capsys, "layers", "two:Two", "--input", "16,nchw", "--fixed", "mata=meta.npy")
+    code, text = refused(capsys, "layers", "two:Two", "--input", "16,nchw", "--fixed", "metta=meta.npy")
     assert code == 1 and "did you mean `meta`" in text
