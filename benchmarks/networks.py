@@ -73,10 +73,10 @@ CASES = {
     "levit_128": Case(224, "stages.1"),
     "xcit_nano_12_p16_224": Case(224, "blocks.8"),
     "inception_v3": Case(224, "Mixed_6c"),
-    "vgg11": Case(128, "features.15"),
+    "vgg11": Case(128, "features.13"),
     "zoo/resnet50": Case(128, "layer3", "layer3", "torchvision/resnet50"),
     "zoo/mobilenet_v2": Case(128, "features.13", "features.13", "torchvision/mobilenet_v2"),
-    "zoo/efficientnet_b0": Case(128, "features.6", "features.6", "torchvision/efficientnet_b0"),
+    "zoo/efficientnet_b0": Case(128, "features.5", "features.5", "torchvision/efficientnet_b0"),
     "zoo/convnext_tiny": Case(128, "features.5", "features.5", "torchvision/convnext_tiny"),
 }
 
