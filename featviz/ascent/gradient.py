@@ -9,7 +9,7 @@ from jaxtyping import Array, Bool, Float, Key, PyTree
 
 from featviz.ascent.routine import Lane, Routine, images_of
 from featviz.gradients.redirect import redirected_gelu, redirected_relu
-from featviz.gradients.rules import run_with_rules
+from featviz.gradients.rules import rules_for, run_with_rules
 from featviz.model import IMAGE, Activations, Weights
 from featviz.objectives import Objective
 from featviz.parameterizations import extra_channels
@@ -125,7 +125,8 @@ def activations_of(
     While `active`, silent ReLUs get a redirected gradient; unless it is None, GELUs and similar functions do as well.
     """
     weights, inputs = jax.tree.map(partial(_cast, routine), (weights, images))
-    redirect = () if active is None else (redirected_relu(active), redirected_gelu())
+    rules = rules_for(jax.default_backend())
+    redirect = () if active is None else (redirected_relu(active), redirected_gelu(rules))
     activations = run_with_rules(routine.apply, weights, inputs, layers, extra_rules=redirect)
     return {name: value.astype(jnp.float32) for name, value in activations.items()} | {IMAGE: images}
 

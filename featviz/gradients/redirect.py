@@ -1,6 +1,6 @@
 """Redirected gradients, for images that a ReLU or a smooth relative has silenced (lucid; Mordvintsev et al. 2018)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -68,12 +68,15 @@ def _clip(upper: float) -> Callable[[jax.Array, jax.Array], jax.Array]:
     return clip
 
 
-def redirected_gelu() -> Rule:
+def redirected_gelu(rules: Sequence[Rule] = ()) -> Rule:
     """A rule that does the same for GELU, SiLU and Mish, in images all of whose gradient comes from where these fall.
 
     A unit whose input lies below the function's minimum, at -0.75 for GELU, rises towards zero when its input falls
     further: its gradient leads away from everything that excites it, and soon vanishes. Where all of an image's
     gradient goes to such units it passes as through a redirected closed ReLU; in all steps, as it is useless there.
+
+    Args:
+      rules: rules for the steps within the functions.
 
     >>> import numpy as np
     >>> from featviz.tracing.evaluation import rewrite
@@ -94,7 +97,7 @@ def redirected_gelu() -> Rule:
         rest = cut(program, [activation.input])
 
         def function(x: jax.Array) -> jax.Array:
-            (y,) = evaluate(rest, [None] * len(program.inputs) + [x], [activation.output])
+            (y,) = evaluate(rest, [None] * len(program.inputs) + [x], [activation.output], rules=rules)
             return y
 
         redirected = _redirect(function, MINIMUM[activation.kind])

@@ -5,6 +5,7 @@ from jaxtyping import Array, Float
 
 from featviz.gradients.convolution import phased_convolution
 from featviz.gradients.dense_convolution import dense_convolution, pointwise_convolution
+from featviz.gradients.error_function import complementary_error_function
 from featviz.gradients.max_pooling import indexed_max_pool
 from featviz.gradients.power import constant_power
 from featviz.gradients.shifted_convolution import shifted_convolution
@@ -20,6 +21,7 @@ CPU: tuple[Rule, ...] = (
     pointwise_convolution,
     phased_convolution,
     dense_convolution,
+    complementary_error_function,
 )
 
 
