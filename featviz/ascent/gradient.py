@@ -126,7 +126,7 @@ def activations_of(
     """
     weights, inputs = jax.tree.map(partial(_cast, routine), (weights, images))
     rules = rules_for(jax.default_backend())
-    redirect = () if active is None else (redirected_relu(active), redirected_gelu(rules))
+    redirect = () if active is None else (redirected_relu(active), redirected_gelu(rules=rules))
     activations = run_with_rules(routine.apply, weights, inputs, layers, extra_rules=redirect)
     return {name: value.astype(jnp.float32) for name, value in activations.items()} | {IMAGE: images}
 

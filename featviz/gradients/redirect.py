@@ -68,7 +68,7 @@ def _clip(upper: float) -> Callable[[jax.Array, jax.Array], jax.Array]:
     return clip
 
 
-def redirected_gelu(rules: Sequence[Rule] = ()) -> Rule:
+def redirected_gelu(*, rules: Sequence[Rule] = ()) -> Rule:
     """A rule that does the same for GELU, SiLU and Mish, in images all of whose gradient comes from where these fall.
 
     A unit whose input lies below the function's minimum, at -0.75 for GELU, rises towards zero when its input falls

@@ -29,7 +29,7 @@ def test_values_and_gradients_are_those_of_jax():
 
 def test_a_redirected_gelu_has_the_rule_too():
     rules = [complementary_error_function]
-    text = str(jax.make_jaxpr(rewrite(jax.make_jaxpr(gelu)(X), [*rules, redirected_gelu(rules)]))(X))
+    text = str(jax.make_jaxpr(rewrite(jax.make_jaxpr(gelu)(X), [*rules, redirected_gelu(rules=rules)]))(X))
     assert "erf" in text
     assert "erfc" not in text
 
