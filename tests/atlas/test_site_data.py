@@ -61,7 +61,7 @@ def test_faults_do_not_depend_on_alpha(tiny, tmp_path, monkeypatch):
     monkeypatch.setattr(
         site_data_module,
         "picture_faults",
-        lambda pixels, *more: seen.append(pixels.shape) or picture_faults(pixels, *more),
+        lambda pixels, *more, **named: seen.append(pixels.shape) or picture_faults(pixels, *more, **named),
     )
     clear = dataclasses.replace(RECIPE, transparency=True)
     build_atlas(tiny, out=tmp_path / "a", **WITH_SITE | {"recipe": clear, "units": [1], "layers": ["conv1"]})

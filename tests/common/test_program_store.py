@@ -31,7 +31,10 @@ BIG = {"jit(start)", "jit(advance)", "jit(finish)"}
 def folder(tmp_path, monkeypatch):
     monkeypatch.setenv("FEATVIZ_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("FEATVIZ_KEEP_PROGRAMS", "1")
-    return tmp_path / "cache" / "programs"
+    before = jax.config.jax_compilation_cache_dir  # another test of this process may have set it
+    jax.config.update("jax_compilation_cache_dir", None)
+    yield tmp_path / "cache" / "programs"
+    jax.config.update("jax_compilation_cache_dir", before)
 
 
 def render(cache, **environment):
