@@ -75,6 +75,8 @@ def contact_sheet(
       FeatvizError: if there is no picture, `columns` is below 1, or `background` is not a color.
 
     >>> import numpy as np
+    >>> from featviz.ascent.outcome import Outcome
+    >>> from featviz.pictures.picture import Picture
     >>> picture = Picture(np.zeros((96, 128, 3)), 1.0, Outcome.CONVERGED, [], {"name": "conv1:7"})
     >>> contact_sheet([picture] * 3, columns=3, captions=False).size
     (400, 104)

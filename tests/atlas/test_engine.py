@@ -70,15 +70,15 @@ def wait_for(condition, *, seconds=30):
 
 @dataclass(frozen=True, kw_only=True)
 class Failing(Series):
-    """A series that fails in the first `times` processes other than this one; the folder counts them."""
+    """A series that fails in the first `times` processes other than this one; files in `marks` count them."""
 
-    folder: Path
+    marks: Path
     times: int
     home: int
 
     def objective(self, unit):
-        if os.getpid() != self.home and len(list(self.folder.iterdir())) < self.times:
-            (self.folder / str(os.getpid())).touch()
+        if os.getpid() != self.home and len(list(self.marks.iterdir())) < self.times:
+            (self.marks / str(os.getpid())).touch()
             raise RuntimeError("RESOURCE_EXHAUSTED: out of\nmemory")
         return super().objective(unit)
 
@@ -86,7 +86,7 @@ class Failing(Series):
 def failing(task, folder, times):
     folder.mkdir()
     own = {field.name: getattr(task.series, field.name) for field in fields(task.series)}
-    return replace(task, series=Failing(**own, folder=folder, times=times, home=os.getpid()))
+    return replace(task, series=Failing(**own, marks=folder, times=times, home=os.getpid()))
 
 
 @pytest.fixture(scope="module")

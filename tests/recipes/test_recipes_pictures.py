@@ -30,7 +30,7 @@ def test_each_draws(name, patterns):
     )
     recipe = replace(recipe, transforms=small, samples=min(recipe.samples, 2))
     size = 64 if any(isinstance(t, Jitter | Pad) for t in recipe.transforms) else 40
-    picture = fv.render(patterns, fv.channel("conv2", 3), recipe=recipe, size=size, steps=12, progress=False)
+    picture = fv.render(patterns, fv.channel("conv2", 3), recipe=recipe, size=size, steps=24, progress=False)
     assert picture.outcome in (Outcome.OUT_OF_STEPS, Outcome.CONVERGED)
     assert picture.pixels.shape == (size, size, 3) and np.isfinite(picture.pixels).all()
     assert picture.pixels.min() >= 0 and picture.pixels.max() <= 1 and picture.pixels.std() > 0.01
