@@ -35,7 +35,7 @@ def test_each_draws(name, patterns):
     assert picture.pixels.shape == (size, size, 3) and np.isfinite(picture.pixels).all()
     assert picture.pixels.min() >= 0 and picture.pixels.max() <= 1 and picture.pixels.std() > 0.01
     # Shared out among stages, steps are rounded.
-    assert len(picture.history) == 12 or recipe.stages
+    assert len(picture.history) == 24 or recipe.stages
     assert (picture.alpha is not None) == recipe.transparency
 
 
