@@ -30,12 +30,14 @@ def test_each_draws(name, patterns):
     )
     recipe = replace(recipe, transforms=small, samples=min(recipe.samples, 2))
     size = 64 if any(isinstance(t, Jitter | Pad) for t in recipe.transforms) else 40
-    picture = fv.render(patterns, fv.channel("conv2", 3), recipe=recipe, size=size, steps=24, progress=False)
+    # das_2025 moves slowly: after 24 steps its picture is still its starting noise, and says so.
+    steps = 48 if name == "das_2025" else 12
+    picture = fv.render(patterns, fv.channel("conv2", 3), recipe=recipe, size=size, steps=steps, progress=False)
     assert picture.outcome in (Outcome.OUT_OF_STEPS, Outcome.CONVERGED)
     assert picture.pixels.shape == (size, size, 3) and np.isfinite(picture.pixels).all()
     assert picture.pixels.min() >= 0 and picture.pixels.max() <= 1 and picture.pixels.std() > 0.01
     # Shared out among stages, steps are rounded.
-    assert len(picture.history) == 24 or recipe.stages
+    assert len(picture.history) == steps or recipe.stages
     assert (picture.alpha is not None) == recipe.transparency
 
 
