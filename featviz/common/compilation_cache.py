@@ -13,6 +13,7 @@ import zlib
 from pathlib import Path
 from typing import Any
 
+from featviz.common.recency import least_recently_used
 from featviz.common.user_cache import cache_folder, keeps_programs
 
 # Bytes of all entries together; a layer's programs take about half a megabyte.
@@ -57,19 +58,12 @@ def prune(folder: Path, *, max_bytes: int = MAX_BYTES) -> None:
     JAX's own bound, `jax_compilation_cache_max_size`, needs another package, and fails for good after a kill between
     the writing of an entry's two files.
     """
-    entries = []
-    for path in folder.glob("*-cache"):
-        with contextlib.suppress(OSError):
-            status = path.stat()
-            entries.append((max(status.st_atime, status.st_mtime), status.st_size, path))
-    total = sum(size for _, size, _ in entries)
-    if total <= max_bytes:
-        return
-    for _, size, path in sorted(entries):
-        if total <= max_bytes // 2:
-            break
+    programs = folder.glob("*-cache")
+    used = least_recently_used(
+        programs, last_used=lambda status: max(status.st_atime, status.st_mtime), max_bytes=max_bytes
+    )
+    for path in used:
         _remove(path)
-        total -= size
 
 
 def replace_broken(folder: Path) -> None:

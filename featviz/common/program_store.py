@@ -18,6 +18,7 @@ import jax
 import jaxlib
 
 from featviz.common.files import write_all_atomic
+from featviz.common.recency import least_recently_used
 from featviz.common.user_cache import cache_folder, keeps_programs
 from featviz.errors import FeatvizError
 
@@ -122,17 +123,7 @@ def _write(path: Path, program: Any) -> None:
 def prune(folder: Path, *, max_bytes: int | None = None) -> None:
     """Removes the least recently used entries down to half of `max_bytes`, if there are more bytes than that."""
     max_bytes = MAX_BYTES if max_bytes is None else max_bytes
-    entries = []
-    for path in folder.glob("*.program"):
-        with contextlib.suppress(OSError):
-            status = path.stat()
-            entries.append((status.st_mtime, status.st_size, path))
-    total = sum(size for _, size, _ in entries)
-    if total <= max_bytes:
-        return
-    for _, size, path in sorted(entries):
-        if total <= max_bytes // 2:
-            break
+    programs = folder.glob("*.program")
+    for path in least_recently_used(programs, last_used=lambda status: status.st_mtime, max_bytes=max_bytes):
         with contextlib.suppress(OSError):
             path.unlink()
-        total -= size

@@ -1,6 +1,7 @@
 """Convolutions of any layout in one form: images with their channels last, kernels with inputs and outputs last."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -92,3 +93,34 @@ def convolve(geometry: Geometry, x: jax.Array, kernel: jax.Array) -> jax.Array:
         feature_group_count=geometry.groups,
         precision=geometry.precision,
     )
+
+
+def with_input_gradient(
+    forward: Callable[[Geometry, jax.Array, jax.Array], jax.Array],
+    input_gradient: Callable[[Geometry, tuple[int, ...], jax.Array, jax.Array], jax.Array],
+) -> Callable[[Geometry, jax.Array, jax.Array], jax.Array]:
+    """A convolution of (geometry, image, kernel) with an image gradient of its own.
+
+    Args:
+      forward: the convolution.
+      input_gradient: the gradient of the image, from the geometry, the image's shape, the kernel and the gradient of
+        the output.
+    """
+
+    @partial(jax.custom_vjp, nondiff_argnums=(0,))
+    def convolution(geometry: Geometry, x: jax.Array, kernel: jax.Array) -> jax.Array:
+        return forward(geometry, x, kernel)
+
+    def keep(geometry: Geometry, x: jax.Array, kernel: jax.Array) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
+        return forward(geometry, x, kernel), (x, kernel)
+
+    def pull_back(
+        geometry: Geometry, residual: tuple[jax.Array, jax.Array], g: jax.Array
+    ) -> tuple[jax.Array, jax.Array]:
+        x, kernel = residual
+        # The kernel's gradient is XLA's; where it is unused, XLA removes it.
+        _, kernel_vjp = jax.vjp(lambda kernel: convolve(geometry, x, kernel), kernel)
+        return input_gradient(geometry, x.shape, kernel, g), kernel_vjp(g)[0]
+
+    convolution.defvjp(keep, pull_back)
+    return convolution

@@ -3,11 +3,17 @@
 from functools import partial
 from math import prod
 
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from featviz.gradients.channels_last import Geometry, convolve, geometry_of, in_channels_last, kernel_shape
+from featviz.gradients.channels_last import (
+    Geometry,
+    convolve,
+    geometry_of,
+    in_channels_last,
+    kernel_shape,
+    with_input_gradient,
+)
 from featviz.tracing.evaluation import Replacement
 from featviz.tracing.program import Program, Step
 
@@ -39,28 +45,6 @@ def phased_convolution(program: Program, step: Step) -> Replacement | None:
     return in_channels_last(step, partial(strided_conv, geometry))
 
 
-@partial(jax.custom_vjp, nondiff_argnums=(0,))
-def strided_conv(
-    geometry: Geometry, x: Float[Array, "n h w c"], kernel: Float[Array, "kh kw c c2"]
-) -> Float[Array, "n h2 w2 c2"]:
-    """A convolution whose input gradient is computed phase by phase."""
-    return convolve(geometry, x, kernel)
-
-
-def _forward(geometry: Geometry, x: jax.Array, kernel: jax.Array) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
-    return convolve(geometry, x, kernel), (x, kernel)
-
-
-def _backward(geometry: Geometry, residual: tuple[jax.Array, jax.Array], g: jax.Array) -> tuple[jax.Array, jax.Array]:
-    x, kernel = residual
-    # The kernel's gradient is XLA's; where it is unused, XLA removes it.
-    _, kernel_vjp = jax.vjp(lambda kernel: convolve(geometry, x, kernel), kernel)
-    return _input_gradient(geometry, x.shape, kernel, g), kernel_vjp(g)[0]
-
-
-strided_conv.defvjp(_forward, _backward)
-
-
 def _input_gradient(
     geometry: Geometry, shape: tuple[int, ...], kernel: Float[Array, "kh kw c c2"], g: Float[Array, "n h2 w2 c2"]
 ) -> Float[Array, "n h w c"]:
@@ -78,3 +62,7 @@ def _input_gradient(
     phases = dense.reshape(-1, *cells, sh, sw, inputs).transpose(0, 1, 3, 2, 4, 5)
     interleaved = phases.reshape(-1, cells[0] * sh, cells[1] * sw, inputs)
     return interleaved[:, low_h : low_h + shape[1], low_w : low_w + shape[2]]
+
+
+# A convolution whose input gradient is computed phase by phase.
+strided_conv = with_input_gradient(convolve, _input_gradient)

@@ -2,12 +2,18 @@
 
 from functools import partial
 
-import jax
 import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float
 
-from featviz.gradients.channels_last import Geometry, convolve, geometry_of, in_channels_last, kernel_shape
+from featviz.gradients.channels_last import (
+    Geometry,
+    convolve,
+    geometry_of,
+    in_channels_last,
+    kernel_shape,
+    with_input_gradient,
+)
 from featviz.tracing.evaluation import Replacement
 from featviz.tracing.program import Program, Step
 
@@ -56,22 +62,13 @@ def product(
     return lax.dot_general(strided, matrix, (((x.ndim - 1,), (0,)), ((), ())), precision=geometry.precision)
 
 
-@partial(jax.custom_vjp, nondiff_argnums=(0,))
-def turned_convolution(
-    geometry: Geometry, x: Float[Array, "n *sizes c"], kernel: Float[Array, "*window inputs c2"]
-) -> Float[Array, "n *sizes2 c2"]:
-    """A convolution whose input gradient is a convolution by the turned kernel."""
-    return convolve(geometry, x, kernel)
-
-
-def _forward(geometry: Geometry, x: jax.Array, kernel: jax.Array) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
-    return convolve(geometry, x, kernel), (x, kernel)
-
-
-def _backward(geometry: Geometry, residual: tuple[jax.Array, jax.Array], g: jax.Array) -> tuple[jax.Array, jax.Array]:
-    x, kernel = residual
-    # The kernel's gradient is XLA's; where it is unused, XLA removes it.
-    _, kernel_vjp = jax.vjp(lambda kernel: convolve(geometry, x, kernel), kernel)
+def _input_gradient(
+    geometry: Geometry,
+    shape: tuple[int, ...],
+    kernel: Float[Array, "*window inputs c2"],
+    g: Float[Array, "n *sizes2 c2"],
+) -> Float[Array, "n *sizes c"]:
+    """The convolution of the output's gradient by the turned kernel."""
     *window, inputs, outputs = kernel.shape
     rank = len(window)
     groups = geometry.groups
@@ -80,11 +77,12 @@ def _backward(geometry: Geometry, residual: tuple[jax.Array, jax.Array], g: jax.
     padding = []
     for axis, (low, _) in enumerate(geometry.padding):
         reach = geometry.kernel_dilation[axis] * (window[axis] - 1)
-        last_in = geometry.input_dilation[axis] * (x.shape[axis + 1] - 1)
+        last_in = geometry.input_dilation[axis] * (shape[axis + 1] - 1)
         last_out = geometry.stride[axis] * (g.shape[axis + 1] - 1)
         padding.append((reach - low, last_in + low - last_out))
     back = geometry._replace(stride=geometry.input_dilation, padding=tuple(padding), input_dilation=geometry.stride)
-    return convolve(back, g, turned), kernel_vjp(g)[0]
+    return convolve(back, g, turned)
 
 
-turned_convolution.defvjp(_forward, _backward)
+# A convolution whose input gradient is a convolution by the turned kernel.
+turned_convolution = with_input_gradient(convolve, _input_gradient)

@@ -9,7 +9,13 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float
 
-from featviz.gradients.channels_last import Geometry, convolve, geometry_of, in_channels_last, kernel_shape
+from featviz.gradients.channels_last import (
+    Geometry,
+    geometry_of,
+    in_channels_last,
+    kernel_shape,
+    with_input_gradient,
+)
 from featviz.tracing.evaluation import Replacement
 from featviz.tracing.program import Program, Step
 
@@ -46,8 +52,7 @@ def shifted_convolution(program: Program, step: Step) -> Replacement | None:
     return in_channels_last(step, partial(grouped_convolution, geometry))
 
 
-@partial(jax.custom_vjp, nondiff_argnums=(0,))
-def grouped_convolution(
+def _shifted_sums(
     geometry: Geometry, x: Float[Array, "n *sizes c"], kernel: Float[Array, "*window inputs c2"]
 ) -> Float[Array, "n *sizes2 c2"]:
     """A grouped convolution by shifts.
@@ -79,19 +84,18 @@ def grouped_convolution(
     return _spread(x, flipped, geometry.input_dilation, lows, geometry.kernel_dilation, sizes)
 
 
-def _forward(geometry: Geometry, x: jax.Array, kernel: jax.Array) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
-    return grouped_convolution(geometry, x, kernel), (x, kernel)
-
-
-def _backward(geometry: Geometry, residual: tuple[jax.Array, jax.Array], g: jax.Array) -> tuple[jax.Array, jax.Array]:
-    x, kernel = residual
-    # The kernel's gradient is XLA's; where it is unused, XLA removes it.
-    _, kernel_vjp = jax.vjp(lambda kernel: convolve(geometry, x, kernel), kernel)
+def _input_gradient(
+    geometry: Geometry,
+    shape: tuple[int, ...],
+    kernel: Float[Array, "*window inputs c2"],
+    g: Float[Array, "n *sizes2 c2"],
+) -> Float[Array, "n *sizes c"]:
+    """The shifted sums of the output's gradient, outputs and inputs of each group exchanged."""
     turned = jnp.swapaxes(_split_groups(kernel, geometry.groups), -3, -1)  # outputs become inputs
-    sizes = x.shape[1:-1]
+    sizes = shape[1:-1]
     if max(geometry.input_dilation) == 1:
         lows = [low for low, _ in geometry.padding]
-        return _spread(g, turned, geometry.stride, lows, geometry.kernel_dilation, sizes), kernel_vjp(g)[0]
+        return _spread(g, turned, geometry.stride, lows, geometry.kernel_dilation, sizes)
     padding = []
     for axis, ((low, _), dilation, reach) in enumerate(
         zip(geometry.padding, geometry.input_dilation, geometry.kernel_dilation, strict=True)
@@ -100,10 +104,10 @@ def _backward(geometry: Geometry, residual: tuple[jax.Array, jax.Array], g: jax.
         last = dilation * (sizes[axis] - 1) + reach * (kernel.shape[axis] - 1)
         padding.append((before, last + 1 - before - g.shape[axis + 1]))
     flipped = jnp.flip(turned, range(len(sizes)))
-    return _gather(g, flipped, geometry.input_dilation, padding, geometry.kernel_dilation), kernel_vjp(g)[0]
+    return _gather(g, flipped, geometry.input_dilation, padding, geometry.kernel_dilation)
 
 
-grouped_convolution.defvjp(_forward, _backward)
+grouped_convolution = with_input_gradient(_shifted_sums, _input_gradient)
 
 
 def _split_groups(
