@@ -28,6 +28,7 @@ def start(keys: Key[Array, " lanes"], images: Float[Array, "lanes n h w c"] | No
             step=jnp.zeros((), jnp.int32),
             status=jnp.full((), RUNNING, jnp.int32),
             moved=jnp.zeros((), bool),
+            silent=jnp.zeros((), bool),
             window_sum=zero,
             window_mean=jnp.full((), -jnp.inf, jnp.float32),
             attribution=jnp.zeros(routine.shape[:3], jnp.float32) if routine.transparency else None,

@@ -29,6 +29,13 @@ class StepGradient(NamedTuple):
     balance: Float[Array, ""] | None
 
 
+class Redirect(NamedTuple):
+    """Whether silent ReLUs get a redirected gradient in this step, and whether the last step had no gradient at all."""
+
+    active: Bool[Array, ""]
+    silent: Bool[Array, ""]
+
+
 def step_gradient(
     routine: Routine,
     weights: Weights,
@@ -38,7 +45,8 @@ def step_gradient(
     progress: Float[Array, ""],
 ) -> StepGradient:
     """The gradient of one lane's objective, penalty and fidelity with respect to its parameters."""
-    active = lane.step < routine.redirect_steps if routine.redirect_steps else None
+    early = lane.step < routine.redirect_steps
+    redirect = Redirect(early, early & lane.silent) if routine.redirect_steps else None
     layers = objective.layers + (penalty.layers if penalty is not None else ())
     key = jax.random.fold_in(lane.key, lane.step)
 
@@ -55,7 +63,7 @@ def step_gradient(
 
         def total_and_score(image: Float[Array, "n h w c"]) -> tuple[Float[Array, ""], Float[Array, ""]]:
             views = _views(routine, key, image, progress)
-            return total_of(image, activations_of(routine, weights, views, layers, active=active))
+            return total_of(image, activations_of(routine, weights, views, layers, redirect=redirect))
 
         (_, score), image_gradient = jax.value_and_grad(total_and_score, has_aux=True)(image)
         (gradient,) = pull_back(image_gradient)
@@ -65,13 +73,13 @@ def step_gradient(
     assert lane.balance is not None
     fidelity_layers = routine.fidelity.layers(objective)
     anchor_views = _views(routine, key, lane.anchor, progress, other_noise=True)
-    anchor_activations = activations_of(routine, weights, anchor_views, fidelity_layers, active=None)
+    anchor_activations = activations_of(routine, weights, anchor_views, fidelity_layers, redirect=None)
 
     def total_and_distance(
         image: Float[Array, "n h w c"],
     ) -> tuple[tuple[Float[Array, ""], Float[Array, ""]], Float[Array, ""]]:
         views = _views(routine, key, image, progress)
-        activations = activations_of(routine, weights, views, (*layers, *fidelity_layers), active=active)
+        activations = activations_of(routine, weights, views, (*layers, *fidelity_layers), redirect=redirect)
         total, score = total_of(image, activations)
         return (total, distance(activations, anchor_activations, fidelity_layers)), score
 
@@ -118,16 +126,20 @@ def activations_of(
     images: Float[Array, "n h w c"],
     layers: tuple[str, ...],
     *,
-    active: Bool[Array, ""] | None,
+    redirect: Redirect | None,
 ) -> Activations:
     """The activations of layers, with the gradient rules applied.
 
-    While `active`, silent ReLUs get a redirected gradient; unless it is None, GELUs and similar functions do as well.
+    Unless `redirect` is None, silent ReLUs get a redirected gradient while it says so, and last GELUs always do.
     """
     weights, inputs = jax.tree.map(partial(_cast, routine), (weights, images))
     rules = rules_for(jax.default_backend())
-    redirect = () if active is None else (redirected_relu(active), redirected_gelu(rules=rules))
-    activations = run_with_rules(routine.apply, weights, inputs, layers, extra_rules=redirect)
+    extra = (
+        ()
+        if redirect is None
+        else (redirected_relu(redirect.active, silent=redirect.silent), redirected_gelu(rules=rules))
+    )
+    activations = run_with_rules(routine.apply, weights, inputs, layers, extra_rules=extra)
     return {name: value.astype(jnp.float32) for name, value in activations.items()} | {IMAGE: images}
 
 

@@ -47,6 +47,7 @@ def one_step(
         step=next_step,
         status=status,
         moved=lane.moved | moved,
+        silent=~moved,
         window_sum=window_sum,
         window_mean=window_mean,
         attribution=attribution,

@@ -13,7 +13,7 @@ from featviz.parameterizations import Parameterization, Shape
 from featviz.regularizers import Fidelity, Transform
 
 # The version of the computation: raised whenever a change here, or in the code that this uses, changes pixels.
-VERSION = 5
+VERSION = 6
 # The status of a lane. Running lanes move; all others are frozen.
 RUNNING, CONVERGED, OUT_OF_STEPS, NOT_FINITE = range(4)
 # The axis of a mesh of devices over which lanes are spread.
@@ -66,6 +66,7 @@ class Lane(NamedTuple):
     step: Int32[Array, "*lanes"]  # steps done
     status: Int32[Array, "*lanes"]  # RUNNING, CONVERGED, OUT_OF_STEPS or NOT_FINITE
     moved: Bool[Array, "*lanes"]  # whether any gradient was other than zero so far
+    silent: Bool[Array, "*lanes"]  # whether all of the last step's gradient was zero
     window_sum: Float[Array, "*lanes"]  # sum of the scores of the current window
     window_mean: Float[Array, "*lanes"]  # mean of the last complete window
     attribution: Float[Array, "*lanes n h w"] | None  # sum over steps of |d objective / d image|, with transparency

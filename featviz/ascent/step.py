@@ -71,7 +71,7 @@ def finish(
     ) -> tuple[Float[Array, "n h w c"], Float[Array, " n"]]:
         image = images_of(exact, lane.params, lane.kept)
         opaque = over_gray(image) if extra_channels(exact.parameterization) else image
-        activations = activations_of(exact, weights, opaque, objective.layers, active=None)
+        activations = activations_of(exact, weights, opaque, objective.layers, redirect=None)
         return image, objective(activations)
 
     per_lane, replicated = PartitionSpec(LANES), PartitionSpec()

@@ -22,7 +22,7 @@ from featviz.rendering.render import render
 
 SHAPE = (1, 16, 16, 3)
 PLAIN = Recipe(parameterization=Pixels(decorrelate=False), size=16, steps=24, redirect_steps=0)
-FREE, CAPPED, BREAKING, CONSTANT, SILENT, UNREACHABLE = logit(range(6))
+FREE, CAPPED, BREAKING, CONSTANT, SILENT, UNREACHABLE, WEIGHTED = logit(range(7))
 
 
 @pytest.fixture(scope="module")
@@ -151,8 +151,9 @@ def test_what_never_moves_is_dead(gauges, objective, redirect_steps):
     assert (picture.outcome, free.outcome) == (Outcome.DEAD, Outcome.OUT_OF_STEPS)
 
 
-def test_a_unit_silent_from_noise_comes_to_life_by_the_redirected_gradient(gauges):
-    without, redirected = (draw(gauges, SILENT, replace(PLAIN, redirect_steps=steps)) for steps in (0, 16))
+@pytest.mark.parametrize("silent", [SILENT, WEIGHTED], ids=["last", "before the last"])
+def test_a_unit_silent_from_noise_comes_to_life_by_the_redirected_gradient(gauges, silent):
+    without, redirected = (draw(gauges, silent, replace(PLAIN, redirect_steps=steps)) for steps in (0, 16))
     assert (without.outcome, without.score) == (Outcome.DEAD, 0.0)
     assert redirected.outcome is Outcome.OUT_OF_STEPS
     assert redirected.history[0] == 0.0 < redirected.history[-1] < redirected.score

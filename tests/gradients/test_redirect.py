@@ -132,6 +132,29 @@ def test_bfloat16_stays_bfloat16():
     np.testing.assert_array_equal(np.asarray(got, np.float32), expected)
 
 
+@pytest.mark.parametrize("upper", RELUS)
+@pytest.mark.parametrize("silent", [ON, OFF])
+def test_a_relu_with_a_way_around_looks_at_no_gradient_and_passes_all_of_it_where_nothing_moved(upper, silent):
+    def residual(x):
+        return x + 2.0 * RELUS[upper](x)
+
+    redirected = rewrite(jax.make_jaxpr(residual)(X), [redirected_relu(ON, silent=silent)])
+    open_units = np.ones_like(X) if silent else (X > 0) & (X < upper)
+    expected = G + np.where(open_units, np.float32(2) * G, 0)
+    np.testing.assert_array_equal(pull(lambda x: redirected(x)[0], X, G), expected)
+    np.testing.assert_array_equal(redirected(X)[0], residual(X))
+
+
+def test_relus_side_by_side_at_the_end_look_at_their_own_gradient():
+    def branches(x):
+        return jnp.concatenate([jax.nn.relu(x), jax.nn.relu6(x)], axis=-1).reshape(len(x), -1)
+
+    redirected = rewrite(jax.make_jaxpr(branches)(X), [redirected_relu(ON, silent=OFF)])
+    g = np.concatenate([G, G], axis=-1).reshape(len(X), -1)
+    expected = defined(X, G, np.inf, True) + defined(X, G, 6.0, True)
+    np.testing.assert_array_equal(pull(lambda x: redirected(x)[0], X, g), expected)
+
+
 SMOOTH = {"gelu": jax.nn.gelu, "silu": jax.nn.silu, "mish": jax.nn.mish}
 
 

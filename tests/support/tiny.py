@@ -42,6 +42,7 @@ class Gauges(nn.Module):
 
     0: m - .5. 1: the same, up to .01. 2: the same, nan above .02. 3: no function of the picture at all.
     4: a ReLU that opens at .51, just above noise. 5: a ReLU that opens at 5, which no picture reaches.
+    6: the fourth by way of a weight.
     """
 
     @nn.compact
@@ -49,7 +50,7 @@ class Gauges(nn.Module):
         shift = self.param("shift", nn.initializers.constant(0.5), (1, 1))
         m = jnp.mean(x, axis=(1, 2, 3))[:, None] - shift
         units = [m, jnp.minimum(m, 0.01), jnp.where(m > 0.02, jnp.nan, m), jnp.ones_like(m)]
-        return jnp.concatenate([*units, nn.relu(m - 0.01), nn.relu(m - 4.5)], axis=-1)
+        return jnp.concatenate([*units, nn.relu(m - 0.01), nn.relu(m - 4.5), shift * nn.relu(m - 0.01)], axis=-1)
 
 
 def build(module: nn.Module | None = None, *, size: int = 16, channels: int = 3, seed: int = 0) -> Model:
