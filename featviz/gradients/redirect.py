@@ -129,12 +129,12 @@ def _with_backward(
 
 
 def redirected_gelu(*, rules: Sequence[Rule] = ()) -> Rule:
-    """A rule that does the same for a last GELU, SiLU or Mish, in images all of whose gradient comes from where it falls.
+    """A rule that does the same for last GELUs, SiLUs and Mishes, in images whose gradient all comes from where they fall.
 
     A unit whose input lies below the function's minimum, at -0.75 for GELU, rises towards zero when its input falls
     further: its gradient leads away from everything that excites it, and soon vanishes. Where all of an image's
-    gradient goes to such units it passes as through a redirected closed ReLU; in all steps, as it is useless there. Only
-    functions that an output is computed from with no way around can mislead an image, and only they are looked at.
+    gradient goes to such units it passes as through a redirected closed ReLU; in all steps, as it is useless there.
+    Only functions that an output is computed from with no way around can mislead an image, and only they are looked at.
 
     Args:
       rules: rules for the steps within the functions.
