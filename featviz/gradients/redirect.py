@@ -129,7 +129,7 @@ def _with_backward(
 
 
 def redirected_gelu(*, rules: Sequence[Rule] = ()) -> Rule:
-    """A rule that does the same for last GELUs, SiLUs and Mishes, in images whose gradient all comes from where they fall.
+    """A rule that does the same for a last GELU, SiLU or Mish, in images whose gradient all comes from where it falls.
 
     A unit whose input lies below the function's minimum, at -0.75 for GELU, rises towards zero when its input falls
     further: its gradient leads away from everything that excites it, and soon vanishes. Where all of an image's
