@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
-from jaxtyping import Array, Bool, Float, Int, Key
+from jaxtyping import Array, Bool, Float, Int, Key, UInt32
 
 from featviz import ascent
 from featviz.ascent.outcome import LaneResult, Outcome
@@ -136,7 +136,7 @@ class LaneBatch:
         run, sharding = self.run, NamedSharding(self.run.mesh, PartitionSpec(ascent.LANES))
         chosen = [self.objectives[index] for index in indices]
         self.stacked = jax.device_put(stack(chosen), sharding)
-        keys = jnp.stack([lane_key(run.seed, objective, stage=run.stage) for objective in chosen])
+        keys = lane_keys(run.seed, chosen, stage=run.stage)
         images = None if self.starts is None else np.stack([self.starts[index] for index in indices])
         # Without the backend's options, which round some starts otherwise.
         begin = compiled(ascent.start, keys, images, owner=run.routine.apply, options={}, routine=run.routine)
@@ -227,7 +227,20 @@ def decide_outcome(status: int, alive: bool) -> Outcome:
 
 def lane_key(seed: int, objective: Objective, *, stage: int = 0) -> Key[Array, ""]:
     """The key of an objective's lane: the root key of the seed, folded with the objective's hash, then the stage."""
-    key = jax.random.key(seed)
-    for word in (objective.hash[:8], objective.hash[8:16]):
-        key = jax.random.fold_in(key, int(word, 16))
-    return jax.random.fold_in(key, stage) if stage else key
+    return lane_keys(seed, [objective], stage=stage)[0]
+
+
+def lane_keys(seed: int, objectives: Sequence[Objective], *, stage: int = 0) -> Key[Array, " lanes"]:
+    """The keys of objectives' lanes, by one program: an accelerator would wait for thousands of small ones."""
+    hashes = [objective.hash for objective in objectives]
+    words = np.array([[int(digits[:8], 16), int(digits[8:16], 16)] for digits in hashes], np.uint32)
+    return _fold(jax.random.key(seed), words, stage=stage)
+
+
+@partial(jax.jit, static_argnames="stage")
+def _fold(root: Key[Array, ""], words: UInt32[np.ndarray, "lanes 2"], *, stage: int) -> Key[Array, " lanes"]:
+    def fold_one(words: UInt32[Array, "2"]) -> Key[Array, ""]:
+        key = jax.random.fold_in(jax.random.fold_in(root, words[0]), words[1])
+        return jax.random.fold_in(key, stage) if stage else key
+
+    return jax.vmap(fold_one)(words)

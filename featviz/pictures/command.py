@@ -8,25 +8,10 @@ from typing import Any
 
 from featviz.ascent import Convergence
 from featviz.common.canonical import describe
-from featviz.model import Model
 from featviz.objectives import Objective
-from featviz.pictures.file_names import class_name, file_stem
+from featviz.pictures.file_names import file_stem
 from featviz.recipes import RECIPES, Recipe
 from featviz.regularizers import PENALTIES, Fidelity
-
-
-def command(run: Mapping[str, Any], model: Model, objective: Objective, recipe: Recipe) -> str | None:
-    """The command line that makes a picture again, or None if no command can.
-
-    Files stand in it by their base names, never by a path.
-
-    Args:
-      run: what `provenance.describe_run` says of the run.
-      model: the network.
-      objective: what the picture maximizes, as the user wrote it.
-      recipe: the recipe with all its changes.
-    """
-    return command_line(model.source, recipe_words(recipe), run, objective, class_label=class_name(model, objective))
 
 
 def command_line(
@@ -38,7 +23,9 @@ def command_line(
     more: Sequence[str] = (),
     class_label: str = "",
 ) -> str | None:
-    """The command line from a model's source and the recipe's options; None if one of them has no words.
+    """The command line that makes a picture again; None if the model, the recipe or the objective has no words.
+
+    Files stand in it by their base names, never by a path.
 
     Args:
       source: `Model.source`.

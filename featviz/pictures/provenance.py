@@ -1,6 +1,6 @@
 """Where a picture comes from: all that is needed to make it again, as plain JSON values."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 from typing import Any
 
@@ -13,7 +13,7 @@ import scipy
 from featviz.common.canonical import describe
 from featviz.model import Model
 from featviz.objectives import Objective
-from featviz.pictures.command import command
+from featviz.pictures.command import command_line
 from featviz.pictures.file_names import class_name
 from featviz.recipes import Recipe
 from featviz.version import __version__
@@ -81,18 +81,25 @@ def describe_machine() -> dict[str, Any]:
 
 
 def describe_picture(
-    run: Mapping[str, Any], model: Model, objective: Objective, recipe: Recipe, *, repeatable: bool = True
+    run: Mapping[str, Any],
+    model: Model,
+    objective: Objective,
+    options: Sequence[str] | None,
+    *,
+    repeatable: bool = True,
 ) -> dict[str, Any]:
     """The provenance of one picture: its run, its objective, and the command that makes it again if `repeatable`.
 
+    `options` are those of the recipe on the command line (`command.recipe_words`), the same for all pictures of a run.
     `class` is the name, with all its synonyms, of the class that the picture is about, if it has one.
     """
     named = class_name(model, objective)
+    words = command_line(model.source, options, run, objective, class_label=named) if repeatable else None
     return {
         **run,
         "name": objective.label,
         **({"class": named} if named else {}),
         "objective": describe(objective),
         "objective_sha256": objective.hash,
-        "command": command(run, model, objective, recipe) if repeatable else None,
+        "command": words,
     }

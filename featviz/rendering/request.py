@@ -16,6 +16,7 @@ from featviz.model import Model, Weights, hash_weights, require_model
 from featviz.objectives import Objective
 from featviz.objectives.minimization import for_minimization
 from featviz.parameterizations import Shape, extra_channels
+from featviz.pictures.command import recipe_words
 from featviz.pictures.provenance import describe_picture, describe_run
 from featviz.recipes import Recipe, default_size, expand_stages, resolve
 from featviz.regularizers import view_shape
@@ -134,7 +135,8 @@ def make_request(
     run |= {"keep": list(kept)} if kept else {}
     run |= {"group": group_size} if group_size > 1 else {}
     # A recipe or an objective that cannot be described is refused here.
-    provenance = [describe_picture(run, model, objective, recipe, repeatable=repeatable) for objective in written]
+    options = recipe_words(recipe)
+    provenance = [describe_picture(run, model, objective, options, repeatable=repeatable) for objective in written]
     return Request(
         model=model,
         weights=weights,
