@@ -77,7 +77,9 @@ def compiled(
     shapes = tuple(_abstract(leaf, keep or not any(bound)) for leaf, keep in zip(leaves, bound, strict=True))
     options = compiler_options(jax.default_backend()) if options is None else options
     owner = function if owner is None else owner
-    return _compile(owner, function, structure, shapes, tuple(static.items()), tuple(options.items()), donated)
+    # Sorted by name: the order in which a caller names them is no other program.
+    arguments = tuple(sorted(static.items())), tuple(options.items())
+    return _compile(owner, function, structure, shapes, *arguments, donated)
 
 
 @kept_with_owner(maxsize=MAX_PROGRAMS)

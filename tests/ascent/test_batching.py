@@ -1,6 +1,7 @@
 """Lanes by memory, compiled once, with the backend's options; the network's dtype."""
 
 from dataclasses import replace
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -117,6 +118,15 @@ def test_a_program_is_compiled_once_for_its_shapes():
     assert compiled(double, {"a": np.zeros(4, np.float32)}) is not first
     assert len(traced) == 2
     assert first({"a": np.ones(3, np.float32)})["a"].tolist() == [2.0] * 3
+
+
+def test_the_order_of_static_arguments_is_no_other_program():
+    @partial(jax.jit, static_argnames=("power", "scale"))
+    def scaled(x, *, power, scale):
+        return scale * x**power
+
+    x = np.ones(3, np.float32)
+    assert compiled(scaled, x, power=2, scale=3) is compiled(scaled, x, scale=3, power=2)
 
 
 def test_lanes_lie_on_all_devices():
