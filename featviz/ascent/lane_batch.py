@@ -234,11 +234,11 @@ def lane_keys(seed: int, objectives: Sequence[Objective], *, stage: int = 0) -> 
     """The keys of objectives' lanes, by one program: an accelerator would wait for thousands of small ones."""
     hashes = [objective.hash for objective in objectives]
     words = np.array([[int(digits[:8], 16), int(digits[8:16], 16)] for digits in hashes], np.uint32)
-    return _fold(jax.random.key(seed), words, stage=stage)
+    return _fold(jax.random.key(seed), jnp.asarray(words), stage=stage)
 
 
 @partial(jax.jit, static_argnames="stage")
-def _fold(root: Key[Array, ""], words: UInt32[np.ndarray, "lanes 2"], *, stage: int) -> Key[Array, " lanes"]:
+def _fold(root: Key[Array, ""], words: UInt32[Array, "lanes 2"], *, stage: int) -> Key[Array, " lanes"]:
     def fold_one(words: UInt32[Array, "2"]) -> Key[Array, ""]:
         key = jax.random.fold_in(jax.random.fold_in(root, words[0]), words[1])
         return jax.random.fold_in(key, stage) if stage else key
