@@ -1,0 +1,5 @@
+"""Priors: what images of a kind look like, learned from a few hundred of them as a denoiser, and its training.
+
+A denoiser D(y, sigma) is the expected image given a noisy one; (D(y, sigma) - y) / sigma^2 is the gradient of the
+log-density of noisy images (Tweedie's formula), which is what a picture can be guided by.
+"""
