@@ -116,8 +116,9 @@ def crop_source(pyramids: Pyramids, size: int) -> CropSource:
             "expected larger photographs or a smaller size"
         )
     shares = np.cumsum(np.sqrt(short[large].astype(np.float64)))
-    own = (pyramids.offsets[large], pyramids.heights[large], pyramids.widths[large])
-    return CropSource(pyramids.values, *map(jnp.asarray, own), jnp.asarray(shares / shares[-1], jnp.float32))
+    offsets, heights, widths = (jnp.asarray(own[large]) for own in pyramids[1:])
+    chances = jnp.asarray(shares / shares[-1], jnp.float32)
+    return CropSource(pyramids.values, offsets, heights, widths, chances)
 
 
 def draw_crops(

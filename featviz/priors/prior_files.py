@@ -94,5 +94,5 @@ def read_prior(path: str | os.PathLike[str]) -> tuple[Denoiser, PriorRecord]:
 
 def _read_config(values: dict[str, Any]) -> DenoiserConfig:
     known = {field.name for field in fields(DenoiserConfig)}
-    numbers = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
-    return DenoiserConfig(**{name: value for name, value in numbers.items() if name in known})
+    numbers: dict[str, Any] = {name: value for name, value in values.items() if name in known}
+    return DenoiserConfig(**{**numbers, "widths": tuple(numbers["widths"])})

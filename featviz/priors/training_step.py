@@ -5,7 +5,6 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import optax
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from featviz.priors.crops import CropSource, draw_crops
@@ -15,6 +14,8 @@ from featviz.priors.unet import DenoiserConfig, Weights, apply_unet, init_weight
 # Noise levels are log-normal: median .27, one in twenty above 2.3, where an image is hardly seen.
 LOG_MEAN, LOG_DEVIATION = -1.3, 1.3
 LEAST, MOST = 0.01, 5.0
+# Of Adam's means of the gradient and of its square.
+BETAS = (0.9, 0.99)
 
 
 @dataclass(frozen=True)
@@ -54,13 +55,13 @@ class FitState(NamedTuple):
     Args:
       step: how many steps are done.
       weights: the weights.
-      moments: of Adam.
+      moments: Adam's means of the gradient and of its square.
       average: the mean of the weights over the last steps, which is what is kept.
     """
 
     step: Any
     weights: Weights
-    moments: Any
+    moments: tuple[Weights, Weights]
     average: Weights
 
 
@@ -72,7 +73,8 @@ def init_state(config: DenoiserConfig, settings: FitSettings) -> FitState:
       settings: of the training.
     """
     weights = jax.jit(init_weights, static_argnums=1)(jax.random.key(settings.seed), config)
-    return FitState(jnp.int32(0), weights, _solver(settings).init(weights), jax.tree.map(jnp.copy, weights))
+    zeros = jax.tree.map(jnp.zeros_like, weights)
+    return FitState(jnp.int32(0), weights, (zeros, zeros), weights)
 
 
 def fit_step(
@@ -100,16 +102,27 @@ def fit_step(
         return jnp.mean(jnp.stack(losses))
 
     loss, gradient = jax.value_and_grad(loss_of)(state.weights)
-    updates, moments = _solver(settings).update(gradient, state.moments, state.weights)
     # A step whose gradient is not finite changes nothing.
-    finite = jnp.isfinite(optax.global_norm(gradient))
+    norm = jnp.sqrt(sum(jnp.sum(leaf**2) for leaf in jax.tree.leaves(gradient)))
+    finite = jnp.isfinite(norm)
+    cut = jnp.where(finite, jnp.minimum(1, settings.norm / (norm + 1e-12)), 0)
+    gradient = jax.tree.map(lambda leaf: jnp.where(finite, cut * leaf, 0), gradient)
+    done = (state.step + 1).astype(jnp.float32)
     rate = jnp.where(finite, learning_rate(state.step, total, settings), 0)
-    updates = jax.tree.map(lambda update: jnp.where(finite, update, 0), updates)
-    moments = jax.tree.map(lambda old, new: jnp.where(finite, new, old), state.moments, moments)
-    weights = jax.tree.map(lambda old, update: old - rate * update, state.weights, updates)
+
+    def move(weight: Array, first: Array, second: Array) -> Array:
+        update = first / (1 - BETAS[0] ** done) / (jnp.sqrt(second / (1 - BETAS[1] ** done)) + 1e-8)
+        decay = settings.decay if weight.ndim > 1 else 0.0
+        return weight - rate * (update + decay * weight)
+
+    means = tuple(
+        jax.tree.map(lambda old, new, beta=beta, power=power: beta * old + (1 - beta) * new**power, own, gradient)
+        for own, beta, power in zip(state.moments, BETAS, (1, 2), strict=True)
+    )
+    weights = jax.tree.map(move, state.weights, *means)
     keep = jnp.minimum(settings.average, (1 + state.step) / (10 + state.step))
     average = jax.tree.map(lambda old, new: keep * old + (1 - keep) * new, state.average, weights)
-    return FitState(state.step + 1, weights, moments, average), loss
+    return FitState(state.step + 1, weights, means, average), loss
 
 
 def denoising_loss(
@@ -166,11 +179,3 @@ def learning_rate(step: Any, total: Any, settings: FitSettings) -> Any:
     done = jnp.clip(step / jnp.maximum(total, 1), 0, 1)
     fall = 0.01 + 0.99 * (1 + jnp.cos(jnp.pi * done)) / 2
     return settings.rate * jnp.minimum((step + 1) / settings.warmup, 1) * fall
-
-
-def _solver(settings: FitSettings) -> optax.GradientTransformation:
-    return optax.chain(
-        optax.clip_by_global_norm(settings.norm),
-        optax.scale_by_adam(b1=0.9, b2=0.99),
-        optax.add_decayed_weights(settings.decay, mask=lambda tree: jax.tree.map(lambda leaf: leaf.ndim > 1, tree)),
-    )
