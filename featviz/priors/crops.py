@@ -13,6 +13,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray, UInt8
 
 from featviz.common.photograph import read_photograph
 from featviz.errors import FeatvizError
+from featviz.priors.color_jitter import NUMBERS as JITTER_NUMBERS
 from featviz.priors.color_jitter import jitter_colors
 
 if TYPE_CHECKING:
@@ -134,24 +135,24 @@ def draw_crops(
       channels: of the photographs.
       jitter: whether colors are changed as well.
     """
-    keys = jax.random.split(key, count)
-    return jax.vmap(lambda own: _draw(own, source, size, channels, jitter))(keys)
+    # One call of the generator for all numbers: XLA takes a second to compile each.
+    numbers = jax.random.uniform(key, (count, 7 + JITTER_NUMBERS))
+    return jax.vmap(lambda own: _draw(own, source, size, channels, jitter))(numbers)
 
 
-def _draw(key: PRNGKeyArray, source: CropSource, size: int, channels: int, jitter: bool) -> Float[Array, "s s c"]:
-    keys = jax.random.split(key, 5)
+def _draw(
+    numbers: Float[Array, " k"], source: CropSource, size: int, channels: int, jitter: bool
+) -> Float[Array, "s s c"]:
     window = window_size(size)
-    index = jnp.searchsorted(source.chances, jax.random.uniform(keys[0]))
+    index = jnp.searchsorted(source.chances, numbers[0])
     height, width = source.heights[index], source.widths[index]
-    row_key, column_key = jax.random.split(keys[1])
-    top = jax.random.randint(row_key, (), 0, height - window + 1)
-    left = jax.random.randint(column_key, (), 0, width - window + 1)
+    top, left = _below(numbers[1], height - window + 1), _below(numbers[2], width - window + 1)
     rows = source.offsets[index] + (top + jnp.arange(window)) * (width * channels)
     columns = left * channels + jnp.arange(window * channels)
     pixels = source.values[rows[:, None] + columns[None]].reshape(window, window, channels)
     # Reduced by a factor between 1 and STEP: photographs have no preferred scale.
-    zoom = STEP ** jax.random.uniform(keys[2])
-    inset = jax.random.uniform(keys[3], (2,)) * (window - zoom * size)
+    zoom = STEP ** numbers[3]
+    inset = numbers[4:6] * (window - zoom * size)
     reduced = jax.image.scale_and_translate(
         pixels.astype(jnp.float32) / 255,
         (size, size, channels),
@@ -160,10 +161,14 @@ def _draw(key: PRNGKeyArray, source: CropSource, size: int, channels: int, jitte
         -inset / zoom,
         "lanczos3",
     )
-    flip_key, color_key = jax.random.split(keys[4])
-    crop = jnp.where(jax.random.bernoulli(flip_key), reduced[:, ::-1], reduced)
-    crop = jitter_colors(color_key, crop) if jitter else crop
+    crop = jnp.where(numbers[6] < 0.5, reduced[:, ::-1], reduced)
+    crop = jitter_colors(numbers[7:], crop) if jitter else crop
     return jnp.clip(crop, 0, 1)
+
+
+def _below(number: Float[Array, ""], count: Int[Array, ""]) -> Int[Array, ""]:
+    """A whole number below `count`, from one in [0,1)."""
+    return jnp.minimum((number * count.astype(jnp.float32)).astype(jnp.int32), count - 1)
 
 
 def _reductions(photograph: "Image", smallest: int) -> list[UInt8[np.ndarray, "h w c"]]:

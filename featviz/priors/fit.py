@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -190,6 +190,8 @@ class _Pace:
                 self.total = max(self.step, round(self.step + rate * (self.length.deadline - now)))
 
 
+# Kept: a further training with the same numbers compiles nothing.
+@lru_cache(maxsize=4)
 def _chunk_program(config: DenoiserConfig, settings: FitSettings, chunk: int) -> Any:
     def one(sources: tuple[CropSource, ...], total: Any, state: FitState) -> tuple[FitState, Any]:
         return fit_step(sources, total, state, config, settings)
