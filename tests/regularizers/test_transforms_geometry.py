@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from featviz.common.compilation import compiler_options
 from featviz.regularizers import CenterCrop, GaussianNoise, Jitter, Pad, RandomAffine, Roll, compose
 from featviz.regularizers.transforms.resample import affine, reflect
 
@@ -128,6 +129,40 @@ def test_resampling_is_bilinear(seed):
     shift = draw.uniform(-3, 3, 2).astype(np.float32)
     found = jax.jit(affine)(IMAGE, matrix, shift)
     np.testing.assert_allclose(found, bilinear(IMAGE, matrix, shift), atol=2e-4)
+
+
+def spread(gradient, matrix, shift):
+    """The gradient of bilinear resampling: each pixel's goes to the four that it was taken from."""
+    h, w, _ = gradient.shape
+    y, x = np.mgrid[:h, :w] - np.array([(h - 1) / 2, (w - 1) / 2])[:, None, None]
+    positions = [row[0] * y + row[1] * x + (n - 1) / 2 + s for row, n, s in zip(matrix, (h, w), shift, strict=True)]
+    floors = [np.floor(position).astype(int) for position in positions]
+    rows, columns = (
+        [(np.abs(side + floor - position), np.asarray(reflect(jnp.asarray(floor + side), n))) for side in (0, 1)]
+        for floor, position, n in zip(floors, positions, (h, w), strict=True)
+    )
+    out = np.zeros(gradient.shape)
+    for far_y, row in rows:
+        for far_x, column in columns:
+            np.add.at(out, (row, column), ((1 - far_y) * (1 - far_x))[..., None] * gradient)
+    return out
+
+
+@pytest.mark.parametrize("matrix", [[[0.98, -0.1], [0.1, 0.97]], [[0.95, 0.125], [-0.125, 0.95]]])
+def test_the_gradient_of_resampling_is_its_transpose_at_every_pixel(matrix):
+    # With the values, as it is compiled in a step: computed twice, a position near a whole number is rounded in two ways.
+    draw = np.random.default_rng(2)
+    image, gradient = draw.normal(size=(2, 1, 128, 128, 3)).astype(np.float32)
+    matrix, shift = np.array(matrix, np.float32), np.array([3.3, -4.1], np.float32)
+
+    def both(image, gradient, matrix, shift):
+        values, pull = jax.vjp(lambda image: affine(image, matrix, shift), image)
+        return values, pull(gradient)[0]
+
+    lanes = jax.jit(jax.vmap(both, in_axes=(0, 0, None, None))).lower(image, gradient, matrix, shift)
+    _, found = lanes.compile(compiler_options=dict(compiler_options("cpu")))(image, gradient, matrix, shift)
+    expected = spread(gradient[0].astype(np.float64), matrix.astype(np.float64), shift.astype(np.float64))
+    np.testing.assert_allclose(found[0], expected, atol=2e-3)
 
 
 def test_the_identity_is_exact():

@@ -42,13 +42,16 @@ def affine(
     source_x = matrix[1, 0] * y + matrix[1, 1] * x + columns + shift[1]
     row, below = _neighbors(source_y, height)
     column, right = _neighbors(source_x, width)
+    # Computed once. Where XLA computes them anew for the gradient it rounds positions otherwise, and at a whole number
+    # one side of a pixel goes with the weight of the other.
+    index, below, right = jax.lax.optimization_barrier((row * width + column, below, right))
 
     # The four neighbors side by side: one gather, and one scatter in the gradient, in place of four.
     image = jnp.concatenate([image, image[-1:]])
     image = jnp.concatenate([image, image[:, -1:]], axis=1)
     corners = [image[:-1, :-1], image[:-1, 1:], image[1:, :-1], image[1:, 1:]]
     table = jnp.concatenate(corners, axis=-1).reshape(height * width, 4 * channels)
-    taken = jnp.take(table, row * width + column, axis=0, mode="clip")
+    taken = jnp.take(table, index, axis=0, mode="clip")
     upper_left, upper_right, lower_left, lower_right = jnp.split(taken, 4, axis=-1)
     below, right = below[..., None], right[..., None]
     upper = upper_left * (1 - right) + upper_right * right
