@@ -150,7 +150,7 @@ def spread(gradient, matrix, shift):
 
 @pytest.mark.parametrize("matrix", [[[0.98, -0.1], [0.1, 0.97]], [[0.95, 0.125], [-0.125, 0.95]]])
 def test_the_gradient_of_resampling_is_its_transpose_at_every_pixel(matrix):
-    # With the values, as it is compiled in a step: computed twice, a position near a whole number is rounded in two ways.
+    # With the values, as in a step: computed twice, a position near a whole number is rounded in two ways.
     draw = np.random.default_rng(2)
     image, gradient = draw.normal(size=(2, 1, 128, 128, 3)).astype(np.float32)
     matrix, shift = np.array(matrix, np.float32), np.array([3.3, -4.1], np.float32)
