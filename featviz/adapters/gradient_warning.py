@@ -9,8 +9,8 @@ from featviz.tracing.gradient_reach import find_barrier
 from featviz.tracing.program import Program, Value
 
 
-def warn_of_barrier(program: Program, layers: Collection[Value], name: str) -> None:
-    """Says what stops the gradient, where it reaches the images from no layer.
+def warn_of_barrier(program: Program, layers: Collection[Value], name: str) -> bool:
+    """Says what stops the gradient, where it reaches the images from no layer; whether it does.
 
     Args:
         program: The traced network, whose last input are the images.
@@ -19,7 +19,7 @@ def warn_of_barrier(program: Program, layers: Collection[Value], name: str) -> N
     """
     barrier = find_barrier(program, program.inputs[-1], layers)
     if barrier is None:
-        return
+        return False
     dtype = barrier.outputs[0].aval.dtype
     flat = jnp.issubdtype(dtype, jnp.inexact)
     how = f"they pass `{barrier.primitive.name}`" if flat else f"they become {dtype.name}"
@@ -28,3 +28,4 @@ def warn_of_barrier(program: Program, layers: Collection[Value], name: str) -> N
         "expected a network that computes with the floats that it is given",
         stacklevel=4,
     )
+    return True

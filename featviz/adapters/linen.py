@@ -10,6 +10,7 @@ from flax.traverse_util import flatten_dict
 from featviz.adapters.adapter_errors import require_input
 from featviz.adapters.first_output import first_output
 from featviz.adapters.traced import build_model
+from featviz.common.spelling import Spelled
 from featviz.errors import FeatvizError
 from featviz.model import InputSpec, Model, Weights
 from featviz.tracing.marks import clean_name, mark
@@ -67,8 +68,16 @@ def from_linen(
             output, state = module.apply(weights, encoded, mutable=["intermediates", *collections], **kwargs)
         return first_output(output), _sown_values(state.get("intermediates", {}))
 
+    shapes = jax.eval_shape(lambda variables: variables, variables)
     return build_model(
-        forward, variables, input, name=name or type(module).__name__, axes=axes, classes=classes, source=source
+        forward,
+        variables,
+        input,
+        name=name or type(module).__name__,
+        axes=axes,
+        classes=classes,
+        source=source,
+        known=Spelled((module, kwargs, shapes)),
     )
 
 

@@ -1,71 +1,43 @@
 """From a traced network to a Model: its layers are described once, its activations computed on demand."""
 
-import re
 import warnings
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
-from types import MappingProxyType
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
 
 from featviz.adapters.batch_independence import COUNT, find_dependent_layer
 from featviz.adapters.gradient_warning import warn_of_barrier
+from featviz.adapters.network_apply import (
+    Forward,
+    Network,
+    Traced,
+    TracedApply,
+    format_size,
+    reason,
+    trace_network,
+)
 from featviz.adapters.units_axis import ask_network, found_axes, given_units, read_axes, warn_of_guesses
-from featviz.errors import FeatvizError, in_one_line, suggest
-from featviz.model import BEFORE_RELU, IMAGE, OUTPUT, InputSpec, Layer, Model, Weights
-from featviz.tracing.arrangement import Images, Units, arrange, arranged_shape, choose_units, find_images
-from featviz.tracing.axes import Axes, image_layout
-from featviz.tracing.factors import unknown
-from featviz.tracing.following import follow_axes
-from featviz.tracing.names import NamedValue, name_value, name_values
+from featviz.common.shortcuts import find_shortcut, keep, recall
+from featviz.common.spelling import Identified
+from featviz.errors import FeatvizError
+from featviz.model import OUTPUT, InputSpec, Layer, Model, Weights
+from featviz.tracing.arrangement import Units, arranged_shape
+from featviz.tracing.batch_axis import find_mixing
 from featviz.tracing.parents import find_parents
 from featviz.tracing.preactivation import rectified_values
-from featviz.tracing.program import Program, Value, trace
 from featviz.tracing.relu import count_relus
-from featviz.tracing.scans import Location, ValueLocation, compute
-
-# (weights, encoded images) -> the network's output, and further values by name. Values may also be marked
-# (`featviz.tracing.marks`).
-Forward = Callable[[Weights, jax.Array], tuple[jax.Array, Mapping[str, jax.Array]]]
+from featviz.tracing.scans import ValueLocation
 
 
-class Network(NamedTuple):
-    """A framework's network as a function, and how its layers are named.
+class _Found(NamedTuple):
+    """What tracing found of a network: its layers, the axes of their units, its ReLUs, and what is no layer."""
 
-    Attributes:
-        forward: The network.
-        input: How it takes its images.
-        by_scope: Whether named scopes and operations are layers (`name_values`).
-        single_image: Whether it takes one image only; it is then run image by image.
-        axes: The axis of the units, of values as the network computes them, by layer; those of other layers are found.
-    """
-
-    forward: Forward
-    input: InputSpec
-    by_scope: bool = False
-    single_image: bool = False
-    axes: Mapping[str, int] = MappingProxyType({})
-
-
-class Traced(NamedTuple):
-    """A network's program at one size and its named values.
-
-    Attributes:
-        program: The program.
-        named: Its layers in forward order, OUTPUT last.
-        units: The axis of the units of each.
-        absent: Values that modules return and that are no layers, with the reason.
-        failure: Why the program ends early, if it does.
-    """
-
-    program: Program
-    named: dict[str, NamedValue]
-    units: dict[str, Units]
-    absent: dict[str, str]
-    failure: Exception | None
+    layers: tuple[Layer, ...]
+    axes: Mapping[str, int]
+    relus: int
+    absent: tuple[tuple[str, str], ...]
 
 
 def build_model(
@@ -79,6 +51,7 @@ def build_model(
     axes: Mapping[str, int] | None = None,
     classes: tuple[str, ...] = (),
     source: Mapping[str, str] | None = None,
+    known: Identified | None = None,
 ) -> Model:
     """A Model of a network that JAX can trace.
 
@@ -98,35 +71,59 @@ def build_model(
             is found is not right.
         classes: The names of its outputs.
         source: Where it comes from.
+        known: What recognizes the network in another process, which then need not trace it.
 
     Raises:
         FeatvizError: If the network fails on images of the size of `spec` or has no layers, or if `axes` names no layer
             or no axis.
     """
     network = Network(forward, spec, by_scope, single_image)
-    traced = _trace(network, weights, _encoded(spec, 1 if single_image else COUNT))
+    shortcut = None if known is None else find_shortcut("layers", (known, *network[1:], dict(axes or {})))
+    found = recall(shortcut)
+    if found is not None:
+        return _assemble(network, weights, found, name=name, classes=classes, source=source, known=known)
+    traced = trace_network(network, weights, _encoded(spec, 1 if single_image else COUNT))
     if not single_image:
         network, traced = _alone_if_needed(network, traced, name, weights)
     if traced.failure is not None:
         raise FeatvizError(
-            f"{name} cannot run on images of {_format_size(spec.size)} px: {_reason(traced.failure)}"
+            f"{name} cannot run on images of {format_size(spec.size)} px: {reason(traced.failure)}"
         ) from traced.failure
+    certain = traced.units
     units = _settle_units(traced, weights, spec, axes or {}, name)
     network, traced = network._replace(axes=found_axes(traced.named, units)), traced._replace(units=units)
     layers = _describe(traced)
     if not layers:
         raise FeatvizError(f"no layer was found in {name}; expected values that depend on the images")
-    warn_of_barrier(traced.program, [layer.value for layer in traced.named.values()], name)
+    barred = warn_of_barrier(traced.program, [layer.value for layer in traced.named.values()], name)
+    found = _Found(layers, network.axes, count_relus(traced.program), tuple(traced.absent.items()))
+    # What weights decide is found out each time, and what the user is warned of is said each time.
+    decided = all(each.certain for each in certain.values()) and not barred and not network.single_image
+    if decided and find_mixing(traced.program, traced.program.inputs[-1], COUNT) is None:
+        keep(shortcut, found._replace(axes=dict(found.axes)))
+    return _assemble(network, weights, found, name=name, classes=classes, source=source, known=known)
+
+
+def _assemble(
+    network: Network,
+    weights: Weights,
+    found: _Found,
+    *,
+    name: str,
+    classes: tuple[str, ...],
+    source: Mapping[str, str] | None,
+    known: Identified | None,
+) -> Model:
     return Model(
         name=name,
-        apply=partial(_apply, network, name),
+        apply=TracedApply(network._replace(axes=found.axes), name, known),
         weights=weights,
-        layers=layers,
-        input=spec,
-        relus=count_relus(traced.program),
+        layers=found.layers,
+        input=network.input,
+        relus=found.relus,
         classes=classes,
         source=dict(source or {}),
-        absent=tuple(traced.absent.items()),
+        absent=found.absent,
     )
 
 
@@ -144,16 +141,16 @@ def _alone_if_needed(network: Network, traced: Traced, name: str, weights: Weigh
     if traced.failure is None and not apart:
         locations = {layer: each.location for layer, each in traced.named.items()}
         values = {layer: each.value if isinstance(each, ValueLocation) else None for layer, each in locations.items()}
-        layer = find_dependent_layer(traced.program, values, partial(_apply, network, name), weights, network.input)
+        layer = find_dependent_layer(traced.program, values, TracedApply(network, name), weights, network.input)
         if layer is None:
             return network, traced
     single = network._replace(single_image=True)
-    alone = _trace(single, weights, _encoded(network.input, 1))
+    alone = trace_network(single, weights, _encoded(network.input, 1))
     if layer is not None:
         what = "its output" if layer == OUTPUT else f"`{layer}`"
         depends = f"in {name}, {what} of one image depends on the other images of its batch"
         if alone.failure is not None:
-            raise FeatvizError(f"{depends}, and it takes no single image: {_reason(alone.failure)}") from alone.failure
+            raise FeatvizError(f"{depends}, and it takes no single image: {reason(alone.failure)}") from alone.failure
         warnings.warn(f"{depends}; it is run image by image", stacklevel=4)
     return (single, alone) if alone.failure is None else (network, traced)
 
@@ -173,102 +170,6 @@ def _settle_units(
     return units
 
 
-def _apply(
-    network: Network,
-    name: str,
-    weights: Weights,
-    images: Float[Array, "n h w c"],
-    *,
-    layers: Sequence[str] | None = None,
-) -> dict[str, Float[Array, "n *positions units"]]:
-    """See `Apply`. Raises FeatvizError for an unknown layer, and where the network fails at this size."""
-    if network.single_image and images.shape[0] != 1:
-        activations = jax.vmap(lambda image: _apply(network, name, weights, image[None], layers=layers))(images)
-        return {layer: values[:, 0] for layer, values in activations.items()}
-    encoded = network.input.encode(images)
-    traced = _trace(network, weights, encoded)
-    wanted = [layer for layer in (traced.named if layers is None else layers) if layer != IMAGE]
-    missing = [layer for layer in wanted if layer.removesuffix(BEFORE_RELU) not in traced.named]
-    if traced.failure is not None and (missing or layers is None):
-        size = _format_size(images.shape[1:3])
-        raise FeatvizError(
-            f"`size` is {size}: {name} cannot run on images of {size} px ({_reason(traced.failure)}); "
-            f"expected {_format_size(network.input.size)}, that of its training"
-        ) from traced.failure
-    if missing:
-        raise FeatvizError(
-            f"`layers` names `{missing[0]}`, which the network lacks; {suggest(missing[0], traced.named)}"
-        )
-    values = compute(traced.program, jax.tree.leaves((weights, encoded)), _locate(traced, wanted))
-    plain = [layer.removesuffix(BEFORE_RELU) for layer in wanted]
-    arranged = [
-        arrange(value, traced.named[layer].images, traced.units[layer].axis)
-        for layer, value in zip(plain, values, strict=True)
-    ]
-    return {IMAGE: images, **dict(zip(wanted, arranged, strict=True))}
-
-
-def _locate(traced: Traced, wanted: Sequence[str]) -> list[Location]:
-    """Where the values of layers and pre-activations are in the program."""
-    any_before = any(layer.endswith(BEFORE_RELU) for layer in wanted)
-    rectified = rectified_values(traced.program) if any_before else set()
-    locations: list[Location] = []
-    for layer in wanted:
-        location = traced.named[layer.removesuffix(BEFORE_RELU)].location
-        if layer.endswith(BEFORE_RELU):
-            if not location.is_rectified(rectified):
-                raise FeatvizError(f"`layers` names `{layer}`, but that layer does not come out of a ReLU")
-            location = location.preactivation()
-        locations.append(location)
-    return locations
-
-
-def _trace(network: Network, weights: Weights, encoded: jax.Array | jax.ShapeDtypeStruct) -> Traced:
-    """The network's program and its named values in forward order, OUTPUT last."""
-    failures: list[Exception] = []
-
-    def run(weights: Weights, encoded: jax.Array) -> dict[str, jax.Array]:
-        try:
-            output, extra = network.forward(weights, encoded)
-        except FeatvizError:
-            raise
-        # A framework may raise anything. The layers before the failure stay available, and messages give the reason.
-        except Exception as error:
-            failures.append(error)
-            return {}
-        return {**extra, OUTPUT: output}
-
-    # The network is not ours: it may promote as it likes, however strict the code around it is.
-    with jax.numpy_rank_promotion("allow"), jax.numpy_dtype_promotion("standard"):
-        program, shapes = trace(run, weights, encoded)
-    outputs = dict(zip(shapes, program.outputs, strict=True))
-    channel_axis = 1 if network.input.channels_first else encoded.ndim - 1
-    axes = follow_axes(program, {program.inputs[-1]: image_layout(encoded.shape, channel_axis)})
-    extra = [(name, value) for name, value in outputs.items() if name != OUTPUT]
-    batch = encoded.shape[0]
-    named, absent = name_values(program, batch, axes, extra=extra, by_scope=network.by_scope)
-    if OUTPUT in outputs:
-        named[OUTPUT] = _name_output(outputs[OUTPUT], batch, axes)
-    evidence = axes.evidence()
-    units = {
-        name: given_units(layer, network.axes[name])
-        if name in network.axes
-        else choose_units(layer.layout, layer.images, evidence, channels_first=network.input.channels_first)
-        for name, layer in named.items()
-    }
-    return Traced(program, named, units, absent, failures[0] if failures else None)
-
-
-def _name_output(value: Value, batch: int, axes: Axes) -> NamedValue:
-    """The network's output, which need not be fit for a layer."""
-    location = ValueLocation(value)
-    layer = name_value(value, location, batch, axes)
-    if not isinstance(layer, str):
-        return layer
-    layout = axes.layouts.get(value, unknown(value.aval.shape))
-    return NamedValue(location, value, find_images(layout, batch) or Images(0, (batch,), 0), layout)
-
-
 def _describe(traced: Traced) -> tuple[Layer, ...]:
     locations = {name: layer.location for name, layer in traced.named.items() if name != OUTPUT}
     parents, rectified = find_parents(traced.program, locations), rectified_values(traced.program)
@@ -281,13 +182,3 @@ def _describe(traced: Traced) -> tuple[Layer, ...]:
         Layer(name, shape(name), parents[name], location.is_rectified(rectified))
         for name, location in locations.items()
     )
-
-
-def _reason(error: Exception, *, limit: int = 240) -> str:
-    """A framework's message on one line, without the addresses of its manual."""
-    text = re.sub(r"\s*\(?https?://[^\s)]*\)*", "", in_one_line(error))
-    return text if len(text) <= limit else text[:limit].rstrip() + " ..."
-
-
-def _format_size(size: Sequence[int]) -> str:
-    return " x ".join(map(str, size))

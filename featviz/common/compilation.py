@@ -9,7 +9,8 @@ import numpy as np
 
 from featviz.common.kept import kept_with_owner
 from featviz.common.placement import is_placed
-from featviz.common.program_store import load_or_compile
+from featviz.common.program_store import load_or_compile_entry, load_program
+from featviz.common.shortcuts import find_shortcut, keep, recall
 
 # XLA's CPU backend hands matrix products and convolutions to YNNPACK, which is up to three times faster for products
 # and runs the large convolutions of image networks at half the speed of XLA's older ones: it gets products alone. XLA
@@ -93,10 +94,27 @@ def _compile(
     donated: tuple[int, ...],
 ) -> Any:
     args = jax.tree.unflatten(structure, leaves)
+    shortcut = find_shortcut("program", (function, args, static, donated), options=dict(options))
+    program = _load_known(recall(shortcut), args)
+    if program is not None:
+        return program
     if static:
         # A function of its own: JAX keeps what a jitted function was ever traced with, static arguments included.
         function = jax.jit(partial(function.__wrapped__, **dict(static)), donate_argnums=donated)
-    return load_or_compile(function.lower(*args), dict(options))
+    lowered = function.lower(*args)
+    program, key = load_or_compile_entry(lowered, dict(options))
+    if key is not None and lowered.in_tree == jax.tree.structure((args, {})):
+        # Trees cannot be written, but what they are the structure of can.
+        keep(shortcut, (key, jax.tree.unflatten(lowered.out_tree, range(lowered.out_tree.num_leaves))))
+    return program
+
+
+def _load_known(known: Any, args: Any) -> Any:
+    """The compiled program that a shortcut names, None without one."""
+    if known is None:
+        return None
+    key, results = known
+    return load_program(key, jax.tree.structure((args, {})), jax.tree.structure(results))
 
 
 def _abstract(leaf: Any, keep_sharding: bool) -> jax.ShapeDtypeStruct:

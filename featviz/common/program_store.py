@@ -37,15 +37,26 @@ def load_or_compile(lowered: Any, options: Mapping[str, str]) -> Any:
       lowered: the program before compilation.
       options: XLA's options.
     """
-    folder = _folder()
+    return load_or_compile_entry(lowered, options)[0]
+
+
+def load_or_compile_entry(lowered: Any, options: Mapping[str, str]) -> tuple[Any, str | None]:
+    """The same, and the key of the program's entry, None where nothing is kept."""
+    folder = store_folder()
     if folder is None:
-        return lowered.compile(compiler_options=dict(options))
-    path = folder / f"{program_key(lowered.as_text(), options)}.program"
-    program = _read(path, lowered)
+        return lowered.compile(compiler_options=dict(options)), None
+    key = program_key(lowered.as_text(), options)
+    program = load_program(key, lowered.in_tree, lowered.out_tree)
     if program is None:
         program = lowered.compile(compiler_options=dict(options))
-        _write(path, program)
-    return program
+        _write(_entry(folder, key), program)
+    return program, key
+
+
+def load_program(key: str, in_tree: Any, out_tree: Any) -> Any:
+    """The compiled program of an entry, None where there is none; the trees are those of its arguments and results."""
+    folder = store_folder()
+    return None if folder is None else _read(_entry(folder, key), in_tree, out_tree)
 
 
 def program_key(text: str, options: Mapping[str, str]) -> str:
@@ -75,7 +86,7 @@ def _surroundings() -> tuple[str, ...]:
     return (*versions, device.device_kind, platform.platform(), platform.machine(), processor, str(cores))
 
 
-def _folder() -> Path | None:
+def store_folder() -> Path | None:
     """The folder of the entries, or None where none are kept."""
     # The device of a program is not part of its entry: with several, one program would run on another's.
     if not keeps_programs() or jax.config.values.get("jax_compilation_cache_dir") or len(jax.devices()) != 1:
@@ -86,14 +97,18 @@ def _folder() -> Path | None:
     return None
 
 
-def _read(path: Path, lowered: Any) -> Any:
+def _entry(folder: Path, key: str) -> Path:
+    return folder / f"{key}.program"
+
+
+def _read(path: Path, in_tree: Any, out_tree: Any) -> Any:
     from jax.experimental.serialize_executable import deserialize_and_load
 
     try:
         data = path.read_bytes()
         if hashlib.sha256(data[DIGEST:]).digest() != data[:DIGEST]:
             raise ValueError(f"`{path}` is damaged")
-        program = deserialize_and_load(data[DIGEST:], lowered.in_tree, lowered.out_tree)
+        program = deserialize_and_load(data[DIGEST:], in_tree, out_tree)
         # The least recently used go first.
         os.utime(path)
         return program

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 
 from featviz.common.kept import kept_with_owner
+from featviz.common.shortcuts import find_shortcut, keep, recall
 from featviz.model.model import Apply, Model, Weights
 
 
@@ -43,10 +44,16 @@ def _traced_shapes(
     layers: tuple[str, ...],
     images: tuple[int, ...],
 ) -> dict[str, tuple[int, ...]]:
+    shortcut = find_shortcut("shapes", (apply, leaves, structure, layers, images))
+    known: dict[str, tuple[int, ...]] | None = recall(shortcut)
+    if known is not None:
+        return known
     weights: Weights = jax.tree.unflatten(structure, leaves)
     activations = jax.eval_shape(
         lambda weights, images: apply(weights, images, layers=layers),
         weights,
         jax.ShapeDtypeStruct(images, jnp.float32),
     )
-    return {name: tuple(value.shape[1:]) for name, value in activations.items()}
+    shapes = {name: tuple(value.shape[1:]) for name, value in activations.items()}
+    keep(shortcut, shapes)
+    return shapes

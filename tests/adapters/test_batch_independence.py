@@ -164,7 +164,7 @@ def test_statistics_of_each_image_need_no_run(center_over, monkeypatch):
 
 def test_steps_that_only_seem_to_mix_images_leave_the_network_as_it_is():
     model = fv.from_function(lambda w, x: (x @ w)[::-1][::-1], jnp.ones((3, 4)), input=SPEC)
-    assert not model.apply.args[0].single_image
+    assert not model.apply.network.single_image
 
 
 @pytest.mark.frameworks

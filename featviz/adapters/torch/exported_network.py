@@ -1,7 +1,7 @@
 """A copy of a user's module, and its graphs by the shape of the images."""
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +13,11 @@ from featviz.adapters.torch.graph_ends import without_missing, without_nodes
 from featviz.adapters.torch.graph_export import LOCK, Graph, export_graph
 from featviz.adapters.torch.interpreter import GraphError, node_module, run_graph, to_array
 from featviz.adapters.torch.module_copies import fresh_copy, named_tensors, plain_tensors, shared_names
+from featviz.adapters.torch.module_identity import ModuleIdentity
 from featviz.adapters.torch.module_runs import StoppedError, reason, run_once, source_line
 from featviz.adapters.torch.operators import draws_numbers
 from featviz.adapters.torch.run_records import RunRecord, recorded
+from featviz.common.shortcuts import find_shortcut, keep, recall
 from featviz.errors import FeatvizError
 from featviz.model import Weights
 from featviz.tracing.marks import mark
@@ -50,6 +52,9 @@ class ExportedNetwork:
     # How the module's runs on images of each shape ended, and what it did in them.
     trials: dict[tuple[int, ...], StoppedError | None] = field(default_factory=dict)
     digests: dict[tuple[int, ...], str | None] = field(default_factory=dict)
+    # The shape of the images of the training, and what recognizes the network in another process.
+    training: tuple[int, ...] = ()
+    identity: ModuleIdentity | None = None
 
     @property
     def first(self) -> Graph:
@@ -59,24 +64,36 @@ class ExportedNetwork:
     def prepare(self, shape: tuple[int, ...]) -> tuple[Weights, bool]:
         """Exports the module for images of a shape; its weights, and whether it takes one image at a time."""
         self.single_image = not self.runs(shape) and self.runs((1, *shape[1:]))
-        graph = self._find(shape)
+        self.training = shape
+        if not self.single_image and self.upto is None:
+            self.identity = ModuleIdentity(self.module, shape, self._digest)
+        # A graph that needs no further weights, and of which nothing is said, waits until it is asked for.
+        shortcut = None if self.identity is None else find_shortcut("PyTorch graph", self.identity)
+        constants = {} if recall(shortcut) else self._find(shape).constants
         parameters = {path for path, _ in self.module.named_parameters()}
         # Parameters keep the copy's memory, which nothing writes to; a forward may write to its buffers.
         weights = {path: to_array(tensor, copy=path not in parameters) for path, tensor in named_tensors(self.module)}
         plain = {id(tensor): path for path, tensor in plain_tensors(self.module)}
-        for placeholder, tensor in graph.constants.items():
+        for placeholder, tensor in constants.items():
             # Single numbers stay in the program, where ReLUs and the like are recognized by them, and so do places
             # that the forward makes.
             path = plain.get(id(tensor), placeholder)
             if tensor.numel() > 1 and (path != placeholder or tensor.is_floating_point()):
                 self.constants[placeholder] = path
                 weights[path] = to_array(tensor)
+        if self.graphs and not self.constants and not any(self._messages()):
+            keep(shortcut, True)
         return {path: jax.device_put(array, may_alias=True) for path, array in weights.items()}, self.single_image
 
     def forward(self, weights: Weights, encoded: jax.Array) -> tuple[jax.Array, dict[str, jax.Array]]:
         """The output for images; on the way, what each module returns is marked."""
+        shape = tuple(encoded.shape)
         with LOCK:
-            graph = self._find(tuple(encoded.shape))
+            if not self.graphs:
+                self._find(self.training)
+            graph = self._find(shape)
+            if self.identity is not None:
+                self.identity.asked.add(self._several(shape))
         first = graph is self.first
         aliases = {path: path for path in weights}
         for path, other in shared_names(self.module):
@@ -131,7 +148,7 @@ class ExportedNetwork:
             if shape == known or ((graph.failure is None or shape[1:] == known[1:]) and graph.fits(shape)):
                 return graph
         # The number of images can be left open where there are several; where it cannot, each has its own graph.
-        several = shape if self.single_image else (max(2, shape[0]), *shape[1:])
+        several = self._several(shape)
         for known, graph in self.graphs.items():
             if graph.fits((shape[0], *known[1:])) and self._does_the_same(graph, known, several):
                 self.graphs[shape] = graph
@@ -142,6 +159,17 @@ class ExportedNetwork:
                 if each == shape or graph.fits(shape):
                     return graph
         raise AssertionError("the loop ends with the shape itself")
+
+    def _several(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """The shape of the images that are exported for those of a shape."""
+        return shape if self.single_image else (max(2, shape[0]), *shape[1:])
+
+    def _digest(self, shape: tuple[int, ...]) -> str | None:
+        """The hash of what the module does with images of a shape; None where it fails, or its graph ends early."""
+        if any(graph.failure is not None for graph in self.graphs.values()):
+            return None
+        with LOCK:
+            return self.digests[shape] if self._run(shape) is None else None
 
     def _does_the_same(self, graph: Graph, known: tuple[int, ...], shape: tuple[int, ...]) -> bool:
         """Whether the module does with images of a shape what it did with those that a graph was exported for.
@@ -224,34 +252,34 @@ class ExportedNetwork:
 
     def warn(self) -> None:
         """Says where the network ends early, whose backward is not used, and what in it is random."""
+        for message in self._messages() if self.graphs else ():
+            warnings.warn(message, stacklevel=3)
+
+    def _messages(self) -> Iterator[str]:
         if self.own_backwards:
-            warnings.warn(
+            yield (
                 f"{self.name} has a backward of its own in {', '.join(sorted(self.own_backwards))}, which is not the "
-                "derivative of the forward; pictures follow the derivative of the forward",
-                stacklevel=3,
+                "derivative of the forward; pictures follow the derivative of the forward"
             )
         graph = self.first
         if not graph.marks and any(True for _ in self.module.children()):
-            warnings.warn(
+            yield (
                 f"{self.name} calls none of the modules within, so that these are no layers: its `forward` may be a "
-                "function that holds another module",
-                stacklevel=3,
+                "function that holds another module"
             )
         if graph.failure is not None and graph.runs and graph.marks:
             # The message of a node says where it is.
             line = "" if isinstance(graph.failure, GraphError) else f", at {source_line(graph.failure)}"
             end = f"ends behind `{graph.marks[-1][0]}`" if graph.output is None else "lacks some layers"
-            warnings.warn(
+            yield (
                 f"{self.name} {end}{line}: what follows depends on values or cannot be exported "
-                f"({reason(graph.failure)})",
-                stacklevel=3,
+                f"({reason(graph.failure)})"
             )
         for node in graph.module.graph.nodes:
             operator = str(node.target).removeprefix("aten.").partition(".")[0]
             if draws_numbers(operator, node.args, node.kwargs):
-                warnings.warn(
+                yield (
                     f"{self.name} draws random numbers at inference (`{operator}` in "
-                    f"`{node_module(node)[0] or self.name}`); they are drawn once, the same in each run",
-                    stacklevel=3,
+                    f"`{node_module(node)[0] or self.name}`); they are drawn once, the same in each run"
                 )
                 break

@@ -98,6 +98,7 @@ def from_torch(
             axes=axes,
             classes=classes,
             source=source,
+            known=network.identity,
         )
     except FeatvizError as error:
         if input.channels_first:

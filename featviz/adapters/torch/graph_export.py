@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from torch.fx import GraphModule, Node
 
 # Exporting changes settings of the whole process for a moment.
-LOCK = threading.Lock()
+LOCK = threading.RLock()
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

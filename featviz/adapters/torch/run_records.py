@@ -97,7 +97,7 @@ class RunRecord:
         if isinstance(value, torch.Tensor):
             if value not in self._labels:
                 self._count += 1
-                self._labels[value] = str(self._count)
+                self._labels[value] = f"{self._count}:{value.dtype}"
             return self._labels[value]
         if isinstance(value, list | tuple):
             return f"[{', '.join(self._spell_outputs(part, sizes=sizes) for part in value)}]"
