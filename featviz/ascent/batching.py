@@ -1,23 +1,21 @@
 """How many lanes run side by side: by memory, estimated from shapes and confirmed by the compiled program."""
 
-import inspect
 import os
 from collections.abc import Sequence
-from functools import partial
 from math import prod
 from pathlib import Path
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jax.sharding import Mesh
 
 from featviz import ascent
-from featviz.common.compilation import compiled, program_memory
+from featviz.ascent.program_set import step_shapes, trace_advance
+from featviz.common.compilation import program_memory
 from featviz.errors import FeatvizError
 from featviz.model import Model, Weights
-from featviz.objectives import Objective, stack
+from featviz.objectives import Objective
 from featviz.parameterizations import Shape, extra_channels
 from featviz.regularizers import view_shape
 
@@ -108,29 +106,9 @@ def step_program(
     mesh: Mesh,
 ) -> Any:
     """The compiled program of a chunk of steps, for `lanes` on each device; nothing runs."""
-    total = lanes * mesh.devices.size
-    per_lane, replicated = NamedSharding(mesh, PartitionSpec(ascent.LANES)), NamedSharding(mesh, PartitionSpec())
-    keys = jax.eval_shape(lambda: jax.random.split(jax.random.key(0), total))
-    state = jax.eval_shape(partial(inspect.unwrap(ascent.start), images=None, routine=routine), keys)
-    stacked = jax.eval_shape(lambda: stack([objective] * total))
     plan = ascent.plan_step(routine, weights, objective, penalty)
-    values = jax.eval_shape(plan.prepare, weights)
-    return compiled(
-        ascent.advance,
-        _with_sharding(ascent.PreparedWeights(weights, values), replicated),
-        _with_sharding(stacked, per_lane),
-        _with_sharding(penalty, replicated),
-        jax.ShapeDtypeStruct((), jnp.int32, sharding=replicated),
-        _with_sharding(state, per_lane),
-        owner=routine.apply,
-        donated=(4,),
-        plan=plan,
-        mesh=mesh,
-    )
-
-
-def _with_sharding(tree: Any, sharding: NamedSharding) -> Any:
-    return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(np.shape(leaf), leaf.dtype, sharding=sharding), tree)
+    shapes = step_shapes(plan, weights, lanes * mesh.devices.size, mesh=mesh)
+    return trace_advance(plan, shapes, mesh=mesh).compiled()
 
 
 def _view_shape(routine: ascent.Routine) -> Shape:

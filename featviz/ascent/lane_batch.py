@@ -1,7 +1,7 @@
 """A batch of lanes: the optimizations that one call of the compiled program advances, and the host's state of them."""
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple
@@ -14,7 +14,8 @@ from jaxtyping import Array, Bool, Float, Int, Key, UInt32
 
 from featviz import ascent
 from featviz.ascent.outcome import LaneResult, Outcome
-from featviz.common.compilation import compiled
+from featviz.ascent.program_set import StepShapes, step_shapes, trace_advance, trace_finish, trace_start
+from featviz.common.compilation import TracedProgram, compile_together, traced
 from featviz.model import Weights
 from featviz.objectives import Objective, stack
 
@@ -47,11 +48,30 @@ class PreparedStep(NamedTuple):
 
 
 def prepare_step(run: LaneRun, objective: Objective, *, started: bool) -> PreparedStep:
-    """The step of a run for objectives like this one; `started` is whether its lanes start from images."""
+    """The step of a run for objectives like this one; `started` is whether its lanes start from images.
+
+    Where something is to be compiled the lanes' programs are as well, all together, and kept.
+    """
     plan = ascent.plan_step(run.routine, run.weights, objective, run.penalty, started=started)
-    values = compiled(ascent.prepare, run.weights, owner=run.routine.apply, plan=plan)(run.weights)
+    prepare = traced(ascent.prepare, run.weights, owner=run.routine.apply, plan=plan)
+    if not prepare.is_compiled:
+        compile_together(_programs(run, objective, plan, prepare, started=started))
     replicated = NamedSharding(run.mesh, PartitionSpec())
-    return PreparedStep(plan, ascent.PreparedWeights(run.weights, jax.device_put(values, replicated)))
+    values = jax.device_put(prepare.compiled()(run.weights), replicated)
+    return PreparedStep(plan, ascent.PreparedWeights(run.weights, values))
+
+
+def _programs(
+    run: LaneRun, objective: Objective, plan: ascent.StepPlan, prepare: TracedProgram, *, started: bool
+) -> Iterator[TracedProgram]:
+    """The programs of a run, in the order in which threads best compile them."""
+    count = run.lanes * run.mesh.devices.size
+    keys = lane_keys(run.seed, [objective] * count, stage=run.stage)
+    yield trace_start(run.routine, keys, np.zeros((count, *run.routine.shape), np.float32) if started else None)
+    shapes = step_shapes(plan, run.weights, count, mesh=run.mesh)
+    yield trace_advance(plan, shapes, mesh=run.mesh)
+    yield prepare
+    yield trace_finish(plan, shapes, mesh=run.mesh)
 
 
 @dataclass
@@ -138,19 +158,18 @@ class LaneBatch:
         self.stacked = jax.device_put(stack(chosen), sharding)
         keys = lane_keys(run.seed, chosen, stage=run.stage)
         images = None if self.starts is None else np.stack([self.starts[index] for index in indices])
-        # Without the backend's options, which round some starts otherwise.
-        begin = compiled(ascent.start, keys, images, owner=run.routine.apply, options={}, routine=run.routine)
+        begin = trace_start(run.routine, keys, images).compiled()
         fresh = jax.device_put(begin(keys, images), sharding)
         if self.lanes is None:
             status = np.where(opened, ascent.RUNNING, ascent.OUT_OF_STEPS).astype(np.int32)
             self.lanes = fresh._replace(status=jax.device_put(status, sharding))
         else:
             self.lanes = jax.device_put(ascent.refill(self.lanes, fresh, jax.device_put(opened, sharding)), sharding)
-        # Compiled here and not by the threads, which would do it once each.
-        arguments = (self.step.weights, self.stacked, self.penalty, self.step_limit, self.lanes)
-        program = partial(compiled, owner=run.routine.apply, mesh=run.mesh)
-        self.program = program(ascent.advance, *arguments, donated=(4,), plan=self.step.plan)
-        self.finish = program(ascent.finish, run.weights, self.stacked, self.lanes, routine=run.routine)
+        if self.program is None:
+            # Compiled by `prepare_step`, or else here and not by the threads, which would do it once each.
+            shapes = StepShapes(self.step.weights, self.stacked, self.penalty, self.step_limit, self.lanes)
+            self.program = trace_advance(self.step.plan, shapes, mesh=run.mesh).compiled()
+            self.finish = trace_finish(self.step.plan, shapes, mesh=run.mesh).compiled()
 
     def advance(self, steps: int) -> BatchProgress:
         """At least `steps` steps of all lanes, in whole chunks."""

@@ -1,6 +1,8 @@
 """Ahead-of-time compilation: the backend's options, one program for each set of shapes, and its memory."""
 
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache, partial
 from typing import Any
 
@@ -72,6 +74,18 @@ def compiled(
     >>> program(np.ones(3, np.float32)).tolist()
     [2.0, 2.0, 2.0]
     """
+    return traced(function, *args, owner=owner, options=options, donated=donated, **static).compiled()
+
+
+def traced(
+    function: Any,
+    *args: Any,
+    owner: Any = None,
+    options: Mapping[str, str] | None = None,
+    donated: tuple[int, ...] = (),
+    **static: Any,
+) -> "TracedProgram":
+    """The same, traced but not yet compiled, which another thread may do meanwhile."""
     leaves, structure = jax.tree.flatten(args)
     # Arrays that are bound to no device follow those that are, as under `jax.jit`.
     bound = [isinstance(leaf, jax.ShapeDtypeStruct) or is_placed(leaf) for leaf in leaves]
@@ -80,11 +94,45 @@ def compiled(
     owner = function if owner is None else owner
     # Sorted by name: the order in which a caller names them is no other program.
     arguments = tuple(sorted(static.items())), tuple(options.items())
-    return _compile(owner, function, structure, shapes, *arguments, donated)
+    return _trace(owner, function, structure, shapes, *arguments, donated)
+
+
+class TracedProgram:
+    """A program before and after compilation, which is done once, by whichever thread asks first."""
+
+    def __init__(self, compile: Callable[[], Any] | None, program: Any = None) -> None:
+        self._compile, self._program = compile, program
+        self._lock = threading.Lock()
+
+    @property
+    def is_compiled(self) -> bool:
+        """Whether it is compiled already, in this process or another."""
+        return self._compile is None
+
+    def compiled(self) -> Any:
+        """The compiled program."""
+        with self._lock:
+            if self._compile is not None:
+                self._program = self._compile()
+                # What it was traced from is needed no more.
+                self._compile = None
+            return self._program
+
+
+def compile_together(programs: Iterable[TracedProgram]) -> None:
+    """Compiles programs concurrently, each from when it is traced.
+
+    Threads compile, which takes most of the time. This one traces, since what the user's code has set around the call,
+    a precision say, holds for it alone.
+    """
+    with ThreadPoolExecutor() as pool:
+        waiting = [pool.submit(program.compiled) for program in programs]
+    for program in waiting:
+        program.result()
 
 
 @kept_with_owner(maxsize=MAX_PROGRAMS)
-def _compile(
+def _trace(
     owner: Any,
     function: Any,
     structure: Any,
@@ -92,21 +140,25 @@ def _compile(
     static: tuple[tuple[str, Any], ...],
     options: tuple[tuple[str, str], ...],
     donated: tuple[int, ...],
-) -> Any:
+) -> TracedProgram:
     args = jax.tree.unflatten(structure, leaves)
     shortcut = find_shortcut("program", (function, args, static, donated), options=dict(options))
     program = _load_known(recall(shortcut), args)
     if program is not None:
-        return program
+        return TracedProgram(None, program)
     if static:
         # A function of its own: JAX keeps what a jitted function was ever traced with, static arguments included.
         function = jax.jit(partial(function.__wrapped__, **dict(static)), donate_argnums=donated)
     lowered = function.lower(*args)
-    program, key = load_or_compile_entry(lowered, dict(options))
-    if key is not None and lowered.in_tree == jax.tree.structure((args, {})):
-        # Trees cannot be written, but what they are the structure of can.
-        keep(shortcut, (key, jax.tree.unflatten(lowered.out_tree, range(lowered.out_tree.num_leaves))))
-    return program
+
+    def compile() -> Any:
+        program, key = load_or_compile_entry(lowered, dict(options))
+        if key is not None and lowered.in_tree == jax.tree.structure((args, {})):
+            # Trees cannot be written, but what they are the structure of can.
+            keep(shortcut, (key, jax.tree.unflatten(lowered.out_tree, range(lowered.out_tree.num_leaves))))
+        return program
+
+    return TracedProgram(compile)
 
 
 def _load_known(known: Any, args: Any) -> Any:
