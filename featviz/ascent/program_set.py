@@ -8,7 +8,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array, Float, Key
 
 from featviz import ascent
-from featviz.common.compilation import TracedProgram, traced
+from featviz.common.compilation import TracedProgram, once_options, traced
 from featviz.model import Weights
 from featviz.objectives import Objective
 
@@ -67,4 +67,5 @@ def trace_start(
     routine: ascent.Routine, keys: Key[Array, " lanes"], images: Float[np.ndarray, "lanes n h w c"] | None
 ) -> TracedProgram:
     """The program of fresh lanes; without the backend's options, which round some starts otherwise."""
-    return traced(ascent.start, keys, images, owner=routine.apply, options={}, routine=routine)
+    options = once_options(jax.default_backend())
+    return traced(ascent.start, keys, images, owner=routine.apply, options=options, routine=routine)

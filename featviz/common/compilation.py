@@ -27,6 +27,9 @@ OPTIONS = {
 # For programs that run a few times, of which compilation is most of the time: the fewest steps, without the code
 # generator for CPUs that takes longest.
 QUICK = {"xla_backend_optimization_level": "0", "xla_cpu_use_fusion_emitters": "False"}
+# For programs that run once: three quarters of the compilation of fresh lanes go into LLVM's last level, which unrolls
+# the random numbers. The bits are the same (tests/ascent/test_program_set_start.py).
+ONCE = {"cpu": {"xla_backend_optimization_level": "2"}}
 # Compiled programs of a network kept in memory, so that the next call for the same layer and size starts at once.
 MAX_PROGRAMS = 32
 
@@ -41,6 +44,12 @@ def compiler_options(backend: str) -> dict[str, str]:
 def quick_options() -> dict[str, str]:
     """XLA's options for programs that are compiled soon and run slowly, as far as this version of JAX knows them."""
     return {name: value for name, value in QUICK.items() if _is_known(name, value)}
+
+
+@cache
+def once_options(backend: str) -> dict[str, str]:
+    """XLA's options for programs that run once, as far as this version of JAX knows them."""
+    return {name: value for name, value in ONCE.get(backend, {}).items() if _is_known(name, value)}
 
 
 def _is_known(name: str, value: str) -> bool:

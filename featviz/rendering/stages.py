@@ -7,7 +7,6 @@ import jax
 import numpy as np
 from jax.sharding import Mesh
 from jaxtyping import Float
-from scipy import ndimage
 
 from featviz.ascent import Routine
 from featviz.ascent.batching import concurrent_batches
@@ -161,6 +160,9 @@ def resize(images: Float[np.ndarray, "..."], size: tuple[int, ...], *, axis: int
     """
     if images.shape[axis : axis + 2] == tuple(size):
         return images
+    # A sixth of featviz's import, which most pictures do not need.
+    from scipy import ndimage
+
     factors = [1.0] * images.ndim
     factors[axis : axis + 2] = size[0] / images.shape[axis], size[1] / images.shape[axis + 1]
     return np.asarray(ndimage.zoom(images, factors, order=1), np.float32)

@@ -71,4 +71,3 @@ def test_failures_are_raised_and_tried_again():
         with pytest.raises(MemoryError):
             compile_together([program])
     assert len(calls) == 2 and not program.is_compiled
-
