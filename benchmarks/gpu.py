@@ -1,6 +1,7 @@
 """An accelerator: its rates, gradients against the CPU's, pictures per second, and all block channels of GoogLeNet.
 
     python benchmarks/gpu.py [-o FOLDER] [--reference FILE] [--seconds 200] [--parts device,lanes] [--small]
+    python benchmarks/gpu.py --roofline      # bounds by a data sheet, on any machine
 
 The parts, each of which goes on without the others, within a share of `--seconds`:
 
@@ -14,7 +15,8 @@ The parts, each of which goes on without the others, within a share of `--second
   include everything; those of compilation are given beside it. Fewer than 512 steps where the time is short.
 
 FLOPs are those of products and convolutions. `--small` tries everything with little work, also on a CPU; without it a
-CPU is nothing to measure. Results are printed as they come, and written to `gpu.json`.
+CPU is nothing to measure. Results are printed as they come, and written to `gpu.json`. `--roofline` measures nothing:
+see `gpu_roofline.py`.
 """
 
 import argparse
@@ -24,6 +26,7 @@ import traceback
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -31,11 +34,13 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from ascent import load
+from gpu_roofline import print_roofline
 from gpu_sameness import compare
 from gpu_step import CHUNK, Setting, Step, kernel_times
 from timing import gradient_flops, seconds
 
 import featviz as fv
+from featviz.ascent.batching import MAX_LANES
 from featviz.common import compilation
 from featviz.zoo.architectures.googlenet import BLOCKS
 
@@ -238,7 +243,11 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=200.0)
     parser.add_argument("--parts", default="device,sameness,lanes,all")
     parser.add_argument("--small", action="store_true", help="Little work, to try the script.")
+    parser.add_argument("--roofline", action="store_true", help="Only arithmetic and memory by a data sheet.")
     options = parser.parse_args()
+    if options.roofline:
+        print_roofline(partial(print, flush=True), lanes=MAX_LANES)
+        return
     bench = Bench(options)
     device = jax.devices()[0]
     if device.platform == "cpu" and not options.small:
