@@ -12,7 +12,6 @@ import functools
 import hashlib
 import importlib.metadata
 import os
-import pickle
 import platform
 import time
 from collections.abc import Iterable, Mapping
@@ -23,9 +22,10 @@ import jax
 
 import featviz
 from featviz.common.files import write_all_atomic
+from featviz.common.plain_json import from_json, to_json
 from featviz.common.program_store import DIGEST, program_key, store_folder
 from featviz.common.recency import least_recently_used
-from featviz.common.spelling import Identified, UnspelledError, spell
+from featviz.common.spelling import KNOWN, Identified, UnspelledError, spell
 from featviz.errors import FeatvizError
 
 # Bytes of all entries together; one takes a few hundred to a few thousand.
@@ -75,7 +75,7 @@ def recall(shortcut: Shortcut | None) -> Any:
         data = shortcut.path.read_bytes()
         if hashlib.sha256(data[DIGEST:]).digest() != data[:DIGEST]:
             return None
-        observed, result = pickle.loads(data[DIGEST:])
+        observed, result = from_json(data[DIGEST:], KNOWN)
         if not all(network.repeats(each) for network, each in zip(shortcut.networks, observed, strict=True)):
             return None
         os.utime(shortcut.path)
@@ -92,8 +92,8 @@ def keep(shortcut: Shortcut | None, result: Any) -> None:
     observed = [network.observed() for network in shortcut.networks]
     if any(each is None for each in observed):
         return
-    with contextlib.suppress(OSError, FeatvizError, pickle.PicklingError, TypeError, AttributeError):
-        data = pickle.dumps((observed, result))
+    with contextlib.suppress(OSError, FeatvizError):
+        data = to_json((observed, result), KNOWN).encode()
         shortcut.path.parent.mkdir(parents=True, exist_ok=True)
         write_all_atomic([(shortcut.path, hashlib.sha256(data).digest() + data)])
         entries = shortcut.path.parent.glob("*.shortcut")
