@@ -12,6 +12,7 @@ from featviz.ascent.routine import (
     Convergence,
     Lane,
     Routine,
+    StepWeights,
 )
 from featviz.ascent.step import advance, finish
 
@@ -27,6 +28,7 @@ __all__ = [
     "PreparedWeights",
     "Routine",
     "StepPlan",
+    "StepWeights",
     "advance",
     "finish",
     "plan_step",

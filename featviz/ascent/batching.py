@@ -49,7 +49,7 @@ def concurrent_batches(mesh: Mesh) -> int:
 def choose_lanes(
     routine: ascent.Routine,
     model: Model,
-    weights: Weights,
+    weights: Weights | ascent.StepWeights,
     objectives: list[Objective],
     penalty: Objective | None,
     *,
@@ -98,7 +98,7 @@ def spread(count: int, *, max_lanes: int, devices: int) -> int:
 
 def step_program(
     routine: ascent.Routine,
-    weights: Weights,
+    weights: Weights | ascent.StepWeights,
     objective: Objective,
     penalty: Objective | None,
     lanes: int,

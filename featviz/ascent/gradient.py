@@ -7,7 +7,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Key, PyTree
 
-from featviz.ascent.routine import Lane, Routine, images_of
+from featviz.ascent.prior_step import directed
+from featviz.ascent.routine import Lane, Routine, StepWeights, images_of, network_weights
 from featviz.gradients.redirect import redirected_gelu, redirected_relu
 from featviz.gradients.rules import rules_for, run_with_rules
 from featviz.model import IMAGE, Activations, Weights
@@ -20,7 +21,7 @@ from featviz.regularizers.fidelity import balance, distance
 class StepGradient(NamedTuple):
     """The score of a step, and its gradients with respect to the image and to the parameters.
 
-    `image_gradient` is that of objective and penalty alone, `gradient` includes fidelity.
+    `image_gradient` is that of objective and penalty alone, `gradient` includes fidelity, or the prior.
     """
 
     score: Float[Array, ""]
@@ -38,13 +39,14 @@ class Redirect(NamedTuple):
 
 def step_gradient(
     routine: Routine,
-    weights: Weights,
+    weights: Weights | StepWeights,
     penalty: Objective | None,
     objective: Objective,
     lane: Lane,
     progress: Float[Array, ""],
 ) -> StepGradient:
-    """The gradient of one lane's objective, penalty and fidelity with respect to its parameters."""
+    """The gradient of one lane's objective, penalty, fidelity and prior with respect to its parameters."""
+    network = network_weights(routine, weights)
     early = lane.step < routine.redirect_steps
     redirect = Redirect(early, early & lane.silent) if routine.redirect_steps else None
     layers = objective.layers + (penalty.layers if penalty is not None else ())
@@ -63,23 +65,23 @@ def step_gradient(
 
         def total_and_score(image: Float[Array, "n h w c"]) -> tuple[Float[Array, ""], Float[Array, ""]]:
             views = _views(routine, key, image, progress)
-            return total_of(image, activations_of(routine, weights, views, layers, redirect=redirect))
+            return total_of(image, activations_of(routine, network, views, layers, redirect=redirect))
 
         (_, score), image_gradient = jax.value_and_grad(total_and_score, has_aux=True)(image)
-        (gradient,) = pull_back(image_gradient)
+        (gradient,) = pull_back(directed(routine, weights, lane, image, image_gradient, progress))
         return StepGradient(score, image_gradient, gradient, None)
 
     assert lane.anchor is not None
     assert lane.balance is not None
     fidelity_layers = routine.fidelity.layers(objective)
     anchor_views = _views(routine, key, lane.anchor, progress, other_noise=True)
-    anchor_activations = activations_of(routine, weights, anchor_views, fidelity_layers, redirect=None)
+    anchor_activations = activations_of(routine, network, anchor_views, fidelity_layers, redirect=None)
 
     def total_and_distance(
         image: Float[Array, "n h w c"],
     ) -> tuple[tuple[Float[Array, ""], Float[Array, ""]], Float[Array, ""]]:
         views = _views(routine, key, image, progress)
-        activations = activations_of(routine, weights, views, (*layers, *fidelity_layers), redirect=redirect)
+        activations = activations_of(routine, network, views, (*layers, *fidelity_layers), redirect=redirect)
         total, score = total_of(image, activations)
         return (total, distance(activations, anchor_activations, fidelity_layers)), score
 

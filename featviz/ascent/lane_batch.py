@@ -26,12 +26,12 @@ Images = Float[np.ndarray, "n h w c"]
 class LaneRun:
     """How a list of objectives of one structure is optimized.
 
-    `weights` lie on all devices of `mesh`, each of which computes `lanes` optimizations at a time, for `steps` steps.
-    The draws of a lane depend on `seed`, on the `stage` of the recipe and on its objective.
+    `weights`, the step's, lie on all devices of `mesh`, each of which computes `lanes` optimizations at a time, for
+    `steps` steps. The draws of a lane depend on `seed`, on the `stage` of the recipe and on its objective.
     """
 
     routine: ascent.Routine
-    weights: Weights
+    weights: Weights | ascent.StepWeights
     penalty: Objective | None
     steps: int
     seed: int

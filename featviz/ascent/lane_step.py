@@ -8,14 +8,24 @@ import optax
 from jaxtyping import Array, Bool, Float, Int32
 
 from featviz.ascent.gradient import step_gradient
-from featviz.ascent.routine import CONVERGED, NOT_FINITE, OUT_OF_STEPS, RUNNING, Convergence, Lane, Routine
+from featviz.ascent.prior_step import renewed
+from featviz.ascent.routine import (
+    CONVERGED,
+    NOT_FINITE,
+    OUT_OF_STEPS,
+    RUNNING,
+    Convergence,
+    Lane,
+    Routine,
+    StepWeights,
+)
 from featviz.model import Weights
 from featviz.objectives import Objective
 
 
 def one_step(
     routine: Routine,
-    weights: Weights,
+    weights: Weights | StepWeights,
     objective: Objective,
     penalty: Objective | None,
     steps: Int32[Array, ""],
@@ -23,20 +33,23 @@ def one_step(
 ) -> tuple[Lane, Float[Array, ""]]:
     """One step of one lane, and its score."""
     progress = lane.step.astype(jnp.float32) / steps.astype(jnp.float32)
-    ascent = step_gradient(routine, weights, penalty, objective, lane, progress)
+    here = renewed(routine, weights, lane, progress)
+    ascent = step_gradient(routine, weights, penalty, objective, here, progress)
     # optax descends: the gradient of minus the score. It mixes dtypes, so strict promotion ends here.
     with jax.numpy_dtype_promotion("standard"):
         descent = jax.tree.map(jnp.negative, ascent.gradient)
         rule = optax.with_extra_args_support(routine.optimizer())
-        updates, state = rule.update(descent, lane.optimizer, lane.params, progress=progress, gradient=descent)
-        params = optax.apply_updates(lane.params, updates)
+        updates, state = rule.update(descent, here.optimizer, here.params, progress=progress, gradient=descent)
+        params = optax.apply_updates(here.params, updates)
     attribution = (
         None if lane.attribution is None else lane.attribution + jnp.sum(jnp.abs(ascent.image_gradient), axis=-1)
     )
 
     leaves = [*jax.tree.leaves(params), ascent.score]
     finite = jnp.all(jnp.stack([jnp.all(jnp.isfinite(leaf)) for leaf in leaves]))
-    moved = jnp.any(jnp.stack([jnp.any(leaf != 0) for leaf in jax.tree.leaves(ascent.gradient)]))
+    # A prior moves a picture of which the objective knows nothing.
+    own = ascent.gradient if routine.prior is None else ascent.image_gradient
+    moved = jnp.any(jnp.stack([jnp.any(leaf != 0) for leaf in jax.tree.leaves(own)]))
     next_step = lane.step + 1
     converged, window_sum, window_mean = _converged(routine.convergence, lane, next_step, ascent.score)
     status = jnp.where(next_step >= steps, OUT_OF_STEPS, jnp.where(converged, CONVERGED, RUNNING))
@@ -54,6 +67,7 @@ def one_step(
         anchor=lane.anchor,
         balance=ascent.balance,
         kept=lane.kept,
+        noise=here.noise,
     )
 
     running = (lane.status == RUNNING) & (lane.step < steps)

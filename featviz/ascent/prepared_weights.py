@@ -15,7 +15,7 @@ from jaxtyping import Array, Float, Int32
 
 from featviz.ascent.fresh_lanes import start
 from featviz.ascent.lane_step import one_step
-from featviz.ascent.routine import Lane, Routine
+from featviz.ascent.routine import Lane, Routine, StepWeights
 from featviz.model import Weights
 from featviz.objectives import Objective, stack
 from featviz.tracing.evaluation import cut, evaluate
@@ -24,9 +24,9 @@ from featviz.tracing.weight_values import weight_values
 
 
 class PreparedWeights(NamedTuple):
-    """A network's weights, and what the step computes from them alone; what is not needed of them is not passed on."""
+    """A step's weights, and what the step computes from them alone; what is not needed of them is not passed on."""
 
-    weights: Weights
+    weights: Weights | StepWeights
     values: tuple[Array, ...]
 
 
@@ -58,7 +58,7 @@ class StepPlan:
         values = weight_values(whole, jax.tree.leaves(weights, is_leaf=lambda leaf: isinstance(leaf, Value)))
         return _Split(whole, values, cut(whole, values), jax.tree.structure(outputs))
 
-    def prepare(self, weights: Weights) -> tuple[jax.Array, ...]:
+    def prepare(self, weights: Weights | StepWeights) -> tuple[jax.Array, ...]:
         """The values that depend on weights alone."""
         split, leaves = self._split, jax.tree.leaves(weights)
         missing = [None] * (len(split.whole.inputs) - len(leaves))
@@ -80,13 +80,13 @@ class StepPlan:
 
 
 def plan_step(
-    routine: Routine, weights: Weights, objective: Objective, penalty: Objective | None, *, started: bool = False
+    routine: Routine, weights: Weights | StepWeights, objective: Objective, penalty: Objective | None, *, started: bool = False
 ) -> StepPlan:
     """The plan of a routine's step for objectives of one structure; nothing runs.
 
     Args:
       routine: the routine.
-      weights: the network's weights, or their shapes.
+      weights: the step's weights, or their shapes.
       objective: one of the objectives.
       penalty: what is added to each objective.
       started: whether lanes start from images, in place of noise.
@@ -105,6 +105,6 @@ def plan_step(
 
 
 @partial(jax.jit, static_argnames="plan")
-def prepare(weights: Weights, *, plan: StepPlan) -> tuple[jax.Array, ...]:
+def prepare(weights: Weights | StepWeights, *, plan: StepPlan) -> tuple[jax.Array, ...]:
     """The values of a plan that depend on weights alone, as one program."""
     return plan.prepare(weights)

@@ -8,8 +8,11 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Bool, Float, Int32, Key, PyTree
 
-from featviz.model import Apply
+from featviz.model import Apply, Weights
 from featviz.parameterizations import Parameterization, Shape
+from featviz.priors import Prior
+from featviz.priors.unet import DenoiserConfig
+from featviz.priors.unet import Weights as PriorWeights
 from featviz.regularizers import Fidelity, Transform
 
 # The version of the computation: raised whenever a change here, or in the code that this uses, changes pixels.
@@ -55,6 +58,20 @@ class Routine:
     transparency: bool = False
     fidelity: Fidelity | None = None
     keep: tuple[int, ...] = ()  # the channels of the start images that stay as they are
+    prior: Prior | None = None
+    denoiser: DenoiserConfig | None = None  # the architecture of the prior's denoiser
+
+
+class StepWeights(NamedTuple):
+    """What a routine with a prior takes as its weights: the network's, and the denoiser's."""
+
+    network: Weights
+    prior: PriorWeights
+
+
+def network_weights(routine: Routine, weights: Weights | StepWeights) -> Weights:
+    """The network's weights among those of a routine's step."""
+    return weights if routine.prior is None else weights.network
 
 
 class Lane(NamedTuple):
@@ -73,6 +90,7 @@ class Lane(NamedTuple):
     anchor: Float[Array, "*lanes n h w c"] | None  # the image at the start, with fidelity
     balance: Float[Array, "*lanes"] | None  # of the gradients of objective and fidelity, 0 until it is measured
     kept: Float[Array, "*lanes n h w kept"] | None = None  # the start's channels that stay as they are
+    noise: Float[Array, "*lanes n h w c"] | None = None  # the noise direction of the last step, with a prior of such
 
 
 def images_of(

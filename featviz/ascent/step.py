@@ -9,7 +9,7 @@ from jaxtyping import Array, Float, Int32
 
 from featviz.ascent.gradient import activations_of
 from featviz.ascent.prepared_weights import PreparedWeights, StepPlan
-from featviz.ascent.routine import LANES, Lane, Routine, images_of
+from featviz.ascent.routine import LANES, Lane, Routine, StepWeights, images_of, network_weights
 from featviz.model import Weights
 from featviz.objectives import Objective
 from featviz.parameterizations import extra_channels
@@ -61,17 +61,17 @@ def advance(
 
 @partial(jax.jit, static_argnames=("routine", "mesh"))
 def finish(
-    weights: Weights, objectives: Objective, lanes: Lane, *, routine: Routine, mesh: Mesh
+    weights: Weights | StepWeights, objectives: Objective, lanes: Lane, *, routine: Routine, mesh: Mesh
 ) -> tuple[Float[Array, "lanes n h w c"], Float[Array, "lanes n"]]:
     """The images of all lanes, and the objectives on them without transforms, in float32."""
     exact = replace(routine, dtype="float32")
 
     def finish_one(
-        weights: Weights, objective: Objective, lane: Lane
+        weights: Weights | StepWeights, objective: Objective, lane: Lane
     ) -> tuple[Float[Array, "n h w c"], Float[Array, " n"]]:
         image = images_of(exact, lane.params, lane.kept)
         opaque = over_gray(image) if extra_channels(exact.parameterization) else image
-        activations = activations_of(exact, weights, opaque, objective.layers, redirect=None)
+        activations = activations_of(exact, network_weights(exact, weights), opaque, objective.layers, redirect=None)
         return image, objective(activations)
 
     per_lane, replicated = PartitionSpec(LANES), PartitionSpec()

@@ -80,13 +80,14 @@ def recipe_options(name: str, recipe: Recipe) -> list[str] | None:
     ['--recipe', 'lucid', '--penalty', 'tv=0.5']
     """
     published = RECIPES[name]
-    optional = {field: getattr(recipe, field) for field in ("convergence", "fidelity", "penalty", "transparency")}
+    optional = {field: getattr(recipe, field) for field in ("convergence", "fidelity", "penalty", "prior", "transparency")}
     if describe(replace(published, **optional)) != describe(recipe):
         return None
     parts = (
         _convergence_options(published, recipe),
         _transparency_options(published, recipe),
         _fidelity_options(published, recipe),
+        _prior_options(published, recipe),
         _penalty_options(published, recipe),
     )
     options = ["--recipe", name]
@@ -114,6 +115,20 @@ def _fidelity_options(published: Recipe, recipe: Recipe) -> list[str] | None:
         return []
     fidelity = recipe.fidelity or Fidelity(0.0)
     return ["--fidelity", f"{fidelity.weight:.9g}"] if fidelity.layer is None else None
+
+
+def _prior_options(published: Recipe, recipe: Recipe) -> list[str] | None:
+    ours, theirs = recipe.prior, published.prior
+    if ours == theirs:
+        return []
+    if theirs is None or (ours is not None and replace(theirs, natural=ours.natural, file=ours.file) != ours):
+        return None
+    # Without one, as where it has no share.
+    natural = 0.0 if ours is None else ours.natural
+    if ours is None and not replace(theirs, natural=0.0).is_idle:
+        return None
+    options = ["--natural", f"{natural:.9g}"] if natural != theirs.natural else []
+    return [*options, "--prior", PurePath(ours.file).name] if ours is not None and ours.file is not None else options
 
 
 def _penalty_options(published: Recipe, recipe: Recipe) -> list[str] | None:

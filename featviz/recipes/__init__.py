@@ -12,7 +12,7 @@ from typing import Any
 
 from featviz.errors import FeatvizError, suggest
 from featviz.model import Model
-from featviz.recipes import distill, early, modern
+from featviz.recipes import distill, early, modern, natural
 from featviz.recipes.base import Carry, Recipe, Stage, expand_stages
 from featviz.recipes.choosing import default_recipe, default_size
 
@@ -38,6 +38,8 @@ RECIPES: dict[str, Recipe] = {
     "maco_uniform": modern.maco_uniform,
     "accentuation_2024": modern.accentuation_2024,
     "das_2025": modern.das_2025,
+    "guided": natural.guided,
+    "denoised": natural.denoised,
 }
 
 __all__ = [

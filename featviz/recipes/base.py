@@ -8,6 +8,7 @@ from featviz.ascent import Convergence
 from featviz.objectives import Objective
 from featviz.optimizers import Adam, Optimizer
 from featviz.parameterizations import Fourier, Parameterization
+from featviz.priors import Prior
 from featviz.recipes.display import Display
 from featviz.regularizers import Fidelity, Transform
 
@@ -56,6 +57,7 @@ class Recipe:
       transparency: whether the picture's alpha shows where the objective's gradient was.
       display: how the pixels are shown; the score is that of the image itself.
       fidelity: how the picture is held close to the image it began at.
+      prior: what images look like, which the picture goes by as well.
       sources: whom to cite, keys of `citations.BIBTEX`, the first one first.
       summary: one line about it, for tables; two recipes that differ in it only are equal.
 
@@ -77,6 +79,7 @@ class Recipe:
     transparency: bool = False
     display: Display | None = None
     fidelity: Fidelity | None = None
+    prior: Prior | None = None
     sources: tuple[str, ...] = ()
     summary: str = field(default="", compare=False, metadata={"canonical": False})
 

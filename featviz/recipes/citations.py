@@ -86,6 +86,36 @@ BIBTEX = {
   journal = {arXiv:2402.10039},
   year = {2024}
 }""",
+    "nguyen_2016": """@inproceedings{nguyen_2016,
+  title = {Synthesizing the preferred inputs for neurons in neural networks via deep generator networks},
+  author = {Nguyen, Anh and Dosovitskiy, Alexey and Yosinski, Jason and Brox, Thomas and Clune, Jeff},
+  booktitle = {Advances in Neural Information Processing Systems},
+  year = {2016}
+}""",
+    "nguyen_2017": """@inproceedings{nguyen_2017,
+  title = {Plug \\& Play Generative Networks: Conditional Iterative Generation of Images in Latent Space},
+  author = {Nguyen, Anh and Clune, Jeff and Bengio, Yoshua and Dosovitskiy, Alexey and Yosinski, Jason},
+  booktitle = {IEEE Conference on Computer Vision and Pattern Recognition},
+  year = {2017}
+}""",
+    "romano_2017": """@article{romano_2017,
+  title = {The Little Engine that Could: Regularization by Denoising ({RED})},
+  author = {Romano, Yaniv and Elad, Michael and Milanfar, Peyman},
+  journal = {SIAM Journal on Imaging Sciences},
+  year = {2017}
+}""",
+    "dhariwal_2021": """@inproceedings{dhariwal_2021,
+  title = {Diffusion Models Beat {GANs} on Image Synthesis},
+  author = {Dhariwal, Prafulla and Nichol, Alexander},
+  booktitle = {Advances in Neural Information Processing Systems},
+  year = {2021}
+}""",
+    "karras_2022": """@inproceedings{karras_2022,
+  title = {Elucidating the Design Space of Diffusion-Based Generative Models},
+  author = {Karras, Tero and Aittala, Miika and Aila, Timo and Laine, Samuli},
+  booktitle = {Advances in Neural Information Processing Systems},
+  year = {2022}
+}""",
     "das_2025": """@article{das_2025,
   title = {Direct Ascent Synthesis: Revealing Hidden Generative Capabilities in Discriminative Models},
   author = {Fort, Stanislav and Whitaker, Jonathan},

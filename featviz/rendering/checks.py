@@ -15,7 +15,7 @@ from featviz.errors import FeatvizError, suggest
 from featviz.model import BEFORE_RELU, IMAGE, OUTPUT, Model, Weights, require_model
 from featviz.model.shapes import shapes_for
 from featviz.objectives import Objective
-from featviz.parameterizations import Shape
+from featviz.parameterizations import Shape, extra_channels
 from featviz.pictures.picture import Picture
 from featviz.recipes import Recipe
 
@@ -118,6 +118,19 @@ def check_fidelity(model: Model, recipe: Recipe) -> None:
         model.layer(fidelity.layer)
     if recipe.stages:
         raise FeatvizError("`recipe` has stages and fidelity to its start; expected one or the other")
+
+
+def check_prior(recipe: Recipe) -> None:
+    """A recipe's prior has a share from 0 to 1, and the recipe nothing that goes with none."""
+    prior = recipe.prior
+    if prior is None:
+        return
+    if not 0 <= prior.natural <= 1:
+        raise FeatvizError(f"`natural` is {prior.natural}; expected a number from 0 to 1, such as 0.5")
+    if recipe.fidelity is not None:
+        raise FeatvizError("`recipe` has a prior and fidelity to its start; expected one or the other")
+    if extra_channels(recipe.parameterization):
+        raise FeatvizError("`recipe` has a prior and an alpha channel; expected one or the other")
 
 
 def check_size(size: Size | None, start: Float[np.ndarray, "h w c"] | None) -> tuple[int, int]:

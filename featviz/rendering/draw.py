@@ -9,6 +9,7 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Float
 
+from featviz.ascent import StepWeights
 from featviz.ascent.batching import choose_lanes, device_mesh
 from featviz.ascent.lanes import Monitor
 from featviz.ascent.outcome import LaneResult, Outcome
@@ -30,7 +31,11 @@ def render_groups(
         as long as the steps made so far.
     """
     mesh = device_mesh()
-    weights = jax.device_put(request.weights, NamedSharding(mesh, PartitionSpec()))
+    weights, prior = jax.device_put(
+        (request.weights, None if request.denoiser is None else request.denoiser.weights),
+        NamedSharding(mesh, PartitionSpec()),
+    )
+    weights = weights if prior is None else StepWeights(weights, prior)
     total = request.steps * len(request.objectives)
     with progress_bar(None, total=total, unit="step", desc="compiling", shown=request.progress) as bar:
         monitor = Monitor(partial(_show_progress, bar), on_start, snapshot_every)

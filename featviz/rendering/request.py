@@ -17,7 +17,10 @@ from featviz.objectives import Objective
 from featviz.objectives.minimization import for_minimization
 from featviz.parameterizations import Shape, extra_channels
 from featviz.pictures.command import recipe_words
+from featviz.priors.denoiser import Denoiser
+from featviz.priors.loading import load_denoiser, prior_path
 from featviz.pictures.provenance import describe_picture, describe_run
+from featviz.priors.unet import DenoiserConfig
 from featviz.recipes import Recipe, default_size, expand_stages, resolve
 from featviz.regularizers import view_shape
 from featviz.rendering.checks import (
@@ -29,6 +32,7 @@ from featviz.rendering.checks import (
     check_fidelity,
     check_keep,
     check_objectives,
+    check_prior,
     check_seed,
     check_size,
     check_starts,
@@ -58,6 +62,7 @@ class Request:
     weights: Weights
     recipe: Recipe
     stages: tuple[PreparedStage, ...]
+    denoiser: Denoiser | None
     objectives: tuple[Objective, ...]
     provenance: tuple[dict[str, Any], ...]
     starts: tuple[Float[np.ndarray, "h w c"], ...]
@@ -116,9 +121,21 @@ def make_request(
     if recipe.stages and extra_channels(recipe.parameterization):
         raise FeatvizError("`recipe` has stages and an alpha channel; expected one or the other")
     check_fidelity(model, recipe)
+    check_prior(recipe)
+    # A prior that does nothing needs no file.
+    recipe = replace(recipe, prior=None) if recipe.prior is not None and recipe.prior.is_idle else recipe
+    denoiser = None if recipe.prior is None else load_denoiser(recipe.prior.file, model.input.channels)
     maximized = [for_minimization(model, objective) for objective in written]
     stages = [
-        prepare_stage(model, maximized, stage, (group_size, *stage_size, model.input.channels), dtype, keep=kept)
+        prepare_stage(
+            model,
+            maximized,
+            stage,
+            (group_size, *stage_size, model.input.channels),
+            dtype,
+            keep=kept,
+            denoiser=None if denoiser is None else denoiser.config,
+        )
         for stage, stage_size in expand_stages(recipe, (height, width), steps)
     ]
     steps = sum(stage.steps for stage in stages)
@@ -134,6 +151,8 @@ def make_request(
     run |= {"start": "an image"} if start is not None else {}
     run |= {"keep": list(kept)} if kept else {}
     run |= {"group": group_size} if group_size > 1 else {}
+    if recipe.prior is not None and denoiser is not None:
+        run |= {"prior": {"file": prior_path(recipe.prior.file).name, "sha256": hash_weights(denoiser.weights)}}
     # A recipe or an objective that cannot be described is refused here.
     options = recipe_words(recipe)
     provenance = [describe_picture(run, model, objective, options, repeatable=repeatable) for objective in written]
@@ -142,6 +161,7 @@ def make_request(
         weights=weights,
         recipe=recipe,
         stages=tuple(stages),
+        denoiser=denoiser,
         objectives=tuple(maximized),
         provenance=tuple(provenance),
         starts=tuple(starts),
@@ -162,6 +182,7 @@ def prepare_stage(
     dtype: str,
     *,
     keep: tuple[int, ...] = (),
+    denoiser: DenoiserConfig | None = None,
 ) -> PreparedStage:
     """A stage ready to run, after a check that the network takes the views that it will get."""
     needed = [*objectives, *([] if stage.penalty is None else [stage.penalty])]
@@ -183,6 +204,9 @@ def prepare_stage(
         # No fidelity term at weight 0.
         fidelity=stage.fidelity if stage.fidelity is not None and stage.fidelity.weight else None,
         keep=keep,
+        # Its weights are an argument: another file of the same architecture runs the same program.
+        prior=None if stage.prior is None else replace(stage.prior, file=None),
+        denoiser=denoiser,
     )
     return PreparedStage(routine, stage.steps, stage.penalty)
 

@@ -8,7 +8,7 @@ import numpy as np
 from jax.sharding import Mesh
 from jaxtyping import Float
 
-from featviz.ascent import Routine
+from featviz.ascent import Routine, StepWeights
 from featviz.ascent.batching import concurrent_batches
 from featviz.ascent.lane_batch import Images, LaneRun, lane_key
 from featviz.ascent.lanes import Monitor, run_lanes
@@ -21,9 +21,9 @@ from featviz.rendering.request import Request
 
 @dataclass(frozen=True)
 class Placement:
-    """Where a request runs: `weights` on all devices of `mesh`, `lanes` optimizations side by side on each."""
+    """Where a request runs: the step's `weights` on all devices of `mesh`, `lanes` optimizations side by side on each."""
 
-    weights: Weights
+    weights: Weights | StepWeights
     mesh: Mesh
     lanes: int
 

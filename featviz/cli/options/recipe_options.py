@@ -44,13 +44,16 @@ class RecipeChanges:
 
     fidelity: float | None
     spectrum: Path | None
+    natural: float | None
+    prior: Path | None
     transparency: bool | None
     converge: bool
 
     def apply(self, recipe: "Recipe") -> "Recipe":
-        """The recipe with another weight of fidelity and another spectrum."""
+        """The recipe with another weight of fidelity, another spectrum, and another share or file of its prior."""
         recipe = recipe if self.fidelity is None else with_fidelity(recipe, self.fidelity)
-        return recipe if self.spectrum is None else with_spectrum(recipe, self.spectrum)
+        recipe = recipe if self.spectrum is None else with_spectrum(recipe, self.spectrum)
+        return with_prior(recipe, self.natural, self.prior)
 
 
 def with_fidelity(recipe: "Recipe", weight: float) -> "Recipe":
@@ -58,6 +61,22 @@ def with_fidelity(recipe: "Recipe", weight: float) -> "Recipe":
     from featviz.regularizers import Fidelity
 
     return replace(recipe, fidelity=Fidelity(weight) if weight else None)
+
+
+def with_prior(recipe: "Recipe", natural: float | None, file: Path | None) -> "Recipe":
+    """The recipe with another share of its prior, and a prior of another file; None keeps either.
+
+    Raises:
+      FeatvizError: if the recipe has no prior.
+    """
+    changes = {"natural": natural, "file": None if file is None else str(file)}
+    changes = {name: value for name, value in changes.items() if value is not None}
+    if not changes:
+        return recipe
+    if recipe.prior is None:
+        option = "--natural" if natural is not None else "--prior"
+        raise FeatvizError(f"{option} is for a recipe with a prior; expected --recipe guided or denoised")
+    return replace(recipe, prior=replace(recipe.prior, **changes))  # type: ignore[arg-type]
 
 
 def with_spectrum(recipe: "Recipe", path: Path) -> "Recipe":
@@ -170,6 +189,18 @@ recipe_change_options = option_group(
         type=PATH,
         metavar="FILE",
         help="Take MACO's magnitudes from FILE, which `featviz spectrum` has written.",
+    ),
+    click.option(
+        "--natural",
+        type=float,
+        metavar="SHARE",
+        help="Weigh the prior against the objective, from 0 to 1.  [default: the recipe's]",
+    ),
+    click.option(
+        "--prior",
+        type=PATH,
+        metavar="FILE",
+        help="Take the prior from FILE, which `featviz prior fit` has written.",
     ),
     click.option(
         "--transparency/--no-transparency",

@@ -1,0 +1,59 @@
+"""Guided sampling: an image is drawn from a denoiser, from noise on, and each estimate of it is moved up the objective."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import jax
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from featviz.priors.base import Denoise, Images, Prior, noise_level, unit
+
+
+@dataclass(frozen=True)
+class Guided(Prior):
+    """Each step is one noise level sigma, from pure noise to none; the picture p is the estimate of the clean image.
+
+    x = p + sigma (sqrt(1 - r) e + sqrt(r) n), n normal noise of the step's own; p = D(x, sigma); e = (x - p) / sigma;
+    then p is moved by strongest (1 - natural) sigma / (sigma + reference) unit(g), g the objective's gradient at p
+    through the network alone, unit(g) of root mean square 1.
+
+    Args:
+      natural: 0 to 1, where the objective has no part.
+      file: of `featviz prior fit`; None for featviz's own.
+      largest: the noise level of the first step, in units of the image; levels fall log-linearly.
+      smallest: that of the last.
+      renewed: r, the share of the noise's variance that is drawn anew in each step.
+      strongest: the root mean square of a step's move at high noise and `natural` 0.
+      reference: the noise level at which moves have half of that.
+
+    References:
+      Karras et al. 2022 (the denoiser and stochastic sampling); Dhariwal and Nichol 2021 (guidance by a classifier).
+
+    >>> Guided().carries_noise
+    True
+    """
+
+    largest: float = 1.2
+    smallest: float = 0.02
+    renewed: float = 0.5
+    strongest: float = 0.12
+    reference: float = 0.2
+
+    carries_noise: ClassVar[bool] = True
+
+    def renew(
+        self, key: PRNGKeyArray, denoise: Denoise, images: Images, noise: Images | None, progress: Float[Array, ""]
+    ) -> tuple[Images, Images | None]:
+        assert noise is not None
+        sigma = noise_level(self.largest, self.smallest, progress)
+        noise_key, denoise_key = jax.random.split(key)
+        fresh = jax.random.normal(noise_key, images.shape)
+        noisy = images + sigma * ((1 - self.renewed) ** 0.5 * noise + self.renewed**0.5 * fresh)
+        estimate = denoise(denoise_key, noisy, sigma)
+        return estimate, (noisy - estimate) / sigma
+
+    def direct(
+        self, key: PRNGKeyArray, denoise: Denoise, images: Images, gradient: Images, progress: Float[Array, ""]
+    ) -> Images:
+        sigma = noise_level(self.largest, self.smallest, progress)
+        return self.strongest * (1 - self.natural) * sigma / (sigma + self.reference) * unit(gradient)
