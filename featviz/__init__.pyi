@@ -3,6 +3,7 @@
 from featviz import objectives as objectives
 from featviz import optimizers as optimizers
 from featviz import parameterizations as parameterizations
+from featviz import priors as priors
 from featviz import recipes as recipes
 from featviz import regularizers as regularizers
 from featviz.adapters.equinox import from_equinox as from_equinox

@@ -80,7 +80,12 @@ class StepPlan:
 
 
 def plan_step(
-    routine: Routine, weights: Weights | StepWeights, objective: Objective, penalty: Objective | None, *, started: bool = False
+    routine: Routine,
+    weights: Weights | StepWeights,
+    objective: Objective,
+    penalty: Objective | None,
+    *,
+    started: bool = False,
 ) -> StepPlan:
     """The plan of a routine's step for objectives of one structure; nothing runs.
 

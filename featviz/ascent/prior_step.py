@@ -43,9 +43,10 @@ def _key(lane: Lane, purpose: int) -> Key[Array, ""]:
 
 
 def _denoiser(routine: Routine, weights: StepWeights) -> Denoise:
-    assert routine.denoiser is not None
+    config = routine.denoiser
+    assert config is not None
 
     def denoise(key: Key[Array, ""], images: Float[Array, "n h w c"], sigma: Any) -> Float[Array, "n h w c"]:
-        return denoise_channels(key, routine.denoiser, weights.prior, images, sigma, dtype=routine.dtype)
+        return denoise_channels(key, config, weights.prior, images, sigma, dtype=routine.dtype)
 
     return denoise

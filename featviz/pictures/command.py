@@ -80,7 +80,9 @@ def recipe_options(name: str, recipe: Recipe) -> list[str] | None:
     ['--recipe', 'lucid', '--penalty', 'tv=0.5']
     """
     published = RECIPES[name]
-    optional = {field: getattr(recipe, field) for field in ("convergence", "fidelity", "penalty", "prior", "transparency")}
+    optional = {
+        field: getattr(recipe, field) for field in ("convergence", "fidelity", "penalty", "prior", "transparency")
+    }
     if describe(replace(published, **optional)) != describe(recipe):
         return None
     parts = (

@@ -1,4 +1,4 @@
-"""Guided sampling: an image is drawn from a denoiser, from noise on, and each estimate of it is moved up the objective."""
+"""Guided sampling: an image is drawn from a denoiser, and each estimate of it is moved up the objective."""
 
 from dataclasses import dataclass
 from typing import ClassVar

@@ -17,9 +17,9 @@ from featviz.objectives import Objective
 from featviz.objectives.minimization import for_minimization
 from featviz.parameterizations import Shape, extra_channels
 from featviz.pictures.command import recipe_words
+from featviz.pictures.provenance import describe_picture, describe_run
 from featviz.priors.denoiser import Denoiser
 from featviz.priors.loading import load_denoiser, prior_path
-from featviz.pictures.provenance import describe_picture, describe_run
 from featviz.priors.unet import DenoiserConfig
 from featviz.recipes import Recipe, default_size, expand_stages, resolve
 from featviz.regularizers import view_shape

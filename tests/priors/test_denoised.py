@@ -1,0 +1,40 @@
+"""Regularization by denoising: one step's formula in numpy, with a denoiser of one line."""
+
+import jax
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from featviz.priors import Denoised
+
+SHAPE = (2, 4, 5, 3)
+
+
+def toward_gray(key, images, sigma):
+    return 0.45 + (images - 0.45) / (1 + 4 * sigma)
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.floats(0, 1), st.floats(0, 1))
+def test_a_step_in_numpy(natural, progress):
+    rng = np.random.default_rng(0)
+    images, gradient = (rng.normal(size=SHAPE).astype(np.float32) for _ in range(2))
+    key = jax.random.key(3)
+    found = Denoised(natural).direct(key, toward_gray, images, gradient, np.float32(progress))
+    sigma = 0.3 * (0.05 / 0.3) ** progress
+    noisy = images + sigma * np.asarray(jax.random.normal(jax.random.split(key)[0], SHAPE))
+    step = 0.45 + (noisy - 0.45) / (1 + 4 * sigma) - images
+    units = [each / np.sqrt((each**2).mean((1, 2, 3), keepdims=True)) for each in (gradient, step)]
+    np.testing.assert_allclose(found, (1 - natural) * units[0] + natural * units[1], atol=1e-4)
+
+
+@pytest.mark.parametrize("scale", [1e-12, 1e9])
+def test_the_balance_does_not_depend_on_how_steep_the_objective_is(scale):
+    rng = np.random.default_rng(1)
+    images, gradient = (rng.normal(size=SHAPE).astype(np.float32) for _ in range(2))
+    one, other = (
+        Denoised(0.4).direct(jax.random.key(0), toward_gray, images, np.float32(by) * gradient, np.float32(0.5))
+        for by in (1, scale)
+    )
+    np.testing.assert_allclose(one, other, atol=1e-5)
