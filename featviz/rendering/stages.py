@@ -21,7 +21,7 @@ from featviz.rendering.request import Request
 
 @dataclass(frozen=True)
 class Placement:
-    """Where a request runs: the step's `weights` on all devices of `mesh`, `lanes` optimizations side by side on each."""
+    """Where a request runs: the steps' `weights` on all devices of `mesh`, `lanes` optimizations at a time on each."""
 
     weights: Weights | StepWeights
     mesh: Mesh
