@@ -19,7 +19,7 @@ class Prior(ABC):
 
     Args:
       natural: from 0, the objective at its strongest, to 1, the prior alone.
-      file: of `featviz prior fit`; None for featviz's own. Provenance names it by its hash.
+      file: of `write_prior`; None for featviz's own. Provenance names it by its hash.
     """
 
     natural: float = 0.5

@@ -18,7 +18,7 @@ class Denoised(Prior):
 
     Args:
       natural: the denoiser's share, 0 to 1; 0 leaves it out.
-      file: of `featviz prior fit`; None for featviz's own.
+      file: of `write_prior`; None for featviz's own.
       largest: the noise level of the first step, in units of the image.
       smallest: that of the last.
 

@@ -19,7 +19,7 @@ class Guided(Prior):
 
     Args:
       natural: 0 to 1, where the objective has no part.
-      file: of `featviz prior fit`; None for featviz's own.
+      file: of `write_prior`; None for featviz's own.
       largest: the noise level of the first step, in units of the image; levels fall log-linearly.
       smallest: that of the last.
       renewed: r, the share of the noise's variance that is drawn anew in each step.

@@ -23,7 +23,7 @@ def load_denoiser(file: str | os.PathLike[str] | None, channels: int) -> Denoise
     """The denoiser of a file, for images of so many channels.
 
     Args:
-      file: of `featviz prior fit`; None for featviz's own.
+      file: of `write_prior`; None for featviz's own.
       channels: of the network's images; gray images can have a denoiser of RGB.
 
     Raises:
@@ -33,15 +33,14 @@ def load_denoiser(file: str | os.PathLike[str] | None, channels: int) -> Denoise
     try:
         stat = os.stat(path)
     except OSError:
-        raise FeatvizError(
-            f"`prior` is `{path}`, which does not exist; expected a file of `featviz prior fit`"
-        ) from None
+        found = "None, and featviz has none of its own yet" if file is None else f"`{path}`, which does not exist"
+        raise FeatvizError(f"`prior` is {found}; expected a file of experiments/train_denoiser.py") from None
     denoiser = _read(path, stat.st_mtime_ns, stat.st_size)
     known = denoiser.config.channels
     if channels != known and (channels, known) != (1, 3):
         raise FeatvizError(
             f"`prior` is for images of {known} channels, the network takes {channels}; expected a recipe without a "
-            "prior, or a prior of such images (`featviz prior fit`)"
+            "prior, or a prior of such images"
         )
     return denoiser
 

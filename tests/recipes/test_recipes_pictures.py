@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from support.denoisers import write_denoiser
 
 import featviz as fv
 from featviz.ascent.outcome import Outcome
@@ -22,8 +23,10 @@ from featviz.regularizers import (
 
 
 @pytest.mark.parametrize("name", RECIPES)
-def test_each_draws(name, patterns):
+def test_each_draws(name, patterns, tmp_path):
     recipe = by_name(name)
+    if recipe.prior is not None:
+        recipe = replace(recipe, prior=replace(recipe.prior, file=write_denoiser(tmp_path)))
     # Views of a size of their own are as large as the pictures here.
     small = tuple(
         replace(t, output_size=32) if isinstance(t, ShrinkingCrop | RandomCrop) else t for t in recipe.transforms
