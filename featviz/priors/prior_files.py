@@ -73,11 +73,11 @@ def read_prior(path: str | os.PathLike[str]) -> tuple[Denoiser, PriorRecord]:
             metadata = file.metadata() or {}
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except FileNotFoundError:
-        raise FeatvizError(f"`{path}` does not exist; expected a file of `featviz prior fit`") from None
+        raise FeatvizError(f"`{path}` does not exist; expected a file of `experiments/train_denoiser.py`") from None
     except Exception as error:
         raise FeatvizError(f"`{path.name}` cannot be read as a prior: {in_one_line(error)}") from None
     if metadata.get("format") != FORMAT:
-        raise FeatvizError(f"`{path.name}` is not a prior; expected a file of `featviz prior fit`")
+        raise FeatvizError(f"`{path.name}` is not a prior; expected a file of `experiments/train_denoiser.py`")
     try:
         config = _read_config(json.loads(metadata["architecture"]))
         record = PriorRecord(metadata["trained_on"], int(metadata["steps"]), json.loads(metadata["loss"]))
