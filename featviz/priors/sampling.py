@@ -18,7 +18,7 @@ def noise_levels(count: int, *, largest: float = 5.0, smallest: float = 0.01) ->
       smallest: below which noise is not seen.
 
     >>> noise_levels(3).round(2).tolist()
-    [5.0, 0.49, 0.01]
+    [5.0, 0.44, 0.01]
     """
     ends = np.array([largest, smallest]) ** (1 / 7)
     return (ends[0] + np.linspace(0, 1, count) * (ends[1] - ends[0])) ** 7

@@ -115,7 +115,7 @@ def test_nans_stop_a_lane_and_faults_are_reported(tmp_path):
     made = build_atlas(build(Named()), out=tmp_path / "a", layers=["gauges"], site=False, **SMALL | {"steps": 24})
     outcomes = dict(zip(made.table()["unit"].tolist(), made.table()["outcome"].tolist(), strict=True))
     assert outcomes[2] == "not finite" and outcomes[3] == "dead" and outcomes[0] == "out of steps"
-    assert made.count() == (6, 6)
+    assert made.count() == (7, 7)
     report = "\n".join(made.report())
     assert "not finite: gauges:2" in report and "dead: gauges:3" in report and "gauges:0" not in report
 

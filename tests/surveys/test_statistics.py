@@ -45,11 +45,12 @@ def test_statistics_of_units_that_are_constant_or_nan(tmp_path):
     images = np.stack([np.full((16, 16, 3), tone, np.uint8) for tone in tones])
     made = survey(build(Named()), images, out=tmp_path / "s", layers=["gauges"], progress=False)
     found = statistics(made, "gauges")
-    assert found.histogram.sum(1).tolist() == [20, 20, 0, 20, 20, 20]
+    assert found.histogram.sum(1).tolist() == [20, 20, 0, 20, 20, 20, 20]
     assert np.isnan([found.mean[2], found.sd[2], found.low[2], found.high[2]]).all()
     # One bin for a constant unit, and most bins for one that grows evenly.
     assert found.histogram[3].tolist() == [20, *[0] * (BINS - 1)] and found.histogram[0].max() == 1
-    assert np.array_equal(found.firing, [(tones > 127).mean()] * 2 + [found.firing[2], 1, (tones > 130).mean(), 0])
+    opened = (tones > 130).mean()
+    assert np.array_equal(found.firing, [(tones > 127).mean()] * 2 + [found.firing[2], 1, opened, 0, opened])
 
 
 def test_moments_and_halves(broken_survey):

@@ -31,8 +31,8 @@ class Writer:
 
 def test_a_training_is_watched_by_what_its_first_update_compiled(tiny, other_weights, monkeypatch):
     traced, programs = [], []
-    load = compilation.load_or_compile
-    monkeypatch.setattr(compilation, "load_or_compile", lambda *args: programs.append(args) or load(*args))
+    load = compilation.load_or_compile_entry
+    monkeypatch.setattr(compilation, "load_or_compile_entry", lambda *args: programs.append(args) or load(*args))
 
     def apply(weights, images, *, layers=None):
         traced.append(isinstance(images, jax.core.Tracer) and layers)
