@@ -11,7 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from featviz.common.files import write_atomic
-from featviz.errors import FeatvizError, in_one_line
+from featviz.errors import FeatvizError
+from featviz.priors.array_files import read_arrays
 from featviz.priors.training_step import FitSettings, FitState, init_state
 from featviz.priors.unet import DenoiserConfig
 
@@ -49,19 +50,14 @@ def load_checkpoint(path: str | os.PathLike[str], config: DenoiserConfig, settin
     Raises:
       FeatvizError: if the file is missing, broken, or of another training.
     """
-    import safetensors
-
     path = Path(path)
-    try:
-        with safetensors.safe_open(path, framework="numpy") as file:
-            metadata = file.metadata() or {}
-            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except FileNotFoundError:
-        raise FeatvizError(f"`{path}` does not exist; expected the checkpoint of a training") from None
-    except Exception as error:
-        raise FeatvizError(f"`{path.name}` cannot be read as a checkpoint: {in_one_line(error)}") from None
-    if metadata.get("format") != FORMAT:
-        raise FeatvizError(f"`{path.name}` is not a checkpoint; expected the file of an interrupted training")
+    metadata, arrays = read_arrays(
+        path,
+        FORMAT,
+        "a checkpoint",
+        missing="the checkpoint of a training",
+        other="the file of an interrupted training",
+    )
     if metadata.get("settings") != _settings(config, settings):
         raise FeatvizError(f"`{path.name}` is of a training with other settings; expected those it began with")
     template = jax.eval_shape(lambda: init_state(config, settings))

@@ -12,6 +12,7 @@ import numpy as np
 
 from featviz.common.files import write_atomic
 from featviz.errors import FeatvizError, in_one_line
+from featviz.priors.array_files import read_arrays
 from featviz.priors.denoiser import Denoiser
 from featviz.priors.unet import DenoiserConfig, init_weights
 
@@ -65,19 +66,9 @@ def read_prior(path: str | os.PathLike[str]) -> tuple[Denoiser, PriorRecord]:
     Raises:
       FeatvizError: if there is no such file, or it holds no denoiser.
     """
-    import safetensors
-
     path = Path(path)
-    try:
-        with safetensors.safe_open(path, framework="numpy") as file:
-            metadata = file.metadata() or {}
-            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except FileNotFoundError:
-        raise FeatvizError(f"`{path}` does not exist; expected a file of `experiments/train_denoiser.py`") from None
-    except Exception as error:
-        raise FeatvizError(f"`{path.name}` cannot be read as a prior: {in_one_line(error)}") from None
-    if metadata.get("format") != FORMAT:
-        raise FeatvizError(f"`{path.name}` is not a prior; expected a file of `experiments/train_denoiser.py`")
+    expected_file = "a file of `experiments/train_denoiser.py`"
+    metadata, arrays = read_arrays(path, FORMAT, "a prior", missing=expected_file, other=expected_file)
     try:
         config = _read_config(json.loads(metadata["architecture"]))
         record = PriorRecord(metadata["trained_on"], int(metadata["steps"]), json.loads(metadata["loss"]))
