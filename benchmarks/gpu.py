@@ -132,7 +132,7 @@ def measure_lanes(bench: Bench, *, until: float) -> None:
 
 def time_compilation(model_seconds: list[float]) -> None:
     """Appends the seconds of each compilation of featviz's programs from now on."""
-    original = compilation.load_or_compile
+    original = compilation.load_or_compile_entry
 
     def timed(*args: Any) -> Any:
         started = time.perf_counter()
@@ -141,7 +141,7 @@ def time_compilation(model_seconds: list[float]) -> None:
         finally:
             model_seconds.append(time.perf_counter() - started)
 
-    compilation.load_or_compile = timed
+    compilation.load_or_compile_entry = timed
 
 
 def render_all(bench: Bench, setting: Setting, steps: int, compile_seconds: list[float], *, until: float) -> None:
