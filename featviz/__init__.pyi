@@ -22,6 +22,8 @@ from featviz.atlas.reading import Atlas as Atlas
 from featviz.atlas.reading import open_atlas as open_atlas
 from featviz.diagnosis.check_input import InputCheck as InputCheck
 from featviz.diagnosis.check_input import check_input as check_input
+from featviz.dictionaries.dictionary import Dictionary as Dictionary
+from featviz.dictionaries.dictionary_files import save_dictionary as save_dictionary
 from featviz.dreaming.dream import dream as dream
 from featviz.dreaming.film import dream_film as dream_film
 from featviz.dreaming.film import dream_frames as dream_frames

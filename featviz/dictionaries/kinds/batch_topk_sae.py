@@ -1,0 +1,42 @@
+"""The BatchTopK autoencoder: k latents a position on average, by one threshold (Bussmann et al. 2024)."""
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Float
+
+from featviz.dictionaries.kinds.base import STATIC, Latents, Values, along_last
+from featviz.dictionaries.kinds.sparse_autoencoder import SparseAutoencoder
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True, eq=False, kw_only=True)
+class BatchTopKSae(SparseAutoencoder):
+    """z = relu(a) where a > threshold, a = (x - decoder_bias) encoder + encoder_bias.
+
+    In training the k n largest latents of a batch of n positions are kept. Afterwards a latent of one image must not
+    depend on other images, so the threshold that was fitted takes the batch's place.
+
+    Attributes:
+      threshold: (), the mean of the smallest latent that the training kept.
+      k: how many latents are left on average.
+    """
+
+    name: ClassVar[str] = "batch_topk"
+    title: ClassVar[str] = "BatchTopK sparse autoencoder"
+    threshold: Float[Values, ""]
+    k: int = field(metadata=STATIC)
+
+    @property
+    def summary(self) -> str:
+        return f"k {self.k} on average, threshold {float(self.threshold):.4g}"
+
+    def sparsify(self, pre_activations: Latents) -> Latents:
+        return jnp.where(
+            pre_activations > along_last(self.threshold, pre_activations), jnp.maximum(pre_activations, 0), 0
+        )
+
+    def shapes(self, units: int, latents: int) -> dict[str, tuple[int, ...]]:
+        return {**super().shapes(units, latents), "threshold": ()}

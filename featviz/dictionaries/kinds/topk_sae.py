@@ -1,0 +1,31 @@
+"""The TopK autoencoder: the k largest latents of each position (Gao et al. 2024)."""
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import jax
+import jax.numpy as jnp
+
+from featviz.dictionaries.kinds.base import STATIC, Latents, keep_largest
+from featviz.dictionaries.kinds.sparse_autoencoder import SparseAutoencoder
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True, eq=False, kw_only=True)
+class TopKSae(SparseAutoencoder):
+    """z = the k largest of relu((x - decoder_bias) encoder + encoder_bias) at each position.
+
+    Attributes:
+      k: how many latents are left, from 1.
+    """
+
+    name: ClassVar[str] = "topk"
+    title: ClassVar[str] = "TopK sparse autoencoder"
+    k: int = field(metadata=STATIC)
+
+    @property
+    def summary(self) -> str:
+        return f"k {self.k}"
+
+    def sparsify(self, pre_activations: Latents) -> Latents:
+        return keep_largest(jnp.maximum(pre_activations, 0), self.k)
