@@ -114,7 +114,7 @@ def _describe(part: Code | Normalization, prefix: str, arrays: Arrays) -> Descri
         elif entry.metadata.get("static"):
             described[entry.name] = value
         else:
-            arrays[prefix + entry.name] = np.ascontiguousarray(np.asarray(value, np.float32))
+            arrays[prefix + entry.name] = np.array(value, np.float32, order="C")
     return described
 
 
