@@ -36,6 +36,15 @@ from featviz.evaluation.features import Features as Features
 from featviz.model import InputSpec as InputSpec
 from featviz.model import Model as Model
 from featviz.model import before_relu as before_relu
+from featviz.model.edit_kinds import ablate as ablate
+from featviz.model.edit_kinds import add_direction as add_direction
+from featviz.model.edit_kinds import clamp as clamp
+from featviz.model.edit_kinds import head_units as head_units
+from featviz.model.edit_kinds import keep as keep
+from featviz.model.edit_kinds import patch_in as patch_in
+from featviz.model.edit_kinds import resample as resample
+from featviz.model.edit_kinds import scale as scale
+from featviz.model.edits import Edit as Edit
 from featviz.objectives import Objective as Objective
 from featviz.objectives import alignment as alignment
 from featviz.objectives import caricature as caricature

@@ -2,17 +2,20 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from featviz.adapters.edited_program import with_edits
 from featviz.adapters.units_axis import given_units
 from featviz.common.spelling import Identified, UnspelledError, spell
 from featviz.errors import FeatvizError, in_one_line, suggest
 from featviz.model import BEFORE_RELU, IMAGE, OUTPUT, InputSpec, Weights
+from featviz.model.model import Editable
 from featviz.tracing.arrangement import Images, Units, arrange, choose_units, find_images
 from featviz.tracing.axes import Axes, image_layout
 from featviz.tracing.factors import unknown
@@ -64,18 +67,22 @@ class Traced(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class TracedApply(Identified):
+class TracedApply(Identified, Editable):
     """A network's `Model.apply`, which traces the network anew for each size of images.
 
     Attributes:
         network: The network.
         name: What messages call it.
         known: What recognizes it in another process; None where nothing does.
+        edited: The layers that it edits; if there are any, its weights are `EditedWeights` with edits of these.
     """
 
     network: Network
     name: str
     known: Identified | None = None
+    edited: tuple[str, ...] = ()
+    # One function for the same layers, so that what is compiled for one edit serves the next.
+    _editing: dict[tuple[str, ...], "TracedApply"] = field(default_factory=dict, repr=False)
 
     def __call__(
         self, weights: Weights, images: Float[Array, "n h w c"], *, layers: Sequence[str] | None = None
@@ -85,7 +92,7 @@ class TracedApply(Identified):
             activations = jax.vmap(lambda image: self(weights, image[None], layers=layers))(images)
             return {layer: values[:, 0] for layer, values in activations.items()}
         encoded = self.network.input.encode(images)
-        traced = trace_network(self.network, weights, encoded)
+        traced = self._trace(weights, encoded)
         wanted = [layer for layer in (traced.named if layers is None else layers) if layer != IMAGE]
         missing = [layer for layer in wanted if layer.removesuffix(BEFORE_RELU) not in traced.named]
         if traced.failure is not None and (missing or layers is None):
@@ -98,7 +105,8 @@ class TracedApply(Identified):
             raise FeatvizError(
                 f"`layers` names `{missing[0]}`, which the network lacks; {suggest(missing[0], traced.named)}"
             )
-        values = compute(traced.program, jax.tree.leaves((weights, encoded)), _locate(traced, wanted))
+        leaves = jax.tree.leaves((weights.network, encoded, weights.edits) if self.edited else (weights, encoded))
+        values = compute(traced.program, leaves, _locate(traced, wanted))
         plain = [layer.removesuffix(BEFORE_RELU) for layer in wanted]
         arranged = [
             arrange(value, traced.named[layer].images, traced.units[layer].axis)
@@ -106,12 +114,40 @@ class TracedApply(Identified):
         ]
         return {IMAGE: images, **dict(zip(wanted, arranged, strict=True))}
 
+    def _trace(self, weights: Weights, encoded: jax.Array | jax.ShapeDtypeStruct) -> Traced:
+        """The network's program, with its edits."""
+        if not self.edited:
+            return trace_network(self.network, weights, encoded)
+        traced = trace_network(self.network, weights.network, encoded)
+        # A pytree's dict is flattened in the order of its keys, which is that of the program's further inputs.
+        edits = {layer: weights.edits[layer] for layer in sorted(weights.edits)}
+        axes = {name: units.axis for name, units in traced.units.items()}
+        program, named = with_edits(traced.program, traced.named, axes, edits)
+        return traced._replace(program=program, named=named)
+
+    def with_edits(self, layers: tuple[str, ...]) -> "TracedApply":
+        """See `Editable`."""
+        if layers == self.edited:
+            return self
+        if layers not in self._editing:
+            self._editing[layers] = replace(self, edited=layers)
+        return self._editing[layers]
+
+    def rectified_layers(self, weights: Weights) -> frozenset[str]:
+        """See `Editable`."""
+        spec = self.network.input
+        images = jax.ShapeDtypeStruct((1, *spec.size, spec.channels), jnp.float32)
+        traced = self._trace(weights, jax.eval_shape(spec.encode, images))
+        rectified = rectified_values(traced.program)
+        return frozenset(name for name, layer in traced.named.items() if layer.location.is_rectified(rectified))
+
     def identity(self) -> str:
         """See `Identified`: the network's, how it takes its images, and where its units lie."""
         if self.known is None:
             raise UnspelledError(self.name)
         *_, spec, by_scope, single_image, axes = self.network
-        return f"{self.known.identity()} {spell((spec, by_scope, single_image, dict(axes)), [])}"
+        pieces = (spec, by_scope, single_image, dict(axes), *self.edited)
+        return f"{self.known.identity()} {spell(pieces, [])}"
 
     def observed(self) -> Any:
         """See `Identified`."""

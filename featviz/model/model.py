@@ -1,13 +1,15 @@
 """`Model`, the one kind of network that featviz knows: a function from weights and images to named activations."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from jaxtyping import Array, Float
 
 from featviz.common.placement import gather
 from featviz.errors import FeatvizError, join_or, nearest_choices, suggest
+from featviz.model.edits import Edit, EditedWeights
 from featviz.model.input_spec import InputSpec
 
 # Names that no layer can have: the adapters' names hold no angle brackets.
@@ -15,6 +17,9 @@ IMAGE = "<image>"
 OUTPUT = "<output>"
 # Follows the name of a rectified layer to name its pre-activation.
 BEFORE_RELU = "<before ReLU>"
+
+# Follows the name of an edited network.
+EDITED = ", edited"
 
 # By layer: (n, height, width, channels), (n, tokens, channels) or (n, units). Units lie on the last axis.
 Activations = Mapping[str, Float[Array, "n *positions units"]]
@@ -35,6 +40,24 @@ class Apply(Protocol):
         ...
 
     def __hash__(self) -> int: ...
+
+
+class Editable(ABC):
+    """An `Apply` whose layers can be edited."""
+
+    @abstractmethod
+    def __call__(
+        self, weights: Weights, images: Float[Array, "n h w c"], *, layers: Sequence[str] | None = None
+    ) -> dict[str, Float[Array, "n *positions units"]]:
+        """See `Apply`."""
+
+    @abstractmethod
+    def with_edits(self, layers: tuple[str, ...]) -> "Editable":
+        """The function that takes `EditedWeights` with edits of these layers; the same object for the same layers."""
+
+    @abstractmethod
+    def rectified_layers(self, weights: Weights) -> frozenset[str]:
+        """The layers that come out of ReLUs, given weights, edited or not."""
 
 
 @dataclass(frozen=True)
@@ -109,6 +132,52 @@ class Model:
                 return layer
         names = [layer.name for layer in self.layers]
         raise FeatvizError(f"{self.name} has no layer `{name}`; {suggest(name, names)}")
+
+    def edited(self, edits: Mapping[str, Edit | Sequence[Edit]]) -> "Model":
+        """The network changed at some layers; all that follows them sees the change.
+
+        The result is a Model like any other: it renders, is surveyed, dreams. The numbers of an edit are among its
+        weights, so the compiled programs of one edit serve every unit, value and strength of its kind.
+
+        Args:
+            edits: By layer, an edit such as `fv.ablate([103])`, or several in the order in which they apply. Those of
+                an edited network come after its own.
+
+        Raises:
+            FeatvizError: If the network has no such layer, the layer no such unit or position, or if the network is a
+                plain function of the user's own, whose layers cannot be reached.
+
+        >>> import featviz as fv
+        >>> fv.load("patterns").edited({"mixed4a": fv.ablate([3])}).name
+        'patterns, edited'
+        """
+        if not isinstance(self.apply, Editable):
+            raise FeatvizError(f"{self.name} cannot be edited; expected a network that an adapter of featviz made")
+        old = self.weights if isinstance(self.weights, EditedWeights) else EditedWeights(self.weights, {})
+        merged = dict(old.edits)
+        for name, given in edits.items():
+            layer = self.layer(name)
+            added = (given,) if isinstance(given, Edit) else tuple(given)
+            for edit in added:
+                if not isinstance(edit, Edit):
+                    raise FeatvizError(f"`edits` has {edit!r} for {name}; expected edits, such as fv.ablate([3])")
+                edit.check(name, layer.shape)
+            merged[name] = merged.get(name, ()) + added
+        if not merged:
+            return self
+        weights = EditedWeights(old.network, merged)
+        apply = self.apply.with_edits(tuple(sorted(merged)))
+        rectified = apply.rectified_layers(weights)
+        # No command line makes it, and it has its own fingerprint.
+        source = {key: value for key, value in self.source.items() if key != "model"}
+        return replace(
+            self,
+            name=self.name if self.name.endswith(EDITED) else self.name + EDITED,
+            apply=apply,
+            weights=weights,
+            layers=tuple(replace(layer, rectified=layer.name in rectified) for layer in self.layers),
+            source=source,
+        )
 
     def class_index(self, name: str) -> int:
         """The index of the output that stands for a class.

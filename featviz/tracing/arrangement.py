@@ -109,6 +109,21 @@ def arrange(value: jax.Array, images: Images, units: int | None) -> jax.Array:
     return value if order == sorted(order) else jnp.transpose(value, order)
 
 
+def restore(value: jax.Array, shape: Sequence[int], images: Images, units: int | None) -> jax.Array:
+    """What `arrange` made of a value of a shape, as that value was.
+
+    >>> windows = jnp.arange(180.0).reshape(2 * 9, 2, 5)
+    >>> images = Images(axis=0, parts=(2, 9), part=0)
+    >>> bool((restore(arrange(windows, images, 2), windows.shape, images, 2) == windows).all())
+    True
+    """
+    if units is None:
+        return jnp.moveaxis(value[..., 0], 0, images.unfolded).reshape(shape)
+    order = [images.unfolded, *(i for i in range(value.ndim) if i not in (images.unfolded, units)), units]
+    back = [order.index(axis) for axis in range(value.ndim)]
+    return jnp.transpose(value, back).reshape(shape)
+
+
 def arranged_shape(shape: Sequence[int], images: Images, units: int | None) -> tuple[int, ...]:
     """The shape of `arrange` of a value of a shape.
 
