@@ -81,7 +81,9 @@ def test_resampled_units_come_from_the_samples(unit, seed):
 
 def test_edits_follow_one_another_and_add_to_those_before(tiny):
     one = tiny.edited({"conv2/relu": [fv.clamp(0, 2.0), fv.scale(0, 3.0)]})
-    two = tiny.edited({"conv2/relu": fv.clamp(0, 2.0)}).edited({"conv2/relu": fv.scale(0, 3.0), "conv1": fv.ablate(None)})
+    two = tiny.edited({"conv2/relu": fv.clamp(0, 2.0)}).edited(
+        {"conv2/relu": fv.scale(0, 3.0), "conv1": fv.ablate(None)}
+    )
     assert (run(one, "conv2/relu")["conv2/relu"][..., 0] == 6.0).all()
     values = run(two, "conv2/relu", "conv1")
     assert (values["conv2/relu"][..., 0] == 6.0).all() and (values["conv1"] == 0).all()
