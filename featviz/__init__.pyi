@@ -72,6 +72,7 @@ from featviz.pictures.curves import score_curves as score_curves
 from featviz.pictures.picture import Picture as Picture
 from featviz.pictures.picture import load_picture as load_picture
 from featviz.pictures.sheets import contact_sheet as contact_sheet
+from featviz.priors.fit_prior import fit_prior as fit_prior
 from featviz.recipes import Recipe as Recipe
 from featviz.recipes.citations import citation as citation
 from featviz.rendering.observe import observe as observe

@@ -23,7 +23,7 @@ from featviz.version import __version__
 COMMANDS = {
     "What there is": ["models", "recipes", "layers", "check"],
     "Pictures": ["render", "dream"],
-    "Natural images beside them": ["survey", "evidence", "spectrum"],
+    "Natural images beside them": ["survey", "evidence", "spectrum", "prior"],
     "Everything at once": ["atlas", "site", "export"],
 }
 

@@ -80,6 +80,7 @@ def fit(
     length: Length,
     *,
     report: Callable[[FitReport], None] = lambda report: None,
+    on_steps: Callable[[int, int], None] = lambda step, total: None,
     every: int = 500,
     held_out: Sequence[HeldOut] = (),
     trained: Sequence[HeldOut] = (),
@@ -96,6 +97,7 @@ def fit(
       settings: of the training.
       length: of the training; with both numbers the schedule is that of `steps`, and it may be cut short.
       report: is called every `every` steps and at the end.
+      on_steps: is called after each call of the program, with how many steps are done and how many there will be.
       every: steps between two reports.
       held_out: crops of other photographs, on which the loss is measured.
       trained: crops of some that are trained on.
@@ -131,6 +133,7 @@ def fit(
             if chunk > 1 or len(losses) % 10 == 0:
                 jax.block_until_ready(mean)
             pace.advance(chunk)
+            on_steps(pace.step, pace.total)
             if pace.step // every > last // every or pace.is_done:
                 loss = float(np.mean([float(value) for value in losses]))
                 if not np.isfinite(loss):

@@ -35,7 +35,7 @@ class Guided(Prior):
 
     largest: float = 1.2
     smallest: float = 0.02
-    renewed: float = 0.5
+    renewed: float = 0.3
     strongest: float = 0.12
     reference: float = 0.2
 

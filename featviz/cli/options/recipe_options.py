@@ -200,7 +200,7 @@ recipe_change_options = option_group(
         "--prior",
         type=PATH,
         metavar="FILE",
-        help="Take the prior from FILE, which experiments/train_denoiser.py has written.",
+        help="Take the prior from FILE, which `featviz prior fit` has written.",
     ),
     click.option(
         "--transparency/--no-transparency",
