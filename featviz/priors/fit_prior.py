@@ -38,7 +38,7 @@ def fit_prior(
 ) -> PriorRecord:
     """Trains a denoiser on photographs, for `Guided(file=...)` and `Denoised(file=...)`.
 
-    Some hundred are enough. Every 20th is held out, and the loss is measured on these. FILE.checkpoint.safetensors beside
+    Some hundred are enough; every 20th is held out and the loss measured on it. FILE.checkpoint.safetensors beside
     the output is written once a minute and on Ctrl-C; with `resume` the training goes on from there.
 
     Args:
