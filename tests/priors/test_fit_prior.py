@@ -68,7 +68,7 @@ def test_ctrl_c_keeps_a_checkpoint(photographs, tmp_path, monkeypatch):
         ({"out": "own.png"}, "safetensors"),
         ({"steps": 0}, "`steps` is 0"),
         ({"minutes": 0.0}, "`minutes` is 0.0; expected a number above 0"),
-        ({"sizes": (64,)}, "crops of 64 px need photographs whose short side has 91 px"),
+        ({"sizes": (64,)}, "no photograph is large enough for a crop"),
     ],
 )
 def test_refusals(photographs, tmp_path, monkeypatch, change, line):

@@ -16,7 +16,7 @@ from featviz.cli.options.recipe_options import seed_option
 @out_option("Write this .safetensors file.", metavar="FILE")
 @click.option("--steps", type=click.IntRange(1), default=8000, show_default=True, help="Train for this many steps.")
 @click.option("--minutes", type=float, help="Train for this long instead.")
-@click.option("--gray", is_flag=True, help="Train on gray images, of one channel.")
+@click.option("--gray", is_flag=True, help="Take gray images, of one channel.")
 @click.option("--batch", type=click.IntRange(1), default=32, show_default=True, help="Take this many crops a step.")
 @click.option("--trained-on", metavar="TEXT", help="Keep the photographs' sources and licenses in the file.")
 @click.option("--resume", is_flag=True, help="Continue a training that was stopped.")

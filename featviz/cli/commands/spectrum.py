@@ -16,7 +16,7 @@ from featviz.cli.tables import echo_skipped
 @click.option(
     "--size", type=click.IntRange(8, 4096), default=256, show_default=True, help="Measure images of PX pixels a side."
 )
-@click.option("--gray", is_flag=True, help="Measure gray images, of one channel.")
+@click.option("--gray", is_flag=True, help="Take gray images, of one channel.")
 @quiet_option(printed="summary")
 def spectrum(photos: Path, out: Path, size: int, gray: bool, quiet: bool) -> None:
     """Measure the mean magnitudes of the spectra of the images in the folder PHOTOS.
