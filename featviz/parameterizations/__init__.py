@@ -22,6 +22,7 @@ from featviz.parameterizations.laplacian_pyramid import LaplacianPyramid as Lapl
 from featviz.parameterizations.maco import MACO as MACO
 from featviz.parameterizations.maco import Phase as Phase
 from featviz.parameterizations.multi_resolution import MultiResolution as MultiResolution
+from featviz.parameterizations.natural_pixels import NaturalPixels as NaturalPixels
 from featviz.parameterizations.pixels import Pixels as Pixels
 from featviz.parameterizations.raw_pixels import RawPixels as RawPixels
 from featviz.parameterizations.shared import Shared as Shared
