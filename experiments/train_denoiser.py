@@ -1,7 +1,7 @@
 """Trains the denoiser that is featviz's natural prior, and draws a sheet to look at.
 
     python experiments/train_denoiser.py --seconds 300 --half --batch 512 --out natural_prior.safetensors     # a GPU
-    python experiments/train_denoiser.py --steps 300 --widths 16 32 48 --batch 8 --out small.safetensors      # a CPU
+    python experiments/train_denoiser.py --seconds 5400 --batch 16 --torch --out natural_prior.safetensors    # a CPU
 
 Photographs: `photos_train` of $FEATVIZ_TEST_DATA, or `--photos`; every 20th is held out. Beside FILE.safetensors come
 FILE.png, a sheet of denoised crops and of images drawn from the denoiser alone, and while it trains
@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -31,7 +32,7 @@ from featviz.priors.fit import FitReport, Length, fit, measure_colors
 from featviz.priors.held_out import SIGMAS, HeldOut, held_out_crops, split_photographs
 from featviz.priors.prior_files import PriorRecord, write_prior
 from featviz.priors.sampling import sample_images
-from featviz.priors.training_step import FitSettings
+from featviz.priors.training_step import FitSettings, FitState
 from featviz.priors.unet import DenoiserConfig, Weights
 
 STARTED = time.monotonic()
@@ -91,6 +92,12 @@ def as_row(images: np.ndarray) -> np.ndarray:
     return np.pad(row, ((0, 2), (0, max(0, WIDTH - row.shape[1])), (0, 0)))[:, :WIDTH]
 
 
+def pytorch_step(config: DenoiserConfig, settings: FitSettings) -> Callable[..., tuple[FitState, float]]:
+    from denoiser_torch import torch_step
+
+    return torch_step(config, settings)
+
+
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--photos", type=Path, default=FOLDER / "photos_train")
@@ -109,6 +116,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--rate", type=float, default=2e-3)
     parser.add_argument("--average", type=float, default=0.999)
     parser.add_argument("--half", action="store_true", help="compute convolutions in bfloat16")
+    parser.add_argument("--torch", action="store_true", help="compute the steps by PyTorch, twice as fast on a CPU")
     parser.add_argument("--gray", action="store_true")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--no-sheet", dest="sheet", action="store_false")
@@ -149,6 +157,7 @@ def main(args: argparse.Namespace) -> int:
         trained=trained,
         checkpoint=checkpoint,
         resume=args.resume,
+        step=pytorch_step(config, settings) if args.torch else None,
     )
     weights: Weights = state.average
     sources = args.trained_on or (SOURCES if args.photos.name == "photos_train" else f"{len(paths)} photographs")

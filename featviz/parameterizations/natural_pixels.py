@@ -40,7 +40,7 @@ class NaturalPixels(RawPixels):
         decay = 1 / np.maximum(np.sqrt(rows**2 + columns**2), 1 / max(height, width))
         waves = jnp.fft.rfft2(jax.random.normal(key, shape, jnp.float32), axes=(1, 2))
         smooth = jnp.fft.irfft2(
-            waves * jnp.asarray(decay[None, :, :, None], jnp.float32), s=(height, width), axes=(1, 2)
+            waves * jnp.asarray(decay[None, :, :, None], jnp.complex64), s=(height, width), axes=(1, 2)
         )
         colored = correlate_color(smooth)
         size = jnp.sqrt(jnp.mean(jnp.square(colored), axis=(1, 2, 3), keepdims=True))

@@ -86,6 +86,7 @@ def fit(
     trained: Sequence[HeldOut] = (),
     checkpoint: Path | None = None,
     resume: bool = False,
+    step: Callable[..., tuple[FitState, Any]] | None = None,
 ) -> tuple[FitState, float | None]:
     """Trains a denoiser.
 
@@ -103,6 +104,8 @@ def fit(
       trained: crops of some that are trained on.
       checkpoint: the file that it can be continued from, written once a minute, at the end, and when interrupted.
       resume: whether to continue from that file.
+      step: of the photographs, the number of all steps and the state, the state after one step more and its loss; by
+        default `fit_step`, compiled.
 
     Returns:
       The last state, whose `average` are the weights to keep, and the loss on held-out photographs, None without them.
@@ -117,8 +120,8 @@ def fit(
     state = load_checkpoint(checkpoint, config, settings) if resume and checkpoint else init_state(config, settings)
     save = partial(_save, checkpoint, config, settings)
     pace = _Pace(length, int(state.step))
-    chunk = 1 if jax.default_backend() == "cpu" else STEPS_PER_CALL
-    run = _chunk_program(config, settings, chunk)
+    chunk = 1 if jax.default_backend() == "cpu" or step else STEPS_PER_CALL
+    program = None if step else _chunk_program(config, settings, chunk)
     table = LossTable(config, half=settings.half)
     # Compiled before the clock of the steps begins.
     table(state.average, held_out or trained)
@@ -128,7 +131,9 @@ def fit(
     try:
         while not pace.is_done:
             args = (sources, jnp.int32(pace.total), state)
-            state, mean = compiled(run, *args)(*args)
+            run = step if program is None else compiled(program, *args)
+            assert run is not None
+            state, mean = run(*args)
             losses.append(mean)
             if chunk > 1 or len(losses) % 10 == 0:
                 jax.block_until_ready(mean)

@@ -15,8 +15,8 @@ from featviz.priors.training_step import denoising_loss
 from featviz.priors.unet import DenoiserConfig, Weights
 
 SIGMAS = (0.03, 0.1, 0.3, 1.0, 3.0)
-# Crops in a call, and calls for a noise level.
-BATCH, BATCHES = 32, 4
+# Crops in a call, and calls for a noise level: a look takes a CPU some ten seconds.
+BATCH, BATCHES = 32, 1
 Path = str | os.PathLike[str]
 
 
