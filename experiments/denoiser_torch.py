@@ -29,8 +29,10 @@ def torch_step(config: DenoiserConfig, settings: FitSettings) -> Callable[..., t
       config: the architecture.
       settings: of the training.
     """
-    draw = [jax.jit(lambda key, step, source, place=place: _batch(key, step, source, place, config, settings))
-            for place in range(len(settings.sizes))]
+    draw = [
+        jax.jit(lambda key, step, source, place=place: _batch(key, step, source, place, config, settings))
+        for place in range(len(settings.sizes))
+    ]
     seed = jax.random.key(settings.seed + 1)
 
     def step(sources: tuple[CropSource, ...], total: Any, state: FitState) -> tuple[FitState, float]:

@@ -11,7 +11,7 @@ from featviz.priors.crops import CropSource, draw_crops
 from featviz.priors.denoiser import preconditioning
 from featviz.priors.unet import DenoiserConfig, Weights, apply_unet, init_weights
 
-# Noise levels are log-normal: median .17, half between .07 and .37, one in twenty above 1.2, where guided sampling begins.
+# Noise levels are log-normal: median .17, one in twenty above 1.2, where guided sampling begins.
 LOG_MEAN, LOG_DEVIATION = -1.8, 1.2
 LEAST, MOST = 0.01, 5.0
 # Of Adam's means of the gradient and of its square.

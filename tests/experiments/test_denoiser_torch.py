@@ -25,7 +25,9 @@ def test_it_is_the_step_of_jax(monkeypatch):
     config, settings = DenoiserConfig(widths=(8, 16), embedding=8), FitSettings((8, 16), batch=4)
     sources = tuple(crop_source(photographs, size) for size in settings.sizes)
     state = init_state(config, settings)
-    noise = {name: 0.1 * generator.standard_normal(leaf.shape).astype(np.float32) for name, leaf in state.weights.items()}
+    noise = {
+        name: 0.1 * generator.standard_normal(leaf.shape).astype(np.float32) for name, leaf in state.weights.items()
+    }
     # No kernel is zero, so that every gradient counts.
     state = state._replace(weights={name: leaf + noise[name] for name, leaf in state.weights.items()})
     expected, loss = jax.jit(fit_step, static_argnums=(3, 4))(sources, 100, state, config, settings)
