@@ -1,6 +1,6 @@
 """`Dictionary`: a layer's activations in another basis, whose latents are units like any others."""
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import jax
@@ -24,6 +24,7 @@ class DictionaryRecord:
       format: of the file that it was read from.
       weights_sha256: `fv.model.hash_weights` of the network's weights.
       names: of the latents, for concepts that have some; or ().
+      file: that it was read from, as the command line names it; "" where it lies in none.
       notes: anything else, such as the photos, the steps and the figures of a report, as names and texts.
     """
 
@@ -32,6 +33,7 @@ class DictionaryRecord:
     format: str = "featviz"
     weights_sha256: str = ""
     names: tuple[str, ...] = ()
+    file: str = ""
     notes: tuple[tuple[str, str], ...] = ()
 
 
@@ -75,6 +77,11 @@ class Dictionary:
     def rectified(self) -> bool:
         """Whether the smallest value of a latent is 0, which stands for its absence."""
         return self.code.rectified
+
+    @property
+    def file(self) -> str:
+        """The file that it was read from, as the command line names it; "" where it lies in none."""
+        return self.record.file
 
     @property
     def directions(self) -> Float[Values, "latents units"]:
@@ -132,6 +139,10 @@ class Dictionary:
     def reconstruct(self, activations: ArrayLike) -> Inputs:
         """What is left of activations after they are encoded and decoded."""
         return self.decode(self.encode(activations), like=activations)
+
+    def without_record(self) -> "Dictionary":
+        """The same without what it was fitted on: equal dictionaries have one compiled program."""
+        return replace(self, record=DictionaryRecord())
 
     def check(self) -> "Dictionary":
         """The dictionary itself, if its arrays fit together and are finite.

@@ -54,7 +54,7 @@ def save_dictionary(path: str | os.PathLike[str], dictionary: Dictionary) -> Pat
         "format": FORMAT,
         "code": json.dumps(code),
         "normalization": json.dumps(normalization),
-        "record": json.dumps(asdict(dictionary.record)),
+        "record": json.dumps(asdict(replace(dictionary.record, file=""))),
     }
     return write_atomic(target, save(arrays, metadata=metadata))
 

@@ -24,7 +24,7 @@ from featviz.dreaming.tiles import ImageGradient
 from featviz.errors import FeatvizError
 from featviz.model import Model, Weights, hash_weights
 from featviz.objectives import Objective
-from featviz.objectives.minimization import for_minimization
+from featviz.objectives.minimization import for_ascent
 from featviz.pictures.endings import is_constant
 from featviz.pictures.picture import Picture
 from featviz.pictures.provenance import describe_dream
@@ -109,7 +109,7 @@ def prepare_dream(
         raise FeatvizError(f"`octaves` is {octaves}: the smallest would be {smallest} pixels; expected fewer octaves")
     mask = None if mask is None else check_mask(mask, size)
     weights = check_weights(model, weights)
-    maximized = for_minimization(model, objective)
+    maximized = for_ascent(model, objective)
     if tile is None:
         tile = DEFAULT_TILE if size[0] * size[1] > MAX_PIXELS_IN_ONE_PIECE else 0
     tiling = None

@@ -3,6 +3,7 @@
 from featviz.model.fingerprints import hash_architecture, hash_weights
 from featviz.model.frameworks import FRAMEWORKS, Framework, find_framework, require_model
 from featviz.model.input_spec import RANGES, InputSpec
+from featviz.model.latent_layer import LatentWeights, extend_weights, network_alone
 from featviz.model.model import (
     BEFORE_RELU,
     IMAGE,
@@ -26,13 +27,16 @@ __all__ = [
     "Apply",
     "Framework",
     "InputSpec",
+    "LatentWeights",
     "Layer",
     "Model",
     "Weights",
     "before_relu",
+    "extend_weights",
     "find_framework",
     "hash_architecture",
     "hash_weights",
+    "network_alone",
     "require_model",
     "shapes_at",
     "shapes_for",

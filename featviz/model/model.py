@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from jaxtyping import Array, Float
 
@@ -11,6 +11,9 @@ from featviz.common.placement import gather
 from featviz.errors import FeatvizError, join_or, nearest_choices, suggest
 from featviz.model.edits import Edit, EditedWeights
 from featviz.model.input_spec import InputSpec
+
+if TYPE_CHECKING:
+    from featviz.model.latent_layer import Basis
 
 # Names that no layer can have: the adapters' names hold no angle brackets.
 IMAGE = "<image>"
@@ -69,12 +72,14 @@ class Layer:
         shape: Its shape for one image of the training size, without the batch; units lie on the last axis.
         parents: The nearest named layers that it is computed from.
         rectified: Whether it comes out of ReLUs. The smallest value of such a layer, 0, is that of every gray image.
+        latents: Whether its units are a dictionary's latents. Pictures maximize their pre-activation.
     """
 
     name: str
     shape: tuple[int, ...]
     parents: tuple[str, ...] = ()
     rectified: bool = False
+    latents: bool = False
 
     @property
     def units(self) -> int:
@@ -178,6 +183,31 @@ class Model:
             layers=tuple(replace(layer, rectified=layer.name in rectified) for layer in self.layers),
             source=source,
         )
+
+    def with_dictionary(self, layer: str, dictionary: "Basis", *, name: str | None = None) -> "Model":
+        """The network with a layer `LAYER/latents`, the latents of one of its layers.
+
+        Pictures of latents maximize their pre-activation, since behind a TopK or a threshold most images have no
+        gradient; their record says at which share of the positions the latent survives. Surveys and figures are of
+        the latents themselves.
+
+        Args:
+            layer: The layer whose activations the dictionary takes.
+            dictionary: The dictionary, such as `fv.load_dictionary` gives.
+            name: What the layer of latents is called, for a second dictionary of one layer.
+
+        Raises:
+            FeatvizError: For an unknown layer, one of another width, or a name that another layer has.
+
+        >>> import featviz as fv, numpy as np
+        >>> from featviz.dictionaries.kinds import KMeans
+        >>> centers = fv.Dictionary(KMeans(centers=np.eye(5, 20, dtype=np.float32)))
+        >>> fv.load("patterns").with_dictionary("conv1", centers).layer("conv1/latents").shape
+        (48, 48, 5)
+        """
+        from featviz.model.latent_layer import add_latents
+
+        return add_latents(self, layer, dictionary, name=name)
 
     def class_index(self, name: str) -> int:
         """The index of the output that stands for a class.

@@ -61,9 +61,10 @@ def network_words(source: Mapping[str, str]) -> list[str] | None:
     words = [source["model"] if ":" in source["model"] else PurePath(source["model"]).name]
     words += ["--weights", PurePath(source["weights"]).name] if "weights" in source else []
     words += ["--input", source["input"]] if "input" in source else []
-    for assignment in shlex.split(source.get("fixed", "")):
-        name, _, file = assignment.rpartition("=")
-        words += ["--fixed", f"{name}={PurePath(file).name}"]
+    for option in ("fixed", "dictionary"):
+        for assignment in shlex.split(source.get(option, "")):
+            name, _, file = assignment.rpartition("=")
+            words += [f"--{option}", f"{name}={PurePath(file).name}"]
     return words
 
 

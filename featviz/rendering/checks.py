@@ -12,7 +12,7 @@ from jaxtyping import Float
 from featviz.common.arguments import check_count
 from featviz.common.placement import gather
 from featviz.errors import FeatvizError, suggest
-from featviz.model import BEFORE_RELU, IMAGE, OUTPUT, Model, Weights, require_model
+from featviz.model import BEFORE_RELU, IMAGE, OUTPUT, Model, Weights, extend_weights, require_model
 from featviz.model.shapes import shapes_for
 from featviz.objectives import Objective
 from featviz.parameterizations import Shape, extra_channels
@@ -151,6 +151,7 @@ def check_weights(model: Model, weights: Weights | None) -> Weights:
     """The weights to run: the model's own, or others of the same structure, shapes and dtypes."""
     if weights is None:
         return model.weights
+    weights = extend_weights(model, weights)
     expected, given = (
         {jax.tree_util.keystr(path): (np.shape(leaf), np.dtype(leaf.dtype)) for path, leaf in leaves}
         for leaves in map(jax.tree_util.tree_leaves_with_path, (model.weights, weights))

@@ -18,6 +18,7 @@ from featviz.pictures.endings import MIN_STEPS, is_constant, is_unmoved
 from featviz.pictures.picture import Picture
 from featviz.rendering.request import Request, group_by_structure
 from featviz.rendering.stages import Placement, run_stages
+from featviz.rendering.survival import survival
 
 
 def render_groups(
@@ -71,13 +72,16 @@ def make_pictures(request: Request, index: int, result: LaneResult, *, lanes: in
             shown if display is None else display(shown)
             for shown in (image[..., :channels], result.start[member][..., :channels])
         )
+        left = survival(request.model, request.weights, request.written[index], np.clip(pixels, 0, 1))
         pictures.append(
             Picture(
                 pixels=pixels,
                 score=float(result.scores[member]),
                 outcome=_ending(request, result, member, pixels, start),
                 history=result.history,
-                provenance=provenance | ({"image": member} if request.group_size > 1 else {}),
+                provenance=provenance
+                | ({"image": member} if request.group_size > 1 else {})
+                | ({"latents": left} if left else {}),
                 alpha=alpha,
                 clean_history=np.stack([result.clean_steps, result.clean_scores[:, member]], 1).astype(np.float32),
             )

@@ -14,7 +14,7 @@ from featviz.ascent.batching import default_chunk
 from featviz.errors import FeatvizError
 from featviz.model import Model, Weights, hash_weights, require_model
 from featviz.objectives import Objective
-from featviz.objectives.minimization import for_minimization
+from featviz.objectives.minimization import for_ascent
 from featviz.parameterizations import Shape, extra_channels
 from featviz.pictures.command import recipe_words
 from featviz.pictures.provenance import describe_picture, describe_run
@@ -53,7 +53,8 @@ class PreparedStage:
 class Request:
     """What `render` is asked, checked.
 
-    `objectives` are what the lanes maximize: for a negated objective that is the pre-activation. `provenance` has one
+    `written` are the objectives as the caller wrote them, `objectives` what the lanes maximize: for a negated objective
+    and for a dictionary's latents that is the pre-activation. `provenance` has one
     record for each objective, as the caller wrote it. `starts` has an image for each objective, or is empty where
     pictures start from noise. `steps` counts the steps of all `stages` together.
     """
@@ -63,6 +64,7 @@ class Request:
     recipe: Recipe
     stages: tuple[PreparedStage, ...]
     denoiser: Denoiser | None
+    written: tuple[Objective, ...]
     objectives: tuple[Objective, ...]
     provenance: tuple[dict[str, Any], ...]
     starts: tuple[Float[np.ndarray, "h w c"], ...]
@@ -125,7 +127,7 @@ def make_request(
     # A prior that does nothing needs no file.
     recipe = replace(recipe, prior=None) if recipe.prior is not None and recipe.prior.is_idle else recipe
     denoiser = None if recipe.prior is None else load_denoiser(recipe.prior.file, model.input.channels)
-    maximized = [for_minimization(model, objective) for objective in written]
+    maximized = [for_ascent(model, objective) for objective in written]
     stages = [
         prepare_stage(
             model,
@@ -162,6 +164,7 @@ def make_request(
         recipe=recipe,
         stages=tuple(stages),
         denoiser=denoiser,
+        written=tuple(written),
         objectives=tuple(maximized),
         provenance=tuple(provenance),
         starts=tuple(starts),

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from featviz.model import Model, Weights
+from featviz.model import Model, Weights, before_relu
 from featviz.model.shapes import shapes_at
 
 # The share of the gradient's energy within the receptive field: influence falls off like a Gaussian, so the effective
@@ -138,11 +138,14 @@ def receptive_fields(model: Model, images: Float[np.ndarray, "n h w c"], layers:
       layers: their names.
     """
 
+    # Most latents are 0 at a position and have no gradient there; their pre-activation has one.
+    read = tuple(before_relu(layer) if model.layer(layer).latents else layer for layer in layers)
+
     @jax.jit
     def energies(weights: Weights, images: jax.Array) -> jax.Array:
         def middles(images: jax.Array) -> jax.Array:
-            activations = model.apply(weights, images, layers=layers)
-            return jnp.stack([_middle(activations[layer]) for layer in layers])
+            activations = model.apply(weights, images, layers=read)
+            return jnp.stack([_middle(activations[layer]) for layer in read])
 
         # One backward pass for all layers, not one compiled for each.
         _, pull = jax.vjp(middles, images)

@@ -9,7 +9,7 @@ import jax
 import numpy as np
 
 from featviz.errors import FeatvizError, in_one_line, suggest
-from featviz.model import Model, Weights
+from featviz.model import Model, Weights, network_alone
 from featviz.rendering.checks import check_weights
 
 # The names on the way to an array of a tree.
@@ -36,6 +36,9 @@ def weights_in(model: Model, given: Any, *, name: str) -> Weights:
 
     Raises: FeatvizError if an array is missing, or has another shape or dtype.
     """
+    alone = network_alone(model)
+    if alone.weights is not model.weights and jax.tree.structure(given) != jax.tree.structure(model.weights):
+        return check_weights(model, weights_in(alone, given, name=name))
     structure: Any = jax.tree.structure(model.weights)
     if jax.tree.structure(given) == structure:
         return check_weights(model, given)

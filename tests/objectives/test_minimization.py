@@ -6,17 +6,17 @@ import pytest
 
 import featviz as fv
 from featviz.errors import FeatvizError
-from featviz.objectives.minimization import for_minimization, with_preactivations
+from featviz.objectives.minimization import for_ascent, with_preactivations
 from featviz.objectives.objective import single
 from featviz.surveys.exemplars import Exemplars
 
 
 def test_a_negative_unit_is_of_the_pre_activation(patterns):
     objective = -fv.channel("conv2", 3)
-    assert for_minimization(patterns, objective).layers == (fv.before_relu("conv2"),)
-    assert for_minimization(patterns, fv.channel("conv2", 3)).layers == ("conv2",)
+    assert for_ascent(patterns, objective).layers == (fv.before_relu("conv2"),)
+    assert for_ascent(patterns, fv.channel("conv2", 3)).layers == ("conv2",)
     mixed = fv.channel("conv2", 3) - 0.5 * fv.channel("conv2", 4)
-    assert for_minimization(patterns, mixed) is mixed
+    assert for_ascent(patterns, mixed) is mixed
 
 
 def test_a_negative_unit_with_its_exemplars_is_of_the_pre_activation():

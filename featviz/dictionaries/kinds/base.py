@@ -74,6 +74,8 @@ def product(left: Values, right: Values) -> Array:
     >>> product(np.ones((1, 2), np.float32), np.ones((2, 1), np.float32)).tolist()
     [[2.0]]
     """
+    # A network's weights may be in bfloat16.
+    left, right = jnp.asarray(left, jnp.float32), jnp.asarray(right, jnp.float32)
     return jnp.matmul(left, right, precision=jax.lax.Precision.HIGHEST)
 
 

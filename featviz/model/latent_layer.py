@@ -1,0 +1,183 @@
+"""A dictionary's latents as a layer of a network: a Model whose program encodes one layer's activations."""
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
+
+import jax
+from jaxtyping import Array, Float
+
+from featviz.common.spelling import Identified, UnspelledError, spell
+from featviz.errors import FeatvizError
+
+if TYPE_CHECKING:
+    from featviz.model.model import Apply, Model, Weights
+
+# Follows the name of the layer that a dictionary encodes.
+LATENTS = "/latents"
+
+
+@runtime_checkable
+class Basis(Protocol):
+    """What a layer of latents needs of a dictionary: `featviz.dictionaries.Dictionary` is one."""
+
+    @property
+    def units(self) -> int:
+        """The width of the activations that it takes."""
+        ...
+
+    @property
+    def latents(self) -> int:
+        """The number of its latents."""
+        ...
+
+    @property
+    def rectified(self) -> bool:
+        """Whether the smallest value of a latent is 0."""
+        ...
+
+    @property
+    def file(self) -> str:
+        """The file that it was read from, or ""."""
+        ...
+
+    def encode(self, activations: Any, /) -> Array:
+        """The latents."""
+        ...
+
+    def pre_activation(self, activations: Any, /) -> Array:
+        """The latents before what makes them sparse."""
+        ...
+
+    def without_record(self) -> "Basis":
+        """The same without what does not decide its latents."""
+        ...
+
+
+class LatentWeights(NamedTuple):
+    """The weights of a network with a layer of latents: its own, and the dictionary."""
+
+    network: Any
+    dictionary: Basis
+
+
+@dataclass(frozen=True, eq=False)
+class LatentApply(Identified):
+    """A network's `Model.apply`, with one layer's latents among its activations.
+
+    Attributes:
+        base: The network's own.
+        layer: The layer that the dictionary encodes.
+        name: What the layer of latents is called.
+    """
+
+    base: "Apply"
+    layer: str
+    name: str
+
+    def __call__(
+        self, weights: LatentWeights, images: Float[Array, "n h w c"], *, layers: Sequence[str] | None = None
+    ) -> dict[str, Float[Array, "n ..."]]:
+        """See `Apply`. The latents' pre-activation has the name `before_relu(name)`."""
+        from featviz.model.model import before_relu
+
+        before = before_relu(self.name)
+        wanted = (self.name,) if layers is None else tuple(layer for layer in layers if layer in (self.name, before))
+        network = None
+        if layers is not None:
+            own = [layer for layer in layers if layer not in (self.name, before)]
+            network = tuple(dict.fromkeys([*own, self.layer] if wanted else own))
+        activations = dict(self.base(weights.network, images, layers=network))
+        for layer in dict.fromkeys(wanted):
+            encode = weights.dictionary.encode if layer == self.name else weights.dictionary.pre_activation
+            activations[layer] = encode(activations[self.layer])
+        if layers is not None and wanted and self.layer not in layers:
+            del activations[self.layer]
+        return activations
+
+    def identity(self) -> str:
+        """See `Identified`: the network's, and where the latents are; the dictionary is among the arguments."""
+        if not isinstance(self.base, Identified):
+            raise UnspelledError(self.name)
+        return f"{self.base.identity()} {spell((self.layer, self.name), [])}"
+
+    def observed(self) -> Any:
+        """See `Identified`."""
+        return self.base.observed() if isinstance(self.base, Identified) else None
+
+    def repeats(self, observed: Any) -> bool:
+        """See `Identified`."""
+        return isinstance(self.base, Identified) and self.base.repeats(observed)
+
+
+def add_latents(model: "Model", layer: str, dictionary: Basis, *, name: str | None = None) -> "Model":
+    """`Model.with_dictionary`.
+
+    Raises:
+        FeatvizError: As there.
+    """
+    from featviz.model.model import Layer
+
+    if not isinstance(dictionary, Basis):
+        raise FeatvizError(
+            f"`dictionary` is a {type(dictionary).__name__}; expected a Dictionary, such as "
+            "fv.load_dictionary(...) gives"
+        )
+    encoded = model.layer(layer)
+    if encoded.units != dictionary.units:
+        raise FeatvizError(
+            f"`dictionary` takes {dictionary.units} units; {layer} of {model.name} has {encoded.units}"
+            f"{_layers_of_width(model, dictionary.units)}"
+        )
+    name = layer + LATENTS if name is None else name
+    if any(known.name == name for known in model.layers):
+        raise FeatvizError(f"`name` is `{name}`, a layer that {model.name} has; expected another `name`")
+    latents = Layer(
+        name, (*encoded.shape[:-1], dictionary.latents), (layer,), rectified=dictionary.rectified, latents=True
+    )
+    # Not last: the last layer of a network is its output.
+    index = min(model.layers.index(encoded) + 1, max(len(model.layers) - 1, 0))
+    source = dict(model.source)
+    if dictionary.file:
+        source["dictionary"] = shlex.join([*shlex.split(source.get("dictionary", "")), f"{layer}={dictionary.file}"])
+    else:
+        # No command line names a dictionary that lies in no file.
+        source.pop("model", None)
+    return replace(
+        model,
+        apply=LatentApply(model.apply, layer, name),
+        weights=LatentWeights(model.weights, dictionary.without_record()),
+        layers=(*model.layers[:index], latents, *model.layers[index:]),
+        source=source,
+    )
+
+
+def extend_weights(model: "Model", weights: "Weights") -> "Weights":
+    """Another checkpoint of a network as the weights of the model: with its dictionaries, where it has some.
+
+    Args:
+        model: The network, with or without layers of latents.
+        weights: As the model's, or as those of the network alone.
+    """
+    return _extend(model.weights, weights)
+
+
+def network_alone(model: "Model") -> "Model":
+    """The model with the weights of its network alone, as checkpoints have them; only its weights are of use."""
+    weights = model.weights
+    while isinstance(weights, LatentWeights):
+        weights = weights.network
+    return replace(model, weights=weights)
+
+
+def _extend(known: "Weights", given: "Weights") -> "Weights":
+    if not isinstance(known, LatentWeights) or jax.tree.structure(given) == jax.tree.structure(known):
+        return given
+    return LatentWeights(_extend(known.network, given), known.dictionary)
+
+
+def _layers_of_width(model: "Model", units: int) -> str:
+    names = [layer.name for layer in model.layers if layer.units == units and not layer.latents]
+    shown = ", ".join(f"`{name}`" for name in names[:4]) + (", ..." if len(names) > 4 else "")
+    return f"; layers of {units} units: {shown}" if names else f"; no layer of {model.name} has {units}"
