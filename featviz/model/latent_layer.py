@@ -172,7 +172,8 @@ def network_alone(model: "Model") -> "Model":
 
 
 def _extend(known: "Weights", given: "Weights") -> "Weights":
-    if not isinstance(known, LatentWeights) or jax.tree.structure(given) == jax.tree.structure(known):
+    same: Any = jax.tree.structure(known)
+    if not isinstance(known, LatentWeights) or jax.tree.structure(given) == same:
         return given
     return LatentWeights(_extend(known.network, given), known.dictionary)
 

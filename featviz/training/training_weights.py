@@ -36,10 +36,10 @@ def weights_in(model: Model, given: Any, *, name: str) -> Weights:
 
     Raises: FeatvizError if an array is missing, or has another shape or dtype.
     """
-    alone = network_alone(model)
-    if alone.weights is not model.weights and jax.tree.structure(given) != jax.tree.structure(model.weights):
-        return check_weights(model, weights_in(alone, given, name=name))
     structure: Any = jax.tree.structure(model.weights)
+    alone = network_alone(model)
+    if alone.weights is not model.weights and jax.tree.structure(given) != structure:
+        return check_weights(model, weights_in(alone, given, name=name))
     if jax.tree.structure(given) == structure:
         return check_weights(model, given)
     arrays = _by_path(_unwrap(given))
