@@ -24,6 +24,7 @@ COMMANDS = {
     "What there is": ["models", "recipes", "layers", "check"],
     "Pictures": ["render", "dream"],
     "Natural images beside them": ["survey", "evidence", "spectrum", "prior"],
+    "Concepts": ["dictionary"],
     "Everything at once": ["atlas", "site", "export"],
 }
 

@@ -1,0 +1,207 @@
+"""A layer's activations on the disk: a Zarr group of sharded arrays, which grows by photographs.
+
+zarr.json          attributes: what was harvested, `done` (photos so far), `rows`, `norms`, `total` (once known)
+faults.json        index -> why a photo could not be read
+train/             values (rows, units) float32, photo (rows,) int32, position (rows,) int32
+held_out/          the same of the photos that nothing is fitted to
+
+A row is one position of one photo. Chunks are compressed and checksummed; a shard, one file, holds many.
+"""
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from featviz.common.files import write_atomic
+from featviz.errors import FeatvizError, in_one_line
+
+KIND = "featviz activations"
+TRAIN, HELD_OUT = "train", "held_out"
+# A chunk is what is read at once: two megabytes, which the disk gives in one piece.
+CHUNK_BYTES = 2 * 2**20
+CHUNKS_PER_SHARD = 32
+
+
+class Positions(NamedTuple):
+    """Activations at positions of photographs.
+
+    Args:
+      values: of the layer, one row a position.
+      photo: the index of each row's photograph.
+      position: the index of each row among the layer's positions, class tokens counted.
+    """
+
+    values: Float[np.ndarray, "rows units"]
+    photo: Int[np.ndarray, " rows"]
+    position: Int[np.ndarray, " rows"]
+
+
+class ActivationStore:
+    """The activations of one layer on photographs.
+
+    Attributes:
+      path: the folder.
+      group: its Zarr group.
+    """
+
+    def __init__(self, path: Path, group: Any) -> None:
+        self.path, self.group = path, group
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """What was harvested: network, layer, size, photos, per_photo; `done`, `rows`, `norms` and `total`."""
+        return dict(self.group.attrs)
+
+    @property
+    def units(self) -> int:
+        """The units of the layer."""
+        return int(self.group[f"{TRAIN}/values"].shape[1])
+
+    @property
+    def chunk(self) -> int:
+        """The rows of a chunk."""
+        return int(self.group[f"{TRAIN}/values"].chunks[0])
+
+    def rows(self, part: str) -> int:
+        """How many positions `TRAIN` or `HELD_OUT` has."""
+        return int(self.group.attrs["rows"][part])
+
+    def read(self, part: str, start: int, stop: int) -> Float[np.ndarray, "rows units"]:
+        """The activations of rows, fewer where there are no more."""
+        return np.asarray(self.group[f"{part}/values"][start : min(stop, self.rows(part))])
+
+    def where(self, part: str) -> tuple[Int[np.ndarray, " rows"], Int[np.ndarray, " rows"]]:
+        """The photo and the position of each row."""
+        count = self.rows(part)
+        return np.asarray(self.group[f"{part}/photo"][:count]), np.asarray(self.group[f"{part}/position"][:count])
+
+    def append(self, parts: Mapping[str, Positions], done: int, attributes: Mapping[str, Any]) -> None:
+        """Writes positions, which are counted once all of them are on the disk; idempotent.
+
+        Args:
+          parts: of `TRAIN` and `HELD_OUT`.
+          done: how many photographs are stored then.
+          attributes: what else is known then.
+
+        Raises:
+          FeatvizError: if they cannot be written.
+        """
+        counts = {}
+        try:
+            for part, rows in parts.items():
+                start = self.rows(part)
+                for name, values in rows._asdict().items():
+                    _write_rows(self.group[f"{part}/{name}"], start, values)
+                counts[part] = start + len(rows.values)
+            self.group.attrs.update({**attributes, "rows": counts, "done": done})
+        except OSError as error:
+            raise FeatvizError(f"`{self.path}` cannot be written: {error.strerror}") from None
+
+    def write_faults(self, faults: Mapping[str, str]) -> None:
+        """Keeps why photographs could not be read, by their index."""
+        write_atomic(self.path / "faults.json", (json.dumps(faults) + "\n").encode())
+
+    def faults(self) -> dict[str, str]:
+        """Why photographs could not be read, by their index."""
+        try:
+            found: dict[str, str] = json.loads((self.path / "faults.json").read_text("utf-8"))
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError) as error:
+            raise FeatvizError(f"`{self.path}`: faults.json cannot be read: {in_one_line(error)}") from None
+        return found
+
+
+def chunk_rows(units: int) -> int:
+    """The rows of a chunk, a power of two.
+
+    >>> chunk_rows(192), chunk_rows(512), chunk_rows(4096)
+    (2048, 1024, 128)
+    """
+    return int(2 ** np.clip(np.floor(np.log2(CHUNK_BYTES / (4 * units))), 4, 13))
+
+
+def create_activations(path: Path, attributes: Mapping[str, Any], units: int) -> ActivationStore:
+    """A new store without positions.
+
+    Args:
+      path: a folder that is new or empty.
+      attributes: what is harvested.
+      units: of the layer.
+
+    Raises:
+      FeatvizError: if the folder is not empty or cannot be made.
+    """
+    import zarr
+    from zarr.codecs import Crc32cCodec, ZstdCodec
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+            raise FeatvizError(f"`{path}` holds other things; expected a new folder for activations")
+        # Built under a temporary name, so that a folder of the final name holds activations.
+        building = Path(tempfile.mkdtemp(prefix=".featviz-", dir=path.parent))
+        building.chmod(0o755)
+    except OSError as error:
+        raise FeatvizError(f"`{path}` cannot be made: {error.strerror}") from None
+    rows = chunk_rows(units)
+    try:
+        group = zarr.open_group(building, mode="w", zarr_format=3)
+        for part in (TRAIN, HELD_OUT):
+            for name, sides in (("values", (units,)), ("photo", ()), ("position", ())):
+                group.create_array(
+                    f"{part}/{name}",
+                    shape=(0, *sides),
+                    chunks=(rows, *sides),
+                    shards=(CHUNKS_PER_SHARD * rows, *sides),
+                    dtype="float32" if sides else "int32",
+                    dimension_names=("row", "unit")[: 1 + len(sides)],
+                    compressors=[ZstdCodec(level=1), Crc32cCodec()],
+                )
+        start = {"done": 0, "total": None, "rows": {TRAIN: 0, HELD_OUT: 0}, "norms": None}
+        group.attrs.update({"kind": KIND, **start, **attributes})
+        os.replace(building, path)
+    except OSError as error:
+        raise FeatvizError(f"`{path}` cannot be written: {error.strerror}") from None
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
+    return open_activations(path, writable=True)
+
+
+def holds_activations(path: Path) -> bool:
+    """Whether a folder holds a layer's activations, all of them or not."""
+    try:
+        return json.loads((path / "zarr.json").read_text("utf-8")).get("attributes", {}).get("kind") == KIND
+    except (OSError, ValueError, AttributeError):
+        return False
+
+
+def open_activations(path: str | os.PathLike[str], *, writable: bool = False) -> ActivationStore:
+    """The activations of a folder.
+
+    Raises:
+      FeatvizError: if there are none.
+    """
+    import zarr
+
+    folder = Path(path)
+    if not holds_activations(folder):
+        found = "holds no activations" if folder.is_dir() else "is a file" if folder.exists() else "does not exist"
+        raise FeatvizError(f"`{folder}` {found}; expected a folder that `featviz dictionary fit` has written")
+    try:
+        return ActivationStore(folder, zarr.open_group(folder, mode="r+" if writable else "r"))
+    except Exception as error:
+        raise FeatvizError(f"`{folder}` holds damaged activations: {in_one_line(error)}") from None
+
+
+def _write_rows(array: Any, start: int, values: np.ndarray) -> None:
+    if array.shape[0] < start + len(values):
+        array.resize((start + len(values), *array.shape[1:]))
+    array[start : start + len(values)] = values

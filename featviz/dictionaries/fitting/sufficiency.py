@@ -1,0 +1,38 @@
+"""Whether there are positions enough for a number of latents: said before the training, with what would do."""
+
+from featviz.errors import FeatvizError
+
+# How often a latent should fire on average: a direction of hundreds of numbers is a mean over what fires it.
+FIRINGS = 50
+
+
+def check_sufficiency(layer: str, positions: int, photos: int, latents: int, k: int) -> None:
+    """Refuses more latents than positions can decide.
+
+    Args:
+      layer: its name.
+      positions: that are fitted to.
+      photos: that they come from, held-out ones apart.
+      latents: how many are wanted.
+      k: how many fire at a position on average.
+
+    Raises:
+      FeatvizError: if each would fire fewer than 50 times; it says how many photos or latents would do.
+
+    >>> check_sufficiency("blocks/6", 19_600, 100, 1536, 32)
+    >>> check_sufficiency("blocks/6", 1960, 10, 1536, 32)
+    Traceback (most recent call last):
+    featviz.errors.FeatvizError: `photos`: 10 of them have 1960 positions of blocks/6, where each of 1536 latents fires
+    41 times at k=32; expected 50: 13 photos with as many positions each, or 1254 latents
+    """
+    least = max(latents, -(-FIRINGS * latents // k))
+    if positions >= least:
+        return
+    each = positions / max(photos, 1)
+    wanted = -int(-least // each) if positions else 0
+    most = min(positions, positions * k // FIRINGS)
+    raise FeatvizError(
+        f"`photos`: {photos} of them have {positions} positions of {layer}, where each of {latents} latents fires "
+        f"{positions * k / latents:.0f} times at k={k}; expected {FIRINGS}: {wanted} photos with as many positions "
+        f"each, or {most} latents"
+    )
