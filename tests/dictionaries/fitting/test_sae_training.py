@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from support.planted_dictionaries import FEATURES, FIRING, UNITS, make_store, planted
+from support.planted_dictionaries import FIRING, UNITS, make_store, planted
 from support.surveys import refused
 
 from featviz.dictionaries.dictionary import Dictionary
@@ -14,7 +14,7 @@ from featviz.dictionaries.fitting.sae_step import SaeSettings
 from featviz.dictionaries.fitting.sae_training import checkpoint_path, train_sae
 
 DIRECTIONS, VALUES = planted(6000)
-SETTINGS = SaeSettings("batch_topk", UNITS, FEATURES, FIRING, 500, 256, 5e-3, 6000, 0)
+SETTINGS = SaeSettings("batch_topk", UNITS, 32, FIRING, 500, 256, 5e-3, 6000, 0)
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def same(first, second):
 def test_planted_directions_are_found(store):
     code = train_sae(store, SETTINGS, progress=False)
     cosines = (np.asarray(code.directions) @ DIRECTIONS.T).max(axis=0)
-    assert np.mean(cosines > 0.9) >= 0.85
+    assert np.mean(cosines > 0.9) >= 0.8 and cosines.mean() > 0.94
     report = measure_fit(Dictionary(code), [VALUES[:2048]])
     assert report.explained_variance > 0.85 and abs(report.l0 - FIRING) < 0.3
 
