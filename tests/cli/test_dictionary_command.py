@@ -38,7 +38,7 @@ def test_a_dictionary_is_written_and_its_fit_is_said(folder, tmp_path, capsys):
 
 
 def test_the_command_knows_every_kind():
-    assert KINDS == (*TRAINED, *CLASSIC)
+    assert (*TRAINED, *CLASSIC) == KINDS
 
 
 @pytest.mark.parametrize(
