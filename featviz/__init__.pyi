@@ -1,5 +1,6 @@
 """The public names of `fv`, one a line: type checkers and editors read this list, and `__init__.py` imports by it."""
 
+from featviz import attribution as attribution
 from featviz import objectives as objectives
 from featviz import optimizers as optimizers
 from featviz import parameterizations as parameterizations
@@ -20,6 +21,8 @@ from featviz.atlas.build import build_site as build_site
 from featviz.atlas.ray.engine import OnRay as OnRay
 from featviz.atlas.reading import Atlas as Atlas
 from featviz.atlas.reading import open_atlas as open_atlas
+from featviz.attribution.attribute import Attribution as Attribution
+from featviz.attribution.attribute import attribute as attribute
 from featviz.diagnosis.check_input import InputCheck as InputCheck
 from featviz.diagnosis.check_input import check_input as check_input
 from featviz.dictionaries.dictionary import Dictionary as Dictionary

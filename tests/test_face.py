@@ -12,7 +12,7 @@ import featviz
 
 STUB = Path(featviz.__file__).with_suffix(".pyi")
 LINES = [line.split() for line in STUB.read_text("utf-8").splitlines() if line.startswith("from ")]
-ROOMS = ["objectives", "optimizers", "parameterizations", "priors", "recipes", "regularizers"]
+ROOMS = ["attribution", "objectives", "optimizers", "parameterizations", "priors", "recipes", "regularizers"]
 
 # Prints the public names that are modules, after all modules of the package have been imported.
 IMPORT_ALL = """

@@ -1,0 +1,1 @@
+"""Gradient rules under which gradient times activation is relevance (LRP and AttnLRP)."""
