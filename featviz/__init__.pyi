@@ -23,6 +23,8 @@ from featviz.atlas.reading import Atlas as Atlas
 from featviz.atlas.reading import open_atlas as open_atlas
 from featviz.attribution.attribute import Attribution as Attribution
 from featviz.attribution.attribute import attribute as attribute
+from featviz.attribution.groups import Groups as Groups
+from featviz.attribution.groups import groups as groups
 from featviz.diagnosis.check_input import InputCheck as InputCheck
 from featviz.diagnosis.check_input import check_input as check_input
 from featviz.dictionaries.dictionary import Dictionary as Dictionary

@@ -3,9 +3,9 @@
 from featviz.attribution.methods.ablation import Ablation
 from featviz.attribution.methods.base import Method
 from featviz.attribution.methods.conductance import Conductance
-from featviz.attribution.methods.gradient import GradientTimesActivation
+from featviz.attribution.methods.gradient_times_activation import GradientTimesActivation
+from featviz.attribution.methods.integrated_path import IntegratedPath
 from featviz.attribution.methods.occlusion import Occlusion
-from featviz.attribution.methods.path import IntegratedPath
 from featviz.attribution.methods.relevance import Relevance
 
 METHODS: dict[str, Method] = {

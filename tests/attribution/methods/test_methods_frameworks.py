@@ -54,13 +54,20 @@ def test_captum_agrees(network, model, layer):
     activation = network[: layer + 1](PIXELS)
     path = captum.IntegratedGradients(rest).attribute(activation, target=CLASS, n_steps=50, method="gausslegendre")
     np.testing.assert_allclose(
-        ours(model, str(layer), IntegratedPath(steps=50)), channels_last(path), atol=1e-5, rtol=1e-4
+        ours(model, str(layer), IntegratedPath(steps=50, concentration=1)), channels_last(path), atol=1e-5, rtol=1e-4
     )
     # Its path through a layer begins at what the layer is on its baseline image, here black.
     layer_path = captum.LayerIntegratedGradients(network, module)
     expected = layer_path.attribute(PIXELS, target=CLASS, n_steps=50, method="gausslegendre")
     black = channels_last(network[: layer + 1](0 * PIXELS))
-    why = attribute(model, IMAGE, fv.logit(CLASS), layer=str(layer), method=IntegratedPath(steps=50), baseline=black)
+    why = attribute(
+        model,
+        IMAGE,
+        fv.logit(CLASS),
+        layer=str(layer),
+        method=IntegratedPath(steps=50, concentration=1),
+        baseline=black,
+    )
     np.testing.assert_allclose(why.values[0], channels_last(expected), atol=1e-5, rtol=1e-4)
 
 
