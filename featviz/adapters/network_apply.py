@@ -15,7 +15,7 @@ from featviz.adapters.units_axis import given_units
 from featviz.common.spelling import Identified, UnspelledError, spell
 from featviz.errors import FeatvizError, in_one_line, suggest
 from featviz.model import BEFORE_RELU, IMAGE, OUTPUT, InputSpec, Weights
-from featviz.model.model import Editable
+from featviz.model.editable import Editable
 from featviz.tracing.arrangement import Images, Units, arrange, choose_units, find_images
 from featviz.tracing.axes import Axes, image_layout
 from featviz.tracing.factors import unknown

@@ -14,7 +14,7 @@ from featviz.attribution.methods import IntegratedPath, Method
 from featviz.common.compilation import compiled
 from featviz.errors import FeatvizError
 from featviz.model import IMAGE, Apply, Model, Weights, shapes_at
-from featviz.model.model import Editable
+from featviz.model.editable import Editable
 from featviz.objectives import Objective
 from featviz.pictures.picture import Picture
 from featviz.rendering.checks import check_image, check_objectives, require_objective

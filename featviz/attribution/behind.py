@@ -9,8 +9,8 @@ from jaxtyping import Array, Float
 
 from featviz.gradients.rules import rules_for
 from featviz.model import IMAGE, Apply, Weights
+from featviz.model.editable import Editable
 from featviz.model.edits import EditedWeights, PatchIn, Selection
-from featviz.model.model import Editable
 from featviz.objectives import Objective
 from featviz.tracing.dependence import dependents, unroll_dependent_scans
 from featviz.tracing.evaluation import Rule, evaluate

@@ -1,8 +1,8 @@
 """A dictionary's latents as a layer of a network: a Model whose program encodes one layer's activations."""
 
 import shlex
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
 import jax
@@ -10,6 +10,8 @@ from jaxtyping import Array, Float
 
 from featviz.common.spelling import Identified, UnspelledError, spell
 from featviz.errors import FeatvizError
+from featviz.model.editable import Editable
+from featviz.model.edits import Edit, EditedWeights, Selection
 
 if TYPE_CHECKING:
     from featviz.model.model import Apply, Model, Weights
@@ -50,6 +52,10 @@ class Basis(Protocol):
         """The latents before what makes them sparse."""
         ...
 
+    def decode(self, latents: Any, /, *, like: Any = None) -> Array:
+        """The activations that latents stand for."""
+        ...
+
     def without_record(self) -> "Basis":
         """The same without what does not decide its latents."""
         ...
@@ -62,22 +68,43 @@ class LatentWeights(NamedTuple):
     dictionary: Basis
 
 
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class LatentEdit(Edit):
+    """An edit of a layer by way of its latents: h + decode(edited latents) - decode(latents).
+
+    What the dictionary cannot reconstruct stays as it is.
+    """
+
+    dictionary: Basis
+    edits: tuple[Edit, ...]
+
+    def new(self, h: Float[Array, "n *positions units"]) -> Float[Array, "n *positions units"]:
+        latents = edited = self.dictionary.encode(h)
+        for edit in self.edits:
+            edited = edit(edited)
+        return h + self.dictionary.decode(edited, like=h) - self.dictionary.decode(latents, like=h)
+
+
 @dataclass(frozen=True, eq=False)
-class LatentApply(Identified):
+class LatentApply(Identified, Editable):
     """A network's `Model.apply`, with one layer's latents among its activations.
 
     Attributes:
         base: The network's own.
         layer: The layer that the dictionary encodes.
         name: What the layer of latents is called.
+        edited: The layers that it edits; if there are any, its weights are `EditedWeights` with edits of these.
     """
 
     base: "Apply"
     layer: str
     name: str
+    edited: tuple[str, ...] = ()
+    _editing: dict[tuple[str, ...], "LatentApply"] = field(default_factory=dict, repr=False)
 
     def __call__(
-        self, weights: LatentWeights, images: Float[Array, "n h w c"], *, layers: Sequence[str] | None = None
+        self, weights: "Weights", images: Float[Array, "n h w c"], *, layers: Sequence[str] | None = None
     ) -> dict[str, Float[Array, "n ..."]]:
         """See `Apply`. The latents' pre-activation has the name `before_relu(name)`."""
         from featviz.model.model import before_relu
@@ -88,19 +115,60 @@ class LatentApply(Identified):
         if layers is not None:
             own = [layer for layer in layers if layer not in (self.name, before)]
             network = tuple(dict.fromkeys([*own, self.layer] if wanted else own))
-        activations = dict(self.base(weights.network, images, layers=network))
+        plain, edits = (weights.network, weights.edits) if self.edited else (weights, {})
+        dictionary, own_edits = plain.dictionary, edits.get(self.name, ())
+        base, base_weights = self._base(plain, edits)
+        activations = dict(base(base_weights, images, layers=network))
+        encoded = activations.get(self.layer)
+        if own_edits and wanted:
+            # The latents are of the layer as it was before they were edited.
+            rest = {layer: each for layer, each in edits.items() if layer != self.name}
+            base, base_weights = self._base(plain, rest)
+            encoded = base(base_weights, images, layers=(self.layer,))[self.layer]
         for layer in dict.fromkeys(wanted):
-            encode = weights.dictionary.encode if layer == self.name else weights.dictionary.pre_activation
-            activations[layer] = encode(activations[self.layer])
+            activations[layer] = (dictionary.encode if layer == self.name else dictionary.pre_activation)(encoded)
+            for edit in own_edits if layer == self.name else ():
+                activations[layer] = edit(activations[layer])
         if layers is not None and wanted and self.layer not in layers:
             del activations[self.layer]
         return activations
+
+    def _base(self, weights: LatentWeights, edits: Mapping[str, tuple[Edit, ...]]) -> tuple["Apply", "Weights"]:
+        """The network's own function and weights, with edits of its layers and of the latents."""
+        if not edits:
+            return self.base, weights.network
+        assert isinstance(self.base, Editable)
+        old = weights.network if isinstance(weights.network, EditedWeights) else EditedWeights(weights.network, {})
+        merged = dict(old.edits)
+        for layer, each in edits.items():
+            if layer != self.name:
+                merged[layer] = merged.get(layer, ()) + each
+        if self.name in edits:
+            by_latents = LatentEdit(Selection(), weights.dictionary, edits[self.name])
+            merged[self.layer] = (*merged.get(self.layer, ()), by_latents)
+        return self.base.with_edits(tuple(sorted(merged))), EditedWeights(old.network, merged)
+
+    def with_edits(self, layers: tuple[str, ...]) -> "LatentApply":
+        """See `Editable`. Edits of the layer that the dictionary encodes come before those of its latents."""
+        if layers == self.edited:
+            return self
+        if layers not in self._editing:
+            self._editing[layers] = replace(self, edited=layers)
+        return self._editing[layers]
+
+    def rectified_layers(self, weights: "Weights") -> frozenset[str]:
+        """See `Editable`."""
+        plain, edits = (weights.network, weights.edits) if self.edited else (weights, {})
+        base, base_weights = self._base(plain, edits)
+        assert isinstance(base, Editable)
+        own = {self.name} if plain.dictionary.rectified and self.name not in edits else set()
+        return base.rectified_layers(base_weights) | own
 
     def identity(self) -> str:
         """See `Identified`: the network's, and where the latents are; the dictionary is among the arguments."""
         if not isinstance(self.base, Identified):
             raise UnspelledError(self.name)
-        return f"{self.base.identity()} {spell((self.layer, self.name), [])}"
+        return f"{self.base.identity()} {spell((self.layer, self.name, *self.edited), [])}"
 
     def observed(self) -> Any:
         """See `Identified`."""
@@ -166,14 +234,18 @@ def extend_weights(model: "Model", weights: "Weights") -> "Weights":
 def network_alone(model: "Model") -> "Model":
     """The model with the weights of its network alone, as checkpoints have them; only its weights are of use."""
     weights = model.weights
-    while isinstance(weights, LatentWeights):
+    while isinstance(weights, LatentWeights | EditedWeights):
         weights = weights.network
     return replace(model, weights=weights)
 
 
 def _extend(known: "Weights", given: "Weights") -> "Weights":
     same: Any = jax.tree.structure(known)
-    if not isinstance(known, LatentWeights) or jax.tree.structure(given) == same:
+    if jax.tree.structure(given) == same:
+        return given
+    if isinstance(known, EditedWeights):
+        return EditedWeights(_extend(known.network, given), known.edits)
+    if not isinstance(known, LatentWeights):
         return given
     return LatentWeights(_extend(known.network, given), known.dictionary)
 

@@ -1,6 +1,5 @@
 """`Model`, the one kind of network that featviz knows: a function from weights and images to named activations."""
 
-from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
@@ -9,6 +8,7 @@ from jaxtyping import Array, Float
 
 from featviz.common.placement import gather
 from featviz.errors import FeatvizError, join_or, nearest_choices, suggest
+from featviz.model.editable import Editable
 from featviz.model.edits import Edit, EditedWeights
 from featviz.model.input_spec import InputSpec
 
@@ -43,24 +43,6 @@ class Apply(Protocol):
         ...
 
     def __hash__(self) -> int: ...
-
-
-class Editable(ABC):
-    """An `Apply` whose layers can be edited."""
-
-    @abstractmethod
-    def __call__(
-        self, weights: Weights, images: Float[Array, "n h w c"], *, layers: Sequence[str] | None = None
-    ) -> dict[str, Float[Array, "n *positions units"]]:
-        """See `Apply`."""
-
-    @abstractmethod
-    def with_edits(self, layers: tuple[str, ...]) -> "Editable":
-        """The function that takes `EditedWeights` with edits of these layers; the same object for the same layers."""
-
-    @abstractmethod
-    def rectified_layers(self, weights: Weights) -> frozenset[str]:
-        """The layers that come out of ReLUs, given weights, edited or not."""
 
 
 @dataclass(frozen=True)
