@@ -2,6 +2,7 @@
 
 from featviz.dictionaries.dictionary import Dictionary, DictionaryRecord
 from featviz.dictionaries.dictionary_files import read_dictionary, save_dictionary
+from featviz.dictionaries.formats.load_dictionary import load_dictionary
 from featviz.dictionaries.kinds import KINDS, Code
 from featviz.dictionaries.normalizations import (
     NORMALIZATIONS,
@@ -23,6 +24,7 @@ __all__ = [
     "LayerNorm",
     "Normalization",
     "Standardized",
+    "load_dictionary",
     "read_dictionary",
     "save_dictionary",
 ]

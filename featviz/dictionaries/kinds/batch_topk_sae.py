@@ -21,7 +21,7 @@ class BatchTopKSae(SparseAutoencoder):
 
     Attributes:
       threshold: (), the mean of the smallest latent that the training kept.
-      k: how many latents are left on average.
+      k: how many latents are left on average; 0 where a file does not say.
     """
 
     name: ClassVar[str] = "batch_topk"
@@ -31,7 +31,8 @@ class BatchTopKSae(SparseAutoencoder):
 
     @property
     def summary(self) -> str:
-        return f"k {self.k} on average, threshold {float(self.threshold):.4g}"
+        mean = f"k {self.k} on average, " if self.k else ""
+        return f"{mean}threshold {float(self.threshold):.4g}"
 
     def sparsify(self, pre_activations: Latents) -> Latents:
         return jnp.where(

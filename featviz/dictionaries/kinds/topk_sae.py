@@ -17,15 +17,17 @@ class TopKSae(SparseAutoencoder):
 
     Attributes:
       k: how many latents are left, from 1.
+      signed: whether negative latents among the k largest are left too, as saev leaves them.
     """
 
     name: ClassVar[str] = "topk"
     title: ClassVar[str] = "TopK sparse autoencoder"
     k: int = field(metadata=STATIC)
+    signed: bool = field(default=False, metadata=STATIC)
 
     @property
     def summary(self) -> str:
         return f"k {self.k}"
 
     def sparsify(self, pre_activations: Latents) -> Latents:
-        return keep_largest(jnp.maximum(pre_activations, 0), self.k)
+        return keep_largest(pre_activations if self.signed else jnp.maximum(pre_activations, 0), self.k)

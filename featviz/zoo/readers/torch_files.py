@@ -2,10 +2,11 @@
 
 import io
 import struct
+from collections.abc import Callable
 
 import numpy as np
 
-from featviz.zoo.readers.pickles import MAX_BYTES, read_pickle
+from featviz.zoo.readers.pickles import MAX_BYTES, Rules, read_pickle
 from featviz.zoo.readers.reading_errors import MalformedError
 from featviz.zoo.readers.torch_objects import Storage, state_dict_tensors, to_arrays, torch_rules
 from featviz.zoo.readers.zip_members import read_directory, read_member, require_member
@@ -70,6 +71,16 @@ def read_torch_zip(file: io.BufferedIOBase, size: int) -> dict[str, np.ndarray]:
     Raises:
         MalformedError: If the file is damaged, or names anything but tensors.
     """
+    tree, load = read_zip_tree(file, size, torch_rules({}))
+    return to_arrays(state_dict_tensors(tree), load)
+
+
+def read_zip_tree(file: io.BufferedIOBase, size: int, rules: Rules) -> tuple[object, Callable[[Storage], np.ndarray]]:
+    """The value of a zip archive's pickle as the rules make it, and a function that reads a tensor's storage.
+
+    Raises:
+        MalformedError: If the file is damaged, or names what the rules do not know.
+    """
     members = read_directory(file, size)
     # All members are in one folder, named after the file when it was written.
     folders = [name.removesuffix("data.pkl") for name in members if name.count("/") == 1 and name.endswith("/data.pkl")]
@@ -82,7 +93,7 @@ def read_torch_zip(file: io.BufferedIOBase, size: int) -> dict[str, np.ndarray]:
     pickle = require_member(members, folder + "data.pkl")
     if pickle.bytes > MAX_BYTES:
         raise MalformedError(f"its pickle has more than {MAX_BYTES:,} bytes")
-    tensors = state_dict_tensors(read_pickle(io.BytesIO(read_member(file, pickle).tobytes()), rules=torch_rules({})))
+    tree = read_pickle(io.BytesIO(read_member(file, pickle).tobytes()), rules=rules)
 
     def load(storage: Storage) -> np.ndarray:
         member = require_member(members, f"{folder}data/{storage.key}")
@@ -90,4 +101,4 @@ def read_torch_zip(file: io.BufferedIOBase, size: int) -> dict[str, np.ndarray]:
             raise MalformedError(f"it has a storage of {member.bytes:,} bytes; its pickle says {storage.bytes:,}")
         return read_member(file, member)
 
-    return to_arrays(tensors, load)
+    return tree, load

@@ -1,0 +1,1 @@
+"""Files of dictionaries that other libraries write, one module for each format; nothing in a file is executed."""

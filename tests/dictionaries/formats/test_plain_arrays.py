@@ -1,0 +1,89 @@
+"""Archives of arrays, and scikit-learn's fitted models exported in one line, against numpy."""
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+from support.dictionaries import UNITS, draw_autoencoder, largest, pre, relu
+
+from featviz.dictionaries import load_dictionary
+from featviz.errors import FeatvizError
+
+ARRAYS = draw_autoencoder(np.random.default_rng(0))
+PLAIN = {"W_enc": ARRAYS["encoder"], "b_enc": ARRAYS["encoder_bias"], "W_dec": ARRAYS["decoder"]}
+WITH_BIAS = {**PLAIN, "b_dec": ARRAYS["decoder_bias"]}
+RNG = np.random.default_rng(2)
+X = RNG.normal(size=(5, UNITS)).astype(np.float32)
+
+
+def archive(path, **arrays):
+    np.savez(path, **arrays)
+    return path
+
+
+def test_autoencoders(tmp_path):
+    a = ARRAYS
+    path = archive(tmp_path / "relu.npz", **WITH_BIAS)
+    np.testing.assert_allclose(load_dictionary(path).encode(X), relu(pre(a, X)), atol=1e-5)
+    np.testing.assert_allclose(
+        load_dictionary(path, kind="topk", k=2).encode(X), largest(relu(pre(a, X)), 2), atol=1e-5
+    )
+    uncentered = load_dictionary(path, centered=False)
+    np.testing.assert_allclose(uncentered.encode(X), relu(pre(a, X, centered=False)), atol=1e-5)
+    # As Gemma Scope's params.npz.
+    gemma = load_dictionary(archive(tmp_path / "params.npz", **WITH_BIAS, threshold=np.full(9, 0.5, np.float32)))
+    before = pre(a, X, centered=False)
+    np.testing.assert_allclose(gemma.encode(X), relu(before) * (before > 0.5), atol=1e-5)
+    batch = load_dictionary(archive(tmp_path / "batch.npz", **WITH_BIAS, threshold=0.5, k=3))
+    np.testing.assert_allclose(batch.encode(X), relu(pre(a, X)) * (pre(a, X) > 0.5), atol=1e-5)
+    save_file(PLAIN, tmp_path / "plain.safetensors")
+    without = load_dictionary(tmp_path / "plain.safetensors")
+    np.testing.assert_allclose(without.encode(X), relu(X @ a["encoder"] + a["encoder_bias"]), atol=1e-5)
+
+
+def test_models_of_scikit_learn(tmp_path):
+    mean, basis = X.mean(0), np.linalg.qr(RNG.normal(size=(UNITS, UNITS)))[0][:3]
+    variance = np.array([4.0, 2.0, 1.0])
+    pca = load_dictionary(archive(tmp_path / "pca.npz", kind="PCA", components_=basis, mean_=mean))
+    np.testing.assert_allclose(pca.encode(X), (X - mean) @ basis.T, atol=1e-5)
+    white = archive(
+        tmp_path / "w.npz", kind="PCA", components=basis, mean=mean, explained_variance=variance, whiten=True
+    )
+    np.testing.assert_allclose(load_dictionary(white).encode(X), (X - mean) @ basis.T / np.sqrt(variance), atol=1e-5)
+    mixing = np.linalg.pinv(basis)
+    path = archive(tmp_path / "ica.npz", kind="FastICA", components=basis, mean=mean, mixing=mixing)
+    np.testing.assert_allclose(load_dictionary(path).reconstruct(X), (X - mean) @ basis.T @ mixing.T + mean, atol=1e-5)
+    probe = archive(tmp_path / "p.npz", kind="LogisticRegression", coef=basis[:1], intercept=np.array([0.5]))
+    np.testing.assert_allclose(load_dictionary(probe).encode(X)[:, 0], X @ basis[0] + 0.5, atol=1e-5)
+    parts = archive(tmp_path / "nmf.npz", kind="NMF", components=np.abs(basis))
+    assert load_dictionary(parts).code.name == "nmf"
+    assert load_dictionary(archive(tmp_path / "k.npz", kind="KMeans", cluster_centers=basis)).code.name == "k_means"
+
+
+def test_one_array_has_a_vector_in_each_row(tmp_path):
+    vectors = RNG.normal(size=(4, UNITS))
+    np.save(tmp_path / "v.npy", vectors)
+    np.testing.assert_allclose(load_dictionary(tmp_path / "v.npy").encode(X), X @ vectors.T, atol=1e-5)
+    np.save(tmp_path / "one.npy", vectors[0])
+    assert load_dictionary(tmp_path / "one.npy").latents == 1
+
+
+def test_what_cannot_be_used_is_refused_in_one_line(tmp_path):
+    def refusal(name, **arrays):
+        with pytest.raises(FeatvizError) as caught:
+            load_dictionary(archive(tmp_path / name, **arrays))
+        assert "\n" not in str(caught.value)
+        return str(caught.value)
+
+    assert "its kind is `PCB`; did you mean `PCA`?" in refusal("a.npz", kind="PCB", components=X)
+    assert "it lacks `mean`" in refusal("b.npz", kind="PCA", components=X)
+    assert "it holds `A`, `B`; expected a dictionary of featviz" in refusal("c.npz", A=X, B=X)
+    assert "expected (latents, units)" in refusal("d.npz", kind="LogisticRegression", coef=np.zeros((2, 3, 4)))
+    assert "`vectors` of the dictionary has values that are not finite" in refusal(
+        "e.npz", vectors=np.full((2, 3), np.nan)
+    )
+    objects = np.array([{}], object)
+    assert "cannot be read as a dictionary" in refusal("f.npz", vectors=objects)
+    with pytest.raises(FeatvizError, match="`kind` is `topq`; did you mean `topk`?"):
+        load_dictionary(tmp_path / "a.npz", kind="topq")
+    with pytest.raises(FeatvizError, match="`k` is 0; expected 1 or more"):
+        load_dictionary(tmp_path / "a.npz", k=0)
