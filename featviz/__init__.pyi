@@ -30,6 +30,10 @@ from featviz.diagnosis.check_input import check_input as check_input
 from featviz.dictionaries.dictionary import Dictionary as Dictionary
 from featviz.dictionaries.dictionary_files import save_dictionary as save_dictionary
 from featviz.dictionaries.fitting.fit_dictionary import fit_dictionary as fit_dictionary
+from featviz.dictionaries.fitting.fit_probe import Probe as Probe
+from featviz.dictionaries.fitting.fit_probe import fit_probe as fit_probe
+from featviz.dictionaries.fitting.tcav import TcavScore as TcavScore
+from featviz.dictionaries.fitting.tcav import tcav as tcav
 from featviz.dictionaries.formats.load_dictionary import load_dictionary as load_dictionary
 from featviz.dreaming.dream import dream as dream
 from featviz.dreaming.film import dream_film as dream_film

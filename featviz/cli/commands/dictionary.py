@@ -96,9 +96,10 @@ def fit(
         return f"stopped; {kept}"
 
     with interruptible(describe_progress):
-        made, report, _ = fit_with_report(
+        fitted = fit_with_report(
             model, layer, photos, chosen, sampling, size=size, activations=folder, progress=not quiet
         )
+        made = fitted.dictionary
         save_dictionary(out, made)
     if quiet:
         return
@@ -106,5 +107,5 @@ def fit(
     notes = dict(made.record.notes)
     for name in ("photos", "positions", "class tokens", "high norms"):
         click.echo(f"{name}: {notes[name]}")
-    for line in report.lines:
+    for line in (*fitted.report.lines, *([] if fitted.loss is None else [fitted.loss.line])):
         click.echo(line)

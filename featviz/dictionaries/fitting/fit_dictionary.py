@@ -12,7 +12,9 @@ from featviz.dictionaries.dictionary import Dictionary, DictionaryRecord
 from featviz.dictionaries.fitting.activation_store import TRAIN, ActivationStore
 from featviz.dictionaries.fitting.classic_fits import CLASSIC
 from featviz.dictionaries.fitting.fit_report import FitReport, report_fit
-from featviz.dictionaries.fitting.harvest import HELD_OUT_EVERY, Sampling, harvest
+from featviz.dictionaries.fitting.harvest import HELD_OUT_EVERY, harvest
+from featviz.dictionaries.fitting.loss_recovered import LossRecovered, held_out_loss
+from featviz.dictionaries.fitting.position_sampling import Sampling
 from featviz.dictionaries.fitting.sae_step import DEAD_AFTER, SaeSettings, default_rate
 from featviz.dictionaries.fitting.sae_training import train_sae
 from featviz.dictionaries.fitting.sufficiency import check_sufficiency
@@ -52,6 +54,20 @@ class Fit(NamedTuple):
     seed: int = 0
 
 
+class Fitted(NamedTuple):
+    """A fitted dictionary and how well it fits what was held out.
+
+    Args:
+      dictionary: with what it was fitted on.
+      report: of positions.
+      loss: of the network's output; None where it cannot be measured.
+    """
+
+    dictionary: Dictionary
+    report: FitReport
+    loss: LossRecovered | None
+
+
 def fit_dictionary(
     model: Model,
     layer: str,
@@ -75,7 +91,8 @@ def fit_dictionary(
 
     Autoencoders are trained with Adam, with a scheduled rate; their decoder rows have length 1, and latents that fire
     nowhere learn what the others leave. One photograph of ten is held out, and the dictionary's `record.notes` say how
-    well it fits these: explained variance, L0, dead latents. On one machine the result is bitwise the same.
+    well it fits these: explained variance, L0, dead latents, loss recovered. On one machine the result is
+    bitwise the same.
 
     Args:
       model: the network.
@@ -127,8 +144,8 @@ def fit_with_report(
     size: int | tuple[int, int] | None = None,
     activations: str | os.PathLike[str] | None = None,
     progress: bool = True,
-) -> tuple[Dictionary, FitReport, ActivationStore]:
-    """The same, with how well it fits held-out positions, and the store of the activations."""
+) -> Fitted:
+    """The same, with how well it fits what was held out."""
     name = require_model(model).layer(layer).name
     units = model.layer(name).units
     fit = check_fit(fit, units)
@@ -147,13 +164,14 @@ def fit_with_report(
         check_sufficiency(name, store.rows(TRAIN), done - done // HELD_OUT_EVERY, fit.latents, fires)
         code = fit_code(store, fit, progress=progress)
         report = report_fit(Dictionary(code), store)
+        loss = held_out_loss(model, name, Dictionary(code), photos, size=tuple(store.attributes["size"]))
         record = DictionaryRecord(
             model=model.name,
             layer=name,
             weights_sha256=hash_weights(model.weights),
-            notes=(*describe_positions(store), *describe_fit(fit), *describe_report(report)),
+            notes=(*describe_positions(store), *describe_fit(fit), *describe_report(report, loss)),
         )
-        return Dictionary(code, record=record).check(), report, store
+        return Fitted(Dictionary(code, record=record).check(), report, loss)
 
 
 def fit_code(store: ActivationStore, fit: Fit, *, progress: bool = True) -> Code:
@@ -232,9 +250,11 @@ def describe_fit(fit: Fit) -> tuple[tuple[str, str], ...]:
     return (("steps", f"{fit.steps} of {fit.batch} positions"), ("seed", str(fit.seed)))
 
 
-def describe_report(report: FitReport) -> tuple[tuple[str, str], ...]:
+def describe_report(report: FitReport, loss: LossRecovered | None) -> tuple[tuple[str, str], ...]:
     """How well it fits, as notes of its record."""
+    recovered = () if loss is None else (("loss recovered", f"{loss.recovered:.4f}"),)
     return (
+        *recovered,
         ("explained variance", f"{report.explained_variance:.4f}"),
         ("L0", f"{report.l0:.2f}"),
         ("dead latents", f"{report.dead:.2%}"),

@@ -138,7 +138,7 @@ def _run(
         try:
             for photos in reader:
                 drawn = np.stack([sampling.draw(state.taken + row, candidates) for row in range(BATCH)])
-                values = _activations(model, photos, layer, size, drawn)
+                values = sampled_activations(model, photos, layer, size, drawn)
                 state = _add(state, photos, values, drawn, layer, high_norms=sampling.high_norms)
                 bar.update(len(photos))
                 if sum(len(rows.values) for rows in state.parts[TRAIN]) >= CHUNKS_PER_SHARD * store.chunk:
@@ -184,9 +184,18 @@ def _add(
     return _Harvested(state.taken + len(photos), norms, {**state.faults, **broken}, kept)
 
 
-def _activations(
+def sampled_activations(
     model: Model, photos: list[Photo], layer: str, size: tuple[int, int], drawn: Int[np.ndarray, "n sampled"]
 ) -> Float[np.ndarray, "n sampled units"]:
+    """A layer's activations at positions of at most `BATCH` photographs; of unreadable ones those of a black image.
+
+    Args:
+      model: the network.
+      photos: as `read_ahead` gives them.
+      layer: its name.
+      size: (height, width) of the photographs.
+      drawn: the positions of each, rows beyond the photographs included.
+    """
     images = np.zeros((BATCH, *size, model.input.channels), np.uint8)
     for row, photo in enumerate(photos):
         if photo.pixels is not None:

@@ -1,0 +1,60 @@
+"""What is lost with a reconstruction in place, against logits that are computed by hand."""
+
+import numpy as np
+import pytest
+from support.surveys import IMAGES, make_folder, refused
+
+from featviz.dictionaries.dictionary import Dictionary
+from featviz.dictionaries.fitting.loss_recovered import held_out_loss, log_softmax, measure_loss_recovered
+from featviz.dictionaries.kinds import ReluSae
+
+SOME = IMAGES[:20]
+
+
+def autoencoder(keep):
+    """Of a layer of eight rectified units: those that are kept, the others 0."""
+    kept = np.diag(np.isin(np.arange(8), keep).astype(np.float32))
+    eye, zeros = np.eye(8, dtype=np.float32), np.zeros(8, np.float32)
+    return Dictionary(ReluSae(encoder=eye, encoder_bias=zeros, decoder=kept, decoder_bias=zeros))
+
+
+def expected(tiny, keep):
+    hidden = np.asarray(tiny.apply(tiny.weights, SOME / np.float32(255), layers=("conv2",))["conv2"], np.float64)
+    fc = tiny.weights["params"]["fc"]
+
+    def logits(h):
+        # A ReLU follows the layer.
+        return log_softmax(
+            np.maximum(h, 0).mean(axis=(1, 2)) @ np.asarray(fc["kernel"], np.float64) + np.asarray(fc["bias"])
+        )
+
+    before = logits(hidden)
+    after = [logits(hidden * np.isin(np.arange(8), keep)), logits(0 * hidden)]
+    divergences = [np.mean(np.sum(np.exp(before) * (before - own), axis=1)) for own in after]
+    return *divergences, np.mean(before.argmax(axis=1) != after[0].argmax(axis=1))
+
+
+def test_against_logits_by_hand(tiny):
+    found = measure_loss_recovered(tiny, "conv2", autoencoder([0, 1, 2, 5]), SOME)
+    reconstructed, ablated, changed = expected(tiny, [0, 1, 2, 5])
+    assert found.photos == 20 and found.changed == pytest.approx(changed)
+    np.testing.assert_allclose([found.reconstructed, found.ablated], [reconstructed, ablated], rtol=1e-3)
+    assert found.recovered == pytest.approx(1 - reconstructed / ablated, rel=1e-2)
+
+
+def test_a_perfect_reconstruction_loses_nothing_and_none_loses_all(tiny):
+    assert measure_loss_recovered(tiny, "conv2", autoencoder(range(8)), SOME).recovered == pytest.approx(1, abs=1e-5)
+    assert measure_loss_recovered(tiny, "conv2", autoencoder([]), SOME).recovered == pytest.approx(0, abs=1e-5)
+
+
+def test_only_held_out_photographs_are_measured(tiny, tmp_path):
+    folder = make_folder(tmp_path / "photos", SOME)
+    by_folder = held_out_loss(tiny, "conv2", autoencoder([0]), folder, size=(16, 16))
+    by_list = held_out_loss(tiny, "conv2", autoencoder([0]), list(SOME), size=(16, 16))
+    assert by_folder == by_list == measure_loss_recovered(tiny, "conv2", autoencoder([0]), SOME[[9, 19]])
+    # Images that come once are gone by then.
+    assert held_out_loss(tiny, "conv2", autoencoder([0]), iter(SOME), size=(16, 16)) is None
+
+
+def test_a_dictionary_of_another_width_is_refused(tiny):
+    refused("takes 8 units", measure_loss_recovered, tiny, "conv1", autoencoder([0]), SOME)
