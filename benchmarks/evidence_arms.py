@@ -135,16 +135,16 @@ def draw_peers(python: str, weights: Path, units: Units, out: Path) -> None:
             (out / "lucent").mkdir(parents=True, exist_ok=True)
             words = peers_words("lucent-batch", python, weights, layer, chosen, out / "lucent")
             few = ",".join(map(str, LUCENT_STEPS[:-1]))
-            _run([*words, "--steps", str(LUCENT_STEPS[-1]), "--checkpoints", few], out / "lucent")
+            run_peer([*words, "--steps", str(LUCENT_STEPS[-1]), "--checkpoints", few], out / "lucent")
         for maco in maco_arms():
             if not maco.complete(out, {layer: chosen}):
                 folder = out / maco.folder
                 folder.mkdir(parents=True, exist_ok=True)
                 words = peers_words("horama-maco", python, weights, layer, chosen[:: maco.every], folder)
-                _run([*words, "--steps", str(maco.steps)], folder)
+                run_peer([*words, "--steps", str(maco.steps)], folder)
 
 
-def _run(words: list[str], folder: Path) -> dict[str, Any]:
+def run_peer(words: list[str], folder: Path) -> dict[str, Any]:
     done = subprocess.run(words, cwd=folder, capture_output=True, text=True)
     if done.returncode:
         sys.exit(f"failed: {' '.join(words)}\n{done.stderr[-2000:]}")
@@ -173,7 +173,7 @@ def measure_paces(model: fv.Model, layer: str, units: list[int], python: str | N
             scratch = out / "pace"
             scratch.mkdir(exist_ok=True)
             words = [*peers_words(system, str(python), weights, layer, chosen, scratch), "--steps", str(steps)]
-            return float(_run(words, scratch)["step_ms"]) / 1e3
+            return float(run_peer(words, scratch)["step_ms"]) / 1e3
 
         return pace
 

@@ -8,7 +8,8 @@ import numpy as np
 import featviz as fv
 from featviz.evaluation.features import Features
 from featviz.evaluation.figures.prediction import prediction
-from featviz.evaluation.reference_statistics import PER_DECILE, split_photos
+from featviz.evaluation.reference_statistics import split_photos
+from featviz.evaluation.unit_crops import PER_DECILE
 from featviz.surveys.receptive_fields import box_around
 from featviz.surveys.reduction import grid_at, maxima_of
 from featviz.surveys.survey import Survey

@@ -75,6 +75,7 @@ from featviz.objectives import latent_survives as latent_survives
 from featviz.objectives import logit as logit
 from featviz.objectives import neuron as neuron
 from featviz.objectives import patches as patches
+from featviz.objectives import statistics as statistics
 from featviz.objectives import style as style
 from featviz.objectives import tensor_direction as tensor_direction
 from featviz.objectives import within as within
@@ -95,6 +96,8 @@ from featviz.surveys.run_survey import survey as survey
 from featviz.surveys.spectra import measure_spectrum as measure_spectrum
 from featviz.surveys.survey import Survey as Survey
 from featviz.surveys.survey import open_survey as open_survey
+from featviz.surveys.unit_facets import facets as facets
+from featviz.surveys.vital import vital as vital
 from featviz.training.comparison import Comparison as Comparison
 from featviz.training.comparison import compare as compare
 from featviz.training.streaming import stream as stream

@@ -21,6 +21,7 @@ from featviz.evaluation.features import Features
 from featviz.model import Model
 from featviz.pages.records import LayerRecord, NetworkRecord, PictureRecord, Role, SurveyRecord, UnitRecord, UnitSummary
 from featviz.surveys.survey import Survey
+from featviz.surveys.unit_facets import facet_shares
 
 
 class SiteData:
@@ -108,6 +109,7 @@ class SiteData:
         records = []
         for unit, shown, scores in zip(units, pictures, classes, strict=True):
             summary = self._summaries[layer, unit] = self._summarize(layer, unit, shown[0])
+            shown = self._with_shares(layer, unit, shown)
             # Of more than three bands, those that are looked at.
             shown = [replace(each, pixels=shown_bands(each.pixels, self.model.input.rgb)) for each in shown]
             records.append(
@@ -126,6 +128,19 @@ class SiteData:
                 )
             )
         return records
+
+    def _with_shares(self, layer: str, unit: int, shown: Sequence[PictureRecord]) -> list[PictureRecord]:
+        """The pictures; facets with the share of the unit's best photographs that each stands for."""
+        facets = [picture.pixels for picture in shown if picture.role is Role.FACET]
+        if not facets or self.survey is None or layer not in self.survey.layers:
+            return list(shown)
+        shares = iter(facet_shares(self.survey, layer, unit, facets).tolist())
+        return [
+            replace(picture, share=None if np.isnan(share := next(shares)) else share)
+            if picture.role is Role.FACET
+            else picture
+            for picture in shown
+        ]
 
     def survey_records(self, layer: str) -> Iterator[dict[int, SurveyRecord]]:
         """What the survey says of a layer's finished units, chunk by chunk; nothing if it does not cover the layer."""

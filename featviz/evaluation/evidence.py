@@ -13,13 +13,9 @@ from featviz.evaluation import figures
 from featviz.evaluation.corruptions import Pixels
 from featviz.evaluation.evaluate import UnitEvidence, evaluate_pictures
 from featviz.evaluation.features import Features, features_of
-from featviz.evaluation.reference_statistics import (
-    PER_DECILE,
-    features_of_photos,
-    reference_statistics,
-    split_photos,
-)
+from featviz.evaluation.reference_statistics import features_of_photos, reference_statistics, split_photos
 from featviz.evaluation.sample_statistics import bootstrap_interval, finite_mean
+from featviz.evaluation.unit_crops import PER_DECILE
 from featviz.model import Model
 from featviz.pictures.captions import split_name
 from featviz.pictures.picture import Picture, plain_json

@@ -11,37 +11,12 @@ from featviz.common.compilation import compiled
 from featviz.common.kept import kept_with_owner
 from featviz.evaluation.corruptions import Pixels
 from featviz.model import Apply, Model, Weights
+from featviz.model.layer_patterns import layers_below
 from featviz.surveys.receptive_fields import Box, box_around, by_position, grid_of
 from featviz.surveys.reduction import BATCH, batches, grid_at
 
 # Coactivation is that of the units at this many positions a side around the unit's own.
 NEIGHBORHOOD = 3
-# Layers of a path that take part, spread over its length.
-MAX_LAYERS = 6
-
-
-def layers_below(model: Model, layer: str) -> tuple[str, ...]:
-    """The layers that a layer is computed from, in forward order; at most `MAX_LAYERS`, blocks if two or more.
-
-    >>> import featviz as fv
-    >>> layers_below(fv.load("patterns"), "mixed3b")
-    ('conv1', 'conv2', 'mixed3a')
-    """
-    parents = {candidate.name: candidate.parents for candidate in model.layers}
-    ancestors, waiting = set(), [layer]
-    while waiting:
-        for name in parents.get(waiting.pop(), ()):
-            if name in parents and name not in ancestors:
-                ancestors.add(name)
-                waiting.append(name)
-    below = [
-        candidate.name for candidate in model.layers if candidate.name in ancestors and len(candidate.shape) in (2, 3)
-    ]
-    blocks = [name for name in below if "/" not in name]
-    chosen = blocks if len(blocks) >= 2 else below
-    if len(chosen) > MAX_LAYERS:
-        chosen = [chosen[round(index)] for index in np.linspace(0, len(chosen) - 1, MAX_LAYERS)]
-    return tuple(chosen)
 
 
 def path_boxes(

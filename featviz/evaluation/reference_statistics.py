@@ -14,16 +14,12 @@ from featviz.errors import FeatvizError
 from featviz.evaluation.corruptions import CORRUPTIONS, Pixels
 from featviz.evaluation.features import Features
 from featviz.evaluation.layer_paths import path_boxes, pooled_in
+from featviz.evaluation.unit_crops import PER_DECILE, unit_crops
 from featviz.model import Model, hash_weights
-from featviz.surveys.receptive_fields import Box, box_around
 from featviz.surveys.reduction import maxima_of
-from featviz.surveys.statistics import halves, moments, top_photos
+from featviz.surveys.statistics import halves, moments
 from featviz.surveys.survey import Survey
 
-# Photographs of each decile of B that take part in E1, and the photographs of A that stand for the unit itself: nine,
-# as in the experiments with people (Borowski et al. 2021).
-PER_DECILE = 24
-TOP_PHOTOS = 9
 # Photographs of A that stand for any.
 OTHER_PHOTOS = 64
 # The fewest photographs in a half that any figure makes sense with.
@@ -133,61 +129,27 @@ def reference_statistics(
     Raises: FeatvizError for an unknown layer, or a survey of too few photographs.
     """
     a, b = split_photos(survey)
-    columns, positions = (read(layer, units=list(units)) for read in (survey.maxima, survey.positions))
-    grid, side = survey.grid(layer), survey.receptive_field(layer)
-    # Units share photographs: each receptive field is cut and looked at once.
-    slots: dict[tuple[int, Box], int] = {}
-    chosen = []
-    for column, position in zip(columns.T, positions.T, strict=True):
-        groups = _choose_photos(column, a, b, per_decile)
-        keys = [[(int(n), box_around(position[n], grid, side, survey.size)) for n in indices] for indices in groups]
-        rows = [[slots.setdefault(key, len(slots)) for key in group] for group in keys]
-        chosen.append((rows, groups[-1], position[groups[-1]]))
-    crops = phi(_cut_crops(survey, list(slots)))
+    side, crops = survey.receptive_field(layer), unit_crops(survey, layer, units, phi, per_decile=per_decile)
     rectified = survey.layer(layer).rectified
     mean, sd = moments(survey, layer, a)
     references = {}
-    for unit, column, (rows, tops, position) in zip(units, columns.T, chosen, strict=True):
-        photos = [survey.photo(index) for index in tops]
+    for unit, found in crops.items():
+        photos = [survey.photo(index) for index in found.top_photos]
+        position = survey.positions(layer, units=unit)[found.top_photos]
         boxes = path_boxes(survey.model, layer, position, side, survey.size)
-        high, next_high, low, top = (crops[group] for group in rows)
         references[unit] = UnitReference(
             unit,
-            column,
-            high,
-            next_high,
-            low,
-            top,
+            survey.maxima(layer, units=unit),
+            found.high,
+            found.next_high,
+            found.low,
+            found.top,
             paths=pooled_in(survey.model, boxes, photos),
             baseline=0.0 if rectified else float(mean[unit]),
             corrupted=np.stack([corrupted_activations(survey.model, layer, unit, photo) for photo in photos]),
         )
     other_paths = _other_paths(survey, layer, side, a)
     return LayerReference(layer, references, mean, sd, side, a, b, photo_features[a], photo_features[b], other_paths)
-
-
-def _choose_photos(column: np.ndarray, a: np.ndarray, b: np.ndarray, per_decile: int) -> list[np.ndarray]:
-    """Photographs of B's top, second and bottom decile, spread over each, and the top ones of A."""
-    ranked = b[np.argsort(column[b], kind="stable")]
-    deciles = np.array_split(ranked, 10)
-    spread = [
-        decile[np.linspace(0, len(decile) - 1, min(per_decile, len(decile))).round().astype(int)]
-        for decile in (deciles[9], deciles[8], deciles[0])
-    ]
-    return [*spread, top_photos(column, a, TOP_PHOTOS)]
-
-
-def _cut_crops(survey: Survey, keys: list[tuple[int, Box]]) -> list[np.ndarray]:
-    """The crops in the order of `keys`; each photograph is opened once."""
-    crops: dict[int, np.ndarray] = {}
-    by_photo: dict[int, list[tuple[int, Box]]] = {}
-    for slot, (index, box) in enumerate(keys):
-        by_photo.setdefault(index, []).append((slot, box))
-    for index, boxes in by_photo.items():
-        pixels = survey.photo(index)
-        for slot, (left, top, right, bottom) in boxes:
-            crops[slot] = pixels[top:bottom, left:right].copy()
-    return [crops[slot] for slot in range(len(crops))]
 
 
 def corrupted_activations(model: Model, layer: str, unit: int, image: Pixels) -> Float[np.ndarray, " versions"]:

@@ -72,3 +72,18 @@ def bootstrap_interval(values: Float[np.ndarray, " n"], *, draws: int = 2000, se
     rows = np.random.default_rng(seed).integers(0, len(finite), (draws, len(finite)))
     low, high = np.percentile(finite[rows].mean(1), (2.5, 97.5))
     return float(low), float(high)
+
+
+def share_interval(hits: int, count: int) -> tuple[float, float]:
+    """The 95 % interval of a share (Wilson 1927), which shares of 0 and 1 have too.
+
+    >>> low, high = share_interval(24, 24)
+    >>> round(low, 3), round(high, 3)
+    (0.862, 1.0)
+    """
+    if not count:
+        return float("nan"), float("nan")
+    z, share = 1.959964, hits / count
+    middle = (share + z * z / (2 * count)) / (1 + z * z / count)
+    half = z / (1 + z * z / count) * (share * (1 - share) / count + z * z / (4 * count * count)) ** 0.5
+    return max(middle - half, 0.0), min(middle + half, 1.0)

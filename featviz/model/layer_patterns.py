@@ -1,13 +1,17 @@
-"""Layers by name or pattern, such as `inception_4*`, and the blocks of a network."""
+"""Layers by name or pattern, such as `inception_4*`, the blocks of a network, and the layers below one."""
 
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
+
+import numpy as np
 
 from featviz.errors import FeatvizError, suggest
 from featviz.model.model import Layer, Model
 
 # The blocks of a network are at least this many layers, if it has as many.
 MIN_BLOCKS = 5
+# Layers below one that stand for all, spread over its path.
+MAX_BELOW = 6
 
 
 def block_layers(model: Model) -> list[Layer]:
@@ -27,6 +31,35 @@ def block_layers(model: Model) -> list[Layer]:
         if len(blocks) >= MIN_BLOCKS:
             return blocks
     return layers
+
+
+def layers_below(model: Model, layer: str, *, count: int = MAX_BELOW) -> tuple[str, ...]:
+    """The layers that a layer is computed from, in forward order; at most `count`, blocks if two or more.
+
+    Args:
+      model: the network.
+      layer: the name of the layer.
+      count: how many of them, spread over the path to the layer, 2 or more.
+
+    >>> import featviz as fv
+    >>> layers_below(fv.load("patterns"), "mixed3b")
+    ('conv1', 'conv2', 'mixed3a')
+    """
+    parents = {candidate.name: candidate.parents for candidate in model.layers}
+    ancestors, waiting = set(), [layer]
+    while waiting:
+        for name in parents.get(waiting.pop(), ()):
+            if name in parents and name not in ancestors:
+                ancestors.add(name)
+                waiting.append(name)
+    below = [
+        candidate.name for candidate in model.layers if candidate.name in ancestors and len(candidate.shape) in (2, 3)
+    ]
+    blocks = [name for name in below if "/" not in name]
+    chosen = blocks if len(blocks) >= 2 else below
+    if len(chosen) > count:
+        chosen = [chosen[round(index)] for index in np.linspace(0, len(chosen) - 1, count)]
+    return tuple(chosen)
 
 
 def choose_layers(

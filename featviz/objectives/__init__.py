@@ -26,6 +26,7 @@ from featviz.objectives.neurons import NEURON_FORM
 from featviz.objectives.neurons import neuron as neuron
 from featviz.objectives.objective import Objective as Objective
 from featviz.objectives.objective import stack as stack
+from featviz.objectives.sorted_values import statistics as statistics
 from featviz.objectives.tensor_directions import caricature as caricature
 from featviz.objectives.tensor_directions import tensor_direction as tensor_direction
 

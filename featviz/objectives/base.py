@@ -83,6 +83,11 @@ class Term(ABC):
         """Whether one image's value depends on the other images of its group."""
         return False
 
+    @property
+    def image_notes(self) -> tuple[str, ...]:
+        """What captions say of each image of a group; () for terms that mean the same for all images."""
+        return ()
+
     def preactivation(self, rectified: Set[str]) -> "Term":
         """The term that minimizing this one means.
 

@@ -40,6 +40,7 @@ class PictureRecord:
       clean_history: rows of (steps done, objective without transforms); empty if it is not known.
       key: the entry's content address in the atlas's store, 64 hexadecimal digits.
       command: the command that reproduces the picture, or None if no command does.
+      share: the share of the unit's best photographs that a facet stands for; None if it is not known.
     """
 
     role: Role
@@ -52,6 +53,7 @@ class PictureRecord:
     key: str
     command: str | None
     clean_history: Float32[np.ndarray, "looks 2"] = field(default_factory=lambda: np.zeros((0, 2), np.float32))
+    share: float | None = None
 
 
 @dataclass(frozen=True)

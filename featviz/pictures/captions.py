@@ -40,13 +40,13 @@ def make_captions(
     name of a class loses its end.
 
     Args:
-      notes: a text for each picture, before its score.
+      notes: a text for each picture, before its score; by default the note of its provenance, as a facet has.
     """
+    notes = [str(picture.provenance.get("note", "")) for picture in pictures] if notes is None else notes
     title, full = sheet_title(pictures), not same_layer(pictures)
     names = [short_name(picture, full=full) for picture in pictures]
     scores = [
-        SEPARATOR.join(filter(None, (note, score_text(picture))))
-        for note, picture in zip(notes or [""] * len(names), pictures, strict=True)
+        SEPARATOR.join(filter(None, (note, score_text(picture)))) for note, picture in zip(notes, pictures, strict=True)
     ]
     one_line = [SEPARATOR.join(filter(None, texts)) for texts in zip(names, scores, strict=True)]
     if all(font.getlength(text) <= width for text in one_line):

@@ -38,6 +38,7 @@ RECIPES: dict[str, Recipe] = {
     "maco_uniform": modern.maco_uniform,
     "accentuation_2024": modern.accentuation_2024,
     "das_2025": modern.das_2025,
+    "vital_2025": modern.vital_2025,
     "guided": natural.guided,
     "denoised": natural.denoised,
 }

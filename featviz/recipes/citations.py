@@ -116,6 +116,13 @@ BIBTEX = {
   booktitle = {Advances in Neural Information Processing Systems},
   year = {2022}
 }""",
+    "gorgun_2025": """@inproceedings{gorgun_2025,
+  title = {{VITAL}: More Understandable Feature Visualization through Distribution Alignment and Relevant Information
+    Flow},
+  author = {G{\\"o}rg{\\"u}n, Ada and Schiele, Bernt and Fischer, Jonas},
+  booktitle = {Proceedings of the IEEE/CVF International Conference on Computer Vision},
+  year = {2025}
+}""",
     "das_2025": """@article{das_2025,
   title = {Direct Ascent Synthesis: Revealing Hidden Generative Capabilities in Discriminative Models},
   author = {Fort, Stanislav and Whitaker, Jonathan},
@@ -123,6 +130,9 @@ BIBTEX = {
   year = {2025}
 }""",
 }
+
+# Letters as BibTeX writes them, of first authors.
+LETTERS = {"Ø": "{\\O}", "ö": '{\\"o}', "ü": '{\\"u}'}
 
 
 def citation(recipe: Recipe | str) -> str:
@@ -165,7 +175,9 @@ def author(source: str) -> str:
     >>> author("hamblin_2024"), author("oygard_2015"), author("lucid"), author("featviz")
     ('Hamblin et al.', 'Øygard', 'The Lucid Authors', 'featviz')
     """
-    authors = _field(source, "author").replace("{\\O}", "Ø")
+    authors = _field(source, "author")
+    for letter, written in LETTERS.items():
+        authors = authors.replace(written, letter)
     if not authors:
         return _field(source, "title").partition(":")[0]
     if authors.startswith("{"):

@@ -81,6 +81,21 @@ transformer = replace(
     sources=("featviz", "ghiasi_2022"),
 )
 
+# Of an objective that `vital` makes of photographs, 224 px as the authors' networks take. They optimize what the
+# network gets after its normalization, by 1.0 a step from noise of deviation 1; in units of the image that is the
+# deviation of photographs, .225. The first of their 2000 steps, where the rate rises over 100, take the full rate here.
+vital_2025 = Recipe(
+    summary="pixels, to the statistics of photographs (`vital`, --references)",
+    parameterization=RawPixels(mean=(0.485, 0.456, 0.406), sd=0.225),
+    optimizer=Chain((Adam(0.225, b1=0.5, b2=0.9), ScaleBySchedule(Cosine()), ClipRange())),
+    transforms=(Roll(30),),
+    steps=2000,
+    size=224,
+    redirect_steps=0,
+    transparency=True,
+    sources=("gorgun_2025",),
+)
+
 # From a photograph, as `start`; without one it accentuates noise of natural magnitudes, and stays close to it. The
 # paper leaves lambda, Fidelity's weight, to the user, and the authors' program the layer. Its 512 px and views of
 # 224 px are those of that program (faccent, utils.py and render.py).

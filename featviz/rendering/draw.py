@@ -63,6 +63,7 @@ def make_pictures(request: Request, index: int, result: LaneResult, *, lanes: in
     """The pictures of a group. Their alpha is the parameterization's own, else the accumulated gradient."""
     channels, display = request.model.input.channels, request.recipe.display
     provenance = request.provenance[index] | {"lanes": lanes}
+    notes = request.objectives[index].terms[0].image_notes
     pictures = []
     for member, image in enumerate(result.pixels):
         alpha = image[..., channels] if image.shape[-1] > channels else None
@@ -81,7 +82,8 @@ def make_pictures(request: Request, index: int, result: LaneResult, *, lanes: in
                 history=result.history,
                 provenance=provenance
                 | ({"image": member} if request.group_size > 1 else {})
-                | ({"latents": left} if left else {}),
+                | ({"latents": left} if left else {})
+                | ({"note": notes[member % len(notes)]} if notes else {}),
                 alpha=alpha,
                 clean_history=np.stack([result.clean_steps, result.clean_scores[:, member]], 1).astype(np.float32),
             )

@@ -1,19 +1,19 @@
 """An objective of a unit together with what its best photographs have in common."""
 
-from collections.abc import Iterable, Set
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any, overload
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int, UInt8
 
 from featviz.common.arguments import as_int, is_sequence
 from featviz.common.compilation import compiled
 from featviz.common.kept import kept_with_owner
 from featviz.errors import FeatvizError
-from featviz.model import Activations, Weights
+from featviz.model import Activations, Model, Weights
 from featviz.objectives import Objective
 from featviz.objectives.base import STATIC, Index, LayerTerm, Shapes, Values, move_before_relu
 from featviz.objectives.directions import Direction
@@ -105,14 +105,14 @@ def exemplars(
     if not 0 <= share <= 1:
         raise FeatvizError(f"`share` is {share}; expected a number from 0, the unit alone, to 1, its photographs alone")
     half_a, _ = halves(survey)
-    mean, deviation = _moments(survey, layer, half_a)
+    mean, deviation = layer_moments(survey, layer, half_a)
 
     def objective(index: int) -> Objective:
         shared = _shared_features(survey, layer, index, top_photos(survey.maxima(layer, units=index), half_a, count))
         unit_alone = np.zeros(units, np.float32)
         unit_alone[index] = 1.0
-        vector = (1 - share) * unit_alone + share * _unit_length((shared - mean) / deviation**2)
-        return single(Exemplars(layer, np.int32(index), _unit_length(vector).astype(np.float32), power))
+        vector = (1 - share) * unit_alone + share * unit_length((shared - mean) / deviation**2)
+        return single(Exemplars(layer, np.int32(index), unit_length(vector).astype(np.float32), power))
 
     objectives = [objective(index) for index in indices]
     return objectives if is_sequence(unit) else objectives[0]
@@ -121,25 +121,34 @@ def exemplars(
 def _shared_features(survey: Survey, layer: str, unit: int, photos: np.ndarray) -> Float[np.ndarray, " units"]:
     """The layer's mean activation over photographs, each where the unit is most active."""
     positions = survey.positions(layer, units=unit)
-    maps = _activation_maps(survey, layer, photos)
+    maps = activation_maps(survey, layer, photos)
     return np.mean([rows[positions[photo]] for photo, rows in zip(photos, maps, strict=True)], axis=0)
 
 
-def _moments(
+def layer_moments(
     survey: Survey, layer: str, photos: np.ndarray
 ) -> tuple[Float[np.ndarray, " units"], Float[np.ndarray, " units"]]:
     """Mean and standard deviation of the layer's units over positions of some of the photographs."""
     sample = photos[:: max(1, len(photos) // SAMPLE)][:SAMPLE]
-    maps = _activation_maps(survey, layer, sample)
+    maps = activation_maps(survey, layer, sample)
     return maps.mean((0, 1)), maps.std((0, 1)) + MIN_DEVIATION
 
 
-def _activation_maps(survey: Survey, layer: str, photos: np.ndarray) -> Float[np.ndarray, "photos positions units"]:
+def activation_maps(
+    survey: Survey, layer: str, photos: Int[np.ndarray, " photos"]
+) -> Float[np.ndarray, "photos positions units"]:
     """The layer's activations on photographs."""
+    return maps_of(survey.model, layer, [survey.photo(photo) for photo in photos])
+
+
+def maps_of(
+    model: Model, layer: str, images: Sequence[UInt8[np.ndarray, "h w c"]]
+) -> Float[np.ndarray, "images positions units"]:
+    """The layer's activations on images of one size."""
     maps = []
-    for count, images in batches([survey.photo(photo) for photo in photos]):
-        program = compiled(_activation(survey.model.apply, layer), survey.model.weights, images)
-        maps.append(np.asarray(program(survey.model.weights, images))[:count])
+    for count, batch in batches(images):
+        program = compiled(_activation(model.apply, layer), model.weights, batch)
+        maps.append(np.asarray(program(model.weights, batch))[:count])
     return np.concatenate(maps)
 
 
@@ -151,7 +160,8 @@ def _activation(apply: Any, layer: str) -> Any:
     return jax.jit(activation)
 
 
-def _unit_length(vector: np.ndarray) -> np.ndarray:
+def unit_length(vector: Float[np.ndarray, " units"]) -> Float[np.ndarray, " units"]:
+    """The vector divided by its length; zeros stay."""
     length = float(np.linalg.norm(vector))
     return vector / length if length > 0 else vector
 

@@ -11,7 +11,9 @@ import featviz as fv
 from featviz.atlas import site_data as site_data_module
 from featviz.atlas.build import build_atlas
 from featviz.atlas.reading import Atlas
+from featviz.atlas.site.unit_pictures import picture_groups
 from featviz.atlas.site_data import SiteData
+from featviz.pages.records import Role
 
 
 def test_every_unit_has_its_page(surveyed_atlas):
@@ -76,3 +78,18 @@ def test_provenance_is_read_without_the_picture(grown_copy, tiny, monkeypatch):
     monkeypatch.delattr(Atlas, "picture")
     (found,) = SiteData(atlas, tiny).unit_records("conv1", [3])
     assert found.provenance == expected
+
+
+def test_facets_have_the_shares_of_photographs_that_they_stand_for(surveyed_atlas, tiny, whole_survey):
+    atlas = fv.open_atlas(surveyed_atlas)
+    (found,) = SiteData(atlas, tiny, survey=whole_survey).unit_records("conv2", [3])
+    facets = [picture for picture in found.pictures if picture.role is Role.FACET]
+    known = [picture.share for picture in facets if picture.share is not None]
+    assert len(facets) == 4 and (not known or sum(known) == pytest.approx(1))
+    assert all(picture.share is None for picture in found.pictures if picture.role is not Role.FACET)
+    (without,) = SiteData(atlas, tiny).unit_records("conv2", [3])
+    assert all(picture.share is None for picture in without.pictures)
+    groups = {group.id: group for group in picture_groups(found)}
+    assert [each.caption for each in groups["facets"].pictures] == [
+        None if picture.share is None else f"{100 * picture.share:.0f} % of photos" for picture in facets
+    ]

@@ -52,6 +52,9 @@ GOLDEN = {
     "l1": "cbd68a702febd10b",
     "l2": "22a84ba5fd88eb1d",
     "exemplars": "3a5c59bd75f2d255",
+    "facets": "cc12969b961de593",
+    "statistics": "17eb602fbd99c161",
+    "vital": "341ab6a125facbfc",
 }
 
 

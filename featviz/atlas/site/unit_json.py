@@ -99,6 +99,7 @@ def _picture(picture: PictureRecord) -> Json:
         "seed": picture.seed,
         "key": picture.key,
         "command": picture.command,
+        "share": picture.share,
     }
 
 

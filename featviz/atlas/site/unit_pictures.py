@@ -27,6 +27,8 @@ OUTCOMES = {
     Outcome.UNMOVED: "unmoved",
 }
 
+SHARES = " Each stands for the share of the unit's best photographs that are most like it to the network."
+
 
 class CaptionedImage(NamedTuple):
     """A picture with its caption or None, its score, and how its optimization ended."""
@@ -85,6 +87,7 @@ def picture_groups(unit: UnitRecord) -> list[PictureGroup]:
         for role in (Role.CENTER, Role.FACET, Role.SEED, Role.NEGATIVE)
     )
     main = unit.pictures[:1] if center else ()
+    shared = any(picture.share is not None for picture in facets)
     groups = [
         PictureGroup(
             "center",
@@ -97,11 +100,15 @@ def picture_groups(unit: UnitRecord) -> list[PictureGroup]:
             ),
         ),
         PictureGroup(
-            "diversity",
-            "Diversity",
-            "Optimized together to activate the unit and to differ from one another.",
+            "facets",
+            "Facets",
+            "Optimized together to activate the unit and to differ from one another." + (SHARES if shared else ""),
             False,
-            _captioned(facets, f"A picture optimized for diversity, of {name}"),
+            tuple(
+                captioned
+                for picture in facets
+                for captioned in _captioned([picture], f"A facet of {name}", caption=_share_text(picture))
+            ),
         ),
         PictureGroup(
             "seeds",
@@ -139,6 +146,10 @@ def _captioned(
         )
         for picture in pictures
     )
+
+
+def _share_text(picture: PictureRecord) -> str | None:
+    return None if picture.share is None else f"{100 * picture.share:.0f} % of photos"
 
 
 def _result(picture: PictureRecord) -> str:

@@ -50,13 +50,24 @@ if TYPE_CHECKING:
 @click.option("--start", type=PATH, metavar="PHOTO", help="Start from this photograph in place of noise.")
 @keep_channels_option
 @click.option(
-    "--facets", type=click.IntRange(1, 64), default=1, metavar="N", help="Draw N diverse pictures of each target."
+    "--facets",
+    type=click.IntRange(1, 64),
+    default=1,
+    metavar="N",
+    help="Draw N diverse pictures of each target; with --exemplars, one for each of N clusters of its top photos.",
 )
 @click.option(
     "--exemplars",
     type=PATH,
     metavar="SURVEY",
     help="Match each channel's top photographs as well, from a folder that `featviz survey` has written.",
+)
+@click.option(
+    "--references",
+    type=PATH,
+    metavar="PHOTOS",
+    help="Match the statistics of photographs in place of the activation (VITAL): for a channel a folder that "
+    "`featviz survey` has written, or one of photographs; for a class photographs of it. With --recipe vital_2025.",
 )
 @format_option
 @click.option("--curves", is_flag=True, help="Also draw the scores over the steps, as curves.png.")
@@ -72,6 +83,7 @@ def render(
     keep_channels: tuple[int, ...] | None,
     facets: int,
     exemplars: Path | None,
+    references: Path | None,
     suffix: str,
     curves: bool,
     quiet: bool,
@@ -91,8 +103,12 @@ def render(
         if keep_channels is not None and start is None:
             raise FeatvizError("--keep-channels goes with --start, whose channels it keeps")
         check_channels(keep_channels, model.input.channels)
+        if references is not None:
+            if exemplars is not None or facets > 1:
+                raise FeatvizError("--references stands beside --exemplars or --facets; expected one of them")
+            objectives = match_references(objectives, references, model)
         if exemplars is not None:
-            objectives = add_exemplars(objectives, exemplars, model)
+            objectives = add_exemplars(objectives, exemplars, model, facets=facets)
         paths = plan_files(out, objectives, suffix, facets=facets, model=model)
         # Imported here, so that a wrong command is refused at once.
         from featviz.ascent import Convergence
@@ -102,7 +118,7 @@ def render(
 
         request = make_request(
             model,
-            [diverse(objective) for objective in objectives] if facets > 1 else objectives,
+            [diverse(objective) for objective in objectives] if facets > 1 and exemplars is None else objectives,
             group_size=facets,
             recipe=recipe,
             size=None if start is not None else choice.size,
@@ -179,10 +195,21 @@ def read_start(path: Path, model: "Model", size: int | tuple[int, int] | None) -
     return photo.pixels.astype("float32") / 255
 
 
-def add_exemplars(objectives: list["Objective"], folder: Path, model: "Model") -> list["Objective"]:
-    """The objectives of channels, each as a direction of the unit and its best photographs."""
+def match_references(objectives: list["Objective"], folder: Path, model: "Model") -> list["Objective"]:
+    """The objectives of channels and classes, each as the statistics of a survey's or a folder's photographs."""
+    from featviz.surveys.survey import open_survey
+    from featviz.surveys.survey_store import is_survey
+    from featviz.surveys.vital import vital
+
+    references = open_survey(folder, model) if is_survey(folder) else folder
+    return [vital(model, objective, references) for objective in objectives]
+
+
+def add_exemplars(objectives: list["Objective"], folder: Path, model: "Model", *, facets: int) -> list["Objective"]:
+    """The objectives of channels, each as a direction of the unit and its best photographs, or of clusters of these."""
     from featviz.surveys.exemplars import exemplars
     from featviz.surveys.survey import open_survey
+    from featviz.surveys.unit_facets import facets as clusters
 
     survey = open_survey(folder, model)
     channels: list[tuple[str, int]] = []
@@ -192,6 +219,8 @@ def add_exemplars(objectives: list["Objective"], folder: Path, model: "Model") -
         if unit is None or objective.target != term.target:
             raise FeatvizError(f"--exemplars: `{objective.label}` is not a channel; expected one such as 103 or 0-15")
         channels.append((term.layers[0], unit))
+    if facets > 1:
+        return [clusters(survey, layer, unit, count=facets) for layer, unit in channels]
     directions: dict[tuple[str, int], Objective] = {}
     # All units of a layer at once: its statistics are measured once.
     for layer in dict.fromkeys(layer for layer, _ in channels):

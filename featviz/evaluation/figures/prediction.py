@@ -45,6 +45,8 @@ def _compute(arrays: UnitArrays) -> tuple[float, ...]:
         finite_mean([prediction(crops, high, low) for crops in arrays.other_crops]),
         prediction(arrays.picture_crops, high, next_high),
         prediction(arrays.top_crops, high, next_high),
+        prediction(arrays.top_crops[:1], high, low),
+        prediction(arrays.top_crops[: len(arrays.picture_crops)], high, low),
     )
 
 
@@ -54,15 +56,18 @@ PREDICTION = EvidenceFigure(
     formula="share of pairs (q+, q-), one of the top and one of the bottom decile of B, with "
     "cos(phi(p) - m, phi(q+) - m) > cos(phi(p) - m, phi(q-) - m), m the mean of phi; hard: q- of the second decile",
     meaning="How often another network, shown the picture, tells a photograph that excites the unit from one "
-    "that does not: at best as often as with the unit's top photographs, at worst as with other units' pictures.",
+    "that does not: at best as often as with the unit's top photographs, at worst as with other units' pictures. One "
+    "picture compares with the best photograph alone, K pictures with as many.",
     quantities=(
         Quantity("prediction", 0, 1, as_share, "E1"),
         Quantity("photo_prediction", 0, 1, as_share, "photos"),
         Quantity("other_units_prediction", 0, 1, as_share, "others"),
         Quantity("prediction_hard", 0, 1, as_share, "hard"),
         Quantity("photo_prediction_hard", 0, 1, as_share),
+        Quantity("best_photo_prediction", 0, 1, as_share),
+        Quantity("as_many_photos_prediction", 0, 1, as_share),
     ),
     compute=_compute,
     value="{prediction}",
-    beside="photos {photo_prediction}, others {other_units_prediction}",
+    beside="photos {photo_prediction}, best {best_photo_prediction}, others {other_units_prediction}",
 )

@@ -1,0 +1,207 @@
+"""An objective of a group of pictures that together show what a unit's best photographs show: one for each cluster."""
+
+from collections.abc import Sequence, Set
+from dataclasses import dataclass, field
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int, UInt8
+
+from featviz.common.arguments import as_int, check_count
+from featviz.errors import FeatvizError
+from featviz.model import Activations
+from featviz.objectives import Objective
+from featviz.objectives.base import STATIC, Index, LayerTerm, Shapes, Values, move_before_relu
+from featviz.objectives.objective import Examples, single
+from featviz.objectives.positions import position_mean
+from featviz.objectives.vectors import check_vector, scale_by_cosine
+from featviz.surveys.clusters import cluster
+from featviz.surveys.exemplars import activation_maps, layer_moments, maps_of, unit_length
+from featviz.surveys.reduction import BATCH, batches, maxima_of
+from featviz.surveys.statistics import halves, top_photos
+from featviz.surveys.survey import Survey
+
+# The photographs that a unit's facets are of: the top tenth of half A, as in E1, but enough for clusters and no more
+# than show a difference.
+TOP_SHARE, PHOTOS_A_FACET, MAX_PHOTOS = 0.1, 6, 96
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Facets(LayerTerm):
+    """mean over positions of dot(h, v_i) * max(.1, cosine(h, v_i))^power for image i, v_i the unit with a cluster.
+
+    `shares` are those of the unit's best photographs in each cluster. A group of more images has the vectors again. Its
+    label is the unit's, so that the pictures stand beside others of the unit. No command line names it, since the
+    vectors come from a survey.
+    """
+
+    unit: Index
+    vectors: Float[Values, "facets units"]
+    shares: Float[Values, " facets"]
+    power: float = field(metadata=STATIC)
+
+    @property
+    def label(self) -> str:
+        return f"{self.layer}:{int(self.unit)}"
+
+    @property
+    def depends_on_group(self) -> bool:
+        return True
+
+    @property
+    def image_notes(self) -> tuple[str, ...]:
+        return tuple(f"{100 * float(share):.0f} % of photos" for share in self.shares)
+
+    def preactivation(self, rectified: Set[str]) -> "Facets":
+        return move_before_relu(self, rectified)
+
+    def value(self, activations: Activations) -> Float[Array, " n"]:
+        h = activations[self.layer]
+        vectors = jnp.asarray(self.vectors, jnp.float32)
+        own = vectors[jnp.arange(h.shape[0]) % vectors.shape[0]]
+        own = own.reshape(h.shape[0], *(1,) * (h.ndim - 2), h.shape[-1])
+        dots = jnp.sum(h * own, axis=-1)
+        lengths = jnp.sqrt(jnp.sum(jnp.square(h), axis=-1) * jnp.sum(jnp.square(own), axis=-1) + 1e-12)
+        return position_mean(scale_by_cosine(dots, lengths, self.power))
+
+    def check(self, shapes: Shapes) -> None:
+        for vector in np.asarray(self.vectors):
+            check_vector(self.layer, vector, shapes[self.layer])
+
+
+def facets(
+    survey: Survey, layer: str, unit: int, *, count: int = 4, share: float = 0.5, power: float = 1.0
+) -> Objective:
+    """A unit in `count` facets: pictures that together show what its best photographs show. For `render_group`.
+
+    The top tenth of the photographs of half A is clustered by the layer's activations where the unit is most active, in
+    standard deviations (over positions) from the layer's mean. Picture i is of the unit with cluster i, as
+    `exemplars` has it of all best photographs: v_i = (1 - share) e + share t_i, of length 1, e the unit alone, t_i the
+    mean of the cluster's activations, in standard deviations, each divided by its deviation once more, and of length 1.
+    Facets are in the order of their clusters' sizes. Without photographs a unit's facets are `diverse`.
+
+    Args:
+      survey: a survey of photographs that has the layer.
+      layer: the name of the layer.
+      unit: the index of the unit, from 0.
+      count: how many facets, from 1; `render_group` takes as many as `group_size`.
+      share: how much the photographs count, from 0, the unit alone, to 1, its photographs alone.
+      power: how much the angle counts beside the length, from 0.
+
+    Returns:
+      The objective, whose label is the unit's. The `shares` of its term are those of the photographs that each facet
+      stands for; they are in the pictures' provenance, and the first picture's is the largest.
+
+    Raises:
+      FeatvizError: for an unknown layer or unit, a share outside [0, 1], or more facets than photographs.
+
+    References:
+      Nguyen, Yosinski and Clune 2016, Multifaceted Feature Visualization: clusters of a class's images.
+
+    >>> import featviz as fv, tempfile
+    >>> photos = np.random.default_rng(0).random((24, 64, 64, 3))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     survey = fv.survey(fv.load("patterns"), photos, out=f"{folder}/s", layers=["conv2"], progress=False)
+    ...     facets(survey, "conv2", 3, count=2).label
+    'conv2:3'
+    """
+    index, units = int(as_int("unit", unit)), survey.layer(layer).units
+    if not 0 <= index < units:
+        raise FeatvizError(f"`unit` {index} is out of range; {layer} has {units} units, 0 to {units - 1}")
+    if not 0 <= share <= 1:
+        raise FeatvizError(f"`share` is {share}; expected a number from 0, the unit alone, to 1, its photographs alone")
+    count = check_count("count", count, 1, 1024)
+    photos = best_photos_of(survey, layer, index, count)
+    if len(photos) < count:
+        raise FeatvizError(
+            f"`count` is {count}; {layer}:{index} is active on {len(photos)} photos of the survey's half"
+        )
+    mean, deviation = layer_moments(survey, layer, halves(survey)[0])
+    standard = (photo_activations(survey, layer, index, photos) - mean) / deviation
+    labels = cluster(other_units(standard, index), count)
+    alone = np.zeros(units, np.float32)
+    alone[index] = 1.0
+    shared = [unit_length(standard[labels == group].mean(0) / deviation) for group in range(count)]
+    vectors = [unit_length((1 - share) * alone + share * vector) for vector in shared]
+    shares = np.bincount(labels, minlength=count) / len(labels)
+    return single(
+        Facets(layer, np.int32(index), np.stack(vectors).astype(np.float32), shares.astype(np.float32), power)
+    )
+
+
+def facet_shares(
+    survey: Survey, layer: str, unit: int, pictures: Sequence[UInt8[np.ndarray, "h w c"]]
+) -> Float[np.ndarray, " pictures"]:
+    """The share of a unit's best photographs that each of its pictures stands for: those that are most like it.
+
+    Likeness is the cosine, among the other units of the layer, of what photograph and picture excite where the unit is
+    most active, in standard deviations from the layer's mean: by what `facets` clusters. However the pictures were
+    made, no photograph enters them by this.
+
+    Args:
+      survey: a survey of photographs that has the layer.
+      layer: the name of the layer.
+      unit: the index of the unit.
+      pictures: of the unit, of one size.
+
+    Returns:
+      one share a picture, their sum 1; nan for a unit that no photograph excites.
+
+    >>> import featviz as fv, tempfile
+    >>> photos = np.random.default_rng(0).random((24, 64, 64, 3))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     survey = fv.survey(fv.load("patterns"), photos, out=f"{folder}/s", layers=["conv2"], progress=False)
+    ...     facet_shares(survey, "conv2", 3, [survey.photo(0)])
+    array([1.])
+    """
+    photos = best_photos_of(survey, layer, unit, len(pictures))
+    if not len(photos):
+        return np.full(len(pictures), np.nan)
+    mean, deviation = layer_moments(survey, layer, halves(survey)[0])
+    of_photos = (photo_activations(survey, layer, unit, photos) - mean) / deviation
+    maps = maps_of(survey.model, layer, pictures)
+    positions = [
+        np.asarray(maxima_of(survey.model, batch, (layer,))[layer][1])[:count, unit]
+        for count, batch in batches(pictures, count=min(BATCH, len(pictures)))
+    ]
+    of_pictures = maps[np.arange(len(pictures)), np.concatenate(positions)]
+    cosines = other_units(of_photos, unit) @ other_units((of_pictures - mean) / deviation, unit).T
+    return np.bincount(cosines.argmax(1), minlength=len(pictures)) / len(photos)
+
+
+def best_photos_of(survey: Survey, layer: str, unit: int, count: int) -> Int[np.ndarray, " photos"]:
+    """The photographs of half A that a unit's `count` facets are of, the most active first."""
+    half_a, _ = halves(survey)
+    column = survey.maxima(layer, units=unit)
+    wanted = min(max(int(TOP_SHARE * len(half_a)), PHOTOS_A_FACET * count), max(MAX_PHOTOS, count))
+    photos = top_photos(column, half_a, wanted)
+    # Of photographs that do not excite a rectified unit there is nothing to show.
+    return photos[column[photos] > 0] if survey.layer(layer).rectified else photos
+
+
+def photo_activations(
+    survey: Survey, layer: str, unit: int, photos: Int[np.ndarray, " photos"]
+) -> Float[np.ndarray, "photos units"]:
+    """The layer's activations on photographs, each where the unit is most active."""
+    positions = survey.positions(layer, units=unit)[photos]
+    return activation_maps(survey, layer, photos)[np.arange(len(photos)), positions]
+
+
+def other_units(standard: Float[np.ndarray, "n units"], unit: int) -> Float[np.ndarray, "n others"]:
+    """The rows without the unit, which is high on all of them, each of length 1; rows of zeros stay."""
+    return np.stack([unit_length(row) for row in np.delete(standard, unit, axis=1)])
+
+
+EXAMPLES: Examples = {
+    "facets": lambda layer, shape: single(
+        Facets(
+            layer,
+            np.int32(2),
+            np.linspace(-1, 1, 2 * shape[-1], dtype=np.float32).reshape(2, shape[-1]),
+            np.array([0.75, 0.25], np.float32),
+            1.0,
+        )
+    )
+}
