@@ -85,9 +85,16 @@ def report(written: Mapping[Path, "Picture"], overviews: Sequence[Path]) -> None
     for path, picture in written.items():
         name = f"  {class_of(picture)}" if class_of(picture) else ""
         outcome = "" if picture.outcome is Outcome.OUT_OF_STEPS else f"  {picture.ending}"
-        click.echo(f"{path}{name}  score {picture.score:.4g}{outcome}")
+        click.echo(f"{path}{name}  score {picture.score:.4g}{_survival(picture)}{outcome}")
     for path in overviews:
         click.echo(str(path))
+
+
+def _survival(picture: "Picture") -> str:
+    """Where a dictionary's latents are left of the picture's, behind TopK or a threshold."""
+    left = picture.provenance.get("latents", {})
+    shares = ", ".join(f"{entry['survives']:.0%}" for entry in left.values())
+    return f"  survives at {shares} of positions" if shares else ""
 
 
 def read_record(path: Path) -> dict[str, Any] | None:

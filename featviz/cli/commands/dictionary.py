@@ -1,9 +1,10 @@
-"""`featviz dictionary fit MODEL PHOTOS --layer NAME -o FILE`: a dictionary of a layer's activations."""
+"""`featviz dictionary fit MODEL PHOTOS --layer NAME -o FILE`, and `read`: dictionaries of a layer's activations."""
 
 from pathlib import Path
 
 import click
 
+from featviz.cli.commands.dictionary_read import read
 from featviz.cli.exit_status import interruptible, usage_errors
 from featviz.cli.options.network_options import NetworkChoice, network_options
 from featviz.cli.options.option_group import PATH
@@ -17,6 +18,9 @@ KINDS = ("relu", "topk", "batch_topk", "jump_relu", "gated", "matryoshka", "pca"
 @click.group()
 def dictionary() -> None:
     """Dictionaries: a layer's activations in another basis, whose latents are units like any others."""
+
+
+dictionary.add_command(read)
 
 
 @dictionary.command()

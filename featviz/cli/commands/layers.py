@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from featviz.cli.exit_status import usage_errors
+from featviz.cli.options.dictionary_options import add_dictionaries
 from featviz.cli.options.network_options import NetworkChoice, network_options
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def _outline(network: NetworkChoice) -> "Model":
     as_published = network.weights is None and network.input_words is None and not network.fixed
     if as_published and not (":" in name or Path(name).suffix):
         with usage_errors():
-            return outline(find_entry(name).name)
+            return add_dictionaries(outline(find_entry(name).name), network.dictionaries)
     return network.load()
 
 

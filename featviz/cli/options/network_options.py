@@ -1,4 +1,4 @@
-"""Which network a command works on: MODEL, --weights, --input, --fixed and --classes."""
+"""Which network a command works on: MODEL, --weights, --input, --fixed, --classes and --dictionary."""
 
 import dataclasses
 import json
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from featviz.cli.exit_status import usage_errors
+from featviz.cli.options.dictionary_options import add_dictionaries, dictionary_option
 from featviz.cli.options.fixed_option import FixedFile, fixed_option
 from featviz.cli.options.input_option import input_option
 from featviz.cli.options.option_group import PATH, option_group
@@ -27,9 +28,10 @@ class NetworkChoice:
     input_words: str | None
     fixed: tuple[FixedFile, ...] = ()
     classes: Path | None = None
+    dictionaries: tuple[str, ...] = ()
 
     def load(self, *, default: str | None = None) -> "Model":
-        """The network, with the names of its classes.
+        """The network, with the names of its classes and the latents of its dictionaries.
 
         Args:
           default: the MODEL to load where none is given.
@@ -43,10 +45,9 @@ class NetworkChoice:
         name = self.model or default
         assert name is not None
         network = load_network(name, self.weights, input_words=self.input_words, fixed=self.fixed)
-        if self.classes is None:
-            return network
         with usage_errors():
-            return name_classes(network, self.classes)
+            network = network if self.classes is None else name_classes(network, self.classes)
+            return add_dictionaries(network, self.dictionaries)
 
 
 model_argument = click.argument("model")
@@ -64,16 +65,18 @@ classes_option = click.option(
     "--classes", type=PATH, metavar="FILE", help="Read the names of the classes from FILE: text, one a line, or JSON."
 )
 
-network_options = option_group("network", NetworkChoice, model_argument, weights_option, input_option, fixed_option)
+# Of every network; a network may have no classes.
+_OPTIONS = (weights_option, input_option, fixed_option)
+network_options = option_group("network", NetworkChoice, model_argument, *_OPTIONS, dictionary_option)
 classified_network_options = option_group(
-    "network", NetworkChoice, model_argument, weights_option, input_option, fixed_option, classes_option
+    "network", NetworkChoice, model_argument, *_OPTIONS, classes_option, dictionary_option
 )
-recorded_network_options = option_group(
-    "network", NetworkChoice, model_option, weights_option, input_option, fixed_option
-)
+recorded_network_options = option_group("network", NetworkChoice, model_option, *_OPTIONS, dictionary_option)
 recorded_classified_network_options = option_group(
-    "network", NetworkChoice, model_option, weights_option, input_option, fixed_option, classes_option
+    "network", NetworkChoice, model_option, *_OPTIONS, classes_option, dictionary_option
 )
+# Where the network is there only to be compared with.
+optional_network_options = option_group("network", NetworkChoice, click.argument("model", required=False), *_OPTIONS)
 
 
 def name_classes(model: "Model", path: Path) -> "Model":

@@ -45,7 +45,7 @@ def read(contents: Contents, hints: Hints) -> Dictionary:
     kind = str(contents.values.get("kind", contents.metadata.get("kind", hints.kind or "")))
     folded = kind.lower().replace("_", "")
     normalization = Identity() if hints.normalization is None else hints.normalization
-    record = DictionaryRecord(format="scikit-learn" if folded in MODELS else "arrays")
+    record = DictionaryRecord(format="scikit-learn" if folded in MODELS and folded != "concepts" else "arrays")
     if {"W_enc", "W_dec"} <= set(arrays):
         code = _autoencoder(arrays, hints)
     elif folded in MODELS:

@@ -1,0 +1,39 @@
+"""The layer that a dictionary's file names, by the names of a network."""
+
+import numpy as np
+import pytest
+
+from featviz.dictionaries import Dictionary, DictionaryRecord
+from featviz.dictionaries.kinds import KMeans
+from featviz.dictionaries.layer_names import layer_of
+from featviz.errors import FeatvizError
+from featviz.zoo.registry import outline
+
+
+def named(layer, units=192):
+    return Dictionary(KMeans(centers=np.eye(3, units, dtype=np.float32)), record=DictionaryRecord(layer=layer))
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ("blocks/6", "blocks/6"),
+        ("blocks.6", "blocks/6"),
+        ("blocks.6.hook_resid_post", "blocks/6"),
+        ("blocks.6.hook_resid_pre", "blocks/5"),
+        ("blocks.6.hook_mlp_out", "blocks/6/mlp"),
+        ("blocks.6.hook_attn_out", "blocks/6/attn"),
+    ],
+)
+def test_names_of_transformer_lens_are_those_of_blocks(said, expected):
+    assert layer_of(outline("deit_tiny"), named(said)) == expected
+
+
+def test_what_names_no_layer_is_refused_in_one_line():
+    model = outline("deit_tiny")
+    with pytest.raises(FeatvizError, match="the dictionary says that its layer is `blocks.40.hook_resid_post`, which "):
+        layer_of(model, named("blocks.40.hook_resid_post"))
+    with pytest.raises(FeatvizError, match="does not say its layer; expected a layer for it; layers of 192 units: `"):
+        layer_of(model, named(""))
+    with pytest.raises(FeatvizError, match="no layer of deit_tiny has its units"):
+        layer_of(model, named("blocks/6", units=5))
