@@ -19,8 +19,9 @@ from featviz.surveys.photos import Folder, PhotoInput, Source, Stream, find_phot
 
 # Photographs that are used, evenly spread ones of a larger folder, and images of one call.
 MAX_PHOTOS, IMAGES = 32, 4
-# Below this, other normalizations are tried; one that explains so much more is named.
-LOW, MUCH_MORE = 0.5, 0.1
+# Below LOW other normalizations are tried, of which one that explains so much more is named. Below LITTLE a dictionary
+# is taken for one of another layer: one of a layer's neighbor explains a few hundredths.
+LOW, LITTLE, MUCH_MORE = 0.5, 0.2, 0.1
 
 
 @dataclass(frozen=True)
@@ -61,10 +62,14 @@ def check_dictionary(
     report = _measure(dictionary, rows)
     best = max(_others(dictionary, rows), key=lambda each: each[1]) if report.explained_variance < LOW else None
     faults = []
-    if report.explained_variance < 0:
+    if report.explained_variance < LITTLE:
+        below = report.explained_variance < 0
+        said = dictionary.record.layer
         faults.append(
-            f"explained variance {report.explained_variance:.3g} is below 0, worse than the mean activation: {layer} "
-            "is not the layer that it was fitted on, or activations are normalized in another way"
+            f"explained variance {report.explained_variance:.3g} "
+            f"{'is below 0, worse than' if below else 'is hardly better than'} the mean activation: {layer} is not the "
+            f"layer that it was fitted on{f' (its file says {said})' if said and said != layer else ''}, or activations "
+            "are normalized in another way"
         )
     if best is not None and best[1] > max(report.explained_variance, 0) + MUCH_MORE:
         faults.append(f"with the normalization {best[0]} the explained variance is {best[1]:.3f}")

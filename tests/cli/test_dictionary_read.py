@@ -98,11 +98,11 @@ def test_latents_are_rendered_and_their_record_says_what_survives(file, tmp_path
 
 def test_mistakes_are_said_in_one_line(file, tmp_path, capsys):
     words = ["render", "patterns", "conv1/latents:7", "-o", str(tmp_path / "a.png"), "--dictionary"]
-    for words, said in (
+    for each, said in (
         ([*words, f"conv2={file}"], "--dictionary: `dictionary` takes 20 units; conv2 of patterns has 32"),
         ([*words, "conv1=none.pt"], "--dictionary: `none.pt` does not exist"),
         ([*words, "=a"], "--dictionary is `=a`; expected [LAYER=]FILE"),
         (["dictionary", "read", file, "--layer", "conv1"], "--layer goes with MODEL"),
     ):
-        status, text = refused(capsys, *words)
+        status, text = refused(capsys, *each)
         assert status == 2 and said in text
