@@ -63,13 +63,12 @@ def check_dictionary(
     best = max(_others(dictionary, rows), key=lambda each: each[1]) if report.explained_variance < LOW else None
     faults = []
     if report.explained_variance < LITTLE:
-        below = report.explained_variance < 0
+        found = "is below 0, worse than" if report.explained_variance < 0 else "is hardly better than"
         said = dictionary.record.layer
+        other = f" (its file says {said})" if said and said != layer else ""
         faults.append(
-            f"explained variance {report.explained_variance:.3g} "
-            f"{'is below 0, worse than' if below else 'is hardly better than'} the mean activation: {layer} is not the "
-            f"layer that it was fitted on{f' (its file says {said})' if said and said != layer else ''}, or activations "
-            "are normalized in another way"
+            f"explained variance {report.explained_variance:.3g} {found} the mean activation: {layer} is not the layer "
+            f"that it was fitted on{other}, or activations are normalized in another way"
         )
     if best is not None and best[1] > max(report.explained_variance, 0) + MUCH_MORE:
         faults.append(f"with the normalization {best[0]} the explained variance is {best[1]:.3f}")
