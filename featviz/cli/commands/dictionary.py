@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from featviz.cli.commands.dictionary_read import read
+from featviz.cli.dictionary_read import read
 from featviz.cli.exit_status import interruptible, usage_errors
 from featviz.cli.options.network_options import NetworkChoice, network_options
 from featviz.cli.options.option_group import PATH
