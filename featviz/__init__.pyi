@@ -23,6 +23,11 @@ from featviz.atlas.reading import Atlas as Atlas
 from featviz.atlas.reading import open_atlas as open_atlas
 from featviz.attribution.attribute import Attribution as Attribution
 from featviz.attribution.attribute import attribute as attribute
+from featviz.attribution.class_units import ClassUnits as ClassUnits
+from featviz.attribution.class_units import class_units as class_units
+from featviz.attribution.explain import explain as explain
+from featviz.attribution.explanation import Explanation as Explanation
+from featviz.attribution.faithfulness import faithfulness as faithfulness
 from featviz.attribution.groups import Groups as Groups
 from featviz.attribution.groups import groups as groups
 from featviz.diagnosis.check_input import InputCheck as InputCheck

@@ -25,6 +25,7 @@ COMMANDS = {
     "Pictures": ["render", "dream"],
     "Natural images beside them": ["survey", "evidence", "spectrum", "prior"],
     "Concepts": ["dictionary"],
+    "Why": ["explain"],
     "Everything at once": ["atlas", "site", "export"],
 }
 

@@ -25,6 +25,10 @@ class Ablation(Method):
     name: ClassVar[str] = "ablation"
     per_position: ClassVar[bool] = False
 
+    @property
+    def words(self) -> str:
+        return "ablation of each unit alone"
+
     def attribute(self, problem: Problem) -> Float[Array, "*ones units"]:
         count = problem.activation.shape[-1]
         whole = problem.function(problem.activation)

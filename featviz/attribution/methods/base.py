@@ -30,6 +30,11 @@ class Method(ABC):
     def attribute(self, problem: Problem) -> Float[Array, "*positions units"]:
         """The attributions; an axis that the method does not tell apart has one element."""
 
+    @property
+    def words(self) -> str:
+        """What pages call it, with what it was told."""
+        return self.name
+
     def rules(self, program: Program, varying: set[Value]) -> Sequence[Rule]:
         """Gradient rules for the part of the network behind the layer, whose values `varying` depend on it."""
         return ()

@@ -28,6 +28,10 @@ class Conductance(Method):
     steps: int = 32
     name: ClassVar[str] = "conductance"
 
+    @property
+    def words(self) -> str:
+        return f"conductance, {self.steps} steps from a black image"
+
     def attribute(self, problem: Problem) -> Float[Array, "*positions units"]:
         def add(total: Array, step: Array) -> tuple[Array, None]:
             before, after = ((step + offset) / self.steps * problem.image for offset in (0, 1))

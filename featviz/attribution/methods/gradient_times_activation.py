@@ -28,6 +28,10 @@ class GradientTimesActivation(Method):
     relaxed_pooling: bool = False
     name: ClassVar[str] = "gradient"
 
+    @property
+    def words(self) -> str:
+        return "gradient times activation"
+
     def attribute(self, problem: Problem) -> Float[Array, "*positions units"]:
         return (problem.activation - problem.baseline) * jax.grad(problem.function)(problem.activation)
 

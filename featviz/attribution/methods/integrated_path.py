@@ -43,6 +43,10 @@ class IntegratedPath(Method):
     name: ClassVar[str] = "path"
     complete: ClassVar[bool] = True
 
+    @property
+    def words(self) -> str:
+        return f"integrated path from zero, {self.steps} points"
+
     def attribute(self, problem: Problem) -> Float[Array, "*positions units"]:
         points, weights = np.polynomial.legendre.leggauss(self.steps)
         change = problem.activation - problem.baseline

@@ -29,6 +29,10 @@ class Occlusion(Method):
     name: ClassVar[str] = "occlusion"
     per_unit: ClassVar[bool] = False
 
+    @property
+    def words(self) -> str:
+        return f"occlusion, windows of {self.window}"
+
     def attribute(self, problem: Problem) -> Float[Array, "*positions 1"]:
         sides = problem.activation.shape[:-1]
         if not sides:

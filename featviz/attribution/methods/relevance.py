@@ -43,6 +43,10 @@ class Relevance(Method):
     relaxed_pooling: bool = False
     name: ClassVar[str] = "relevance"
 
+    @property
+    def words(self) -> str:
+        return f"relevance (LRP), epsilon {self.epsilon:g}, gamma {self.gamma:g}"
+
     def attribute(self, problem: Problem) -> Float[Array, "*positions units"]:
         return problem.activation * jax.grad(problem.function)(problem.activation)
 

@@ -1,0 +1,170 @@
+"""Which units a class hangs on over many photos, and which are behind the mistakes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from featviz.attribution.attribute import attribute
+from featviz.attribution.effects import unit_effects
+from featviz.attribution.methods import Method
+from featviz.common.progress import progress_bar
+from featviz.errors import FeatvizError
+from featviz.model import OUTPUT, Model
+from featviz.objectives import logit
+from featviz.rendering.observe import observe
+
+# Half the width of a 95 % interval, in standard errors.
+NORMAL = 1.96
+
+
+@dataclass(frozen=True)
+class UnitRank:
+    """A unit's part in a class over many photos: means, each with half the width of its 95 % interval.
+
+    `effect` is the change of the class's score when the unit alone is ablated.
+    """
+
+    layer: str
+    unit: int
+    attribution: float
+    attribution_error: float
+    effect: float
+    effect_error: float
+    photos: int
+
+
+@dataclass(frozen=True)
+class ClassUnits:
+    """Units by their part in a class: `fv.class_units` ranks them.
+
+    Attributes:
+        class_index: The class.
+        right: Photos on which the class is the largest output.
+        wrong: The others, with the class that they are taken for.
+        ranked: By layer, the units with the largest mean attributions on all photos.
+        mistaken: By layer, the units that speak most for the wrong class rather than this one, over the wrong photos.
+    """
+
+    class_index: int
+    right: tuple[str, ...]
+    wrong: tuple[tuple[str, int], ...]
+    ranked: tuple[UnitRank, ...]
+    mistaken: tuple[UnitRank, ...]
+
+    def __repr__(self) -> str:
+        return f"<ClassUnits of class {self.class_index}, {len(self.right)} photos right, {len(self.wrong)} wrong>"
+
+
+def class_units(
+    model: Model,
+    photos: Sequence[tuple[str, Float[np.ndarray, "h w c"]]],
+    class_index: int,
+    *,
+    layers: Sequence[str],
+    method: Method | None = None,
+    units: int = 8,
+    progress: bool = True,
+) -> ClassUnits:
+    """Ranks the units of layers by their part in a class, over photos of it.
+
+    Args:
+      model: a classifier.
+      photos: names and images in [0,1] of the network's size, all of the class.
+      class_index: the class.
+      layers: names of layers.
+      method: how the score is divided, by default the integrated path.
+      units: how many are ranked of each layer, and ablated.
+      progress: whether to show a bar.
+
+    Raises:
+      FeatvizError: without photos, or for a class or a layer that the network lacks.
+
+    >>> import featviz as fv
+    >>> rng, model = np.random.default_rng(0), fv.load("patterns")
+    >>> photos = [(str(i), rng.random((64, 64, 3), np.float32)) for i in range(2)]
+    >>> found = class_units(model, photos, 3, layers=["mixed4a"], units=2, progress=False)
+    >>> len(found.ranked), len(found.right) + len(found.wrong)
+    (2, 2)
+    """
+    if not photos:
+        raise FeatvizError("`photos` is empty; expected photos of the class")
+    right: list[str] = []
+    wrong: list[tuple[str, int]] = []
+    for_class: dict[str, list[np.ndarray]] = {layer: [] for layer in layers}
+    for_mistake: dict[str, list[np.ndarray]] = {layer: [] for layer in layers}
+    predicted = []
+    for name, photo in progress_bar(photos, shown=progress, unit="photo"):
+        output = observe(model, photo, OUTPUT)
+        best = int(output.reshape(-1, output.shape[-1]).mean(0).argmax())
+        predicted.append(best)
+        if best == class_index:
+            right.append(name)
+        else:
+            wrong.append((name, best))
+        for layer in layers:
+            why = attribute(model, photo, logit(class_index), layer=layer, method=method)
+            for_class[layer].append(why.units[0])
+            if best != class_index:
+                contrast = logit(best) - logit(class_index)
+                for_mistake[layer].append(attribute(model, photo, contrast, layer=layer, method=method).units[0])
+    pairs = [(photo, best) for (_, photo), best in zip(photos, predicted, strict=True)]
+    mistakes = [(photo, best) for photo, best in pairs if best != class_index]
+    ranked = [
+        rank
+        for layer in layers
+        for rank in _rank(model, layer, np.stack(for_class[layer]), [(p, None) for p, _ in pairs], class_index, units)
+    ]
+    mistaken = [
+        rank
+        for layer in layers
+        if mistakes
+        for rank in _rank(model, layer, np.stack(for_mistake[layer]), list(mistakes), class_index, units)
+    ]
+    return ClassUnits(class_index, tuple(right), tuple(wrong), tuple(ranked), tuple(mistaken))
+
+
+def _rank(
+    model: Model,
+    layer: str,
+    values: Float[np.ndarray, "photos units"],
+    photos: Sequence[tuple[np.ndarray, int | None]],
+    class_index: int,
+    count: int,
+) -> list[UnitRank]:
+    """The units with the largest mean attributions, each ablated on each photo."""
+    best = [int(unit) for unit in np.argsort(-values.mean(0), kind="stable")[:count]]
+    effects = np.stack(
+        [
+            unit_effects(
+                model,
+                photo,
+                logit(class_index) if other is None else logit(other) - logit(class_index),
+                layer,
+                best,
+            )
+            for photo, other in photos
+        ]
+    )
+    return [
+        UnitRank(
+            layer,
+            unit,
+            *_mean_and_error(values[:, unit]),
+            *_mean_and_error(effects[:, index]),
+            photos=len(values),
+        )
+        for index, unit in enumerate(best)
+    ]
+
+
+def _mean_and_error(values: Float[np.ndarray, " photos"]) -> tuple[float, float]:
+    """The mean, and half the width of its 95 % interval; infinite for one photo.
+
+    >>> _mean_and_error(np.array([1.0, 3.0]))
+    (2.0, 1.96)
+    """
+    count = len(values)
+    error = NORMAL * float(values.std(ddof=1)) / count**0.5 if count > 1 else float("inf")
+    return float(values.mean()), round(error, 9)

@@ -1,0 +1,196 @@
+"""`fv.explain`: pages that say why a network decides as it does on photos."""
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from featviz.atlas.reading import Atlas, open_atlas
+from featviz.attribution.attribute import check_layer
+from featviz.attribution.explained_pictures import write_group_pictures, write_unit_pictures
+from featviz.attribution.explanation import Explanation, explain_photo, explained_layers
+from featviz.attribution.faithfulness import faithfulness
+from featviz.attribution.methods import Method
+from featviz.attribution.site.explanation_page import PACKAGE, page_address, render_explanation, render_index
+from featviz.common.arguments import check_count
+from featviz.common.progress import progress_bar
+from featviz.errors import FeatvizError
+from featviz.model import Model, require_model
+from featviz.objectives import Objective
+from featviz.pages.addresses import ASSETS, INDEX, PageLink, link
+from featviz.pages.site_files import cached_file_exists, write_if_changed
+from featviz.pages.templating import static_files
+from featviz.surveys.photos import ImageInput, Photo, find_photos, prepare
+
+# Of the units that are strongest at some place, how many of a layer are drawn where no atlas has them.
+DRAWN_PLACES = 12
+MAX_UNITS = 64
+
+PhotoChoice = str | os.PathLike[str] | np.ndarray | Iterable[ImageInput]
+
+
+def explain(
+    model: Model,
+    photos: PhotoChoice,
+    *,
+    out: str | os.PathLike[str],
+    objective: Objective | None = None,
+    layers: Sequence[str] | None = None,
+    method: Method | None = None,
+    units: int = 6,
+    groups: int = 4,
+    atlas: str | os.PathLike[str] | Atlas | None = None,
+    draw: bool = True,
+    measure: bool = False,
+    progress: bool = True,
+) -> list[Explanation]:
+    """Writes a page for each photo: the decision, the units for it and against it, and what each place shows.
+
+    Args:
+      model: the network, with dictionaries or edits or without.
+      photos: a photo, a folder, or a list of paths, PIL images and arrays.
+      out: the folder of the pages; `index.html` lists them. Pictures that are there already are not drawn again.
+      objective: what is explained, such as `fv.logit(5) - fv.logit(7)`; by default each photo's largest output.
+      layers: names of layers; by default four of the network's blocks.
+      method: how the score is divided, of the room `fv.attribution`; by default the integrated path.
+      units: how many units for it and how many against it, of each layer.
+      groups: how many groups of units that fire together; 0 for none.
+      atlas: an atlas of the network, or its folder, whose pictures are shown.
+      draw: whether pictures that are missing are drawn: those of the units for and against, of the 12 units that are
+        strongest at most places of a layer, and of the groups.
+      measure: whether the page says how far its last layer's attribution is to be trusted, which ablates every unit.
+      progress: whether to show bars.
+
+    Returns:
+      The explanations, in the order of the photos.
+
+    Raises:
+      FeatvizError: for a photo that cannot be read, an unknown layer, or a layer that the objective is not computed
+        from.
+
+    >>> import featviz as fv, tempfile
+    >>> photo = np.random.default_rng(0).random((64, 64, 3), np.float32)
+    >>> made = fv.explain(fv.load("patterns"), photo, out=tempfile.mkdtemp(), layers=["mixed4a"], draw=False)
+    >>> made[0].layers[0].layer, len(made[0].layers[0].supporting)
+    ('mixed4a', 6)
+    """
+    require_model(model)
+    folder = Path(out)
+    chosen = explained_layers(model, layers)
+    units, groups = check_count("units", units, 1, MAX_UNITS), check_count("groups", groups, 0, MAX_UNITS)
+    opened = open_atlas(atlas) if isinstance(atlas, str | os.PathLike) else atlas
+    read = read_photos(photos, model)
+    if objective is not None:
+        for layer in chosen:
+            check_layer(model, layer, objective, model.input.size)
+    explanations = [
+        explain_photo(
+            model,
+            photo.name,
+            pixels,
+            layers=chosen,
+            objective=objective,
+            method=method,
+            units=units,
+            group_count=groups,
+        )
+        for photo, pixels in progress_bar(read, shown=progress, unit="photo")
+    ]
+    decisive = {layer: _decisive_units(explanations, layer) for layer in chosen}
+    seen = {layer: _seen_units(explanations, layer) for layer in chosen}
+    if opened is not None:
+        every = {layer: [*decisive[layer], *seen[layer]] for layer in chosen}
+        write_unit_pictures(model, every, folder, atlas=opened, draw=False, progress=progress)
+    drawn = {layer: [*decisive[layer], *seen[layer][:DRAWN_PLACES]] for layer in chosen}
+    write_unit_pictures(model, drawn, folder, atlas=None, draw=draw, progress=progress)
+    if draw:
+        for each in explanations:
+            for view in each.layers:
+                if view.groups is not None:
+                    directions = view.groups.directions
+                    write_group_pictures(model, each.name, view.layer, directions, folder, progress=progress)
+    write_pages(model, explanations, folder, measure=measure)
+    return explanations
+
+
+def write_pages(model: Model, explanations: Sequence[Explanation], folder: Path, *, measure: bool) -> None:
+    """Writes the pages of explanations, with the pictures that the folder has."""
+    file_exists = cached_file_exists(folder)
+    for name, data in static_files(PACKAGE).items():
+        write_if_changed(folder / ASSETS / name, data)
+    addresses = [page_address(each.name) for each in explanations]
+    for index, each in enumerate(explanations):
+        neighbors = tuple(
+            PageLink(explanations[at].name, link(addresses[at], addresses[index]))
+            if 0 <= at < len(explanations)
+            else None
+            for at in (index - 1, index + 1)
+        )
+        lines: list[tuple[str, str]] = []
+        if measure:
+            last = each.layers[-1]
+            found = faithfulness(model, last.attribution, each.photo, each.objective)
+            lines = [("layer", last.layer), *found.lines()]
+        page = render_explanation(
+            each,
+            network=model.name,
+            neighbors=(neighbors[0], neighbors[1]),
+            faithfulness=lines,
+            file_exists=file_exists,
+        )
+        write_if_changed(folder / addresses[index], page)
+    write_if_changed(folder / INDEX, render_index(explanations, network=model.name))
+
+
+def read_photos(photos: PhotoChoice, model: Model) -> list[tuple[Photo, np.ndarray]]:
+    """Photos as the network gets them: scaled to cover its size and cropped to the center.
+
+    Raises:
+      FeatvizError: for a photo that cannot be read, or none at all.
+    """
+    single = isinstance(photos, np.ndarray) or (isinstance(photos, str | os.PathLike) and not Path(photos).is_dir())
+    listed: Any = [photos] if single else photos
+    items: list[tuple[str, ImageInput]] = []
+    if isinstance(listed, str | os.PathLike):
+        items = [(name, image) for name, image, _ in find_photos(listed).items(0)]
+    else:
+        for given in listed:
+            if isinstance(given, str | os.PathLike) and Path(given).is_dir():
+                items += [(name, image) for name, image, _ in find_photos(given).items(0)]
+            else:
+                items.append((Path(given).name if isinstance(given, str | os.PathLike) else "", given))
+    read = []
+    names: dict[str, int] = {}
+    for index, (name, image) in enumerate(items):
+        shown = name or f"{index:06d}"
+        names[shown] = names.get(shown, 0) + 1
+        if names[shown] > 1:
+            shown = f"{names[shown]} {shown}"
+        photo = prepare(shown, image, model.input.size, model.input.channels)
+        if photo.pixels is None:
+            raise FeatvizError(f"`photos`: `{shown}` cannot be read: {photo.fault}")
+        read.append((photo, np.asarray(photo.pixels, np.float32) / 255))
+    if not read:
+        raise FeatvizError("`photos` is empty; expected a photo, a folder, or a list of them")
+    return read
+
+
+def _decisive_units(explanations: Sequence[Explanation], layer: str) -> list[int]:
+    """The units of a layer that speak for a decision or against it."""
+    views = (view for each in explanations for view in each.layers if view.layer == layer)
+    return list(dict.fromkeys(share.unit for view in views for share in (*view.supporting, *view.opposing)))
+
+
+def _seen_units(explanations: Sequence[Explanation], layer: str) -> list[int]:
+    """The units of a layer that places list, those that are strongest at most places first."""
+    strongest, listed = Counter[int](), Counter[int]()
+    for each in explanations:
+        for view in each.layers:
+            if view.layer == layer:
+                strongest.update(view.strongest[..., 0].reshape(-1).tolist())
+                listed.update(view.strongest.reshape(-1).tolist())
+    others = [unit for unit, _ in listed.most_common() if unit not in strongest]
+    return [unit for unit, _ in strongest.most_common()] + others

@@ -1,0 +1,210 @@
+"""An explanation of one photo: what each place shows the network, and which units made the decision."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from featviz.atlas.class_scores import class_scores
+from featviz.attribution.attribute import Attribution, attribute
+from featviz.attribution.effects import unit_effects
+from featviz.attribution.groups import Groups, groups
+from featviz.attribution.methods import Method
+from featviz.common.bands import shown_bands
+from featviz.errors import FeatvizError
+from featviz.model import Model
+from featviz.model.layer_patterns import block_layers
+from featviz.objectives import Objective, logit
+from featviz.pages.records import ClassScore
+from featviz.surveys.receptive_fields import grid_of
+
+# Of the network's blocks, how many a page shows unless it is told.
+LAYERS = 4
+# Units listed at each place.
+AT_PLACE = 4
+
+
+class UnitShare(NamedTuple):
+    """A unit's part in a decision: its attribution, the score's change without it, and its largest activation."""
+
+    unit: int
+    attribution: float
+    effect: float
+    activation: float
+
+
+@dataclass(frozen=True)
+class LayerView:
+    """A layer's part in a decision.
+
+    Attributes:
+        attribution: Of the score to the layer, for the one photo.
+        supporting: The units that speak most for it.
+        opposing: Those that speak most against it.
+        strongest: The strongest units at each place of the photo, (rows, columns, k).
+        strengths: Their activations.
+        places: The attribution of each place, (rows, columns).
+        groups: Units that fire together; None if there are none to be found.
+    """
+
+    attribution: Attribution
+    supporting: tuple[UnitShare, ...]
+    opposing: tuple[UnitShare, ...]
+    strongest: Int[np.ndarray, "rows columns k"]
+    strengths: Float[np.ndarray, "rows columns k"]
+    places: Float[np.ndarray, "rows columns"]
+    groups: Groups | None
+
+    @property
+    def layer(self) -> str:
+        """The layer's name."""
+        return self.attribution.layer
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Why a network decides as it does on a photo: `fv.explain` makes it, and its page.
+
+    Attributes:
+        name: The photo's name.
+        photo: As the network gets it.
+        shown: The same in gray or RGB.
+        objective: What is explained.
+        title: The objective in words.
+        score: Its value.
+        classes: The network's largest outputs, or () where it has no classes.
+        layers: The layers' parts, in forward order.
+    """
+
+    name: str
+    photo: Float[np.ndarray, "h w c"]
+    shown: Float[np.ndarray, "h w c"]
+    objective: Objective
+    title: str
+    score: float
+    classes: tuple[ClassScore, ...]
+    layers: tuple[LayerView, ...]
+
+    def __repr__(self) -> str:
+        return f"<Explanation of {self.title} on {self.name}, {len(self.layers)} layers>"
+
+
+def explained_layers(model: Model, layers: Sequence[str] | None) -> tuple[str, ...]:
+    """The layers of a page: those named, else four of the network's blocks with positions, evenly spaced.
+
+    Raises:
+      FeatvizError: for an unknown layer.
+
+    >>> import featviz as fv
+    >>> len(explained_layers(fv.load("patterns"), None))
+    4
+    """
+    if layers is not None:
+        if isinstance(layers, str) or not layers:
+            raise FeatvizError(f"`layers` is {layers!r}; expected a list of names, such as ['{model.layers[0].name}']")
+        return tuple(dict.fromkeys(model.layer(name).name for name in layers))
+    # The output itself, and what has one position, says nothing of places.
+    blocks = [layer.name for layer in block_layers(model) if len(layer.shape) > 1] or [model.layers[0].name]
+    # The first ones see edges, on which no decision hangs.
+    chosen = np.linspace(len(blocks) / 4, len(blocks) - 1, LAYERS).round().astype(int)
+    return tuple(dict.fromkeys(blocks[index] for index in chosen))
+
+
+def explain_photo(
+    model: Model,
+    name: str,
+    photo: Float[np.ndarray, "h w c"],
+    *,
+    layers: Sequence[str],
+    objective: Objective | None,
+    method: Method | None,
+    units: int,
+    group_count: int,
+) -> Explanation:
+    """The explanation of a photo of the network's size.
+
+    Args:
+      model: the network.
+      name: the photo's.
+      photo: in [0,1].
+      layers: names of layers.
+      objective: what is explained; by default the class with the largest output.
+      method: how the score is divided.
+      units: how many for it and how many against it.
+      group_count: how many groups of units; 0 for none.
+
+    Raises:
+      FeatvizError: if the network has no classes and there is no objective, or it does not fit.
+    """
+    (classes,) = class_scores(model, (photo[None] * 255).round().astype(np.uint8), count=5)
+    if objective is None:
+        if not classes:
+            raise FeatvizError(f"{model.name} has no classes; expected a target, such as a channel of its last layers")
+        objective = logit(classes[0].index)
+    views = tuple(
+        _layer_view(model, photo, objective, layer, method, units=units, group_count=group_count) for layer in layers
+    )
+    score = float(views[0].attribution.scores[0])
+    shown = shown_bands(photo, model.input.rgb)
+    return Explanation(name, photo, shown, objective, title_of(objective, model), score, classes, views)
+
+
+def title_of(objective: Objective, model: Model) -> str:
+    """An objective in words: classes by their first names.
+
+    >>> import featviz as fv
+    >>> title_of(fv.logit(0) - fv.logit(3), fv.load("patterns"))
+    'horizontal grating rather than vertical grating'
+    """
+    names = []
+    for term in objective.terms:
+        index = term.class_index
+        known = index is not None and index < len(model.classes)
+        names.append(model.classes[index].split(",")[0] if known and index is not None else term.label)
+    if len(set(names)) < len(names):
+        return objective.label
+    signs = [float(weight) for weight in objective.weights]
+    if signs == [1.0]:
+        return names[0]
+    return f"{names[0]} rather than {names[1]}" if signs == [1.0, -1.0] else objective.label
+
+
+def _layer_view(
+    model: Model,
+    photo: Float[np.ndarray, "h w c"],
+    objective: Objective,
+    layer: str,
+    method: Method | None,
+    *,
+    units: int,
+    group_count: int,
+) -> LayerView:
+    why = attribute(model, photo, objective, layer=layer, method=method)
+    activation = why.activations[0]
+    listed = [unit for unit, value in why.top(units) if value > 0]
+    against = [unit for unit, value in why.top(-units) if value < 0]
+    effects = unit_effects(model, photo, objective, layer, [*listed, *against])
+    peaks = activation.reshape(-1, activation.shape[-1]).max(0)
+    shares = [
+        UnitShare(unit, float(why.units[0, unit]), float(effect), float(peaks[unit]))
+        for unit, effect in zip([*listed, *against], effects, strict=True)
+    ]
+    grid = grid_of(activation.shape)
+    rows = activation.reshape(-1, activation.shape[-1])[grid.skipped :]
+    count = min(AT_PLACE, rows.shape[-1])
+    strongest = np.argsort(-rows, axis=1, kind="stable")[:, :count]
+    places = np.broadcast_to(why.positions[0].reshape(-1), (len(rows) + grid.skipped,))[grid.skipped :]
+    side = (grid.rows, grid.columns)
+    possible = min(group_count, *activation.reshape(-1, activation.shape[-1]).shape)
+    found = groups(model, photo, layer, count=possible, objective=objective, method=method) if possible > 1 else None
+    return LayerView(
+        attribution=why,
+        supporting=tuple(shares[: len(listed)]),
+        opposing=tuple(shares[len(listed) :]),
+        strongest=strongest.reshape(*side, count),
+        strengths=np.take_along_axis(rows, strongest, 1).reshape(*side, count),
+        places=places.reshape(side),
+        groups=found,
+    )

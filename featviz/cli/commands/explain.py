@@ -1,0 +1,190 @@
+"""`featviz explain MODEL PHOTO... -o FOLDER`: which units made a decision, and what changes without them."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from featviz.cli.exit_status import usage_errors
+from featviz.cli.options.layers_option import find_layers, layers_option
+from featviz.cli.options.network_options import NetworkChoice, classified_network_options
+from featviz.cli.options.option_group import PATH
+from featviz.cli.options.output_options import out_option, quiet_option
+from featviz.errors import FeatvizError, suggest
+
+if TYPE_CHECKING:
+    from featviz.attribution.class_units import ClassUnits, UnitRank
+    from featviz.attribution.methods import Method
+    from featviz.model import Model
+    from featviz.objectives import Objective
+
+
+@click.command()
+@classified_network_options
+@click.argument("photos", type=PATH, nargs=-1, required=True)
+@out_option("Write the pages into this folder.", metavar="FOLDER")
+@click.option(
+    "--target", metavar="TARGET", help="Explain this, such as logit:tabby or mixed4a:7.  [default: the largest output]"
+)
+@click.option("--against", metavar="TARGET", help="Explain the target rather than this one.")
+@click.option(
+    "--of",
+    "class_name",
+    metavar="CLASS",
+    help="All photos are of CLASS: also rank the units it hangs on, and those behind the mistakes.",
+)
+@layers_option("Explain by these layers, by name or pattern.  [default: four of the network's blocks]")
+@click.option("--method", metavar="NAME", default="path", show_default=True, help="Divide the score by this method.")
+@click.option("--units", type=int, default=6, show_default=True, metavar="N", help="Units for and units against.")
+@click.option("--groups", type=int, default=4, show_default=True, metavar="N", help="Groups of units; 0 for none.")
+@click.option("--atlas", type=PATH, metavar="FOLDER", help="Show the pictures of this atlas.")
+@click.option("--no-pictures", is_flag=True, help="Draw no pictures that are missing.")
+@click.option("--measure", is_flag=True, help="Measure how far the attributions are to be trusted.")
+@quiet_option(printed="address")
+def explain(
+    network: NetworkChoice,
+    photos: tuple[Path, ...],
+    out: Path,
+    target: str | None,
+    against: str | None,
+    class_name: str | None,
+    layers: tuple[str, ...],
+    method: str,
+    units: int,
+    groups: int,
+    atlas: Path | None,
+    no_pictures: bool,
+    measure: bool,
+    quiet: bool,
+) -> None:
+    """Write a page for each photo that says which units of MODEL decided.
+
+    PHOTOS are files or folders. Each page divides the score among units, shows what they look for, and what the score
+    becomes when one of them alone is ablated.
+    """
+    from featviz.common.compilation_cache import use_compilation_cache
+
+    use_compilation_cache()
+    model = network.load()
+    from featviz.attribution.attribute import check_layer
+    from featviz.attribution.explain import explain as run
+    from featviz.attribution.explanation import explained_layers
+
+    with usage_errors():
+        chosen = find_layers(model, layers)
+        objective = read_objective(model, target, against, class_name)
+        divided = find_method(method)
+        for path in photos:
+            if not path.exists():
+                raise FeatvizError(f"PHOTOS: `{path}` does not exist; expected photos or folders of them")
+        names = explained_layers(model, chosen)
+        if objective is not None:
+            for layer in names:
+                check_layer(model, layer, objective, model.input.size)
+    made = run(
+        model,
+        list(photos),
+        out=out,
+        objective=objective,
+        layers=names,
+        method=divided,
+        units=units,
+        groups=groups,
+        atlas=atlas,
+        draw=not no_pictures,
+        measure=measure,
+        progress=not quiet,
+    )
+    if class_name is not None:
+        from featviz.attribution.class_units import class_units
+
+        found = class_units(
+            model,
+            [(each.name, each.photo) for each in made],
+            class_index(model, class_name),
+            layers=names,
+            method=divided,
+            units=units,
+            progress=not quiet,
+        )
+        if not quiet:
+            click.echo(describe_class(found, class_name))
+    if not quiet:
+        click.echo((out / "index.html").resolve().as_uri())
+
+
+def read_objective(
+    model: "Model", target: str | None, against: str | None, class_name: str | None
+) -> "Objective | None":
+    """What the options ask to be explained; None for each photo's largest output.
+
+    Raises:
+      FeatvizError: for a target that is none, several at once, or options that exclude one another.
+    """
+    if class_name is not None:
+        if target is not None or against is not None:
+            raise FeatvizError("--of goes without --target and --against; expected one of them")
+        from featviz.objectives import logit
+
+        return logit(class_index(model, class_name))
+    if target is None:
+        if against is not None:
+            raise FeatvizError("--against goes with --target, which it is held against")
+        return None
+    chosen = _one_objective(model, "--target", target)
+    return chosen if against is None else chosen - _one_objective(model, "--against", against)
+
+
+def find_method(name: str) -> "Method":
+    """The attribution method of that name.
+
+    Raises:
+      FeatvizError: if there is none that tells units apart.
+    """
+    from featviz.attribution.methods import METHODS
+
+    known = {key: method for key, method in METHODS.items() if method.per_unit}
+    if name not in known:
+        raise FeatvizError(f"--method: there is no `{name}`; {suggest(name, known)}")
+    return known[name]
+
+
+def class_index(model: "Model", name: str) -> int:
+    """The index of a class, by name or number.
+
+    Raises:
+      FeatvizError: if the network lacks it.
+    """
+    units = model.layers[-1].units
+    if name.isdecimal():
+        if int(name) >= units:
+            raise FeatvizError(f"--of: there is no class {name}; {model.name} has {units}, 0 to {units - 1}")
+        return int(name)
+    return model.class_index(name)
+
+
+def describe_class(found: "ClassUnits", name: str) -> str:
+    """The ranks as lines of text."""
+    lines = [f"{name}: {len(found.right)} photos right, {len(found.wrong)} wrong"]
+    sections: list[tuple[str, tuple[UnitRank, ...]]] = [
+        ("units it hangs on", found.ranked),
+        ("units behind the mistakes, for the wrong class rather than this one", found.mistaken),
+    ]
+    for heading, ranks in sections:
+        if ranks:
+            lines.append(heading)
+            lines += [
+                f"  {rank.layer}:{rank.unit}  attribution {rank.attribution:+.3g} ± {rank.attribution_error:.2g}"
+                f"  without it {rank.effect:+.3g} ± {rank.effect_error:.2g}"
+                for rank in ranks
+            ]
+    return "\n".join(lines)
+
+
+def _one_objective(model: "Model", option: str, text: str) -> "Objective":
+    from featviz.cli.targets import parse_target
+
+    found = parse_target(text, model)
+    if len(found) != 1:
+        raise FeatvizError(f"{option} is `{text}`, {len(found)} targets; expected one")
+    return found[0]

@@ -1,0 +1,113 @@
+"""Explanations of photos and their pages."""
+
+import re
+
+import numpy as np
+import pytest
+from PIL import Image
+from support.parsed_pages import parse_page
+
+import featviz as fv
+from featviz.attribution.explained_pictures import unit_address
+from featviz.attribution.explanation import explain_photo, explained_layers, title_of
+from featviz.attribution.methods import GradientTimesActivation
+from featviz.errors import FeatvizError
+
+RNG = np.random.default_rng(0)
+PHOTO = RNG.random((16, 16, 3), np.float32)
+QUICK = {"layers": ["conv2/relu"], "method": GradientTimesActivation(), "draw": False, "progress": False}
+
+
+def test_an_explanation_has_units_for_and_against_with_the_change_that_each_makes(tiny):
+    made = explain_photo(
+        tiny,
+        "noise",
+        PHOTO,
+        layers=["conv1/relu", "conv2/relu"],
+        objective=None,
+        method=GradientTimesActivation(),
+        units=3,
+        group_count=2,
+    )
+    best = made.classes[0].index
+    assert made.objective.class_index == best and made.title == f"logit:{best}"
+    view = made.layers[1]
+    assert all(share.attribution > 0 for share in view.supporting)
+    assert all(share.attribution < 0 for share in view.opposing)
+    for share in (*view.supporting, *view.opposing):
+        edited = tiny.edited({"conv2/relu": fv.ablate(share.unit)})
+        after = edited.apply(edited.weights, PHOTO[None], layers=["<output>"])["<output>"][0, best]
+        assert share.effect == pytest.approx(float(after) - made.score, abs=1e-5)
+    h = fv.observe(tiny, PHOTO, "conv2/relu")
+    np.testing.assert_array_equal(view.strongest[..., 0], h.argmax(-1))
+    np.testing.assert_allclose(view.strengths[..., 0], h.max(-1), rtol=1e-5)
+    np.testing.assert_allclose(view.places, view.attribution.positions[0])
+    assert view.groups is not None and view.groups.spatial.shape == (2, 8, 8)
+
+
+def test_pages_are_written_and_say_what_was_found(tiny, tmp_path):
+    made = fv.explain(
+        tiny, [PHOTO, 1 - PHOTO], out=tmp_path, objective=fv.logit(3) - fv.logit(4), measure=True, **QUICK
+    )
+    assert [each.name for each in made] == ["000000", "000001"]
+    page = (tmp_path / "000000.html").read_text()
+    assert parse_page(tmp_path / "000000.html").links()
+    assert "logit:3 rather than logit:4" in page and "correlation with ablation" in page
+    share = made[0].layers[0].supporting[0]
+    assert f"{share.attribution:+.2f}" in page and re.search(r"without it .\d\.\d\d", page)
+    assert page.count("data-at=") == 64 and 'aria-label="row 1, column 1"' in page
+    # Nothing is fetched from elsewhere, and no script is inside.
+    assert "http" not in page.replace("Content-Security-Policy", "").replace("http-equiv", "")
+    assert (tmp_path / "assets" / "explanation.js").is_file()
+    assert "000001.html" in (tmp_path / "index.html").read_text()
+
+
+def test_pictures_are_drawn_where_they_are_missing(tiny, tmp_path):
+    share = fv.explain(tiny, PHOTO, out=tmp_path, units=1, groups=0, **QUICK)[0].layers[0].supporting[0]
+    kept = tmp_path / unit_address("conv2/relu", share.unit)
+    kept.parent.mkdir(parents=True)
+    Image.new("RGB", (8, 8), "red").save(kept)
+    before = kept.read_bytes()
+    made = fv.explain(tiny, PHOTO, out=tmp_path, units=1, groups=2, **QUICK | {"draw": True})
+    assert kept.read_bytes() == before
+    shown = set(made[0].layers[0].strongest[..., 0].reshape(-1).tolist())
+    assert any((tmp_path / unit_address("conv2/relu", unit)).is_file() for unit in shown)
+    assert len(list((tmp_path / "pictures" / "groups").rglob("*.webp"))) == 2
+    page = (tmp_path / "000000.html").read_text()
+    assert f"{share.unit}.webp" in page and "what group 2 looks for" in page
+
+
+def test_photos_are_files_folders_and_arrays(tiny, tmp_path):
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for name in ("a.png", "b.png"):
+        Image.fromarray((PHOTO * 255).astype(np.uint8)).save(folder / name)
+    made = fv.explain(tiny, [folder, folder / "a.png", PHOTO], out=tmp_path / "out", groups=0, **QUICK)
+    assert [each.name for each in made] == ["a.png", "b.png", "2 a.png", "000003"]
+
+
+def test_layers_are_chosen_and_titles_have_names(patterns):
+    assert explained_layers(patterns, ["conv2", "conv1", "conv2"]) == ("conv2", "conv1")
+    assert len(explained_layers(patterns, None)) <= 4
+    assert title_of(2.0 * fv.channel("conv1", 3), patterns) == "2 * conv1:3"
+    assert title_of(fv.logit(0), patterns) == patterns.classes[0].split(",")[0]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"layers": ["conv9"]}, "tiny has no layer `conv9`"),
+        ({"layers": []}, r"`layers` is \[\]; expected a list of names"),
+        ({"objective": fv.logit(99)}, "`unit` 99 is out of range; the output has 80"),
+        ({"objective": fv.channel("conv1", 1)}, "`layer` is `conv2/relu`, which `conv1` is not computed from"),
+        ({"objective": fv.logit(1) - fv.logit(1)}, "which is zero; expected two different terms"),
+        ({"units": 0}, "`units` is 0; expected a whole number from 1"),
+        ({"photos": "nowhere.png"}, "`photos`: `nowhere.png` cannot be read"),
+        ({"photos": []}, "`photos` is empty"),
+    ],
+)
+def test_what_cannot_be_explained_is_refused_in_one_line(tiny, tmp_path, changes, message):
+    given = {"photos": PHOTO, **QUICK, **changes}
+    photos = given.pop("photos")
+    with pytest.raises(FeatvizError, match=message):
+        fv.explain(tiny, photos, out=tmp_path, **given)

@@ -1,0 +1,63 @@
+"""`featviz explain`: pages, ranks of a class, and refusals of one line."""
+
+import numpy as np
+import pytest
+from PIL import Image
+from support.commands import refused
+
+from featviz.cli.main import run
+
+QUICK = ("--layers", "mixed4a", "--method", "gradient", "--groups", "0", "--no-pictures")
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("photos")
+    rng = np.random.default_rng(0)
+    for name in ("a", "b"):
+        Image.fromarray(rng.integers(0, 256, (64, 64, 3), np.uint8)).save(folder / f"{name}.png")
+    return folder
+
+
+def words(photos, out, *more):
+    return ["explain", "patterns", str(photos), "-o", str(out), *QUICK, *map(str, more)]
+
+
+def test_pages_are_written_and_their_address_is_printed(photos, tmp_path, capsys):
+    run(words(photos, tmp_path, "--target", "logit:3", "--against", "logit:5", "--units", "2"))
+    assert capsys.readouterr().out == f"{(tmp_path / 'index.html').resolve().as_uri()}\n"
+    page = (tmp_path / "a.png.html").read_text()
+    assert "gradient times activation" in page and "rather than" in page
+    assert sorted(path.name for path in tmp_path.glob("*.html")) == ["a.png.html", "b.png.html", "index.html"]
+
+
+def test_a_class_is_ranked_over_photos(photos, tmp_path, capsys):
+    run(words(photos, tmp_path, "--of", "7", "--units", "2"))
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("7: ") and "photos right" in lines[0]
+    assert lines[1] == "units it hangs on" and lines[2].startswith("  mixed4a:") and "±" in lines[2]
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["--target", "logit:99"], "unit 99 is out of range; logit has 58 outputs"),
+        (["--target", "conv1:1"], "`layer` is `mixed4a`, which `conv1` is not computed from"),
+        (["--target", "logit:3", "--against", "logit:3"], "which is zero; expected two different terms"),
+        (["--target", "logit:1,2"], "--target is `logit:1,2`, 2 targets; expected one"),
+        (["--against", "logit:3"], "--against goes with --target"),
+        (["--of", "3", "--target", "logit:3"], "--of goes without --target and --against"),
+        (["--of", "99"], "--of: there is no class 99; patterns has 58, 0 to 57"),
+        (["--method", "pathh"], "--method: there is no `pathh`; did you mean"),
+        (["nowhere.png"], "PHOTOS: `nowhere.png` does not exist"),
+    ],
+)
+def test_what_cannot_be_explained_is_refused(photos, tmp_path, capsys, more, message):
+    status, text = refused(capsys, *words(photos, tmp_path, *more))
+    assert status == 2 and message in text
+
+
+def test_a_photo_that_cannot_be_read_is_named(tmp_path, capsys):
+    (tmp_path / "broken.png").write_bytes(b"no image")
+    status, text = refused(capsys, *words(tmp_path / "broken.png", tmp_path / "out"))
+    assert status == 1 and "`broken.png` cannot be read" in text
