@@ -99,6 +99,8 @@ def explain(
         )
         for photo, pixels in progress_bar(read, shown=progress, unit="photo")
     ]
+    # The pages are there while their pictures are being drawn.
+    write_pages(model, explanations, folder, measure=False)
     decisive = {layer: _decisive_units(explanations, layer) for layer in chosen}
     seen = {layer: _seen_units(explanations, layer) for layer in chosen}
     if opened is not None:

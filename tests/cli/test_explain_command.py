@@ -24,7 +24,7 @@ def words(photos, out, *more):
 
 
 def test_pages_are_written_and_their_address_is_printed(photos, tmp_path, capsys):
-    run(words(photos, tmp_path, "--target", "logit:3", "--against", "logit:5", "--units", "2"))
+    run(words(photos, tmp_path, "--for", "logit:3", "--against", "logit:5", "--top", "2"))
     assert capsys.readouterr().out == f"{(tmp_path / 'index.html').resolve().as_uri()}\n"
     page = (tmp_path / "a.png.html").read_text()
     assert "gradient times activation" in page and "rather than" in page
@@ -32,7 +32,7 @@ def test_pages_are_written_and_their_address_is_printed(photos, tmp_path, capsys
 
 
 def test_a_class_is_ranked_over_photos(photos, tmp_path, capsys):
-    run(words(photos, tmp_path, "--of", "7", "--units", "2"))
+    run(words(photos, tmp_path, "--of", "7", "--top", "2"))
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("7: ") and "photos right" in lines[0]
     assert lines[1] == "units it hangs on" and lines[2].startswith("  mixed4a:") and "±" in lines[2]
@@ -41,12 +41,12 @@ def test_a_class_is_ranked_over_photos(photos, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        (["--target", "logit:99"], "unit 99 is out of range; logit has 58 outputs"),
-        (["--target", "conv1:1"], "`layer` is `mixed4a`, which `conv1` is not computed from"),
-        (["--target", "logit:3", "--against", "logit:3"], "which is zero; expected two different terms"),
-        (["--target", "logit:1,2"], "--target is `logit:1,2`, 2 targets; expected one"),
-        (["--against", "logit:3"], "--against goes with --target"),
-        (["--of", "3", "--target", "logit:3"], "--of goes without --target and --against"),
+        (["--for", "logit:99"], "unit 99 is out of range; logit has 58 outputs"),
+        (["--for", "conv1:1"], "`layer` is `mixed4a`, which `conv1` is not computed from"),
+        (["--for", "logit:3", "--against", "logit:3"], "which is zero; expected two different terms"),
+        (["--for", "logit:1,2"], "--for is `logit:1,2`, 2 targets; expected one"),
+        (["--against", "logit:3"], "--against goes with --for"),
+        (["--of", "3", "--for", "logit:3"], "--of goes without --for and --against"),
         (["--of", "99"], "--of: there is no class 99; patterns has 58, 0 to 57"),
         (["--method", "pathh"], "--method: there is no `pathh`; did you mean"),
         (["nowhere.png"], "PHOTOS: `nowhere.png` does not exist"),

@@ -159,7 +159,7 @@ def _section(explanation: Explanation, index: int, address: str, file_exists: Fi
         name=view.layer,
         pictures=link(f"pictures/{safe_name(view.layer)}/", address),
         columns=view.places.shape[1],
-        rows=_places(view),
+        rows=_places(view, file_exists),
         strongest_place=f"{row}-{column}",
         supporting=items(view.supporting),
         opposing=items(view.opposing),
@@ -170,7 +170,7 @@ def _section(explanation: Explanation, index: int, address: str, file_exists: Fi
     )
 
 
-def _places(view: LayerView) -> tuple[tuple[PlaceItem, ...], ...]:
+def _places(view: LayerView, file_exists: FileExists) -> tuple[tuple[PlaceItem, ...], ...]:
     largest = max(float(np.abs(view.places).max()), 1e-12)
     rows = []
     for row in range(view.places.shape[0]):
@@ -178,7 +178,10 @@ def _places(view: LayerView) -> tuple[tuple[PlaceItem, ...], ...]:
         for column in range(view.places.shape[1]):
             share = float(view.places[row, column]) / largest
             pairs = zip(view.strongest[row, column], view.strengths[row, column], strict=True)
-            units = " ".join(f"{unit}:{strength:.3g}" for unit, strength in pairs)
+            units = " ".join(
+                f"{unit}:{strength:.3g}" + ("" if file_exists(unit_address(view.layer, int(unit))) else ":none")
+                for unit, strength in pairs
+            )
             color = "var(--good)" if share > 0 else "var(--alarm)"
             tint = f"color-mix(in srgb, {color} {65 * abs(share):.0f}%, transparent)"
             items.append(PlaceItem(f"row {row + 1}, column {column + 1}", units, tint))

@@ -24,7 +24,10 @@ if TYPE_CHECKING:
 @click.argument("photos", type=PATH, nargs=-1, required=True)
 @out_option("Write the pages into this folder.", metavar="FOLDER")
 @click.option(
-    "--target", metavar="TARGET", help="Explain this, such as logit:tabby or mixed4a:7.  [default: the largest output]"
+    "--for",
+    "target",
+    metavar="TARGET",
+    help="Explain this, such as logit:tabby or mixed4a:7.  [default: the largest output]",
 )
 @click.option("--against", metavar="TARGET", help="Explain the target rather than this one.")
 @click.option(
@@ -35,7 +38,9 @@ if TYPE_CHECKING:
 )
 @layers_option("Explain by these layers, by name or pattern.  [default: four of the network's blocks]")
 @click.option("--method", metavar="NAME", default="path", show_default=True, help="Divide the score by this method.")
-@click.option("--units", type=int, default=6, show_default=True, metavar="N", help="Units for and units against.")
+@click.option(
+    "--top", "units", type=int, default=6, show_default=True, metavar="N", help="Units for and units against."
+)
 @click.option("--groups", type=int, default=4, show_default=True, metavar="N", help="Groups of units; 0 for none.")
 @click.option("--atlas", type=PATH, metavar="FOLDER", help="Show the pictures of this atlas.")
 @click.option("--no-pictures", is_flag=True, help="Draw no pictures that are missing.")
@@ -123,15 +128,15 @@ def read_objective(
     """
     if class_name is not None:
         if target is not None or against is not None:
-            raise FeatvizError("--of goes without --target and --against; expected one of them")
+            raise FeatvizError("--of goes without --for and --against; expected one of them")
         from featviz.objectives import logit
 
         return logit(class_index(model, class_name))
     if target is None:
         if against is not None:
-            raise FeatvizError("--against goes with --target, which it is held against")
+            raise FeatvizError("--against goes with --for, which it is held against")
         return None
-    chosen = _one_objective(model, "--target", target)
+    chosen = _one_objective(model, "--for", target)
     return chosen if against is None else chosen - _one_objective(model, "--against", against)
 
 

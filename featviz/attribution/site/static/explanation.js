@@ -6,24 +6,28 @@ for (const grid of document.querySelectorAll(".places")) {
   const buttons = new Map([...grid.querySelectorAll("button")].map((button) => [button.dataset.at, button]));
   let current = null;
 
-  const describe = (unit, strength) => {
-    const item = document.createElement("li");
-    const image = new Image();
-    image.alt = `what unit ${unit} of ${grid.dataset.layer} looks for`;
-    image.onerror = () => {
+  const draw = (unit, missing) => {
+    if (missing) {
       const none = document.createElement("span");
       none.className = "none";
       none.textContent = "not drawn";
-      image.replaceWith(none);
-    };
+      return none;
+    }
+    const image = new Image();
+    image.alt = `what unit ${unit} of ${grid.dataset.layer} looks for`;
     image.src = `${grid.dataset.pictures}${unit}.webp`;
+    return image;
+  };
+
+  const describe = (unit, strength, missing) => {
+    const item = document.createElement("li");
     const caption = document.createElement("span");
     caption.textContent = `${unit} `;
     const value = document.createElement("span");
     value.className = "quiet";
     value.textContent = strength;
     caption.append(value);
-    item.append(image, caption);
+    item.append(draw(unit, missing), caption);
     return item;
   };
 
