@@ -1,0 +1,65 @@
+"""An explanation's page in a browser, from the disk: pointer, keys, a phone, no message on the console."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import featviz as fv
+from featviz.attribution.methods import GradientTimesActivation
+
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+
+CHROMIUM = Path("/usr/bin/chromium")
+PHOTO = np.random.default_rng(0).random((16, 16, 3), np.float32)
+SIZES = {"desk": (1280, 900), "tablet": (820, 1180), "phone": (390, 844)}
+
+
+@pytest.fixture(scope="module")
+def browser():
+    if not CHROMIUM.exists():
+        pytest.skip(f"no browser: {CHROMIUM} is not there; it is Debian's package chromium")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def made(tiny, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("why")
+    options = {"layers": ["conv1/relu", "conv2/relu"], "method": GradientTimesActivation(), "draw": False}
+    (explanation,) = fv.explain(tiny, PHOTO, out=folder, groups=2, progress=False, **options)
+    return folder / "000000.html", explanation
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_places_are_shown_to_pointer_and_keys_at_every_size(browser, made, size, scheme):
+    address, explanation = made
+    width, height = SIZES[size]
+    page, problems = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme), []
+    page.on("console", lambda message: problems.append(message.text))
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.on("request", lambda request: problems.append(request.url) if request.url.startswith("http") else None)
+    page.goto(address.as_uri())
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    view = explanation.layers[1]
+    section = page.locator("#layer-1")
+
+    def listed():
+        return [text.split()[-2] for text in section.locator(".seen li").all_inner_texts()]
+
+    row, column = np.unravel_index(view.strengths[..., 0].argmax(), view.places.shape)
+    assert listed() == [str(unit) for unit in view.strongest[row, column]]
+    section.locator('button[data-at="3-4"]').focus()
+    assert listed() == [str(unit) for unit in view.strongest[3, 4]]
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowRight")
+    assert listed() == [str(unit) for unit in view.strongest[4, 5]]
+    section.locator('button[data-at="0-0"]').hover()
+    assert listed() == [str(unit) for unit in view.strongest[0, 0]]
+    # One place of each layer is reached by Tab.
+    assert page.locator('button[tabindex="0"]').count() == 2
+    page.close()
+    assert problems == []
