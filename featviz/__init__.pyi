@@ -32,6 +32,7 @@ from featviz.attribution.groups import Groups as Groups
 from featviz.attribution.groups import groups as groups
 from featviz.diagnosis.check_input import InputCheck as InputCheck
 from featviz.diagnosis.check_input import check_input as check_input
+from featviz.dictionaries.check_dictionary import check_dictionary as check_dictionary
 from featviz.dictionaries.dictionary import Dictionary as Dictionary
 from featviz.dictionaries.dictionary_files import save_dictionary as save_dictionary
 from featviz.dictionaries.fitting.fit_dictionary import fit_dictionary as fit_dictionary

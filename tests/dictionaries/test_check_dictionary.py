@@ -14,7 +14,7 @@ from featviz.errors import FeatvizError
 
 @pytest.fixture(scope="module")
 def photos():
-    return [np.asarray(image * 255, np.uint8) for image in drawn_patterns(6)]
+    return list(drawn_patterns(6))
 
 
 @pytest.fixture(scope="module")
