@@ -44,18 +44,21 @@ class Statistics(LayerTerm):
 
 
 def resample(values: Float[Array, "units ranks"], count: int) -> Float[Array, "units count"]:
-    """Sorted values at another number of ranks: rank i of n is the quantile (i + 1/2) / n, linear between two.
+    """Sorted values at another number of ranks: each the mean over its share of them, so that their mean stays.
 
-    >>> resample(jnp.array([[0.0, 1.0, 2.0, 3.0]]), 2).tolist()
-    [[0.5, 2.5]]
+    >>> resample(jnp.array([[0.0, 1.0, 2.0, 9.0]]), 2).tolist()
+    [[0.5, 5.5]]
     """
     ranks = values.shape[-1]
     if ranks == count:
         return values
-    places = np.clip((np.arange(count) + 0.5) * ranks / count - 0.5, 0, ranks - 1)
-    below = np.minimum(places.astype(int), max(ranks - 2, 0))
-    share = jnp.asarray(places - below, jnp.float32)[None]
-    return values[:, below] * (1 - share) + values[:, np.minimum(below + 1, ranks - 1)] * share
+    # The integral over ranks, at the edges of the new ones; it is linear within a rank.
+    edges = np.arange(count + 1) * ranks / count
+    below = np.minimum(edges.astype(int), ranks - 1)
+    share = jnp.asarray(edges - below, jnp.float32)[None]
+    before = jnp.cumsum(values, axis=-1) - values
+    integral = before[:, below] + share * values[:, below]
+    return jnp.diff(integral, axis=-1) * (count / ranks)
 
 
 def statistics(layer: str, targets: ArrayLike, *, importance: ArrayLike | None = None) -> Objective:
@@ -68,7 +71,7 @@ def statistics(layer: str, targets: ArrayLike, *, importance: ArrayLike | None =
     Args:
       layer: the name of a layer of any shape.
       targets: t, (ranks, units), in any order: of an image what `fv.observe` gives, with all positions on one axis. Of
-        another number of ranks than the layer has positions, quantiles are compared.
+        another number of ranks than the layer has positions, each is the mean over its share of them.
       importance: m, (units,), from 0; by default 1 for all.
 
     Raises:
