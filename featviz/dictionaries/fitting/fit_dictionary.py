@@ -105,7 +105,7 @@ def fit_dictionary(
         the penalty is regulated to (relu, jump_relu, gated). The last four kinds have none.
       steps: of the training.
       batch: positions a step.
-      rate: the learning rate at its highest; by default 2e-4 / sqrt(latents / 2^14).
+      rate: the learning rate at its highest; by default 6e-4 / sqrt(latents / 2^14).
       positions: how many of each photograph, drawn without replacement; all by default.
       class_tokens: whether tokens without a place in the image are fitted to.
       high_norms: whether positions are fitted to whose norm is more than four times the median.
@@ -150,7 +150,7 @@ def fit_with_report(
     units = model.layer(name).units
     fit = check_fit(fit, units)
     assert fit.latents is not None
-    fires = fit.k if fit.kind in TRAINED else fit.latents
+    fires = fit.k if fit.kind in TRAINED else None
     source = find_photos(photos)
     if isinstance(source, Folder):
         # Known before anything is computed.

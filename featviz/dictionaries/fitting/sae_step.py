@@ -84,12 +84,16 @@ class StepFigures(NamedTuple):
 
 
 def default_rate(latents: int) -> float:
-    """The learning rate that suits a number of latents, of the scaling law of Gao et al. 2024.
+    """The learning rate that suits a number of latents: 6e-4 / sqrt(latents / 2^14).
+
+    Gao et al. 2024 have the same law with 2e-4, of trainings on billions of positions. On few a higher rate is better:
+    1536 latents of DeiT-tiny's `blocks/6`, 300 steps of 512 positions, explain .605 of the variance of held-out
+    positions with their rate, .686 with three times that and .724 with eight times.
 
     >>> default_rate(2**14), default_rate(2**12)
-    (0.0002, 0.0004)
+    (0.0006, 0.0012)
     """
-    return 2e-4 / (latents / 2**14) ** 0.5
+    return 6e-4 / (latents / 2**14) ** 0.5
 
 
 def init_sae(sample: Float[Array, "n units"], settings: SaeSettings) -> SaeState:

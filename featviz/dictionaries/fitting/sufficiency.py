@@ -6,7 +6,7 @@ from featviz.errors import FeatvizError
 FIRINGS = 50
 
 
-def check_sufficiency(layer: str, positions: int, photos: int, latents: int, k: int) -> None:
+def check_sufficiency(layer: str, positions: int, photos: int, latents: int, k: int | None) -> None:
     """Refuses more latents than positions can decide.
 
     Args:
@@ -14,10 +14,11 @@ def check_sufficiency(layer: str, positions: int, photos: int, latents: int, k: 
       positions: that are fitted to.
       photos: that they come from, held-out ones apart.
       latents: how many are wanted.
-      k: how many fire at a position on average.
+      k: how many fire at a position on average; None for kinds whose latents all do.
 
     Raises:
-      FeatvizError: if each would fire fewer than 50 times; it says how many photos or latents would do.
+      FeatvizError: if each would fire fewer than 50 times, or there are more latents than positions; it says how many
+        photos or latents would do.
 
     >>> check_sufficiency("blocks/6", 19_600, 100, 1536, 32)
     >>> check_sufficiency("blocks/6", 1960, 10, 1536, 32)
@@ -25,14 +26,17 @@ def check_sufficiency(layer: str, positions: int, photos: int, latents: int, k: 
     featviz.errors.FeatvizError: `photos`: 10 of them have 1960 positions of blocks/6, where each of 1536 latents fires
     41 times at k=32; expected 50: 13 photos with as many positions each, or 1254 latents
     """
-    least = max(latents, -(-FIRINGS * latents // k))
+    fires = latents if k is None else k
+    least = max(latents, -(-FIRINGS * latents // fires))
     if positions >= least:
         return
-    each = positions / max(photos, 1)
-    wanted = -int(-least // each) if positions else 0
+    wanted = -int(-least // (positions / max(photos, 1))) if positions else "more"
+    enough = f"{wanted} photos with as many positions each"
+    found = f"`photos`: {photos} of them have {positions} positions of {layer}"
+    if k is None:
+        raise FeatvizError(f"{found} for {latents} latents; expected {least} or more: {enough}")
     most = min(positions, positions * k // FIRINGS)
     raise FeatvizError(
-        f"`photos`: {photos} of them have {positions} positions of {layer}, where each of {latents} latents fires "
-        f"{positions * k / latents:.0f} times at k={k}; expected {FIRINGS}: {wanted} photos with as many positions "
-        f"each, or {most} latents"
+        f"{found}, where each of {latents} latents fires {positions * k / latents:.0f} times at k={k}; expected "
+        f"{FIRINGS}: {enough}, or {most} latents"
     )

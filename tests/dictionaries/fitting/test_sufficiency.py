@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,3 +22,9 @@ def test_what_it_names_is_enough(each, photos, latents, k):
         check_sufficiency("layer", photos * each, photos, fewer, k)
     else:
         assert photos * each * k >= 50 * latents and photos * each >= latents
+
+
+def test_kinds_whose_latents_all_fire_need_as_many_positions_as_latents():
+    check_sufficiency("layer", 64, 64, 64, None)
+    with pytest.raises(FeatvizError, match="10 of them have 60 positions of layer for 64 latents; expected 64 or more"):
+        check_sufficiency("layer", 60, 10, 64, None)
