@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
 import jax
+import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from featviz.common.spelling import Identified, UnspelledError, spell
@@ -116,7 +117,9 @@ class LatentApply(Identified, Editable):
             own = [layer for layer in layers if layer not in (self.name, before)]
             network = tuple(dict.fromkeys([*own, self.layer] if wanted else own))
         plain, edits = (weights.network, weights.edits) if self.edited else (weights, {})
-        dictionary, own_edits = plain.dictionary, edits.get(self.name, ())
+        # Where the network runs in bfloat16 the dictionary computes in single precision all the same.
+        dictionary = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float32), plain.dictionary)
+        plain, own_edits = plain._replace(dictionary=dictionary), edits.get(self.name, ())
         base, base_weights = self._base(plain, edits)
         activations = dict(base(base_weights, images, layers=network))
         encoded = activations.get(self.layer)

@@ -7,7 +7,7 @@ from support.drawn import drawn_patterns
 
 import featviz as fv
 from featviz.dictionaries import Dictionary, DictionaryRecord
-from featviz.dictionaries.kinds import TopKSae
+from featviz.dictionaries.kinds import NonnegativeFactors, TopKSae
 from featviz.surveys.receptive_fields import receptive_fields
 
 
@@ -39,3 +39,11 @@ def test_a_receptive_field_is_that_of_the_layer(patterns, latents):
 def test_an_atlas_has_the_latents(latents, tmp_path):
     atlas = fv.build_atlas(latents, out=tmp_path / "atlas", units={"conv1/latents": [5]}, size=24, steps=2)
     assert list(atlas.layers) == ["conv1/latents"]
+
+
+def test_pictures_in_bfloat16_have_the_dictionary_in_single_precision(patterns):
+    factors = np.abs(np.random.default_rng(0).normal(size=(4, 20))).astype(np.float32)
+    code = NonnegativeFactors(components=factors, l1=np.float32(0), l2=np.float32(0))
+    model = patterns.with_dictionary("conv1", Dictionary(code))
+    picture = fv.render(model, fv.channel("conv1/latents", 1), size=24, steps=2, dtype="bfloat16", progress=False)
+    assert np.isfinite(picture.score)
