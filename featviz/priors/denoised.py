@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import jax
+import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from featviz.priors.base import Denoise, Images, Prior, noise_level, unit
@@ -10,17 +11,21 @@ from featviz.priors.base import Denoise, Images, Prior, noise_level, unit
 
 @dataclass(frozen=True)
 class Denoised(Prior):
-    """The gradient g becomes (1 - natural) unit(g) + natural unit(D(x + sigma n, sigma) - x).
+    """The gradient g becomes (1 - natural) unit(g) + natural (r - mean(r) + brightness - mean(x)).
 
-    unit(v) is v over its root mean square: the balance does not depend on how steep the objective is. n is normal noise
-    of each step's own; sigma falls log-linearly from `largest` to `smallest`. D is not differentiated: at its optimum
-    D(y, sigma) - y is sigma^2 times the gradient of the log-density of noisy images (Tweedie's formula).
+    r = (D(x + sigma n, sigma) - x) / sigma is as large as the picture is unlike photographs, .3 to .5 for one of them, so
+    that what is natural is left in peace. unit(g) is g over its root mean square: the balance does not depend on how
+    steep the objective is. n is normal noise of each step's own; sigma falls log-linearly from `largest` to `smallest`.
+    D is not differentiated: at its optimum D(y, sigma) - y is sigma^2 times the gradient of the log-density of noisy
+    images (Tweedie's formula). Hardly any unit minds the mean over all values, so that a slight push of the denoiser to
+    one side at every step would run pictures to white: in its place the mean is drawn to that of photographs.
 
     Args:
       natural: the denoiser's share, 0 to 1; 0 leaves it out.
       file: of `write_prior`; None for featviz's own.
       largest: the noise level of the first step, in units of the image.
       smallest: that of the last.
+      brightness: of photographs, in [0,1].
 
     References:
       Romano, Elad and Milanfar 2017, The little engine that could: regularization by denoising (RED).
@@ -32,6 +37,7 @@ class Denoised(Prior):
     natural: float = 0.3
     largest: float = 0.3
     smallest: float = 0.05
+    brightness: float = 0.48
 
     @property
     def is_idle(self) -> bool:
@@ -43,5 +49,7 @@ class Denoised(Prior):
         sigma = noise_level(self.largest, self.smallest, progress)
         noise_key, denoise_key = jax.random.split(key)
         noisy = images + sigma * jax.random.normal(noise_key, images.shape)
-        step = denoise(denoise_key, noisy, sigma) - images
-        return (1 - self.natural) * unit(gradient) + self.natural * unit(step)
+        step = (denoise(denoise_key, noisy, sigma) - images) / sigma
+        means = jnp.mean(step, axis=(1, 2, 3), keepdims=True), jnp.mean(images, axis=(1, 2, 3), keepdims=True)
+        step = step - means[0] + self.brightness - means[1]
+        return (1 - self.natural) * unit(gradient) + self.natural * step

@@ -33,8 +33,7 @@ def load_denoiser(file: str | os.PathLike[str] | None, channels: int) -> Denoise
     try:
         stat = os.stat(path)
     except OSError:
-        found = "None, and featviz has none of its own yet" if file is None else f"`{path}`, which does not exist"
-        raise FeatvizError(f"`prior` is {found}; expected a file of `featviz prior fit`") from None
+        raise FeatvizError(f"`prior` is `{path}`, which does not exist; expected a file of `featviz prior fit`") from None
     denoiser = _read(path, stat.st_mtime_ns, stat.st_size)
     known = denoiser.config.channels
     if channels != known and (channels, known) != (1, 3):

@@ -67,7 +67,7 @@ def read_prior(path: str | os.PathLike[str]) -> tuple[Denoiser, PriorRecord]:
       FeatvizError: if there is no such file, or it holds no denoiser.
     """
     path = Path(path)
-    expected_file = "a file of `experiments/train_denoiser.py`"
+    expected_file = "a file of `featviz prior fit`"
     metadata, arrays = read_arrays(path, FORMAT, "a prior", missing=expected_file, other=expected_file)
     try:
         config = _read_config(json.loads(metadata["architecture"]))

@@ -97,7 +97,6 @@ def test_the_command_makes_the_picture_again(tmp_path, monkeypatch, file):
         (weighed(guided, float("nan")), "`natural` is nan"),
         (replace(guided, fidelity=Fidelity()), "a prior and fidelity"),
         (replace(denoised, parameterization=Alpha()), "a prior and an alpha channel"),
-        (guided, "featviz has none of its own yet"),
         (weighed(guided, 0.5, "none.safetensors"), "`none.safetensors`, which does not exist"),
     ],
 )
