@@ -13,8 +13,8 @@ from featviz.priors.base import Denoise, Images, Prior, noise_level, unit
 class Denoised(Prior):
     """The gradient g becomes (1 - natural) unit(g) + natural (r - mean(r) + brightness - mean(x)).
 
-    r = (D(x + sigma n, sigma) - x) / sigma is as large as the picture is unlike photographs, .3 to .5 for one of them, so
-    that what is natural is left in peace. unit(g) is g over its root mean square: the balance does not depend on how
+    r = (D(x + sigma n, sigma) - x) / sigma is as large as the picture is unlike photographs, .3 to .5 for one of them,
+    so that what is natural is left in peace. unit(g) is g over its root mean square: the balance does not depend on how
     steep the objective is. n is normal noise of each step's own; sigma falls log-linearly from `largest` to `smallest`.
     D is not differentiated: at its optimum D(y, sigma) - y is sigma^2 times the gradient of the log-density of noisy
     images (Tweedie's formula). Hardly any unit minds the mean over all values, so that a slight push of the denoiser to

@@ -33,7 +33,9 @@ def load_denoiser(file: str | os.PathLike[str] | None, channels: int) -> Denoise
     try:
         stat = os.stat(path)
     except OSError:
-        raise FeatvizError(f"`prior` is `{path}`, which does not exist; expected a file of `featviz prior fit`") from None
+        raise FeatvizError(
+            f"`prior` is `{path}`, which does not exist; expected a file of `featviz prior fit`"
+        ) from None
     denoiser = _read(path, stat.st_mtime_ns, stat.st_size)
     known = denoiser.config.channels
     if channels != known and (channels, known) != (1, 3):
