@@ -38,7 +38,7 @@ class Fit(NamedTuple):
       kind: by its name, such as `batch_topk`.
       latents: how many; None for eight times the layer's units, or as many as it has for PCA, NMF, ICA and k-means.
       k: how many latents fire at a position: exactly (topk), on average (batch_topk, matryoshka), or what the penalty
-        is regulated to (relu, jump_relu, gated).
+        is regulated to (relu, gated); a penalty holds jump_relu near it.
       steps: of the training.
       batch: positions a step.
       rate: the learning rate at its highest; by default as the number of latents asks for.
@@ -102,7 +102,7 @@ def fit_dictionary(
         three need scikit-learn (`featviz[dictionaries]`).
       latents: how many; by default eight times the layer's units, or as many as it has for the last four kinds.
       k: how many latents fire at a position: exactly (topk), on average (batch_topk, matryoshka), or what the weight of
-        the penalty is regulated to (relu, jump_relu, gated). The last four kinds have none.
+        the penalty is regulated to (relu, gated); a penalty holds jump_relu near it. The last four kinds have none.
       steps: of the training.
       batch: positions a step.
       rate: the learning rate at its highest; by default 6e-4 / sqrt(latents / 2^14).

@@ -32,7 +32,7 @@ class SaeSettings:
       units: of the layer.
       latents: how many.
       k: how many fire at a position: exactly (topk), on average (batch_topk, matryoshka), or what the weight of the
-        penalty is regulated to (relu, jump_relu, gated).
+        penalty is regulated to (relu, gated); a penalty holds jump_relu near it.
       steps: how many.
       batch: positions a step.
       rate: the learning rate at its highest.

@@ -28,6 +28,9 @@ Parameters = dict[str, Array]
 # The nested groups of a Matryoshka autoencoder, shares of all latents (Bussmann et al. 2025; dictionary_learning).
 GROUPS = (1 / 32, 1 / 16, 1 / 8, 1 / 4)
 
+# The weight of the penalty by which k latents of a JumpReLU fire.
+TARGET = 5.0
+
 
 class Pass(NamedTuple):
     """A batch through an autoencoder.
@@ -137,9 +140,7 @@ class Matryoshka(BatchTopK):
 
 
 class JumpRelu(TrainedKind):
-    """z = relu(a) where a > threshold, with a penalty on how many fire (Rajamanoharan et al. 2024)."""
-
-    regulated = True
+    """z = relu(a) where a > threshold, with a penalty on how far from k of them fire (Rajamanoharan et al. 2024)."""
 
     def extend(self, parameters: Parameters, sample: Float[Array, "n units"], k: int) -> Parameters:
         # The threshold begins where k latents fire: from a small one it would take thousands of steps to get there.
@@ -152,8 +153,10 @@ class JumpRelu(TrainedKind):
         threshold = jnp.exp(parameters["log_threshold"])
         latents = jump_relu(pre, threshold)
         found = decode(parameters, latents)
-        penalty = jnp.mean(jnp.sum(step_at(pre, threshold), axis=1)) / inputs.shape[1]
-        return Pass(latents, pre, found, unexplained(inputs, found), penalty)
+        # A square, which raises thresholds where too many fire and lowers them where too few do.
+        excess = jnp.mean(jnp.sum(step_at(pre, threshold), axis=1)) / k - 1
+        loss = unexplained(inputs, found) + TARGET * k / inputs.shape[1] * jnp.square(excess)
+        return Pass(latents, pre, found, loss, jnp.float32(0))
 
     def finish(self, parameters: Mapping[str, Any], k: int, threshold: float) -> Code:
         own = dict(parameters)

@@ -7,7 +7,7 @@ from support.planted_dictionaries import planted
 
 from featviz.dictionaries.fitting.sae_step import SaeSettings, init_sae
 from featviz.dictionaries.fitting.sae_training import finish_code
-from featviz.dictionaries.fitting.trained_kinds import TRAINED, group_sizes
+from featviz.dictionaries.fitting.trained_kinds import TARGET, TRAINED, group_sizes
 from featviz.dictionaries.kinds import KINDS
 
 LATENTS, K = 40, 3
@@ -53,9 +53,10 @@ def by_numpy(kind, p, x):
     if kind == "matryoshka":
         ends = np.cumsum(group_sizes(LATENTS))
         loss = np.mean([error(np.where(np.arange(LATENTS) < end, latents, 0)) for end in ends])
+    if kind == "jump_relu":
+        loss += TARGET * K / x.shape[1] * ((latents > 0).sum(axis=1).mean() / K - 1) ** 2
     penalty = {
         "relu": latents.sum(axis=1).mean(),
-        "jump_relu": (latents > 0).sum(axis=1).mean(),
         "gated": np.maximum(gate, 0).sum(axis=1).mean() if kind == "gated" else 0,
     }
     return latents, loss, penalty.get(kind, 0) / x.shape[1]
