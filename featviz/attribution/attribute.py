@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from featviz.attribution.behind import is_behind, make_problem
-from featviz.attribution.methods import IntegratedPath, Method
+from featviz.attribution.methods import Method, Relevance
 from featviz.common.compilation import compiled
 from featviz.errors import FeatvizError
 from featviz.model import IMAGE, Apply, Model, Weights, shapes_at
@@ -86,7 +86,7 @@ def attribute(
       images: one image (height, width, channels) in [0,1], a Picture, or a list of them of one size.
       objective: what is explained, such as `fv.logit(5)`, or `fv.logit(5) - fv.logit(7)` for a decision between two.
       layer: the name of a layer that the objective is computed from, or `<image>`.
-      method: one of the room `fv.attribution`, by default `IntegratedPath()`.
+      method: one of the room `fv.attribution`, by default `Relevance()`.
       baseline: the layer where nothing is to be seen, by which each value is measured: a number, or an array of the
         layer's shape, such as its mean over photographs.
 
@@ -99,11 +99,12 @@ def attribute(
 
     >>> import featviz as fv
     >>> photo = np.random.default_rng(0).random((64, 64, 3), np.float32)
-    >>> why = fv.attribute(fv.load("patterns"), photo, fv.logit(3), layer="mixed3a")
+    >>> method = fv.attribution.IntegratedPath()
+    >>> why = fv.attribute(fv.load("patterns"), photo, fv.logit(3), layer="mixed3a", method=method)
     >>> why.units.shape, bool(why.completeness_error[0] < 0.01)
     ((1, 48), True)
     """
-    method = IntegratedPath() if method is None else method
+    method = Relevance() if method is None else method
     given: list[Any] = list(images) if isinstance(images, list | tuple) else [images]
     pixels = [check_image("images", image, model) for image in given]
     if not pixels:

@@ -74,7 +74,7 @@ def class_units(
       photos: names and images in [0,1] of the network's size, all of the class.
       class_index: the class.
       layers: names of layers.
-      method: how the score is divided, by default the integrated path.
+      method: how the score is divided, by default relevance.
       units: how many are ranked of each layer, and ablated.
       progress: whether to show a bar.
 

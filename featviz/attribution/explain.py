@@ -55,7 +55,7 @@ def explain(
       out: the folder of the pages; `index.html` lists them. Pictures that are there already are not drawn again.
       objective: what is explained, such as `fv.logit(5) - fv.logit(7)`; by default each photo's largest output.
       layers: names of layers; by default four of the network's blocks.
-      method: how the score is divided, of the room `fv.attribution`; by default the integrated path.
+      method: how the score is divided, of the room `fv.attribution`; by default relevance.
       units: how many units for it and how many against it, of each layer.
       groups: how many groups of units that fire together; 0 for none.
       atlas: an atlas of the network, or its folder, whose pictures are shown.

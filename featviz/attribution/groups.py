@@ -11,7 +11,7 @@ from jaxtyping import Array, Float
 from featviz.attribution.attribute import check_layer
 from featviz.attribution.behind import Problem, make_problem
 from featviz.attribution.factorization import nmf, semi_nmf
-from featviz.attribution.methods import Ablation, IntegratedPath, Method
+from featviz.attribution.methods import Ablation, Method, Relevance
 from featviz.common.arguments import check_count
 from featviz.common.compilation import compiled
 from featviz.errors import FeatvizError
@@ -64,7 +64,7 @@ def groups(
       layer: the name of a layer.
       count: how many groups.
       objective: a score that is divided among the groups.
-      method: how, by default the integrated path.
+      method: how, by default relevance.
 
     Raises:
       FeatvizError: for an unknown layer, one with fewer positions or units than groups, or an objective that is not
@@ -99,7 +99,7 @@ def groups(
     if objective is not None:
         check_layer(model, layer, objective, pixels.shape[:2])
         args = (model.weights, objective, jnp.asarray(pixels), jnp.asarray(spatial), jnp.asarray(directions))
-        chosen = IntegratedPath() if method is None else method
+        chosen = Relevance() if method is None else method
         program = compiled(_attribute_groups, *args, owner=model.apply, apply=model.apply, layer=layer, method=chosen)
         attributions, lost = (np.asarray(value) for value in program(*args))
         effects = -lost[:-1]

@@ -22,7 +22,7 @@ def test_attributions_have_an_image_positions_and_units(tiny):
     np.testing.assert_allclose(why.positions, expected.sum(-1), atol=1e-6)
     np.testing.assert_allclose(why.activations, h, atol=1e-6)
     assert (why.completeness_error < 1e-4).all()
-    assert repr(why) == "<Attribution of logit:3 - logit:5 to conv2/relu by path, 2 images>"
+    assert repr(why) == "<Attribution of logit:3 - logit:5 to conv2/relu by relevance, 2 images>"
     best = why.top(1)[0][0]
     assert best == why.units[0].argmax() and why.top(-1)[0][0] == why.units[0].argmin()
 
@@ -48,7 +48,7 @@ def test_a_baseline_is_what_values_are_measured_from(tiny):
 def test_an_edited_network_is_explained_behind_its_edit(tiny):
     edited = tiny.edited({"conv2/relu": fv.ablate([2]), "conv1": fv.scale(None, 2.0)})
     for layer in ("conv2/relu", "conv1/relu"):
-        why = attribute(edited, IMAGES[0], fv.logit(0), layer=layer)
+        why = attribute(edited, IMAGES[0], fv.logit(0), layer=layer, method=IntegratedPath())
         assert why.completeness_error[0] < 0.02
     output = edited.apply(edited.weights, IMAGES[0][None], layers=[OUTPUT])[OUTPUT][0, 0]
     np.testing.assert_allclose(why.scores[0], output, atol=1e-5)

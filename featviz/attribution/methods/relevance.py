@@ -21,7 +21,7 @@ from featviz.tracing.program import Program, Value
 
 @dataclass(frozen=True)
 class Relevance(Method):
-    """h * d score / dh, where the derivative follows the rules of relevance propagation.
+    """(h - baseline) * d score / dh, where the derivative follows the rules of relevance propagation.
 
     Smooth activation functions are gates, x times the constant f(x) / x; the scale of a normalization is a constant; a
     product of two values that depend on the layer gives half to each (AttnLRP), and a softmax keeps its gradient. In a
@@ -48,7 +48,7 @@ class Relevance(Method):
         return f"relevance (LRP), epsilon {self.epsilon:g}, gamma {self.gamma:g}"
 
     def attribute(self, problem: Problem) -> Float[Array, "*positions units"]:
-        return problem.activation * jax.grad(problem.function)(problem.activation)
+        return (problem.activation - problem.baseline) * jax.grad(problem.function)(problem.activation)
 
     def rules(self, program: Program, varying: set[Value]) -> Sequence[Rule]:
         rules: list[Rule] = [activations_as_gates(program), constant_norms(varying)]

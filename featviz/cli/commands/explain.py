@@ -37,7 +37,9 @@ if TYPE_CHECKING:
     help="All photos are of CLASS: also rank the units it hangs on, and those behind the mistakes.",
 )
 @layers_option("Explain by these layers, by name or pattern.  [default: four of the network's blocks]")
-@click.option("--method", metavar="NAME", default="path", show_default=True, help="Divide the score by this method.")
+@click.option(
+    "--method", metavar="NAME", default="relevance", show_default=True, help="Divide the score by this method."
+)
 @click.option(
     "--top", "units", type=int, default=6, show_default=True, metavar="N", help="Units for and units against."
 )
