@@ -4,12 +4,12 @@
         [--kinds batch_topk,pca,nmf] [--k 32] [--rate X] [--activations FOLDER]
 
 A layer's activations on the photographs are harvested once: DeiT-tiny's `blocks/6` (192 units) or GoogLeNet's
-`inception_4c` (512). An autoencoder of eight times the width is then trained; PCA, NMF, ICA and k-means have as many
-latents as the layer has units. Where `overcomplete` or `sae_lens` can be imported, the same kind of the same
-width is trained on the same activations for the same processor time, with that library's modules and losses, Adam, and
-as many positions a step. All are judged by one program on the photographs that were held out: explained variance, L0,
-dead latents, loss recovered. Networks and photographs are read from `FEATVIZ_TEST_DATA`; NMF, ICA and k-means need
-scikit-learn.
+`inception_4c` (512). An autoencoder of eight times the width is then trained; PCA, ICA and k-means have as many
+latents as the layer has units, NMF, whose latents are found by iterations for each position, has `--factors`. Where
+`overcomplete` or `sae_lens` can be imported, the same kind of the same width is trained on the same activations for
+the same processor time, with that library's modules and losses, Adam, and as many positions a step. All are judged by
+one program on the photographs that were held out: explained variance, L0, dead latents, loss recovered. Networks and
+photographs are read from `FEATVIZ_TEST_DATA`; NMF, ICA and k-means need scikit-learn.
 
 Hardware: two CPU cores. Time: a step of 2048 positions takes .3 s of processor time for DeiT-tiny (jax 0.10.2,
 AVX-512), 4000 of them about ten minutes on two cores; GoogLeNet takes about seven times as long (`--steps 600`).
@@ -181,6 +181,7 @@ def main() -> None:
     parser.add_argument("--photos", type=int, default=800)
     parser.add_argument("--kinds", default="batch_topk,pca,nmf")
     parser.add_argument("--k", type=int, default=32)
+    parser.add_argument("--factors", type=int, default=64)
     parser.add_argument("--rate", type=float)
     parser.add_argument("--activations", type=Path)
     options = parser.parse_args()
@@ -198,7 +199,8 @@ def main() -> None:
         print("| fit | latents | steps | processor s | s | explained variance | L0 | dead | loss recovered |")
         print("|---|---|---|---|---|---|---|---|---|")
         for kind in options.kinds.split(","):
-            fit = Fit(kind=kind, k=options.k, steps=options.steps, batch=options.batch, rate=options.rate)
+            latents = options.factors if kind == "nmf" else None
+            fit = Fit(kind, latents, options.k, options.steps, options.batch, options.rate)
             row = ours(store, fit)
             show(row, store, model, layer, photos)
             if kind in ("topk", "batch_topk"):
