@@ -15,12 +15,14 @@ from featviz.objectives import Objective, statistics
 from featviz.objectives.base import STATIC, Index, Shapes, Term
 from featviz.objectives.objective import Examples, single
 from featviz.surveys.matched_statistics import (
+    Images,
     References,
     best_photos,
     channel_targets,
     class_targets,
     read_photos,
 )
+from featviz.surveys.receptive_fields import receptive_fields
 from featviz.surveys.survey import Survey
 
 # Photographs or patches that the statistics are of.
@@ -28,6 +30,8 @@ COUNT = 50
 # The weights of a unit's layers, from the lowest to its own, and the number of a class's, all of weight 1.
 UNIT_WEIGHTS = (0.1, 0.1, 1.0, 1.0)
 CLASS_LAYERS = 5
+# Photographs on which the receptive field is measured.
+MEASURED = 4
 
 
 @jax.tree_util.register_dataclass
@@ -74,11 +78,11 @@ def vital(
 ) -> Objective:
     """A unit or a class as the statistics of photographs have it: the sum over layers of w `statistics`.
 
-    Of a class the targets are the mean over its photographs of the sorted activations of each unit. Of a channel the
-    photographs are the `count` on which it is most active, activations are multiplied by their relevance for it, which
-    runs from 0 to 1 over a unit's positions, and a unit's importance is its largest relevance, over that of all units.
-    Relevance is max(0, h dA/dh), A the channel's largest activation. Each layer's term is divided by the mean of
-    m t^2, so that layers of any scale compare. For the recipe `vital_2025`.
+    Of a class the targets are the mean over its photographs of the sorted activations of each unit. Of a channel they
+    are those within its receptive field, where it is most active, in the `count` photographs on which it is; a unit's
+    importance is its largest relevance for the channel, from 0 to 1 over all units. Relevance is max(0, h dA/dh), A the
+    channel's largest activation. Each layer's term is divided by the mean of m t^2, so that layers of any scale
+    compare. For the recipe `vital_2025`.
 
     Args:
       model: the network.
@@ -97,7 +101,8 @@ def vital(
       FeatvizError: for another objective, a survey without the layer or for a class, or no readable photograph.
 
     References:
-      Gorgun, Schiele and Fischer 2025, VITAL. Its relevance is that of other rules of propagation.
+      Gorgun, Schiele and Fischer 2025, VITAL, which weights activations at each position by their relevance, and has
+      that of other rules of propagation.
 
     >>> import featviz as fv
     >>> photos = np.random.default_rng(0).random((6, 64, 64, 3))
@@ -112,7 +117,8 @@ def vital(
         targets = class_targets(model, names, read_photos(model, references, limit=count))
     else:
         photos = best_photos(model, subject.layer, subject.unit, references, count=count)
-        targets = channel_targets(model, names, subject.layer, subject.unit, photos)
+        side = _receptive_field(model, subject.layer, references, photos)
+        targets = channel_targets(model, names, subject.layer, subject.unit, photos, side=side)
     parts = []
     for name, weight in zip(names, chosen, strict=True):
         values, importance = targets[name]
@@ -121,6 +127,14 @@ def vital(
         parts.append((weight / size if size > 0 else 0.0) * statistics(name, values, importance=importance))
     total = Objective(tuple(p.terms[0] for p in parts), tuple(p.weights[0] for p in parts))
     return single(Vital(subject.layer, subject.of_class, np.int32(subject.unit), total))
+
+
+def _receptive_field(model: Model, layer: str, references: References, photos: Images) -> int:
+    """The side of the layer's receptive field, from the survey or measured on some of the photographs."""
+    if isinstance(references, Survey):
+        return references.receptive_field(layer)
+    measured = np.stack(photos[:MEASURED]).astype(np.float32) / np.float32(255)
+    return receptive_fields(model, measured, (layer,))[layer]
 
 
 class _Subject(NamedTuple):
