@@ -83,7 +83,8 @@ transformer = replace(
 
 # Of an objective that `vital` makes of photographs, 224 px as the authors' networks take. They optimize what the
 # network gets after its normalization, by 1.0 a step from noise of deviation 1; in units of the image that is the
-# deviation of photographs, .225. The first of their 2000 steps, where the rate rises over 100, take the full rate here.
+# deviation of photographs, .225. The first of their 2000 steps, where the rate rises over 100, take the full rate here,
+# and ReLUs that the noise silences let its gradient through: the unit's own activation would stay 0.
 vital_2025 = Recipe(
     summary="pixels, to the statistics of photographs (`vital`, --references)",
     parameterization=RawPixels(mean=(0.485, 0.456, 0.406), sd=0.225),
@@ -91,7 +92,7 @@ vital_2025 = Recipe(
     transforms=(Roll(30),),
     steps=2000,
     size=224,
-    redirect_steps=0,
+    redirect_steps=100,
     transparency=True,
     sources=("gorgun_2025",),
 )
