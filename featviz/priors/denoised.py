@@ -8,6 +8,9 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from featviz.priors.base import Denoise, Images, Prior, noise_level, unit
 
+# The highest noise level of the last steps, in units of the lowest.
+LAST = 4
+
 
 @dataclass(frozen=True)
 class Denoised(Prior):
@@ -15,16 +18,18 @@ class Denoised(Prior):
 
     r = (D(x + sigma n, sigma) - x) / sigma is as large as the picture is unlike photographs, .3 to .5 for one of them,
     so that what is natural is left in peace. unit(g) is g over its root mean square: the balance does not depend on how
-    steep the objective is. n is normal noise of each step's own; sigma falls log-linearly from `largest` to `smallest`.
-    D is not differentiated: at its optimum D(y, sigma) - y is sigma^2 times the gradient of the log-density of noisy
-    images (Tweedie's formula). Hardly any unit minds the mean over all values, so that a slight push of the denoiser to
-    one side at every step would run pictures to white: in its place the mean is drawn to that of photographs.
+    steep the objective is. n is normal noise of each step's own; sigma is drawn anew in each step, log-uniformly, from
+    `smallest` to a level that falls log-linearly from `largest` to four times `smallest`: high levels say what large
+    shapes are like, low ones what fine detail is. D is not differentiated: at its optimum D(y, sigma) - y is sigma^2
+    times the gradient of the log-density of noisy images (Tweedie's formula). Hardly any unit minds the mean over all
+    values, so that a slight push of the denoiser to one side at every step would run pictures to white: in its place the
+    mean is drawn to that of photographs.
 
     Args:
       natural: the denoiser's share, 0 to 1; 0 leaves it out.
       file: of `write_prior`; None for featviz's own.
-      largest: the noise level of the first step, in units of the image.
-      smallest: that of the last.
+      largest: the highest noise level of the first steps, in units of the image.
+      smallest: the lowest of all steps.
       brightness: of photographs, in [0,1].
 
     References:
@@ -34,8 +39,8 @@ class Denoised(Prior):
     True
     """
 
-    natural: float = 0.3
-    largest: float = 0.3
+    natural: float = 0.2
+    largest: float = 1.0
     smallest: float = 0.05
     brightness: float = 0.48
 
@@ -46,8 +51,9 @@ class Denoised(Prior):
     def direct(
         self, key: PRNGKeyArray, denoise: Denoise, images: Images, gradient: Images, progress: Float[Array, ""]
     ) -> Images:
-        sigma = noise_level(self.largest, self.smallest, progress)
-        noise_key, denoise_key = jax.random.split(key)
+        noise_key, denoise_key, level_key = jax.random.split(key, 3)
+        highest = noise_level(self.largest, LAST * self.smallest, progress)
+        sigma = highest * (self.smallest / highest) ** jax.random.uniform(level_key)
         noisy = images + sigma * jax.random.normal(noise_key, images.shape)
         step = (denoise(denoise_key, noisy, sigma) - images) / sigma
         means = jnp.mean(step, axis=(1, 2, 3), keepdims=True), jnp.mean(images, axis=(1, 2, 3), keepdims=True)

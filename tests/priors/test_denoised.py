@@ -22,8 +22,11 @@ def test_a_step_in_numpy(natural, progress):
     images, gradient = (rng.normal(size=SHAPE).astype(np.float32) for _ in range(2))
     key = jax.random.key(3)
     found = Denoised(natural).direct(key, toward_gray, images, gradient, np.float32(progress))
-    sigma = 0.3 * (0.05 / 0.3) ** progress
-    noisy = images + sigma * np.asarray(jax.random.normal(jax.random.split(key)[0], SHAPE))
+    noise_key, _, level_key = jax.random.split(key, 3)
+    highest = 1.0 * (0.2 / 1.0) ** progress
+    sigma = highest * (0.05 / highest) ** float(jax.random.uniform(level_key))
+    assert 0.05 <= sigma <= highest
+    noisy = images + sigma * np.asarray(jax.random.normal(noise_key, SHAPE))
     step = (0.45 + (noisy - 0.45) / (1 + 4 * sigma) - images) / sigma
     step += 0.48 - step.mean((1, 2, 3), keepdims=True) - images.mean((1, 2, 3), keepdims=True)
     unit = gradient / np.sqrt((gradient**2).mean((1, 2, 3), keepdims=True))
