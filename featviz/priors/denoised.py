@@ -22,8 +22,8 @@ class Denoised(Prior):
     `smallest` to a level that falls log-linearly from `largest` to four times `smallest`: high levels say what large
     shapes are like, low ones what fine detail is. D is not differentiated: at its optimum D(y, sigma) - y is sigma^2
     times the gradient of the log-density of noisy images (Tweedie's formula). Hardly any unit minds the mean over all
-    values, so that a slight push of the denoiser to one side at every step would run pictures to white: in its place the
-    mean is drawn to that of photographs.
+    values, so that a slight push of the denoiser to one side at every step would run pictures to white: in its place
+    the mean is drawn to that of photographs.
 
     Args:
       natural: the denoiser's share, 0 to 1; 0 leaves it out.
