@@ -1,6 +1,7 @@
 """The edits by name: `ablate`, `clamp`, `scale`, `add_direction`, `keep`, `patch_in`, `resample`."""
 
 from collections.abc import Iterable, Sequence
+from textwrap import shorten
 
 import numpy as np
 from jax.typing import ArrayLike
@@ -30,7 +31,7 @@ def ablate(units: Units, *, positions: Positions = None, to: ArrayLike = 0.0) ->
     >>> ablate([1])(np.ones((1, 2, 3), np.float32)).tolist()
     [[[1.0, 0.0, 1.0], [1.0, 0.0, 1.0]]]
     """
-    return Clamp(_select(units, positions), np.asarray(to, np.float32))
+    return Clamp(_select(units, positions), _numbers("to", to))
 
 
 def clamp(units: Units, value: ArrayLike, *, positions: Positions = None) -> Edit:
@@ -44,7 +45,7 @@ def clamp(units: Units, value: ArrayLike, *, positions: Positions = None) -> Edi
     >>> clamp(0, 5.0, positions=(1,))(np.ones((1, 2, 2), np.float32)).tolist()
     [[[1.0, 1.0], [5.0, 1.0]]]
     """
-    return Clamp(_select(units, positions), np.asarray(value, np.float32))
+    return Clamp(_select(units, positions), _numbers("value", value))
 
 
 def scale(units: Units, factor: float, *, positions: Positions = None) -> Edit:
@@ -53,7 +54,7 @@ def scale(units: Units, factor: float, *, positions: Positions = None) -> Edit:
     >>> scale(1, 3.0)(np.ones((1, 2), np.float32)).tolist()
     [[1.0, 3.0]]
     """
-    return Scale(_select(units, positions), np.float32(factor))
+    return Scale(_select(units, positions), _number("factor", factor))
 
 
 def add_direction(direction: ArrayLike, *, strength: float = 1.0, positions: Positions = None) -> Edit:
@@ -67,7 +68,7 @@ def add_direction(direction: ArrayLike, *, strength: float = 1.0, positions: Pos
     >>> add_direction([0.0, 1.0], strength=2.0)(np.ones((1, 2), np.float32)).tolist()
     [[1.0, 3.0]]
     """
-    return AddDirection(_select(None, positions), np.asarray(direction, np.float32), np.float32(strength))
+    return AddDirection(_select(None, positions), _numbers("direction", direction), _number("strength", strength))
 
 
 def keep(units: Units, *, positions: Positions = None, to: ArrayLike = 0.0) -> Edit:
@@ -84,23 +85,21 @@ def keep(units: Units, *, positions: Positions = None, to: ArrayLike = 0.0) -> E
     [[[1.0, 1.0], [0.0, 0.0]]]
     """
     chosen = _select(units, positions)
-    if np.ndim(to):
-        raise FeatvizError(f"`to` has shape {np.shape(to)}; expected one number")
-    return Clamp(Selection(chosen.units, chosen.positions, outside=True), np.asarray(to, np.float32))
+    return Clamp(Selection(chosen.units, chosen.positions, outside=True), np.asarray(_number("to", to)))
 
 
 def patch_in(values: ArrayLike, *, units: Units = None, positions: Positions = None) -> Edit:
     """Another image's activations put in: of all the layer, of units, of positions.
 
     Args:
-        values: The activations, (*positions, units), such as `fv.observe(model, photo, layer)[0]`.
+        values: The activations, (*positions, units), such as `fv.observe(model, photo, layer)`.
         units: As of `ablate`.
         positions: As of `ablate`.
 
     >>> patch_in([[7.0, 8.0]], units=0)(np.ones((1, 1, 2), np.float32)).tolist()
     [[[7.0, 1.0]]]
     """
-    return PatchIn(_select(units, positions), np.asarray(values, np.float32))
+    return PatchIn(_select(units, positions), _numbers("values", values))
 
 
 def resample(samples: ArrayLike, units: Units, *, positions: Positions = None, seed: int = 0) -> Edit:
@@ -115,7 +114,7 @@ def resample(samples: ArrayLike, units: Units, *, positions: Positions = None, s
     >>> resample([[[1.0, 2.0]], [[1.0, 2.0]]], 1)(np.zeros((1, 1, 2), np.float32)).tolist()
     [[[0.0, 2.0]]]
     """
-    array = np.asarray(samples, np.float32)
+    array = _numbers("samples", samples)
     if array.ndim < 2 or not len(array):
         raise FeatvizError(f"`samples` has shape {array.shape}; expected (images, *positions, units)")
     drawn = np.random.default_rng(seed).integers(0, len(array), size=(array.shape[-1],))
@@ -143,6 +142,24 @@ def head_units(layer: Layer, index: int, *, heads: int) -> range:
     return range(index * size, (index + 1) * size)
 
 
+def _numbers(name: str, given: ArrayLike) -> np.ndarray:
+    """What is given as an array, or a FeatvizError for what is not finite numbers."""
+    try:
+        array = np.asarray(given, np.float32)
+    except (TypeError, ValueError):
+        array = np.array(np.nan, np.float32)
+    if not np.isfinite(array).all():
+        raise FeatvizError(f"`{name}` is {shorten(repr(given), 60)}; expected finite numbers")
+    return array
+
+
+def _number(name: str, given: ArrayLike) -> np.float32:
+    array = _numbers(name, given)
+    if array.ndim:
+        raise FeatvizError(f"`{name}` has shape {array.shape}; expected one number")
+    return np.float32(array)
+
+
 def _select(units: Units, positions: Positions) -> Selection:
     chosen: np.ndarray | None = None
     if units is not None:
@@ -150,7 +167,7 @@ def _select(units: Units, positions: Positions) -> Selection:
         chosen = np.array([as_int("units", unit) for unit in several], np.int32)
     places: np.ndarray | None = None
     if positions is not None:
-        listed = list(positions)
+        listed = list(positions) if is_sequence(positions) else [positions]
         rows = [list(row) if is_sequence(row) else [row] for row in listed]
         rows = rows if listed and is_sequence(listed[0]) else [listed]
         lengths = {len(row) for row in rows}

@@ -6,7 +6,7 @@ serves every unit. It maps a layer's activations (n, *positions, units) to other
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import jax
@@ -32,11 +32,14 @@ class Selection:
         units: Their indices, or None for all.
         positions: One row a position, or None for all.
         outside: Whether what is changed is all but these.
+        sizes: Those of the layer for which positions were given, by `Edit.fitted`; at another picture size they would
+            be other places.
     """
 
     units: Int[Leaf, " k"] | None = None
     positions: Int[Leaf, "m rank"] | None = None
     outside: bool = field(default=False, metadata=STATIC)
+    sizes: tuple[int, ...] | None = field(default=None, metadata=STATIC)
 
     def mask(self, shape: Sequence[int]) -> Bool[Array, "*positions units"]:
         """Which values of an activation of a shape (*positions, units) are changed.
@@ -44,6 +47,12 @@ class Selection:
         >>> Selection(units=jnp.array([1]), positions=jnp.array([[0]])).mask((2, 2)).tolist()
         [[False, True], [False, False]]
         """
+        if self.sizes is not None and tuple(shape[:-1]) != self.sizes:
+            given, found = (" x ".join(map(str, each)) for each in (self.sizes, shape[:-1]))
+            raise FeatvizError(
+                f"an edit's `positions` are of a layer of {given}; at this picture size it is {found}; expected "
+                "pictures of the network's own size, or an edit without positions"
+            )
         mask = jnp.ones(tuple(shape), bool)
         if self.units is not None:
             mask = mask & jnp.broadcast_to(jnp.zeros(shape[-1], bool).at[self.units].set(True), mask.shape)
@@ -90,6 +99,17 @@ class Edit(ABC):
         """Raises FeatvizError unless the edit fits a layer of that shape (*positions, units)."""
         self.where.check(layer, shape)
         self.check_values(layer, shape)
+
+    def fitted(self, layer: str, shape: Sequence[int]) -> "Edit":
+        """The edit of a layer of that shape (*positions, units), if it fits.
+
+        Raises:
+            FeatvizError: If it does not.
+        """
+        self.check(layer, shape)
+        if self.where.positions is None:
+            return self
+        return replace(self, where=replace(self.where, sizes=tuple(shape[:-1])))
 
     def __call__(self, h: Float[Array, "n *positions units"]) -> Float[Array, "n *positions units"]:
         """The edited activations."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from jaxtyping import Array, Float
 
+from featviz.common.arguments import is_sequence
 from featviz.common.placement import gather
 from featviz.errors import FeatvizError, join_or, nearest_choices, suggest
 from featviz.model.editable import Editable
@@ -144,12 +145,11 @@ class Model:
         merged = dict(old.edits)
         for name, given in edits.items():
             layer = self.layer(name)
-            added = (given,) if isinstance(given, Edit) else tuple(given)
+            added = tuple(given) if is_sequence(given) else (given,)
             for edit in added:
                 if not isinstance(edit, Edit):
                     raise FeatvizError(f"`edits` has {edit!r} for {name}; expected edits, such as fv.ablate([3])")
-                edit.check(name, layer.shape)
-            merged[name] = merged.get(name, ()) + added
+            merged[name] = merged.get(name, ()) + tuple(edit.fitted(name, layer.shape) for edit in added)
         if not merged:
             return self
         weights = EditedWeights(old.network, merged)
@@ -185,7 +185,7 @@ class Model:
         >>> from featviz.dictionaries.kinds import KMeans
         >>> centers = fv.Dictionary(KMeans(centers=np.eye(5, 20, dtype=np.float32)))
         >>> fv.load("patterns").with_dictionary("conv1", centers).layer("conv1/latents").shape
-        (48, 48, 5)
+        (32, 32, 5)
         """
         from featviz.model.latent_layer import add_latents
 

@@ -138,6 +138,7 @@ def test_a_layer_that_an_edit_moved_off_its_relu_is_not_rectified(tiny):
         ),
         ({"conv2": fv.patch_in(np.ones((2, 8)))}, r"values have shape \(2, 8\); conv2 has \(8, 8, 8\)"),
         ({"conv2": [3]}, "`edits` has 3 for conv2; expected edits"),
+        ({"conv2": 3}, "`edits` has 3 for conv2; expected edits"),
     ],
 )
 def test_what_does_not_fit_is_refused_in_one_line(tiny, edits, message):
@@ -154,6 +155,29 @@ def test_what_is_no_unit_or_position_is_refused():
         fv.resample(jnp.ones(3), 0)
     with pytest.raises(FeatvizError, match="`heads` is 5; expected a divisor of 192"):
         fv.head_units(Layer("heads", (197, 192)), 0, heads=5)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: fv.clamp(0, None), "`value` is None; expected finite numbers"),
+        (lambda: fv.clamp(0, "x"), "`value` is 'x'; expected finite numbers"),
+        (lambda: fv.scale(0, [1, 2]), r"`factor` has shape \(2,\); expected one number"),
+        (lambda: fv.add_direction([1.0, np.nan]), "`direction` is .*; expected finite numbers"),
+        (lambda: fv.keep(0, to=[1.0, 2.0]), r"`to` has shape \(2,\); expected one number"),
+    ],
+)
+def test_numbers_that_are_none_are_refused(make, message):
+    with pytest.raises(FeatvizError, match=message):
+        make()
+
+
+def test_positions_are_of_one_picture_size(tiny):
+    model = tiny.edited({"conv2": fv.ablate(None, positions=(6, 6))})
+    fv.render(model, fv.channel("conv2", 3), **SMALL)
+    with pytest.raises(FeatvizError, match="`positions` are of a layer of 8 x 8; at this picture size it is 16 x 16"):
+        fv.render(model, fv.channel("conv2", 3), size=32, steps=2, progress=False)
+    assert np.ndim(fv.ablate(None, positions=5).where.positions) == 2
 
 
 def test_a_head_of_attention_is_its_units(deit):
