@@ -8,6 +8,7 @@ import jax
 import numpy as np
 from jaxtyping import Array, Float
 
+from featviz.common.arguments import check_count
 from featviz.errors import FeatvizError
 from featviz.model import Activations, Model
 from featviz.model.layer_patterns import block_layers, layers_below
@@ -98,7 +99,8 @@ def vital(
       The objective, whose label is the unit's or the class's.
 
     Raises:
-      FeatvizError: for another objective, a survey without the layer or for a class, or no readable photograph.
+      FeatvizError: for another objective, a missing unit, a layer behind the channel, a survey without the layer or for
+        a class, or no readable photograph.
 
     References:
       Gorgun, Schiele and Fischer 2025, VITAL, which weights activations at each position by their relevance, and has
@@ -110,6 +112,9 @@ def vital(
     'mixed3a:5'
     """
     subject = _subject(objective)
+    check_count("count", count, 1, 100_000)
+    if not subject.of_class and not 0 <= subject.unit < (units := model.layer(subject.layer).units):
+        raise FeatvizError(f"`objective` is {subject.layer}:{subject.unit}; {subject.layer} has units 0 to {units - 1}")
     names, chosen = _layers(model, subject, layers, weights)
     if subject.of_class:
         if isinstance(references, Survey):
@@ -162,6 +167,10 @@ def _layers(
     """The layers that are compared, and the weight of each."""
     if layers is not None:
         names, usual = tuple(model.layer(name).name for name in layers), (1.0,) * len(layers)
+        order = [layer.name for layer in model.layers]
+        late = [name for name in names if not subject.of_class and order.index(name) > order.index(subject.layer)]
+        if late:
+            raise FeatvizError(f"`layers` has {late[0]}, which lies behind {subject.layer}; expected layers before it")
     elif subject.of_class:
         blocks = [block.name for block in block_layers(model) if block.shape[:-1]]
         spread = np.linspace(0, len(blocks) - 1, min(CLASS_LAYERS, len(blocks))).round().astype(int)

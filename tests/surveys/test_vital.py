@@ -109,6 +109,9 @@ def test_what_does_not_fit_is_refused(patterns, photos, blob_survey, tmp_path):
             {"weights": [1.0]},
             "`weights` has 1 .* expected 3, .*conv2, mixed3a",
         ),
+        (fv.channel("conv1", 500), photos, {}, "`objective` is conv1:500; conv1 has units 0 to "),
+        (fv.channel("conv1", 1), photos, {"layers": ["conv2"]}, "`layers` has conv2, which lies behind conv1"),
+        (fv.channel("conv1", 1), photos, {"count": 0}, "`count` is 0"),
         (fv.logit(1), photos, {"layers": ["nowhere"]}, "has no layer `nowhere`"),
         (fv.logit(1), tmp_path / "none", {}, "does not exist; expected a folder of images"),
     ):
