@@ -12,6 +12,7 @@ from jaxtyping import Float
 from featviz.common.compilation import compiled
 from featviz.dictionaries.dictionary import Dictionary
 from featviz.dictionaries.fitting.fit_report import BATCH, FitReport, measure_fit
+from featviz.dictionaries.kinds import ConceptVectors
 from featviz.dictionaries.normalizations import ConstantNorm, Identity, LayerNorm, Normalization, Standardized
 from featviz.errors import FeatvizError
 from featviz.model import Apply, Model, Weights, require_model
@@ -30,7 +31,8 @@ class DictionaryCheck:
 
     Attributes:
       report: explained variance, L0, dead latents.
-      faults: what is wrong, each on one line; none where the dictionary fits.
+      faults: what is wrong, each on one line; none where the dictionary fits, nor for concept vectors, which are not
+        fitted to reconstruct.
     """
 
     report: FitReport
@@ -60,6 +62,9 @@ def check_dictionary(
         raise FeatvizError(f"the dictionary takes {dictionary.units} units; {layer} of {model.name} has {units}")
     rows = layer_activations(model, layer, photos, size=size)
     report = _measure(dictionary, rows)
+    if isinstance(dictionary.code, ConceptVectors):
+        # Fitted to labels: it was never meant to reconstruct.
+        return DictionaryCheck(report, ())
     best = max(_others(dictionary, rows), key=lambda each: each[1]) if report.explained_variance < LOW else None
     faults = []
     if report.explained_variance < LITTLE:

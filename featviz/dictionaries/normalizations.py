@@ -124,7 +124,7 @@ class Standardized(Normalization):
     """(x - mean) / scale, of numbers that were measured on the data that the dictionary was fitted on.
 
     Args:
-      mean: (units,).
+      mean: (units,), or () for one of all units.
       scale: () for one scale of all units, or (units,).
 
     >>> Standardized(np.array([1.0]), np.array(2.0)).apply(jnp.array([5.0])).tolist()
@@ -132,7 +132,7 @@ class Standardized(Normalization):
     """
 
     name: ClassVar[str] = "standardized"
-    mean: Float[Values, " units"]
+    mean: Float[Values, "..."]
     scale: Float[Values, "..."]
 
     def apply(self, activations: Inputs) -> Inputs:
@@ -147,7 +147,7 @@ class Standardized(Normalization):
         return f"less the data's mean, over {kind}"
 
     def shapes(self, units: int) -> dict[str, tuple[int, ...]]:
-        return {"mean": (units,), "scale": () if np.ndim(self.scale) == 0 else (units,)}
+        return {name: () if np.ndim(getattr(self, name)) == 0 else (units,) for name in ("mean", "scale")}
 
 
 # By the name that files have for them.

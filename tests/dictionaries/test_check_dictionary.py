@@ -45,6 +45,13 @@ def test_a_wrong_normalization_is_said_and_the_right_one_named(patterns, photos,
     assert "with the normalization layer_norm the explained variance is 0." in wrong.faults[1]
 
 
+def test_a_probe_is_not_accused(patterns, photos):
+    vectors = np.random.default_rng(0).normal(size=(1, 48)).astype(np.float32)
+    probe = Dictionary(ConceptVectors(vectors=vectors, bias=np.full(1, 99, np.float32)))
+    check = check_dictionary(patterns, "mixed3a", probe, photos)
+    assert check.report.explained_variance < 0 and check.faults == ()
+
+
 def test_what_cannot_be_measured_is_refused(patterns, photos, tmp_path):
     probe = Dictionary(ConceptVectors(vectors=np.eye(2, 20, dtype=np.float32), bias=np.zeros(2, np.float32)))
     with pytest.raises(FeatvizError, match="the dictionary takes 20 units; mixed3a of patterns has 48"):

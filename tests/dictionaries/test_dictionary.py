@@ -67,3 +67,10 @@ def test_arrays_that_do_not_fit_or_are_not_finite_are_refused():
         make(Standardized(np.zeros(2), np.float32(1))).check()
     with pytest.raises(FeatvizError, match="`names` has 1 names"):
         replace(make(), record=DictionaryRecord(names=("fur",))).check()
+
+
+def test_one_mean_stands_for_all_units():
+    h = activations(3)
+    one, each = make(Standardized(0, 2.0)).check(), make(Standardized(np.zeros(UNITS), np.float32(2)))
+    np.testing.assert_array_equal(one.encode(h), each.encode(h))
+    np.testing.assert_array_equal(one.reconstruct(h), each.reconstruct(h))

@@ -13,6 +13,7 @@ from featviz.dictionaries import (
     DictionaryRecord,
     LayerNorm,
     Standardized,
+    load_dictionary,
     read_dictionary,
     save_dictionary,
 )
@@ -84,3 +85,15 @@ def test_missing_and_broken_arrays_are_refused_in_one_line(saved):
 def test_what_cannot_be_used_is_not_written(tmp_path):
     with pytest.raises(FeatvizError, match="expected a name that ends in .safetensors"):
         save_dictionary(tmp_path / "d.pt", Dictionary(draw_codes(0)[0].code))
+
+
+def test_what_the_user_says_of_such_a_file_is_not_dropped(saved):
+    assert load_dictionary(saved).normalization.name == "none"
+    assert load_dictionary(saved, normalization=LayerNorm()).normalization.name == "layer_norm"
+    with pytest.raises(FeatvizError, match="cannot be used with this `normalization`: `mean` of the dictionary has"):
+        load_dictionary(saved, normalization=Standardized(np.zeros(2), np.float32(1)))
+    with pytest.raises(FeatvizError, match="says itself whether its decoder's bias is subtracted; expected no `cen"):
+        load_dictionary(saved, centered=False)
+    rewrite(saved, format=FORMAT[:-1] + "2")
+    with pytest.raises(FeatvizError, match="is a `featviz dictionary 2`; expected `featviz dictionary 1`"):
+        load_dictionary(saved)

@@ -70,7 +70,9 @@ class Nmf(ClassicFit):
                 f"{store.attributes['layer']} has values down to {values.min():.3g}; NMF takes a layer without "
                 "negative ones, behind a ReLU; expected such a layer, or another `kind`"
             )
-        fitted = decomposition.NMF(latents, init="nndsvda", random_state=seed, max_iter=MAX_ITERATIONS, tol=1e-3)
+        # Singular vectors are no more than units or positions.
+        init = "nndsvda" if latents <= min(values.shape) else "random"
+        fitted = decomposition.NMF(latents, init=init, random_state=seed, max_iter=MAX_ITERATIONS, tol=1e-3)
         _quiet_fit(fitted, values)
         zero = np.zeros((), np.float32)
         return NonnegativeFactors(components=fitted.components_.astype(np.float32), l1=zero, l2=zero)

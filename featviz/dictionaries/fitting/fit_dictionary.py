@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from featviz.common.arguments import check_count
 from featviz.dictionaries.dictionary import Dictionary, DictionaryRecord
-from featviz.dictionaries.fitting.activation_store import TRAIN, ActivationStore
+from featviz.dictionaries.fitting.activation_store import HELD_OUT, TRAIN, ActivationStore
 from featviz.dictionaries.fitting.classic_fits import CLASSIC
 from featviz.dictionaries.fitting.fit_report import FitReport, report_fit
 from featviz.dictionaries.fitting.harvest import HELD_OUT_EVERY, harvest
@@ -231,8 +231,11 @@ def describe_positions(store: ActivationStore) -> tuple[tuple[str, str], ...]:
     norms, sampling = attributes["norms"], attributes["sampling"]
     high = norms["high"] / max(norms["seen"], 1)
     energy = norms["high_squares"] / max(norms["squares"], 1e-30)
+    apart = f"one of {HELD_OUT_EVERY} held out"
+    if not store.rows(HELD_OUT):
+        apart = "none held out: the figures are of those that it was fitted to"
     return (
-        ("photos", f"{attributes['done'] - len(store.faults())}, one of {HELD_OUT_EVERY} held out"),
+        ("photos", f"{attributes['done'] - len(store.faults())}, {apart}"),
         ("positions", str(store.rows(TRAIN))),
         ("class tokens", "fitted to" if sampling["class_tokens"] else "left out"),
         (

@@ -63,10 +63,10 @@ def report_fit(dictionary: Dictionary, store: ActivationStore) -> FitReport:
       store: of activations of its layer.
     """
     part = HELD_OUT if store.rows(HELD_OUT) else TRAIN
-    count = min(store.rows(part), MAX_MEASURED)
-    return measure_fit(
-        dictionary, (store.read(part, start, min(start + BATCH, count)) for start in range(0, count, BATCH))
-    )
+    count = -(-store.rows(part) // BATCH)
+    # Evenly over the photographs: the first ones of a sorted folder are of a few classes.
+    taken = np.unique(np.linspace(0, count - 1, min(count, MAX_MEASURED // BATCH)).round().astype(int))
+    return measure_fit(dictionary, (store.read(part, index * BATCH, (index + 1) * BATCH) for index in taken.tolist()))
 
 
 def measure_fit(dictionary: Dictionary, batches: Iterable[Float[np.ndarray, "n units"]]) -> FitReport:

@@ -1,9 +1,11 @@
 """A layer's activations over photographs, harvested once: sampled positions into a sharded store, resumable."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sized
 from contextlib import closing
 from dataclasses import asdict
+from hashlib import sha256
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,7 +14,6 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, UInt8
 
-from featviz.common.arguments import check_count
 from featviz.common.compilation import compiled
 from featviz.common.files import delayed_interrupts
 from featviz.common.kept import kept_with_owner
@@ -32,7 +33,17 @@ from featviz.errors import FeatvizError
 from featviz.model import Apply, Model, Weights, hash_weights, require_model
 from featviz.model.shapes import shapes_at
 from featviz.rendering.checks import check_size
-from featviz.surveys.photos import Folder, Photo, PhotoInput, Source, find_photos, read_ahead
+from featviz.surveys.photos import (
+    Folder,
+    Photo,
+    PhotoInput,
+    Source,
+    Stream,
+    find_photos,
+    prepare,
+    quiet,
+    read_ahead,
+)
 from featviz.version import __version__
 
 # Images a call of the compiled program.
@@ -71,15 +82,14 @@ def harvest(
     """
     name = require_model(model).layer(layer).name
     height, width = check_size(model.input.size if size is None else size, None)
-    if sampling.per_photo is not None:
-        check_count("positions", sampling.per_photo, 1, 10**9)
-    source = find_photos(photos)
+    source, images = _identified(find_photos(photos), (height, width), model.input.channels)
     attributes = {
         "featviz": __version__,
         "network": {"name": model.name, **dict(model.source), "weights_sha256": hash_weights(model.weights)},
         "layer": name,
         "size": [height, width],
         "photos": str(source.path.resolve()) if isinstance(source, Folder) else None,
+        "images": images,
         "sampling": asdict(sampling),
     }
     shape = shapes_at(model, (name,), (height, width))[name]
@@ -92,6 +102,24 @@ def harvest(
     if store.attributes["total"] is None:
         _run(model, store, source, name, (height, width), sampling, sampling.candidates(shape), progress=progress)
     return store
+
+
+def _identified(source: Source, size: tuple[int, int], channels: int) -> tuple[Source, str]:
+    """The source, of which nothing is consumed, and a digest that other photographs do not have.
+
+    It is that of the names of a folder's files, or of the first images that come from Python and of their number.
+    """
+    if isinstance(source, Folder):
+        return source, sha256("\n".join(source.names).encode()).hexdigest()
+    first = list(islice(source.images, BATCH))
+    if isinstance(source.images, Iterator):
+        source = Stream(chain(first, source.images))
+    digest = sha256(str(len(source.images)).encode() if isinstance(source.images, Sized) else b"")
+    with quiet():
+        for name, image, _ in Stream(first).items(0):
+            photo = prepare(name, image, size, channels)
+            digest.update(photo.name.encode() if photo.pixels is None else np.ascontiguousarray(photo.pixels).tobytes())
+    return source, digest.hexdigest()
 
 
 class _Harvested(NamedTuple):
@@ -225,16 +253,23 @@ def _join(rows: tuple[Positions, ...], units: int) -> Positions:
 def _check_same(store: ActivationStore, attributes: dict[str, Any]) -> None:
     """Refuses to resume a harvest of something else."""
     stored = store.attributes
-    for name in ("network", "layer", "size", "photos", "sampling"):
-        if stored[name] != attributes[name]:
-            found, asked = (_describe(name, each[name]) for each in (stored, attributes))
+    for name in ("network", "layer", "size", "photos", "images", "sampling"):
+        if _compared(name, stored.get(name)) != _compared(name, attributes[name]):
+            found, asked = (_describe(name, each.get(name)) for each in (stored, attributes))
             raise FeatvizError(
                 f"`{store.path}` holds activations with other {name}, {found} in place of {asked}; expected a new "
                 "folder"
             )
 
 
+def _compared(name: str, value: Any) -> Any:
+    """What must be the same: the seed only where something is drawn."""
+    return {**value, "seed": None} if name == "sampling" and value and value["per_photo"] is None else value
+
+
 def _describe(name: str, value: Any) -> str:
+    if name == "images":
+        return "unknown ones" if value is None else f"those of digest {value[:8]}"
     if name == "network":
         return f"{value['name']} ({value['weights_sha256'][:8]})"
     if name == "sampling":

@@ -4,7 +4,6 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any, NamedTuple
 
 import jax
@@ -118,7 +117,7 @@ def measure_loss_recovered(
 def held_out_loss(
     model: Model, layer: str, dictionary: Dictionary, photos: PhotoInput, *, size: tuple[int, int]
 ) -> LossRecovered | None:
-    """What a network loses on photographs that were held out, at most `MAX_PHOTOS` of them.
+    """What a network loses on photographs that were held out, at most `MAX_PHOTOS` of them, evenly spread ones.
 
     Args:
       model: the network.
@@ -142,10 +141,14 @@ def held_out_loss(
 def _held_out(photos: PhotoInput) -> Source | None:
     """The held-out photographs of a folder or a list."""
     source = find_photos(photos) if isinstance(photos, str | os.PathLike | Sequence | np.ndarray) else None
-    chosen = slice(HELD_OUT_EVERY - 1, HELD_OUT_EVERY * MAX_PHOTOS, HELD_OUT_EVERY)
-    if isinstance(source, Folder):
-        return Folder(source.path, source.files[chosen])
-    return None if source is None else Stream(list(islice(source.images, *chosen.indices(chosen.stop))))
+    if source is None:
+        return None
+    images: Any = source.files if isinstance(source, Folder) else source.images
+    held_out = range(HELD_OUT_EVERY - 1, len(images), HELD_OUT_EVERY)
+    # The first ones of a sorted folder are of a few classes.
+    spread = np.linspace(0, len(held_out) - 1, min(len(held_out), MAX_PHOTOS)).round().astype(int)
+    chosen = [images[held_out[index]] for index in spread.tolist()]
+    return Folder(source.path, tuple(chosen)) if isinstance(source, Folder) else Stream(chosen)
 
 
 def log_softmax(logits: Float[np.ndarray, "n classes"]) -> Float[np.ndarray, "n classes"]:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from featviz.common.arguments import check_count
 from featviz.surveys.receptive_fields import grid_of
 
 # A position whose norm exceeds this many medians: vision transformers keep global information in such tokens, which
@@ -58,12 +59,19 @@ class Sampling:
       class_tokens: whether tokens without a place in the image are among them: class tokens, registers.
       high_norms: whether positions are among them whose norm is more than four times the median.
       seed: of what is drawn.
+
+    Raises:
+      FeatvizError: if `per_photo` is no count.
     """
 
     per_photo: int | None = None
     class_tokens: bool = False
     high_norms: bool = True
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.per_photo is not None:
+            check_count("positions", self.per_photo, 1, 10**9)
 
     def candidates(self, shape: tuple[int, ...]) -> Int[np.ndarray, " positions"]:
         """The indices of a layer's positions that may be drawn.

@@ -92,8 +92,13 @@ def batch_topk_sae(fields: Fields, *, centered: bool, k: object, threshold: obje
     """The BatchTopK autoencoder of these fields.
 
     Raises:
-      FeatvizError: if the file has no fitted threshold.
+      FeatvizError: if the file has no fitted threshold, or one for each latent.
     """
+    if threshold is not None and np.size(np.asarray(threshold)) != 1:
+        raise FeatvizError(
+            f"it is a BatchTopK dictionary with {np.size(np.asarray(threshold))} thresholds; expected one, or `kind` "
+            "jump_relu"
+        )
     if threshold is None or not float(np.max(np.asarray(threshold))) >= 0:
         found = "no threshold" if threshold is None else f"the threshold {float(np.max(np.asarray(threshold))):g}"
         raise FeatvizError(

@@ -155,7 +155,7 @@ def _header(stream: io.BufferedIOBase) -> dict[str, Any]:
     line = stream.readline(MAX_HEADER)
     try:
         header = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         header = None
     if not isinstance(header, dict) or not line.endswith(b"\n"):
         raise MalformedError("its first line is no JSON; expected that of a file of saev")
@@ -168,7 +168,7 @@ def _config_beside(source: Path) -> dict[str, Any]:
         if path.is_file() and path.stat().st_size <= MAX_CONFIG:
             try:
                 config = json.loads(path.read_text("utf-8"))
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 raise FeatvizError(f"`{name}` beside `{source.name}` is no JSON: {in_one_line(error)}") from None
             return config if isinstance(config, dict) else {}
     return {}

@@ -18,7 +18,7 @@ from featviz.dictionaries.formats.contents import EXPECTED, Contents, read_conte
 from featviz.dictionaries.formats.hints import Hints
 from featviz.dictionaries.formats.hub import PREFIX, fetch_dictionary
 from featviz.dictionaries.normalizations import Normalization
-from featviz.errors import FeatvizError
+from featviz.errors import FeatvizError, in_one_line
 
 
 class Format(NamedTuple):
@@ -53,7 +53,8 @@ def load_dictionary(
       kind: the kind of dictionary, such as `topk`, where the file does not say it.
       k: how many latents a TopK keeps, likewise.
       threshold: of a BatchTopK, likewise.
-      centered: whether the encoder subtracts the decoder's bias, in place of what the format says.
+      centered: whether the encoder subtracts the decoder's bias, in place of what the format says; not for featviz's
+        own files.
       normalization: of the activations before they are encoded, in place of what the file says.
 
     Returns:
@@ -71,14 +72,37 @@ def load_dictionary(
     hints = Hints(kind, k, threshold, centered, normalization)
     named = os.fspath(path)
     contents = read_contents(fetch_dictionary(named) if named.startswith(PREFIX) else named)
-    if contents.metadata.get("format", "").startswith(FORMAT.rpartition(" ")[0]):
-        found = dictionary_of(contents.metadata, contents.arrays, contents.name)
-        return replace(found, record=replace(found.record, file=named))
-    chosen = next((each for each in FORMATS if each.recognizes(contents)), None)
+    own = contents.metadata.get("format", "").startswith(FORMAT.rpartition(" ")[0])
+    found = _own(contents, hints) if own else _other(contents, hints)
+    return replace(found, record=replace(found.record, file=named))
+
+
+def _own(contents: Contents, hints: Hints) -> Dictionary:
+    """That of a file of featviz, which says everything itself; a normalization may still replace its own."""
+    said = contents.metadata["format"]
+    if said != FORMAT:
+        raise FeatvizError(f"`{contents.name}` is a `{said}`; expected `{FORMAT}`, or a later version of featviz")
+    if hints.centered is not None:
+        raise FeatvizError(
+            f"`{contents.name}` says itself whether its decoder's bias is subtracted; expected no `centered`"
+        )
+    found = dictionary_of(contents.metadata, contents.arrays, contents.name)
+    if hints.normalization is None:
+        return found
     try:
+        return replace(found, normalization=hints.normalization).check()
+    except FeatvizError as error:
+        raise FeatvizError(f"`{contents.name}` cannot be used with this `normalization`: {error}") from None
+
+
+def _other(contents: Contents, hints: Hints) -> Dictionary:
+    """That of a file of another library."""
+    try:
+        chosen = next((each for each in FORMATS if each.recognizes(contents)), None)
         if chosen is None:
             raise FeatvizError(f"it holds no arrays; expected {EXPECTED}")
-        found = chosen.read(contents, hints).check()
+        return chosen.read(contents, hints).check()
     except FeatvizError as error:
         raise FeatvizError(f"`{contents.name}` cannot be used as a dictionary: {error}") from None
-    return replace(found, record=replace(found.record, file=named))
+    except Exception as error:  # arrays of other shapes, texts in place of numbers
+        raise FeatvizError(f"`{contents.name}` says nothing usable of its dictionary: {in_one_line(error)}") from None

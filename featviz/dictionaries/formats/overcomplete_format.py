@@ -141,8 +141,12 @@ def _mixture(arrays: Mapping[str, np.ndarray]) -> np.ndarray:
 
 def _relaxation(arrays: Mapping[str, np.ndarray], values: Mapping[str, object]) -> np.ndarray:
     relaxation = take(arrays, "dictionary.Relax")
+    delta = values.get("dictionary.delta")
+    if delta is None:
+        # A state dict does not say how far it may go. Each step of the training held it there.
+        return relaxation
     lengths = np.linalg.norm(relaxation, axis=1, keepdims=True)
-    limit = np.float32(float(str(values.get("dictionary.delta", 1.0))))
+    limit = np.float32(float(str(delta)))
     return (relaxation * np.minimum(limit / np.maximum(lengths, 1e-30), 1)).astype(np.float32)
 
 

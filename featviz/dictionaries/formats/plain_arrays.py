@@ -69,14 +69,16 @@ def _autoencoder(arrays: Arrays, hints: Hints) -> Code:
     )
     k = arrays.get("k") if hints.k is None else hints.k
     given = arrays.get("threshold") if hints.threshold is None else np.float32(hints.threshold)
+    said = bool(arrays["centered"]) if hints.centered is None and "centered" in arrays else hints.centered
+    centered = said is not False
+    # A kind that the user gives is what it is, whatever else the file holds.
     if hints.kind == "batch_topk" or (hints.kind is None and given is not None and k is not None):
-        return batch_topk_sae(fields, centered=hints.centered is not False, k=k, threshold=given)
-    if hints.kind == "jump_relu" or given is not None:
+        return batch_topk_sae(fields, centered=centered, k=k, threshold=given)
+    if hints.kind == "jump_relu" or (hints.kind is None and given is not None):
         # As Gemma Scope means it.
         threshold = None if given is None else np.asarray(given, np.float32)
-        return jump_relu_sae(fields, centered=bool(hints.centered), threshold=threshold)
-    centered = hints.centered is not False
-    if hints.kind == "topk" or k is not None:
+        return jump_relu_sae(fields, centered=bool(said), threshold=threshold)
+    if hints.kind == "topk" or (hints.kind is None and k is not None):
         return topk_sae(fields, centered=centered, k=k)
     if hints.kind not in (None, "relu"):
         raise FeatvizError(f"`kind` is `{hints.kind}`; expected relu, topk, batch_topk or jump_relu for such arrays")
@@ -95,7 +97,10 @@ def _vectors(arrays: Arrays) -> Code:
 def _principal(arrays: Arrays) -> Code:
     whitened = bool(np.any(arrays.get("whiten", np.array(False))))
     deviations = np.sqrt(take(arrays, "explained_variance")) if whitened else None
-    return principal_components(take(arrays, "components"), take(arrays, "mean"), deviations=deviations)
+    components = take(arrays, "components")
+    if components.ndim != 2:
+        raise FeatvizError(f"its components have shape {components.shape}; expected (latents, units)")
+    return principal_components(components, take(arrays, "mean"), deviations=deviations)
 
 
 def _independent(arrays: Arrays) -> Code:

@@ -75,3 +75,9 @@ def test_without_scikit_learn_it_says_what_to_install(store, kind, monkeypatch):
     for name in ("sklearn", "sklearn.decomposition", "sklearn.cluster"):
         monkeypatch.setitem(sys.modules, name, None)
     refused("install featviz[dictionaries]", CLASSIC[kind].fit, store, 4, 0)
+
+
+def test_nmf_has_more_latents_than_units(positive_store):
+    pytest.importorskip("sklearn.decomposition")
+    code = CLASSIC["nmf"].fit(positive_store, 10, 0)
+    assert code.components.shape == (10, 8) and (np.linalg.norm(code.components, axis=1) > 0).all()

@@ -49,3 +49,8 @@ def test_too_few_photos_are_said_before_anything_is_computed(tiny, tmp_path, mon
 def test_too_few_images_of_a_list_are_said_before_the_training(tiny, monkeypatch):
     monkeypatch.setattr(module, "fit_code", None)
     refused("photos with as many positions each, or", fv.fit_dictionary, tiny, "fc", list(IMAGES[:12]), **SMALL)
+
+
+def test_where_none_is_held_out_the_record_says_so(tiny, tmp_path):
+    made = fv.fit_dictionary(tiny, "conv2", IMAGES[:9], kind="pca", latents=3, progress=False)
+    assert dict(made.record.notes)["photos"] == "9, none held out: the figures are of those that it was fitted to"

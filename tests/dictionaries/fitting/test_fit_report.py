@@ -5,6 +5,7 @@ import pytest
 from support.planted_dictionaries import make_store, planted
 
 from featviz.dictionaries.dictionary import Dictionary
+from featviz.dictionaries.fitting import fit_report as module
 from featviz.dictionaries.fitting.fit_report import BATCH, measure_fit, report_fit
 from featviz.dictionaries.kinds import ReluSae
 
@@ -51,3 +52,15 @@ def test_the_histogram_counts_every_latent():
 def test_a_dictionary_of_something_else_explains_nothing():
     report = measure_fit(Dictionary(CODE), [100 + VALUES[:500]])
     assert report.explained_variance < 0
+
+
+def test_what_is_measured_is_spread_over_the_positions(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "BATCH", 100)
+    monkeypatch.setattr(module, "MAX_MEASURED", 300)
+    store = make_store(tmp_path / "a", VALUES[:10], VALUES[:950])
+    read = []
+    monkeypatch.setattr(module, "measure_fit", lambda dictionary, batches: read.extend(batches))
+    report_fit(Dictionary(CODE), store)
+    np.testing.assert_array_equal(
+        np.concatenate(read), np.concatenate([VALUES[:100], VALUES[400:500], VALUES[900:950]])
+    )

@@ -83,13 +83,36 @@ def test_what_does_not_fit_is_refused(tiny, tmp_path):
     refused("no layer `conv9`", harvest, tiny, "conv9", SOME[:8], out=tmp_path / "b", **options)
     broken = make_folder(tmp_path / "broken", SOME[:2], broken=(0, 1))
     refused("none of 2 images can be read", harvest, tiny, "fc", broken, out=tmp_path / "c", **options)
-    refused(
-        "`positions` is 0",
-        harvest,
-        tiny,
-        "fc",
-        SOME,
-        out=tmp_path / "d",
-        sampling=Sampling(per_photo=0),
-        progress=False,
-    )
+    refused("`positions` is 0", Sampling, per_photo=0)
+    refused("`positions` is -5", Sampling, per_photo=-5)
+
+
+def test_activations_of_other_images_are_not_reused(tiny, tmp_path):
+    options = {"sampling": Sampling(), "progress": False}
+    says = "activations with other images, those of digest"
+    harvest(tiny, "fc", SOME[:20], out=tmp_path / "a", **options)
+    harvest(tiny, "fc", list(SOME[:20]), out=tmp_path / "a", **options)
+    for others in (SOME[20:40], SOME[:21], iter(SOME[1:20])):
+        refused(says, harvest, tiny, "fc", others, out=tmp_path / "a", **options)
+    folder = make_folder(tmp_path / "photos", SOME[:5])
+    harvest(tiny, "fc", folder, out=tmp_path / "b", **options)
+    (folder / "0000.png").rename(folder / "9999.png")
+    refused(says, harvest, tiny, "fc", folder, out=tmp_path / "b", **options)
+
+
+def test_images_that_come_once_are_all_harvested(tiny, tmp_path):
+    options = {"sampling": Sampling(per_photo=3), "progress": False}
+    stores = [
+        harvest(tiny, "conv2", given, out=tmp_path / name, **options)
+        for name, given in (("a", SOME), ("b", iter(SOME)))
+    ]
+    assert all(map(np.array_equal, *map(contents, stores)))
+
+
+def test_a_seed_matters_only_where_positions_are_drawn(tiny, tmp_path):
+    def run(name, **sampling):
+        return harvest(tiny, "conv2", SOME[:4], out=tmp_path / name, sampling=Sampling(**sampling), progress=False)
+
+    assert run("all", seed=0).rows(TRAIN) == run("all", seed=1).rows(TRAIN)
+    run("drawn", per_photo=3, seed=0)
+    refused("other sampling", run, "drawn", per_photo=3, seed=1)

@@ -5,6 +5,7 @@ import pytest
 from support.surveys import IMAGES, make_folder, refused
 
 from featviz.dictionaries.dictionary import Dictionary
+from featviz.dictionaries.fitting import loss_recovered as module
 from featviz.dictionaries.fitting.loss_recovered import held_out_loss, log_softmax, measure_loss_recovered
 from featviz.dictionaries.kinds import ReluSae
 
@@ -58,3 +59,12 @@ def test_only_held_out_photographs_are_measured(tiny, tmp_path):
 
 def test_a_dictionary_of_another_width_is_refused(tiny):
     refused("takes 8 units", measure_loss_recovered, tiny, "conv1", autoencoder([0]), SOME)
+
+
+def test_photographs_are_spread_over_those_that_were_held_out(tiny, tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "MAX_PHOTOS", 2)
+    many = IMAGES[:50]
+    expected_loss = measure_loss_recovered(tiny, "conv2", autoencoder([0]), many[[9, 49]])
+    for photos in (make_folder(tmp_path / "photos", many), many):
+        assert held_out_loss(tiny, "conv2", autoencoder([0]), photos, size=(16, 16)) == expected_loss
+    assert held_out_loss(tiny, "conv2", autoencoder([0]), many[:9], size=(16, 16)) is None

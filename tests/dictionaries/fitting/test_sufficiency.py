@@ -18,7 +18,10 @@ def test_what_it_names_is_enough(each, photos, latents, k):
         found = re.search(r"expected 50: (\d+) photos with as many positions each, or (\d+) latents", str(error))
         more, fewer = map(int, found.groups())
         assert more > photos and fewer < latents
-        check_sufficiency("layer", more * each, more, latents, k)
+        # One of ten of them is held out.
+        fitted, fewer_fitted = more - more // 10, (more - 1) - (more - 1) // 10
+        check_sufficiency("layer", fitted * each, fitted, latents, k)
+        assert fewer_fitted * each < max(latents, -(-50 * latents // k))
         check_sufficiency("layer", photos * each, photos, fewer, k)
     else:
         assert photos * each * k >= 50 * latents and photos * each >= latents

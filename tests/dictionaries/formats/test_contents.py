@@ -60,5 +60,11 @@ def test_folders(tmp_path):
         save_file({"W": np.zeros(2, np.float32)}, tmp_path / name)
     assert "holds several files of weights; expected one of `a.safetensors`, `b.safetensors`" in refusal(tmp_path)
     (tmp_path / "b.safetensors").unlink()
-    (tmp_path / "cfg.json").write_text("{")
-    assert "`cfg.json` beside `a.safetensors` is no JSON" in refusal(tmp_path)
+    for text in ("{", "[" * 200_000):
+        (tmp_path / "cfg.json").write_text(text)
+        assert "`cfg.json` beside `a.safetensors` is no JSON" in refusal(tmp_path)
+
+
+def test_a_first_line_that_is_nested_too_deeply_is_refused(tmp_path):
+    (tmp_path / "a.pt").write_bytes(b'{"a":' * 150_000 + b"\n")
+    assert "its first line is no JSON" in refusal(tmp_path / "a.pt")

@@ -87,3 +87,30 @@ def test_what_cannot_be_used_is_refused_in_one_line(tmp_path):
         load_dictionary(tmp_path / "a.npz", kind="topq")
     with pytest.raises(FeatvizError, match="`k` is 0; expected 1 or more"):
         load_dictionary(tmp_path / "a.npz", k=0)
+
+
+def test_a_given_kind_and_what_the_file_says_of_the_bias_are_taken(tmp_path):
+    a, limits = ARRAYS, np.linspace(0.1, 0.9, 9).astype(np.float32)
+    path = archive(tmp_path / "both.npz", **WITH_BIAS, threshold=limits, k=3)
+    with pytest.raises(FeatvizError, match="with 9 thresholds; expected one, or `kind` jump_relu"):
+        load_dictionary(path)
+    assert load_dictionary(path, kind="jump_relu").code.threshold.tolist() == limits.tolist()
+    assert load_dictionary(path, kind="topk").code.name == "topk"
+    assert load_dictionary(path, kind="relu").code.name == "relu"
+    path = archive(tmp_path / "uncentered.npz", **WITH_BIAS, centered=False)
+    np.testing.assert_allclose(load_dictionary(path).encode(X), relu(pre(a, X, centered=False)), atol=1e-5)
+    np.testing.assert_allclose(load_dictionary(path, centered=True).encode(X), relu(pre(a, X)), atol=1e-5)
+
+
+def test_arrays_of_other_shapes_are_refused_in_one_line(tmp_path):
+    np.save(tmp_path / "texts.npy", np.array(["a", "b"]))
+    paths = (
+        archive(tmp_path / "a.npz", kind="PCA", components=np.ones(5), mean=np.ones(5)),
+        archive(tmp_path / "b.npz", **PLAIN, k=np.zeros(0)),
+        archive(tmp_path / "c.npz", **PLAIN, threshold=np.zeros(0), k=2),
+        tmp_path / "texts.npy",
+    )
+    for path in paths:
+        with pytest.raises(FeatvizError, match=f"`{path.name}` (cannot be used as|says nothing usable of)") as caught:
+            load_dictionary(path)
+        assert "\n" not in str(caught.value)

@@ -70,3 +70,10 @@ def test_what_cannot_be_used_is_refused_in_one_line(tmp_path):
     (tmp_path / "c.pt").write_bytes(b'{"schema": 1}' + b"\n" + b"nothing")
     with pytest.raises(FeatvizError, match="`c.pt` is of an unknown kind"):
         load_dictionary(tmp_path / "c.pt")
+
+
+def test_a_k_that_is_no_number_is_refused_in_one_line(tmp_path):
+    header = {"schema": 2, "cfg": {"activation": {"cls": "TopK", "params": {"top_k": None}}}}
+    with pytest.raises(FeatvizError, match="`a.pt` (cannot be used as|says nothing usable of)") as caught:
+        load_dictionary(write(tmp_path / "a.pt", header))
+    assert "\n" not in str(caught.value)
