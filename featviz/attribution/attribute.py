@@ -1,6 +1,6 @@
 """Attribution: how much of a score each unit and position of a layer is answerable for."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,12 +10,13 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from featviz.attribution.behind import is_behind, make_problem
-from featviz.attribution.methods import Method, Relevance
+from featviz.attribution.methods import Method, Relevance, check_method
 from featviz.common.compilation import compiled
 from featviz.errors import FeatvizError
 from featviz.model import IMAGE, Apply, Model, Weights, shapes_at
 from featviz.model.editable import Editable
 from featviz.objectives import Objective
+from featviz.objectives.base import Term
 from featviz.pictures.picture import Picture
 from featviz.rendering.checks import check_image, check_objectives, require_objective
 
@@ -58,7 +59,12 @@ class Attribution:
 
     @property
     def completeness_error(self) -> Float[np.ndarray, " n"]:
-        """|sum of attributions - (score - baseline's score)|, as a fraction of the latter difference."""
+        """|sum of attributions - (score - baseline's score)|, as a fraction of the latter difference.
+
+        NaN for conductance, which takes its path from a black image and not from the baseline.
+        """
+        if not self.method.by_activation:
+            return np.full(len(self.values), np.nan)
         total = self.values.reshape(len(self.values), -1).sum(-1, dtype=np.float64)
         difference = self.scores.astype(np.float64) - self.baseline_scores
         return np.abs(total - difference) / np.maximum(np.abs(difference), np.finfo(np.float32).tiny)
@@ -88,14 +94,14 @@ def attribute(
       layer: the name of a layer that the objective is computed from, or `<image>`.
       method: one of the room `fv.attribution`, by default `Relevance()`.
       baseline: the layer where nothing is to be seen, by which each value is measured: a number, or an array of the
-        layer's shape, such as its mean over photographs.
+        layer's shape, such as its mean over photographs. Conductance has none.
 
     Returns:
       The attributions of each image, in its order.
 
     Raises:
       FeatvizError: for an unknown layer, one that the objective is not computed from, an output that the network lacks,
-        or an image of the wrong shape or range.
+        a method that is none, images of several sizes, or an image of the wrong shape or range.
 
     >>> import featviz as fv
     >>> photo = np.random.default_rng(0).random((64, 64, 3), np.float32)
@@ -104,11 +110,14 @@ def attribute(
     >>> why.units.shape, bool(why.completeness_error[0] < 0.01)
     ((1, 48), True)
     """
+    check_method(method)
     method = Relevance() if method is None else method
     given: list[Any] = list(images) if isinstance(images, list | tuple) else [images]
     pixels = [check_image("images", image, model) for image in given]
     if not pixels:
         raise FeatvizError("`images` is empty; expected an image, or a list of them")
+    if len({image.shape for image in pixels}) > 1:
+        raise FeatvizError("`images` are of several sizes; expected one size")
     check_layer(model, layer, objective, pixels[0].shape[:2])
     shape = pixels[0].shape if layer == IMAGE else shapes_at(model, (layer,), pixels[0].shape[:2])[layer]
     if np.ndim(baseline) and np.shape(baseline) != shape:
@@ -132,9 +141,10 @@ def check_layer(model: Model, layer: str, objective: Objective, size: tuple[int,
         model.layer(layer)
         if not isinstance(model.apply, Editable):
             raise FeatvizError(f"{model.name} cannot be cut at a layer; expected a network that an adapter made")
-    totals: dict[str, float] = {}
+    totals: dict[Hashable, float] = {}
     for term, weight in zip(objective.terms, objective.weights, strict=True):
-        totals[term.label] = totals.get(term.label, 0.0) + float(weight)
+        key = _identity(term)
+        totals[key] = totals.get(key, 0.0) + float(weight)
     if not any(totals.values()):
         raise FeatvizError(f"`objective` is {objective.label}, which is zero; expected two different terms")
     weights = jax.eval_shape(lambda weights: weights, model.weights)
@@ -142,6 +152,12 @@ def check_layer(model: Model, layer: str, objective: Objective, size: tuple[int,
     if not is_behind(model.apply, layer, weights, objective, image):
         read = " and ".join("the output" if name.startswith("<output") else f"`{name}`" for name in objective.layers)
         raise FeatvizError(f"`layer` is `{layer}`, which {read} is not computed from; expected a layer before it")
+
+
+def _identity(term: Term) -> Hashable:
+    """What is equal for equal terms; labels leave out vectors, which are leaves."""
+    leaves, structure = jax.tree.flatten(term)
+    return structure, tuple((np.shape(leaf), np.asarray(leaf).tobytes()) for leaf in leaves)
 
 
 def run_method(

@@ -5,25 +5,24 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
+from scipy.special import stdtrit
 
 from featviz.attribution.attribute import attribute
 from featviz.attribution.effects import unit_effects
-from featviz.attribution.methods import Method
+from featviz.attribution.methods import Method, check_method
 from featviz.common.progress import progress_bar
 from featviz.errors import FeatvizError
 from featviz.model import OUTPUT, Model
 from featviz.objectives import logit
 from featviz.rendering.observe import observe
 
-# Half the width of a 95 % interval, in standard errors.
-NORMAL = 1.96
-
 
 @dataclass(frozen=True)
 class UnitRank:
     """A unit's part in a class over many photos: means, each with half the width of its 95 % interval.
 
-    `effect` is the change of the class's score when the unit alone is ablated.
+    `effect` is the change of the class's score when the unit alone is ablated; in `ClassUnits.mistaken`, of the wrong
+    class's score less this one's. The intervals are Student's.
     """
 
     layer: str
@@ -79,7 +78,8 @@ def class_units(
       progress: whether to show a bar.
 
     Raises:
-      FeatvizError: without photos, or for a class or a layer that the network lacks.
+      FeatvizError: without photos, for a class or a layer that the network lacks, or a method that does not tell units
+        apart.
 
     >>> import featviz as fv
     >>> rng, model = np.random.default_rng(0), fv.load("patterns")
@@ -90,6 +90,7 @@ def class_units(
     """
     if not photos:
         raise FeatvizError("`photos` is empty; expected photos of the class")
+    check_method(method, per_unit=True)
     right: list[str] = []
     wrong: list[tuple[str, int]] = []
     for_class: dict[str, list[np.ndarray]] = {layer: [] for layer in layers}
@@ -160,11 +161,11 @@ def _rank(
 
 
 def _mean_and_error(values: Float[np.ndarray, " photos"]) -> tuple[float, float]:
-    """The mean, and half the width of its 95 % interval; infinite for one photo.
+    """The mean, and half the width of its 95 % interval by Student's t; infinite for one photo.
 
     >>> _mean_and_error(np.array([1.0, 3.0]))
-    (2.0, 1.96)
+    (2.0, 12.706204736)
     """
     count = len(values)
-    error = NORMAL * float(values.std(ddof=1)) / count**0.5 if count > 1 else float("inf")
+    error = float(stdtrit(count - 1, 0.975) * values.std(ddof=1)) / count**0.5 if count > 1 else float("inf")
     return float(values.mean()), round(error, 9)

@@ -13,7 +13,7 @@ from featviz.attribution.attribute import check_layer
 from featviz.attribution.explained_pictures import write_group_pictures, write_unit_pictures
 from featviz.attribution.explanation import Explanation, explain_photo, explained_layers
 from featviz.attribution.faithfulness import faithfulness
-from featviz.attribution.methods import Method
+from featviz.attribution.methods import Method, check_method
 from featviz.attribution.site.explanation_page import PACKAGE, page_address, render_explanation, render_index
 from featviz.common.arguments import check_count
 from featviz.common.progress import progress_bar
@@ -54,7 +54,7 @@ def explain(
       photos: a photo, a folder, or a list of paths, PIL images and arrays.
       out: the folder of the pages; `index.html` lists them. Pictures that are there already are not drawn again.
       objective: what is explained, such as `fv.logit(5) - fv.logit(7)`; by default each photo's largest output.
-      layers: names of layers; by default four of the network's blocks.
+      layers: names of layers; by default four of the network's blocks, before the objective's layer.
       method: how the score is divided, of the room `fv.attribution`; by default relevance.
       units: how many units for it and how many against it, of each layer.
       groups: how many groups of units that fire together; 0 for none.
@@ -68,8 +68,8 @@ def explain(
       The explanations, in the order of the photos.
 
     Raises:
-      FeatvizError: for a photo that cannot be read, an unknown layer, or a layer that the objective is not computed
-        from.
+      FeatvizError: for a photo that cannot be read, an unknown layer, a layer that the objective is not computed from,
+        or a method that does not tell units apart.
 
     >>> import featviz as fv, tempfile
     >>> photo = np.random.default_rng(0).random((64, 64, 3), np.float32)
@@ -79,7 +79,8 @@ def explain(
     """
     require_model(model)
     folder = Path(out)
-    chosen = explained_layers(model, layers)
+    check_method(method, per_unit=True)
+    chosen = explained_layers(model, layers, objective)
     units, groups = check_count("units", units, 1, MAX_UNITS), check_count("groups", groups, 0, MAX_UNITS)
     opened = open_atlas(atlas) if isinstance(atlas, str | os.PathLike) else atlas
     read = read_photos(photos, model)

@@ -10,14 +10,15 @@ from jaxtyping import Float, Int
 from featviz.atlas.class_scores import class_scores
 from featviz.attribution.attribute import Attribution, attribute
 from featviz.attribution.effects import unit_effects
-from featviz.attribution.groups import Groups, groups
+from featviz.attribution.groups import Groups, groups, tells_groups
 from featviz.attribution.methods import Method
 from featviz.common.bands import shown_bands
 from featviz.errors import FeatvizError
-from featviz.model import Model
+from featviz.model import BEFORE_RELU, OUTPUT, Model
 from featviz.model.layer_patterns import block_layers
 from featviz.objectives import Objective, logit
 from featviz.pages.records import ClassScore
+from featviz.rendering.checks import require_objective
 from featviz.surveys.receptive_fields import grid_of
 
 # Of the network's blocks, how many a page shows unless it is told.
@@ -45,8 +46,9 @@ class LayerView:
         opposing: Those that speak most against it.
         strongest: The strongest units at each place of the photo, (rows, columns, k).
         strengths: Their activations.
-        places: The attribution of each place, (rows, columns).
+        places: The attribution of each place, (rows, columns); zeros if the method does not tell places apart.
         groups: Units that fire together; None if there are none to be found.
+        groups_fault: Why there are none, where the method does not tell groups apart; else empty.
     """
 
     attribution: Attribution
@@ -56,6 +58,7 @@ class LayerView:
     strengths: Float[np.ndarray, "rows columns k"]
     places: Float[np.ndarray, "rows columns"]
     groups: Groups | None
+    groups_fault: str = ""
 
     @property
     def layer(self) -> str:
@@ -91,11 +94,13 @@ class Explanation:
         return f"<Explanation of {self.title} on {self.name}, {len(self.layers)} layers>"
 
 
-def explained_layers(model: Model, layers: Sequence[str] | None) -> tuple[str, ...]:
+def explained_layers(model: Model, layers: Sequence[str] | None, objective: Objective | None = None) -> tuple[str, ...]:
     """The layers of a page: those named, else four of the network's blocks with positions, evenly spaced.
 
+    With an objective within the network, the blocks are those before its last layer.
+
     Raises:
-      FeatvizError: for an unknown layer.
+      FeatvizError: for an unknown layer, or what is not an objective.
 
     >>> import featviz as fv
     >>> len(explained_layers(fv.load("patterns"), None))
@@ -107,6 +112,11 @@ def explained_layers(model: Model, layers: Sequence[str] | None) -> tuple[str, .
         return tuple(dict.fromkeys(model.layer(name).name for name in layers))
     # The output itself, and what has one position, says nothing of places.
     blocks = [layer.name for layer in block_layers(model) if len(layer.shape) > 1] or [model.layers[0].name]
+    read = () if objective is None else require_objective("objective", objective).layers
+    order = {layer.name: index for index, layer in enumerate(model.layers)}
+    ends = [order[name.removesuffix(BEFORE_RELU)] for name in read if name.removesuffix(BEFORE_RELU) in order]
+    if ends and OUTPUT not in read:
+        blocks = [block for block in blocks if order[block] < max(ends)] or [model.layers[0].name]
     # The first ones see edges, on which no decision hangs.
     chosen = np.linspace(len(blocks) / 4, len(blocks) - 1, LAYERS).round().astype(int)
     return tuple(dict.fromkeys(blocks[index] for index in chosen))
@@ -195,10 +205,16 @@ def _layer_view(
     rows = activation.reshape(-1, activation.shape[-1])[grid.skipped :]
     count = min(AT_PLACE, rows.shape[-1])
     strongest = np.argsort(-rows, axis=1, kind="stable")[:, :count]
-    places = np.broadcast_to(why.positions[0].reshape(-1), (len(rows) + grid.skipped,))[grid.skipped :]
+    each = why.positions[0] if why.method.per_position else np.zeros(1, np.float32)
+    places = np.broadcast_to(each.reshape(-1), (len(rows) + grid.skipped,))[grid.skipped :]
     side = (grid.rows, grid.columns)
     possible = min(group_count, *activation.reshape(-1, activation.shape[-1]).shape)
-    found = groups(model, photo, layer, count=possible, objective=objective, method=method) if possible > 1 else None
+    found, fault = None, ""
+    if possible > 1:
+        if tells_groups(why.method):
+            found = groups(model, photo, layer, count=possible, objective=objective, method=method)
+        else:
+            fault = f"No groups of units: {why.method.name} does not tell them apart."
     return LayerView(
         attribution=why,
         supporting=tuple(shares[: len(listed)]),
@@ -207,4 +223,5 @@ def _layer_view(
         strengths=np.take_along_axis(rows, strongest, 1).reshape(*side, count),
         places=places.reshape(side),
         groups=found,
+        groups_fault=fault,
     )

@@ -11,7 +11,9 @@ from featviz.attribution.attribute import Attribution, attribute
 from featviz.attribution.behind import make_problem
 from featviz.attribution.effects import unit_effects
 from featviz.common.compilation import compiled
+from featviz.errors import FeatvizError
 from featviz.model import Apply, Model, Weights
+from featviz.model.edits import EditedWeights
 from featviz.objectives import Objective
 
 # Shares of the units that are deleted or inserted.
@@ -47,7 +49,7 @@ class Faithfulness:
             found.append("its units are hardly those whose ablation changes the score")
         if not self.deletion < self.random:
             found.append("deleting its units is no better than deleting any")
-        if self.randomized > ALIKE:
+        if abs(self.randomized) > ALIKE:
             found.append("it hardly depends on the network's weights")
         return tuple(found)
 
@@ -74,12 +76,19 @@ def faithfulness(
       photo: its photo.
       objective: its objective.
 
+    Raises:
+      FeatvizError: for an attribution of several images, or by a method that does not tell units apart.
+
     >>> import featviz as fv
     >>> model, photo = fv.load("patterns"), np.random.default_rng(0).random((64, 64, 3), np.float32)
     >>> why = fv.attribute(model, photo, fv.logit(3), layer="mixed4a")
     >>> 0.3 < faithfulness(model, why, photo, fv.logit(3)).correlation <= 1
     True
     """
+    if len(why.values) != 1:
+        raise FeatvizError(f"`why` is of {len(why.values)} images; expected the attribution of one")
+    if not why.method.per_unit:
+        raise FeatvizError(f"`why` is by {why.method.name}, which does not tell units apart; expected another method")
     values = why.units[0]
     lost = -unit_effects(model, photo, objective, why.layer, range(len(values)))
     order = np.argsort(-values, kind="stable")
@@ -133,7 +142,7 @@ def _masked(
 
 
 def _shuffled(model: Model) -> Model:
-    """The network with the entries of each of its arrays in random order (Adebayo et al. 2018)."""
+    """The network with the entries of each of its arrays shuffled (Adebayo et al. 2018), its edits as they are."""
     rng = np.random.default_rng(0)
 
     def shuffle(leaf: Array) -> Array:
@@ -141,7 +150,10 @@ def _shuffled(model: Model) -> Model:
         # Statistics of normalizations have one axis: shuffled they would scale by other units' variances.
         return jnp.asarray(rng.permutation(array.reshape(-1)).reshape(array.shape)) if array.ndim > 1 else leaf
 
-    return replace(model, weights=jax.tree.map(shuffle, model.weights))
+    weights = model.weights
+    if isinstance(weights, EditedWeights):
+        return replace(model, weights=weights._replace(network=jax.tree.map(shuffle, weights.network)))
+    return replace(model, weights=jax.tree.map(shuffle, weights))
 
 
 def _correlation(a: np.ndarray, b: np.ndarray) -> float:
@@ -151,4 +163,10 @@ def _correlation(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def _ranks(values: np.ndarray) -> np.ndarray:
-    return np.argsort(np.argsort(values, kind="stable"), kind="stable").astype(np.float64)
+    """The rank of each value; equal ones share the mean of theirs, so that ties are not agreement.
+
+    >>> _ranks(np.array([3.0, 0.0, 0.0])).tolist()
+    [2.0, 0.5, 0.5]
+    """
+    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
+    return (np.cumsum(counts) - (counts + 1) / 2)[inverse]

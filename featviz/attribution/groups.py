@@ -11,7 +11,7 @@ from jaxtyping import Array, Float
 from featviz.attribution.attribute import check_layer
 from featviz.attribution.behind import Problem, make_problem
 from featviz.attribution.factorization import nmf, semi_nmf
-from featviz.attribution.methods import Ablation, Method, Relevance
+from featviz.attribution.methods import Ablation, Method, Relevance, check_method
 from featviz.common.arguments import check_count
 from featviz.common.compilation import compiled
 from featviz.errors import FeatvizError
@@ -64,11 +64,11 @@ def groups(
       layer: the name of a layer.
       count: how many groups.
       objective: a score that is divided among the groups.
-      method: how, by default relevance.
+      method: how, by default relevance; conductance and occlusion do not tell groups apart.
 
     Raises:
-      FeatvizError: for an unknown layer, one with fewer positions or units than groups, or an objective that is not
-        computed from it.
+      FeatvizError: for an unknown layer, one with fewer positions or units than groups, an objective that is not
+        computed from it, or a method that does not tell groups apart.
 
     >>> import featviz as fv
     >>> photo = np.random.default_rng(0).random((64, 64, 3), np.float32)
@@ -97,13 +97,23 @@ def groups(
     explained = 1.0 - float((rest**2).sum() / max(float((rows**2).sum()), 1e-30))
     attributions = effects = np.zeros(0, np.float32)
     if objective is not None:
+        check_method(method)
+        chosen = Relevance() if method is None else method
+        if not tells_groups(chosen):
+            raise FeatvizError(
+                f"`method` is {chosen.name}, which tells no groups apart; expected another, such as relevance"
+            )
         check_layer(model, layer, objective, pixels.shape[:2])
         args = (model.weights, objective, jnp.asarray(pixels), jnp.asarray(spatial), jnp.asarray(directions))
-        chosen = Relevance() if method is None else method
         program = compiled(_attribute_groups, *args, owner=model.apply, apply=model.apply, layer=layer, method=chosen)
         attributions, lost = (np.asarray(value) for value in program(*args))
         effects = -lost[:-1]
     return Groups(layer, spatial, directions, explained, attributions, effects)
+
+
+def tells_groups(method: Method) -> bool:
+    """Whether a method divides a score among groups: parts of an activation, as units of a new layer."""
+    return method.per_unit and method.by_activation
 
 
 def _column(weights: Float[np.ndarray, "..."]) -> int:

@@ -79,6 +79,22 @@ def test_what_cannot_be_explained_is_refused_in_one_line(tiny, objective, layer,
         attribute(tiny, IMAGES[0], objective, layer=layer)
 
 
+def test_a_contrast_of_two_directions_is_explained(tiny):
+    a, b = np.eye(8, dtype=np.float32)[:2]
+    for one, other in ((a, b), (b, a)):
+        contrast = fv.direction("conv2/relu", one) - fv.direction("conv2/relu", other)
+        assert attribute(tiny, IMAGES[0], contrast, layer="conv1/relu").values.any()
+    with pytest.raises(FeatvizError, match="which is zero"):
+        attribute(tiny, IMAGES[0], fv.direction("conv2", a) - fv.direction("conv2", a.copy()), layer="conv1/relu")
+
+
+def test_methods_that_are_none_and_images_of_two_sizes_are_refused(tiny):
+    with pytest.raises(FeatvizError, match=r"`method` is 'relevance'; expected one of fv.attribution, such as Relev"):
+        attribute(tiny, IMAGES[0], fv.logit(0), layer="conv1", method="relevance")
+    with pytest.raises(FeatvizError, match="`images` are of several sizes; expected one size"):
+        attribute(tiny, [IMAGES[0], np.ones((24, 24, 3), np.float32)], fv.logit(0), layer="conv1")
+
+
 def test_images_and_baselines_of_the_wrong_shape_are_refused(tiny):
     with pytest.raises(FeatvizError, match="`images` has shape"):
         attribute(tiny, np.ones((16, 16), np.float32), fv.logit(0), layer="conv1")

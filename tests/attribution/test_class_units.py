@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import featviz as fv
-from featviz.attribution.methods import GradientTimesActivation
+from featviz.attribution.methods import GradientTimesActivation, Occlusion
 from featviz.errors import FeatvizError
 from featviz.model import OUTPUT
 
@@ -24,7 +24,8 @@ def test_means_and_intervals_are_those_of_the_photos(tiny):
     first = found.ranked[0]
     assert first.unit == values.mean(0).argmax() and first.photos == 3 and first.layer == "conv2/relu"
     assert first.attribution == pytest.approx(values[:, first.unit].mean(), abs=1e-5)
-    expected = 1.96 * values[:, first.unit].std(ddof=1) / 3**0.5
+    # Student's t of two degrees of freedom.
+    expected = 4.302653 * values[:, first.unit].std(ddof=1) / 3**0.5
     assert first.attribution_error == pytest.approx(expected, rel=1e-3, abs=1e-6)
     # The network is linear behind this layer.
     assert first.effect == pytest.approx(-first.attribution, abs=1e-5)
@@ -47,3 +48,8 @@ def test_no_photos_and_no_such_class_are_refused(tiny):
         fv.class_units(tiny, [], 1, **QUICK)
     with pytest.raises(FeatvizError, match="`unit` 80 is out of range"):
         fv.class_units(tiny, PHOTOS, 80, **QUICK)
+
+
+def test_a_method_that_does_not_tell_units_apart_is_refused(tiny):
+    with pytest.raises(FeatvizError, match="`method` is occlusion, which does not tell units apart"):
+        fv.class_units(tiny, PHOTOS, 1, **QUICK | {"method": Occlusion()})

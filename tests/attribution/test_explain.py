@@ -8,9 +8,10 @@ from PIL import Image
 from support.parsed_pages import parse_page
 
 import featviz as fv
+from featviz.attribution.attribute import check_layer
 from featviz.attribution.explained_pictures import unit_address
 from featviz.attribution.explanation import explain_photo, explained_layers, title_of
-from featviz.attribution.methods import GradientTimesActivation
+from featviz.attribution.methods import Ablation, Conductance, GradientTimesActivation, Occlusion
 from featviz.errors import FeatvizError
 
 RNG = np.random.default_rng(0)
@@ -86,9 +87,29 @@ def test_photos_are_files_folders_and_arrays(tiny, tmp_path):
     assert [each.name for each in made] == ["a.png", "b.png", "2 a.png", "000003"]
 
 
+def test_an_objective_within_the_network_is_explained_by_the_blocks_before_it(patterns):
+    objective = fv.channel("mixed4a", 7)
+    layers = explained_layers(patterns, None, objective)
+    assert layers == ("conv2", "mixed3a", "mixed3b")
+    for layer in layers:
+        check_layer(patterns, layer, objective, patterns.input.size)
+    assert explained_layers(patterns, None, fv.channel("conv1", 1)) == (patterns.layers[0].name,)
+
+
+@pytest.mark.parametrize("method", [Conductance(steps=2), Ablation()])
+def test_a_page_shows_no_places_and_groups_that_its_method_does_not_tell_apart(tiny, tmp_path, method):
+    (made,) = fv.explain(tiny, PHOTO, out=tmp_path, groups=2, **QUICK | {"method": method})
+    view, page = made.layers[0], (tmp_path / "000000.html").read_text()
+    assert view.places.shape == (8, 8) and view.places.any() == method.per_position
+    assert ("which does not tell places apart" in page) != method.per_position
+    assert (view.groups is not None) == method.by_activation
+    assert ("No groups of units: conductance does not tell them apart." in page) != method.by_activation
+
+
 def test_layers_are_chosen_and_titles_have_names(patterns):
     assert explained_layers(patterns, ["conv2", "conv1", "conv2"]) == ("conv2", "conv1")
     assert len(explained_layers(patterns, None)) <= 4
+    assert explained_layers(patterns, None, fv.logit(0)) == explained_layers(patterns, None)
     assert title_of(2.0 * fv.channel("conv1", 3), patterns) == "2 * conv1:3"
     assert title_of(fv.logit(0), patterns) == patterns.classes[0].split(",")[0]
 
@@ -101,6 +122,8 @@ def test_layers_are_chosen_and_titles_have_names(patterns):
         ({"objective": fv.logit(99)}, "`unit` 99 is out of range; the output has 80"),
         ({"objective": fv.channel("conv1", 1)}, "`layer` is `conv2/relu`, which `conv1` is not computed from"),
         ({"objective": fv.logit(1) - fv.logit(1)}, "which is zero; expected two different terms"),
+        ({"objective": 3, "layers": None}, "`objective` is 3; expected an Objective"),
+        ({"method": Occlusion()}, "`method` is occlusion, which does not tell units apart; expected another"),
         ({"units": 0}, "`units` is 0; expected a whole number from 1"),
         ({"photos": "nowhere.png"}, "`photos`: `nowhere.png` cannot be read"),
         ({"photos": []}, "`photos` is empty"),

@@ -3,10 +3,12 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 import featviz as fv
-from featviz.attribution.faithfulness import Faithfulness, faithfulness
-from featviz.attribution.methods import GradientTimesActivation
+from featviz.attribution.faithfulness import Faithfulness, _correlation, _ranks, _shuffled, faithfulness
+from featviz.attribution.methods import GradientTimesActivation, Occlusion
+from featviz.errors import FeatvizError
 
 PHOTO = np.random.default_rng(0).random((16, 16, 3), np.float32)
 
@@ -33,3 +35,29 @@ def test_a_method_that_fails_says_so():
     assert good.faults == () and good.lines()[-1][0] == "under shuffled weights"
     bad = Faithfulness(0.1, 0.6, 0.4, 0.5, 0.9)
     assert len(bad.faults) == 3 and bad.lines()[-1] == ("fails", "; ".join(bad.faults))
+    assert replace(good, randomized=-0.9).faults == ("it hardly depends on the network's weights",)
+
+
+def test_units_at_zero_in_both_rankings_are_not_agreement():
+    rng = np.random.default_rng(0)
+    one, other = rng.normal(size=(2, 4000)) * (rng.random((2, 4000)) > 0.85)
+    assert abs(_correlation(_ranks(one), _ranks(other))) < 0.1
+
+
+def test_shuffling_leaves_the_edits_of_a_network_as_they_are(tiny):
+    values = np.random.default_rng(0).random((8, 8, 8), np.float32)
+    edited = tiny.edited({"conv2/relu": fv.patch_in(values)})
+    shuffled = _shuffled(edited)
+    np.testing.assert_array_equal(fv.observe(shuffled, PHOTO, "conv2/relu"), values)
+    assert not np.allclose(fv.observe(shuffled, PHOTO, "conv1"), fv.observe(edited, PHOTO, "conv1"))
+
+
+def test_several_images_and_methods_without_units_are_refused(tiny):
+    objective = fv.logit(3)
+    for images, method, message in (
+        ([PHOTO, PHOTO], GradientTimesActivation(), "`why` is of 2 images; expected the attribution of one"),
+        (PHOTO, Occlusion(), "`why` is by occlusion, which does not tell units apart"),
+    ):
+        why = fv.attribute(tiny, images, objective, layer="conv2/relu", method=method)
+        with pytest.raises(FeatvizError, match=message):
+            faithfulness(tiny, why, PHOTO, objective)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import featviz as fv
-from featviz.attribution.methods import GradientTimesActivation
+from featviz.attribution.methods import Conductance, GradientTimesActivation, Occlusion
 from featviz.errors import FeatvizError
 from featviz.model import OUTPUT
 
@@ -34,6 +34,12 @@ def test_groups_of_a_signed_layer_have_units_of_both_signs(tiny):
     edited = tiny.edited({"conv2": fv.patch_in(left)})
     without = np.asarray(edited.apply(edited.weights, IMAGE[None], layers=[OUTPUT])[OUTPUT])[0, 2]
     np.testing.assert_allclose(found.effects[0], without - score, atol=1e-5)
+
+
+@pytest.mark.parametrize("method", [Conductance(), Occlusion()], ids=repr)
+def test_a_method_that_tells_no_groups_apart_is_refused(tiny, method):
+    with pytest.raises(FeatvizError, match=f"`method` is {method.name}, which tells no groups apart; expected anot"):
+        fv.groups(tiny, IMAGE, "conv2", count=2, objective=fv.logit(2), method=method)
 
 
 def test_a_single_position_has_one_group(tiny):

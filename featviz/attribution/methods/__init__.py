@@ -1,7 +1,7 @@
 """Attribution methods by name, one file each. `METHODS` lists those that a command line can name."""
 
 from featviz.attribution.methods.ablation import Ablation
-from featviz.attribution.methods.base import Method
+from featviz.attribution.methods.base import Method, check_method
 from featviz.attribution.methods.conductance import Conductance
 from featviz.attribution.methods.gradient_times_activation import GradientTimesActivation
 from featviz.attribution.methods.integrated_path import IntegratedPath
@@ -29,4 +29,5 @@ __all__ = [
     "Method",
     "Occlusion",
     "Relevance",
+    "check_method",
 ]

@@ -9,6 +9,7 @@ from jaxtyping import Array, Float
 
 from featviz.attribution.behind import Problem
 from featviz.attribution.methods.base import Method
+from featviz.common.arguments import check_count
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,10 @@ class Conductance(Method):
 
     steps: int = 32
     name: ClassVar[str] = "conductance"
+    by_activation: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        check_count("steps", self.steps, 1, 10_000)
 
     @property
     def words(self) -> str:

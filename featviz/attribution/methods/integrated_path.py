@@ -12,6 +12,7 @@ from jaxtyping import Array, Float
 from featviz.attribution.behind import Problem
 from featviz.attribution.gradient_rules.pooling_rule import relaxed_max_pooling
 from featviz.attribution.methods.base import Method
+from featviz.common.arguments import check_count
 from featviz.tracing.evaluation import Rule
 from featviz.tracing.program import Program, Value
 
@@ -42,6 +43,10 @@ class IntegratedPath(Method):
     relaxed_pooling: bool = False
     name: ClassVar[str] = "path"
     complete: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        check_count("steps", self.steps, 1, 10_000)
+        check_count("concentration", self.concentration, 1, 100)
 
     @property
     def words(self) -> str:

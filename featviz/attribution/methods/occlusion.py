@@ -9,6 +9,7 @@ from jaxtyping import Array, Float
 
 from featviz.attribution.behind import Problem
 from featviz.attribution.methods.base import Method
+from featviz.common.arguments import check_count
 
 # Windows that one call computes side by side.
 TOGETHER = 16
@@ -28,6 +29,9 @@ class Occlusion(Method):
     window: int = 1
     name: ClassVar[str] = "occlusion"
     per_unit: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        check_count("window", self.window, 1, 10_000)
 
     @property
     def words(self) -> str:

@@ -64,6 +64,7 @@ class LayerSection(NamedTuple):
     supporting: tuple[UnitItem, ...]
     opposing: tuple[UnitItem, ...]
     groups: tuple[GroupItem, ...]
+    groups_fault: str
     explained: str
     method: str
     completeness: str | None
@@ -164,8 +165,9 @@ def _section(explanation: Explanation, index: int, address: str, file_exists: Fi
         supporting=items(view.supporting),
         opposing=items(view.opposing),
         groups=_groups(explanation, view, address, file_exists),
+        groups_fault=view.groups_fault,
         explained="" if view.groups is None else format_percent(max(view.groups.explained, 0.0)),
-        method=why.method.words,
+        method=why.method.words + ("" if why.method.per_position else ", which does not tell places apart"),
         completeness=format_percent(error) if why.method.complete else None,
     )
 

@@ -15,6 +15,7 @@ from featviz.attribution.methods import (
     Occlusion,
     Relevance,
 )
+from featviz.errors import FeatvizError
 
 RNG = np.random.default_rng(0)
 IMAGE = RNG.random((6, 6, 3), np.float32)
@@ -58,7 +59,16 @@ def test_each_method_is_exact_where_the_network_is_linear(model, method):
         np.testing.assert_allclose(why.units[0], EXACT.sum((0, 1)), atol=1e-4)
     if method.per_position:
         np.testing.assert_allclose(why.positions[0], EXACT.sum(-1), atol=1e-4)
-    assert why.completeness_error[0] < 1e-3
+    assert why.completeness_error[0] < 1e-3 if method.by_activation else np.isnan(why.completeness_error[0])
+
+
+@pytest.mark.parametrize(
+    ("kind", "number"),
+    [(Conductance, "steps"), (Occlusion, "window"), (IntegratedPath, "steps"), (IntegratedPath, "concentration")],
+)
+def test_numbers_that_would_measure_nothing_are_refused(kind, number):
+    with pytest.raises(FeatvizError, match=f"`{number}` is 0; expected a whole number from 1"):
+        kind(**{number: 0})
 
 
 def test_a_window_of_occlusion_is_shared_by_its_positions(model):
