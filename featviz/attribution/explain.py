@@ -80,7 +80,7 @@ def explain(
     require_model(model)
     folder = Path(out)
     check_method(method, per_unit=True)
-    chosen = explained_layers(model, layers, objective)
+    chosen = explained_layers(model, layers, objective=objective)
     units, groups = check_count("units", units, 1, MAX_UNITS), check_count("groups", groups, 0, MAX_UNITS)
     opened = open_atlas(atlas) if isinstance(atlas, str | os.PathLike) else atlas
     read = read_photos(photos, model)

@@ -94,7 +94,9 @@ class Explanation:
         return f"<Explanation of {self.title} on {self.name}, {len(self.layers)} layers>"
 
 
-def explained_layers(model: Model, layers: Sequence[str] | None, objective: Objective | None = None) -> tuple[str, ...]:
+def explained_layers(
+    model: Model, layers: Sequence[str] | None, *, objective: Objective | None = None
+) -> tuple[str, ...]:
     """The layers of a page: those named, else four of the network's blocks with positions, evenly spaced.
 
     With an objective within the network, the blocks are those before its last layer.

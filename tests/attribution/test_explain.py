@@ -89,11 +89,11 @@ def test_photos_are_files_folders_and_arrays(tiny, tmp_path):
 
 def test_an_objective_within_the_network_is_explained_by_the_blocks_before_it(patterns):
     objective = fv.channel("mixed4a", 7)
-    layers = explained_layers(patterns, None, objective)
+    layers = explained_layers(patterns, None, objective=objective)
     assert layers == ("conv2", "mixed3a", "mixed3b")
     for layer in layers:
         check_layer(patterns, layer, objective, patterns.input.size)
-    assert explained_layers(patterns, None, fv.channel("conv1", 1)) == (patterns.layers[0].name,)
+    assert explained_layers(patterns, None, objective=fv.channel("conv1", 1)) == (patterns.layers[0].name,)
 
 
 @pytest.mark.parametrize("method", [Conductance(steps=2), Ablation()])
@@ -109,7 +109,7 @@ def test_a_page_shows_no_places_and_groups_that_its_method_does_not_tell_apart(t
 def test_layers_are_chosen_and_titles_have_names(patterns):
     assert explained_layers(patterns, ["conv2", "conv1", "conv2"]) == ("conv2", "conv1")
     assert len(explained_layers(patterns, None)) <= 4
-    assert explained_layers(patterns, None, fv.logit(0)) == explained_layers(patterns, None)
+    assert explained_layers(patterns, None, objective=fv.logit(0)) == explained_layers(patterns, None)
     assert title_of(2.0 * fv.channel("conv1", 3), patterns) == "2 * conv1:3"
     assert title_of(fv.logit(0), patterns) == patterns.classes[0].split(",")[0]
 

@@ -84,7 +84,7 @@ def explain(
         for path in photos:
             if not path.exists():
                 raise FeatvizError(f"PHOTOS: `{path}` does not exist; expected photos or folders of them")
-        names = explained_layers(model, chosen, objective)
+        names = explained_layers(model, chosen, objective=objective)
         if objective is not None:
             for layer in names:
                 check_layer(model, layer, objective, model.input.size)
