@@ -14,9 +14,8 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from featviz.priors.crops import CropSource, draw_crops
-from featviz.priors.denoiser import preconditioning
-from featviz.priors.training_step import BETAS, FitSettings, FitState, draw_levels, learning_rate
+from featviz.priors.crops import CropSource
+from featviz.priors.training_step import BETAS, FitSettings, FitState, draw_batches, learning_rate, unet_task
 from featviz.priors.unet import FREQUENCIES, STEM, DenoiserConfig
 
 Tensors = dict[str, torch.Tensor]
@@ -29,17 +28,16 @@ def torch_step(config: DenoiserConfig, settings: FitSettings) -> Callable[..., t
       config: the architecture.
       settings: of the training.
     """
-    draw = [
-        jax.jit(lambda key, step, source, place=place: _batch(key, step, source, place, config, settings))
-        for place in range(len(settings.sizes))
-    ]
-    seed = jax.random.key(settings.seed + 1)
+
+    @jax.jit
+    def draw(sources: tuple[CropSource, ...], place: Any) -> list[tuple[Any, Any, Any]]:
+        batches = draw_batches(sources, place, config, settings)
+        return [(*unet_task(config, images, noise, sigma), sigma) for images, noise, sigma in batches]
 
     def step(sources: tuple[CropSource, ...], total: Any, state: FitState) -> tuple[FitState, float]:
-        place = jnp.int32(state.step)
-        batches = [tuple(map(np.asarray, one(seed, place, source))) for one, source in zip(draw, sources, strict=True)]
+        batches = draw(sources, jnp.int32(state.step))
         weights = {name: torch.tensor(np.asarray(array)).requires_grad_() for name, array in state.weights.items()}
-        losses = [_loss(config, weights, *map(torch.tensor, batch)) for batch in batches]
+        losses = [_loss(config, weights, *(torch.tensor(np.asarray(part)) for part in batch)) for batch in batches]
         loss = torch.stack(losses).mean()
         loss.backward()
         gradient = {name: weight.grad.numpy() for name, weight in weights.items()}
@@ -49,32 +47,15 @@ def torch_step(config: DenoiserConfig, settings: FitSettings) -> Callable[..., t
     return step
 
 
-def _batch(
-    key: Any, step: Any, source: CropSource, place: int, config: DenoiserConfig, settings: FitSettings
-) -> tuple[Any, ...]:
-    """The network's input, its target and the noise levels of one size of crops, with `fit_step`'s random numbers."""
-    own = jax.random.split(jax.random.fold_in(key, step), len(settings.sizes))[place]
-    crop_key, level_key, noise_key = jax.random.split(own, 3)
-    size = settings.sizes[place]
-    images = draw_crops(crop_key, source, settings.count(size), size, config.channels)
-    sigma = draw_levels(level_key, len(images))
-    levels = sigma[:, None, None, None]
-    skip, out, scale = preconditioning(levels, config.deviation)
-    centered = images - config.mean
-    noisy = centered + levels * jax.random.normal(noise_key, images.shape)
-    return scale * noisy, (centered - skip * noisy) / out, sigma
-
-
 def _adam(state: FitState, gradient: dict[str, Any], rate: float, settings: FitSettings) -> FitState:
     done = float(state.step) + 1
     norm = np.sqrt(sum(float(np.sum(np.square(leaf))) for leaf in gradient.values()))
     if not np.isfinite(norm):
         return state._replace(step=state.step + 1)
     cut = np.float32(min(1.0, settings.norm / (norm + 1e-12)))
-    keep = np.float32(min(settings.average, (1 + done - 1) / (10 + done - 1)))
+    keep = np.float32(min(settings.average, done / (9 + done)))
     weights, average, moments = {}, {}, ({}, {})
     for name, leaf in gradient.items():
-        update: Any = 1.0
         for own, old, beta, power in zip(moments, state.moments, BETAS, (1, 2), strict=True):
             own[name] = np.float32(beta) * np.asarray(old[name]) + np.float32(1 - beta) * (cut * leaf) ** power
         update = moments[0][name] / np.float32(1 - BETAS[0] ** done)

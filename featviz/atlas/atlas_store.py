@@ -23,6 +23,7 @@ import numpy as np
 
 from featviz.atlas.entries import ARRAYS, CLEAN_HISTORY, LATER_ARRAYS, Entries, count_looks
 from featviz.atlas.locks import creation_lock
+from featviz.common.files import describe_folder
 from featviz.errors import FeatvizError, in_one_line
 
 KIND, FORMAT = "featviz atlas", 2
@@ -175,8 +176,8 @@ def _create(location: str) -> None:
 
 def _make_folder(folder: Path, *, create: bool) -> None:
     if not create:
-        state = "holds no atlas" if folder.is_dir() else "is a file" if folder.exists() else "does not exist"
-        raise FeatvizError(f"`{folder}` {state}; expected a folder that `featviz atlas` has written")
+        found = describe_folder(folder, lacks="holds no atlas")
+        raise FeatvizError(f"`{folder}` {found}; expected a folder that `featviz atlas` has written")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         # Leftovers of a process that starts the same atlas, or was killed as it started, do not count.

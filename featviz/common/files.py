@@ -108,6 +108,15 @@ def check_path(target: Path) -> None:
         raise FeatvizError(f"`{target!s}` is not a path: {in_one_line(error)}") from None
 
 
+def describe_folder(folder: Path, *, lacks: str) -> str:
+    """What stands where a folder with something in it is expected, for an error: it lacks that, or is no folder.
+
+    >>> describe_folder(Path("nowhere"), lacks="holds no atlas"), describe_folder(Path("."), lacks="holds no atlas")
+    ('does not exist', 'holds no atlas')
+    """
+    return lacks if folder.is_dir() else "is a file" if folder.exists() else "does not exist"
+
+
 def check_suffix(path: str | os.PathLike[str], choices: Sequence[str]) -> str:
     """The path's extension in lower case, one of `choices`.
 

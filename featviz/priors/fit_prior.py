@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from featviz.common.arguments import check_count
-from featviz.common.files import check_suffix, check_writable
+from featviz.common.files import check_suffix, check_writable, describe_folder
 from featviz.common.photograph import is_image_name
 from featviz.common.progress import progress_bar
 from featviz.errors import FeatvizError
@@ -130,7 +130,7 @@ def find_photographs(photos: Photographs) -> list[Path]:
     if isinstance(photos, str | os.PathLike):
         folder = Path(photos)
         if not folder.is_dir():
-            found = "is a file" if folder.exists() else "does not exist"
+            found = describe_folder(folder, lacks="holds no image")
             raise FeatvizError(f"`photos`: `{folder}` {found}; expected a folder of photographs")
         paths = sorted(path for path in folder.rglob("*") if is_image_name(path) and path.is_file())
     else:

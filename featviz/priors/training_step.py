@@ -89,16 +89,10 @@ def fit_step(
       config: the architecture.
       settings: of the training.
     """
-    keys = jax.random.split(jax.random.fold_in(jax.random.key(settings.seed + 1), state.step), len(sources))
+    batches = draw_batches(sources, state.step, config, settings)
 
     def loss_of(weights: Weights) -> Float[Array, ""]:
-        losses = []
-        for own, source, size in zip(keys, sources, settings.sizes, strict=True):
-            crop_key, level_key, noise_key = jax.random.split(own, 3)
-            images = draw_crops(crop_key, source, settings.count(size), size, config.channels)
-            sigma = draw_levels(level_key, len(images))
-            noise = jax.random.normal(noise_key, images.shape)
-            losses.append(jnp.mean(denoising_loss(config, weights, images, noise, sigma, half=settings.half)))
+        losses = [jnp.mean(denoising_loss(config, weights, *batch, half=settings.half)) for batch in batches]
         return jnp.mean(jnp.stack(losses))
 
     loss, gradient = jax.value_and_grad(loss_of)(state.weights)
@@ -125,6 +119,27 @@ def fit_step(
     return FitState(state.step + 1, weights, means, average), loss
 
 
+def draw_batches(
+    sources: tuple[CropSource, ...], step: Any, config: DenoiserConfig, settings: FitSettings
+) -> list[tuple[Array, Array, Array]]:
+    """For each size of crops the images, the noise and the noise levels of a step.
+
+    Args:
+      sources: the photographs, for each size of `settings`.
+      step: counted from 0.
+      config: the architecture.
+      settings: of the training.
+    """
+    keys = jax.random.split(jax.random.fold_in(jax.random.key(settings.seed + 1), step), len(sources))
+    batches = []
+    for own, source, size in zip(keys, sources, settings.sizes, strict=True):
+        crop_key, level_key, noise_key = jax.random.split(own, 3)
+        images = draw_crops(crop_key, source, settings.count(size), size, config.channels)
+        noise = jax.random.normal(noise_key, images.shape)
+        batches.append((images, noise, draw_levels(level_key, len(images))))
+    return batches
+
+
 def denoising_loss(
     config: DenoiserConfig,
     weights: Weights,
@@ -144,12 +159,27 @@ def denoising_loss(
       sigma: the noise level of each image.
       half: whether convolutions are computed in bfloat16.
     """
+    inputs, target = unet_task(config, images, noise, sigma)
+    raw = apply_unet(config, weights, inputs, sigma, dtype=jnp.bfloat16 if half else jnp.float32)
+    return jnp.mean((raw - target) ** 2, axis=(1, 2, 3))
+
+
+def unet_task(
+    config: DenoiserConfig, images: Float[Array, "n h w c"], noise: Float[Array, "n h w c"], sigma: Float[Array, " n"]
+) -> tuple[Float[Array, "n h w c"], Float[Array, "n h w c"]]:
+    """What the U-Net is given and what it is to say, both of variance 1 for white images.
+
+    Args:
+      config: the architecture.
+      images: without noise.
+      noise: of standard deviation 1.
+      sigma: the noise level of each image.
+    """
     levels = sigma[:, None, None, None]
     skip, out, scale = preconditioning(levels, config.deviation)
     centered = images - config.mean
     noisy = centered + levels * noise
-    raw = apply_unet(config, weights, scale * noisy, sigma, dtype=jnp.bfloat16 if half else jnp.float32)
-    return jnp.mean((raw - (centered - skip * noisy) / out) ** 2, axis=(1, 2, 3))
+    return scale * noisy, (centered - skip * noisy) / out
 
 
 def draw_levels(key: PRNGKeyArray, count: int) -> Float[Array, " n"]:

@@ -15,6 +15,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from featviz.common.bands import Box, is_band_file, read_bands, resize_bands, with_channels
+from featviz.common.files import describe_folder
 from featviz.common.photograph import apply_orientation, from_array, is_image_name, to_channels
 from featviz.errors import FeatvizError, in_one_line
 
@@ -106,7 +107,7 @@ def find_photos(photos: PhotoInput, *, windows: int = 1) -> Source:
         return Stream(photos)
     folder = Path(photos)
     if not folder.is_dir():
-        found = "is a file" if folder.exists() else "does not exist"
+        found = describe_folder(folder, lacks="holds no image")
         raise FeatvizError(f"`photos`: `{folder}` {found}; expected a folder of images")
     found_files = (path for path in folder.rglob("*") if is_image_name(path) or is_band_file(path))
     names = sorted(str(path.relative_to(folder)) for path in found_files if path.is_file())

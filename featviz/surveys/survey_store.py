@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int, UInt8
 
-from featviz.common.files import write_atomic
+from featviz.common.files import describe_folder, write_atomic
 from featviz.common.safe_names import distinct_names, safe_name
 from featviz.errors import FeatvizError, in_one_line
 
@@ -181,7 +181,7 @@ def open_store(path: str | os.PathLike[str], *, writable: bool = False) -> Surve
 
     folder = Path(path)
     if not is_survey(folder):
-        found = "holds no survey" if folder.is_dir() else "is a file" if folder.exists() else "does not exist"
+        found = describe_folder(folder, lacks="holds no survey")
         raise FeatvizError(f"`{folder}` {found}; expected a folder that `featviz survey` has written")
     try:
         return SurveyStore(folder, zarr.open_group(folder, mode="r+" if writable else "r"))

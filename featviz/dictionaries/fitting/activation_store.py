@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
-from featviz.common.files import write_atomic
+from featviz.common.files import describe_folder, write_atomic
 from featviz.errors import FeatvizError, in_one_line
 
 KIND = "featviz activations"
@@ -193,7 +193,7 @@ def open_activations(path: str | os.PathLike[str], *, writable: bool = False) ->
 
     folder = Path(path)
     if not holds_activations(folder):
-        found = "holds no activations" if folder.is_dir() else "is a file" if folder.exists() else "does not exist"
+        found = describe_folder(folder, lacks="holds no activations")
         raise FeatvizError(f"`{folder}` {found}; expected a folder that `featviz dictionary fit` has written")
     try:
         return ActivationStore(folder, zarr.open_group(folder, mode="r+" if writable else "r"))
