@@ -1,9 +1,8 @@
 """`check_input` finds silent faults of a network, above all a wrong input range, mean or channel order."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
-from itertools import islice
 from os import PathLike
 from typing import Any
 
@@ -19,7 +18,7 @@ from featviz.diagnosis.input_candidates import input_candidates, to_python
 from featviz.diagnosis.measurements import BATCH, Measurement, measure_candidates
 from featviz.errors import FeatvizError
 from featviz.model import OUTPUT, Apply, Model, Weights, require_model
-from featviz.surveys.photos import Folder, Source, Stream, find_photos, read_ahead
+from featviz.surveys.photos import read_ahead, some_photos
 
 # Photos that are used; from a larger folder, evenly spread ones.
 MAX_PHOTOS = 64
@@ -105,13 +104,7 @@ def check_input(model: Model, photos: str | PathLike[str] | Iterable[Any] | None
 
 def read_photos(model: Model, photos: str | PathLike[str] | Iterable[Any]) -> Float[np.ndarray, "n h w c"]:
     """Up to 64 photos at the network's size, in [0,1]."""
-    source: Source = find_photos(photos)
-    if isinstance(source, Folder):
-        count = min(MAX_PHOTOS, len(source.files))
-        indices = np.linspace(0, len(source.files) - 1, count).round().astype(int)
-        source = replace(source, files=tuple(source.files[index] for index in indices))
-    else:
-        source = Stream(list(islice(source.images, MAX_PHOTOS)))
+    source = some_photos(photos, MAX_PHOTOS)
     read = [
         photo
         for batch in read_ahead(source, model.input.size, channels=model.input.channels, batch=BATCH)

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import islice
 
 import jax
 import jax.numpy as jnp
@@ -16,7 +15,7 @@ from featviz.dictionaries.kinds import ConceptVectors
 from featviz.dictionaries.normalizations import ConstantNorm, Identity, LayerNorm, Normalization, Standardized
 from featviz.errors import FeatvizError
 from featviz.model import Apply, Model, Weights, require_model
-from featviz.surveys.photos import Folder, PhotoInput, Source, Stream, find_photos, read_ahead
+from featviz.surveys.photos import PhotoInput, read_ahead, some_photos
 
 # Photographs that are used, evenly spread ones of a larger folder, and images of one call.
 MAX_PHOTOS, IMAGES = 32, 4
@@ -94,13 +93,7 @@ def layer_activations(
     Raises:
       FeatvizError: if no photo can be read.
     """
-    source: Source = find_photos(photos)
-    if isinstance(source, Folder):
-        count = min(MAX_PHOTOS, len(source.files))
-        indices = np.linspace(0, len(source.files) - 1, count).round().astype(int)
-        source = replace(source, files=tuple(source.files[index] for index in indices))
-    else:
-        source = Stream(list(islice(source.images, MAX_PHOTOS)))
+    source = some_photos(photos, MAX_PHOTOS)
     rows = []
     for batch in read_ahead(source, size or model.input.size, channels=model.input.channels, batch=IMAGES):
         pixels = [photo.pixels for photo in batch if photo.pixels is not None]

@@ -73,7 +73,7 @@ def make_pictures(request: Request, index: int, result: LaneResult, *, lanes: in
             shown if display is None else display(shown)
             for shown in (image[..., :channels], result.start[member][..., :channels])
         )
-        left = survival(request.model, request.weights, request.written[index], np.clip(pixels, 0, 1))
+        left = survival(request.model, request.weights, request.written[index], pixels)
         pictures.append(
             Picture(
                 pixels=pixels,

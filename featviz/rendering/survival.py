@@ -30,7 +30,7 @@ def survival(
       model: the network with its dictionaries.
       weights: as `Model.weights`.
       objective: as the caller wrote it: of the latents, not of their pre-activations.
-      pixels: the picture.
+      pixels: the picture, which is clipped to [0,1].
 
     Returns:
       By label of each latent, `survives`, the share of the positions that the objective is a mean of at which the
@@ -39,7 +39,7 @@ def survival(
     layers = latent_layers(model, objective)
     if not layers:
         return {}
-    images = jnp.asarray(pixels[None])
+    images = jnp.asarray(np.clip(pixels, 0, 1)[None])
     activations = compiled(_latents(model.apply, layers), weights, images)(weights, images)
     present = {layer: (values > 0).astype(jnp.float32) for layer, values in activations.items()}
     terms = [term for term in objective.terms if term.target is not None and set(term.layers) <= set(layers)]

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
@@ -114,6 +114,23 @@ def find_photos(photos: PhotoInput, *, windows: int = 1) -> Source:
     if not names:
         raise FeatvizError(f"`photos`: `{folder}` holds no image; expected files such as .jpg, .png, .webp, .tif, .npy")
     return Folder(folder, tuple(names), windows)
+
+
+def some_photos(photos: PhotoInput, most: int) -> Source:
+    """At most so many images: evenly spread ones of a larger folder, the first ones of an iterable.
+
+    Args:
+      photos: a folder, searched recursively, or an iterable of paths, PIL images or arrays.
+      most: how many.
+
+    Raises: FeatvizError if there is no such folder, or no image in it.
+    """
+    source = find_photos(photos)
+    if isinstance(source, Stream):
+        return Stream(list(islice(source.images, most)))
+    count = min(most, len(source.files))
+    indices = np.linspace(0, len(source.files) - 1, count).round().astype(int)
+    return replace(source, files=tuple(source.files[index] for index in indices))
 
 
 def read_ahead(

@@ -7,10 +7,7 @@ layers/NAME/       maxima (photos, units) float32, positions (photos, units) int
 images             (photos, h, w, c) uint8, if the photos did not come from a folder
 """
 
-import json
 import os
-import shutil
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,8 +15,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int, UInt8
 
-from featviz.common.files import describe_folder, write_atomic
+from featviz.common.files import describe_folder
 from featviz.common.safe_names import distinct_names, safe_name
+from featviz.common.zarr_groups import holds_kind, new_group, read_json, write_json, write_rows
 from featviz.errors import FeatvizError, in_one_line
 
 KIND = "featviz survey"
@@ -78,9 +76,9 @@ class SurveyStore:
         try:
             for layer, (maxima, positions) in layers.items():
                 for name, values in (("maxima", maxima), ("positions", positions)):
-                    _write_rows(self.group[f"{self._paths[layer]}/{name}"], start, values)
+                    write_rows(self.group[f"{self._paths[layer]}/{name}"], start, values)
             if images is not None:
-                _write_rows(self.group["images"], start, images)
+                write_rows(self.group["images"], start, images)
             self.group.attrs["done"] = start + count
         except OSError as error:
             raise FeatvizError(f"`{self.path}` cannot be written: {error.strerror}") from None
@@ -102,25 +100,14 @@ class SurveyStore:
 
     def write_json(self, name: str, value: Any) -> None:
         """Writes a JSON file beside the arrays, whole or not at all."""
-        write_atomic(self.path / f"{name}.json", (json.dumps(value) + "\n").encode())
+        write_json(self.path, name, value)
 
     def read_json(self, name: str, default: Any) -> Any:
         """The content of such a file, or `default` if there is none.
 
         Raises: FeatvizError if it cannot be read.
         """
-        try:
-            return json.loads((self.path / f"{name}.json").read_text("utf-8"))
-        except FileNotFoundError:
-            return default
-        except (OSError, ValueError) as error:
-            raise FeatvizError(f"`{self.path}`: {name}.json cannot be read: {in_one_line(error)}") from None
-
-
-def _write_rows(array: Any, start: int, values: np.ndarray) -> None:
-    if array.shape[0] < start + len(values):
-        array.resize((start + len(values), *array.shape[1:]))
-    array[start : start + len(values)] = values
+        return read_json(self.path, name, default)
 
 
 def create_store(
@@ -136,19 +123,7 @@ def create_store(
 
     Raises: FeatvizError if the folder is not empty or cannot be made.
     """
-    import zarr
-
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if path.exists() and (not path.is_dir() or any(path.iterdir())):
-            raise FeatvizError(f"`{path}` holds other things; expected a new folder for the survey")
-        # Built under a temporary name, so that a folder of the final name is a survey.
-        building = Path(tempfile.mkdtemp(prefix=".featviz-", dir=path.parent))
-        building.chmod(0o755)
-    except OSError as error:
-        raise FeatvizError(f"`{path}` cannot be made: {error.strerror}") from None
-    try:
-        group = zarr.open_group(building, mode="w", zarr_format=3)
+    with new_group(path, purpose="the survey") as group:
         paths = layer_paths(layers)
         for layer, units in layers.items():
             for name, dtype in (("maxima", "float32"), ("positions", "int32")):
@@ -156,20 +131,12 @@ def create_store(
         if image_shape is not None:
             group.create_array("images", shape=(0, *image_shape), chunks=(BLOCK // 8, *image_shape), dtype="uint8")
         group.attrs.update({"kind": KIND, "done": 0, "total": None, **attributes})
-        os.replace(building, path)
-    except OSError as error:
-        raise FeatvizError(f"`{path}` cannot be written: {error.strerror}") from None
-    finally:
-        shutil.rmtree(building, ignore_errors=True)
     return open_store(path, writable=True)
 
 
 def is_survey(path: Path) -> bool:
     """Whether a folder holds a survey, finished or not."""
-    try:
-        return json.loads((path / "zarr.json").read_text("utf-8")).get("attributes", {}).get("kind") == KIND
-    except (OSError, ValueError, AttributeError):
-        return False
+    return holds_kind(path, KIND)
 
 
 def open_store(path: str | os.PathLike[str], *, writable: bool = False) -> SurveyStore:

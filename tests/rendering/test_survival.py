@@ -44,6 +44,15 @@ def test_other_objectives_have_none(patterns):
     assert survival(signed, signed.weights, fv.channel("conv1/latents", 1), gray) == {}
 
 
+def test_a_picture_is_clipped_first(patterns):
+    model, _ = make(patterns, 0.5)
+    wild = np.random.default_rng(0).normal(0.5, 1, (24, 24, 3)).astype(np.float32)
+    objective = fv.channel("conv1/latents", 4)
+    left = survival(model, model.weights, objective, wild)
+    assert left == survival(model, model.weights, objective, np.clip(wild, 0, 1))
+    assert left["conv1/latents:4"]["survives"] > 0
+
+
 def test_a_neuron_survives_at_its_position_or_not(patterns):
     model, _ = make(patterns, -1.0)
     gray = np.full((24, 24, 3), 0.5, np.float32)

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from featviz.errors import FeatvizError
-from featviz.surveys.photos import find_photos, prepare, read_ahead
+from featviz.surveys.photos import find_photos, prepare, read_ahead, some_photos
 
 RNG = np.random.default_rng(0)
 SIZE = (12, 16)
@@ -45,6 +45,15 @@ def test_nested_folders_sorted_and_only_images(tmp_path):
     assert [photo.name for photo in every(tmp_path)] == list(source.names)
     assert [photo.pixels[0, 0, 0] for photo in every(tmp_path)] == [len(name) for name in source.names]
     assert [photo.name for photo in every(tmp_path, start=2)] == list(source.names[2:])
+
+
+def test_some_of_a_folder_are_spread_evenly_and_of_an_iterable_the_first(tmp_path):
+    for index in range(10):
+        Image.new("RGB", (4, 4)).save(tmp_path / f"{index}.png")
+    assert some_photos(tmp_path, 4).names == ("0.png", "3.png", "6.png", "9.png")
+    assert some_photos(tmp_path, 99).names == find_photos(tmp_path).names
+    coming = iter(range(10))
+    assert list(some_photos(coming, 3).images) == [0, 1, 2] and next(coming) == 3
 
 
 def png_header(width, height):

@@ -11,10 +11,10 @@ from featviz.cli.options.option_group import option_group
 from featviz.errors import FeatvizError
 
 if TYPE_CHECKING:
-    from featviz.dictionaries import Dictionary, Normalization
+    from featviz.dictionaries import Dictionary
     from featviz.model import Model
 
-# As `KINDS` and `NORMALIZATIONS` of `featviz/dictionaries/` name them; a test holds them equal.
+# Of `KINDS` and `NORMALIZATIONS` of `featviz/dictionaries/`, those that a user can say; a test holds them to these.
 KINDS = ("relu", "topk", "batch_topk", "jump_relu")
 NORMALIZATIONS = ("none", "layer_norm", "constant_norm")
 
@@ -45,16 +45,10 @@ class ReadingChoice:
         Raises:
           FeatvizError: if it cannot be read.
         """
-        from featviz.dictionaries import load_dictionary
-        from featviz.dictionaries.normalizations import ConstantNorm, Identity, LayerNorm
+        from featviz import dictionaries
 
-        known: dict[str, Normalization] = {
-            "none": Identity(),
-            "layer_norm": LayerNorm(),
-            "constant_norm": ConstantNorm(),
-        }
-        normalization = None if self.normalization is None else known[self.normalization]
-        return load_dictionary(
+        normalization = None if self.normalization is None else dictionaries.NORMALIZATIONS[self.normalization]()
+        return dictionaries.load_dictionary(
             path,
             kind=self.kind,
             k=self.k,
@@ -94,6 +88,8 @@ def add_dictionaries(model: "Model", texts: Sequence[str]) -> "Model":
     Raises:
       FeatvizError: if a file cannot be read, or does not fit the layer.
     """
+    if not texts:
+        return model
     from featviz.dictionaries import load_dictionary
     from featviz.dictionaries.layer_names import layer_of
     from featviz.model.latent_layer import LATENTS

@@ -8,18 +8,16 @@ held_out/          the same of the photos that nothing is fitted to
 A row is one position of one photo. Chunks are compressed and checksummed; a shard, one file, holds many.
 """
 
-import json
 import os
-import shutil
-import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
 
-from featviz.common.files import describe_folder, write_atomic
+from featviz.common.files import describe_folder
+from featviz.common.zarr_groups import holds_kind, new_group, read_json, write_json, write_rows
 from featviz.errors import FeatvizError, in_one_line
 
 KIND = "featviz activations"
@@ -77,6 +75,17 @@ class ActivationStore:
         """The activations of rows, fewer where there are no more."""
         return np.asarray(self.group[f"{part}/values"][start : min(stop, self.rows(part))])
 
+    def read_chunks(self, indices: Iterable[int]) -> Float[np.ndarray, "rows units"]:
+        """The activations of chunks of `TRAIN`, one after the other."""
+        chunk = self.chunk
+        return np.concatenate([self.read(TRAIN, index * chunk, (index + 1) * chunk) for index in indices])
+
+    def sample(self, most: int) -> Float[np.ndarray, "rows units"]:
+        """All activations of `TRAIN`, or whole chunks evenly over them, of about `most` rows, where there are more."""
+        count = -(-self.rows(TRAIN) // self.chunk)
+        taken = np.linspace(0, count - 1, min(count, max(1, most // self.chunk))).astype(int)
+        return self.read_chunks(np.unique(taken).tolist())
+
     def where(self, part: str) -> tuple[Int[np.ndarray, " rows"], Int[np.ndarray, " rows"]]:
         """The photo and the position of each row."""
         count = self.rows(part)
@@ -98,7 +107,7 @@ class ActivationStore:
             for part, rows in parts.items():
                 start = self.rows(part)
                 for name, values in rows._asdict().items():
-                    _write_rows(self.group[f"{part}/{name}"], start, values)
+                    write_rows(self.group[f"{part}/{name}"], start, values)
                 counts[part] = start + len(rows.values)
             self.group.attrs.update({**attributes, "rows": counts, "done": done})
         except OSError as error:
@@ -106,16 +115,11 @@ class ActivationStore:
 
     def write_faults(self, faults: Mapping[str, str]) -> None:
         """Keeps why photographs could not be read, by their index."""
-        write_atomic(self.path / "faults.json", (json.dumps(faults) + "\n").encode())
+        write_json(self.path, "faults", faults)
 
     def faults(self) -> dict[str, str]:
         """Why photographs could not be read, by their index."""
-        try:
-            found: dict[str, str] = json.loads((self.path / "faults.json").read_text("utf-8"))
-        except FileNotFoundError:
-            return {}
-        except (OSError, ValueError) as error:
-            raise FeatvizError(f"`{self.path}`: faults.json cannot be read: {in_one_line(error)}") from None
+        found: dict[str, str] = read_json(self.path, "faults", {})
         return found
 
 
@@ -139,21 +143,10 @@ def create_activations(path: Path, attributes: Mapping[str, Any], units: int) ->
     Raises:
       FeatvizError: if the folder is not empty or cannot be made.
     """
-    import zarr
     from zarr.codecs import Crc32cCodec, ZstdCodec
 
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if path.exists() and (not path.is_dir() or any(path.iterdir())):
-            raise FeatvizError(f"`{path}` holds other things; expected a new folder for activations")
-        # Built under a temporary name, so that a folder of the final name holds activations.
-        building = Path(tempfile.mkdtemp(prefix=".featviz-", dir=path.parent))
-        building.chmod(0o755)
-    except OSError as error:
-        raise FeatvizError(f"`{path}` cannot be made: {error.strerror}") from None
     rows = chunk_rows(units)
-    try:
-        group = zarr.open_group(building, mode="w", zarr_format=3)
+    with new_group(path, purpose="activations") as group:
         for part in (TRAIN, HELD_OUT):
             for name, sides in (("values", (units,)), ("photo", ()), ("position", ())):
                 group.create_array(
@@ -167,20 +160,12 @@ def create_activations(path: Path, attributes: Mapping[str, Any], units: int) ->
                 )
         start = {"done": 0, "total": None, "rows": {TRAIN: 0, HELD_OUT: 0}, "norms": None}
         group.attrs.update({"kind": KIND, **start, **attributes})
-        os.replace(building, path)
-    except OSError as error:
-        raise FeatvizError(f"`{path}` cannot be written: {error.strerror}") from None
-    finally:
-        shutil.rmtree(building, ignore_errors=True)
     return open_activations(path, writable=True)
 
 
 def holds_activations(path: Path) -> bool:
     """Whether a folder holds a layer's activations, all of them or not."""
-    try:
-        return json.loads((path / "zarr.json").read_text("utf-8")).get("attributes", {}).get("kind") == KIND
-    except (OSError, ValueError, AttributeError):
-        return False
+    return holds_kind(path, KIND)
 
 
 def open_activations(path: str | os.PathLike[str], *, writable: bool = False) -> ActivationStore:
@@ -199,9 +184,3 @@ def open_activations(path: str | os.PathLike[str], *, writable: bool = False) ->
         return ActivationStore(folder, zarr.open_group(folder, mode="r+" if writable else "r"))
     except Exception as error:
         raise FeatvizError(f"`{folder}` holds damaged activations: {in_one_line(error)}") from None
-
-
-def _write_rows(array: Any, start: int, values: np.ndarray) -> None:
-    if array.shape[0] < start + len(values):
-        array.resize((start + len(values), *array.shape[1:]))
-    array[start : start + len(values)] = values

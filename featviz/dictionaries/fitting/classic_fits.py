@@ -6,7 +6,6 @@ from types import MappingProxyType
 from typing import Any, ClassVar
 
 import numpy as np
-from jaxtyping import Float
 
 from featviz.dictionaries.fitting.activation_store import TRAIN, ActivationStore
 from featviz.dictionaries.kinds import Code, IndependentComponents, KMeans, NonnegativeFactors, principal_components
@@ -64,7 +63,7 @@ class Nmf(ClassicFit):
 
     def fit(self, store: ActivationStore, latents: int, seed: int) -> Code:
         decomposition = _sklearn("decomposition")
-        values = sample_positions(store)
+        values = store.sample(MAX_POSITIONS)
         if values.min() < 0:
             raise FeatvizError(
                 f"{store.attributes['layer']} has values down to {values.min():.3g}; NMF takes a layer without "
@@ -86,7 +85,7 @@ class Ica(ClassicFit):
     def fit(self, store: ActivationStore, latents: int, seed: int) -> Code:
         decomposition = _sklearn("decomposition")
         fitted = decomposition.FastICA(latents, whiten="unit-variance", random_state=seed, max_iter=MAX_ITERATIONS)
-        _quiet_fit(fitted, sample_positions(store).astype(np.float64))
+        _quiet_fit(fitted, store.sample(MAX_POSITIONS).astype(np.float64))
         mean, encoder, decoder = (
             np.ascontiguousarray(array, np.float32) for array in (fitted.mean_, fitted.components_.T, fitted.mixing_.T)
         )
@@ -99,19 +98,11 @@ class KMeansFit(ClassicFit):
     def fit(self, store: ActivationStore, latents: int, seed: int) -> Code:
         cluster = _sklearn("cluster")
         fitted = cluster.MiniBatchKMeans(latents, random_state=seed, n_init=1, batch_size=4096, max_iter=MAX_ITERATIONS)
-        _quiet_fit(fitted, sample_positions(store))
+        _quiet_fit(fitted, store.sample(MAX_POSITIONS))
         return KMeans(centers=fitted.cluster_centers_.astype(np.float32))
 
 
 CLASSIC: Mapping[str, ClassicFit] = MappingProxyType({"pca": Pca(), "nmf": Nmf(), "ica": Ica(), "k_means": KMeansFit()})
-
-
-def sample_positions(store: ActivationStore) -> Float[np.ndarray, "n units"]:
-    """All positions, or chunks evenly over the store where there are more than memory should hold."""
-    rows, chunk = store.rows(TRAIN), store.chunk
-    count = -(-rows // chunk)
-    taken = np.unique(np.linspace(0, count - 1, min(count, max(1, MAX_POSITIONS // chunk))).astype(int))
-    return np.concatenate([store.read(TRAIN, index * chunk, (index + 1) * chunk) for index in taken])
 
 
 def _sklearn(module: str) -> Any:

@@ -21,7 +21,7 @@ from featviz.dictionaries.fitting.sufficiency import check_sufficiency
 from featviz.dictionaries.fitting.trained_kinds import TRAINED
 from featviz.dictionaries.kinds import Code
 from featviz.errors import FeatvizError, suggest
-from featviz.model import Model, hash_weights, require_model
+from featviz.model import Model, require_model
 from featviz.model.shapes import shapes_at
 from featviz.rendering.checks import check_seed, check_size
 from featviz.surveys.photos import Folder, PhotoInput, find_photos
@@ -168,7 +168,7 @@ def fit_with_report(
         record = DictionaryRecord(
             model=model.name,
             layer=name,
-            weights_sha256=hash_weights(model.weights),
+            weights_sha256=store.attributes["network"]["weights_sha256"],
             notes=(*describe_positions(store), *describe_fit(fit), *describe_report(report, loss)),
         )
         return Fitted(Dictionary(code, record=record).check(), report, loss)

@@ -155,6 +155,7 @@ def _run(
     nothing: dict[str, tuple[Positions, ...]] = {TRAIN: (), HELD_OUT: ()}
     state = _Harvested(done, Norms(**(store.attributes["norms"] or {})), faults, nothing)
     reader = read_ahead(source, size, channels=model.input.channels, batch=BATCH, start=done)
+    shard = CHUNKS_PER_SHARD * store.chunk
 
     def flush(state: _Harvested) -> _Harvested:
         store.write_faults(state.faults)
@@ -169,7 +170,7 @@ def _run(
                 values = sampled_activations(model, photos, layer, size, drawn)
                 state = _add(state, photos, values, drawn, layer, high_norms=sampling.high_norms)
                 bar.update(len(photos))
-                if sum(len(rows.values) for rows in state.parts[TRAIN]) >= CHUNKS_PER_SHARD * store.chunk:
+                if sum(len(rows.values) for rows in state.parts[TRAIN]) >= shard:
                     with delayed_interrupts():
                         state = flush(state)
         finally:

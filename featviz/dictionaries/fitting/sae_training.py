@@ -88,11 +88,7 @@ def measure_scale(store: ActivationStore) -> Scale:
     Raises:
       FeatvizError: if they are all alike.
     """
-    rows, chunk = store.rows(TRAIN), store.chunk
-    count = -(-rows // chunk)
-    taken = np.unique(np.linspace(0, count - 1, min(count, max(1, SAMPLE // chunk))).astype(int))
-    sample = np.concatenate([store.read(TRAIN, index * chunk, (index + 1) * chunk) for index in taken])
-    sample = np.random.default_rng(0).permutation(sample)
+    sample = np.random.default_rng(0).permutation(store.sample(SAMPLE))
     variance = float(np.mean(np.sum(np.square(sample - sample.mean(axis=0)), axis=1, dtype=np.float64)))
     if not variance > 0:
         raise FeatvizError(f"all activations of {store.attributes['layer']} are alike; expected some variance")
@@ -159,8 +155,10 @@ def _describe(figures: StepFigures, settings: SaeSettings, step: int) -> str:
 
 
 def _fit_threshold(store: ActivationStore, settings: SaeSettings, scale: Scale, state: SaeState) -> float:
-    """The mean of the smallest latents that batches keep (Bussmann et al. 2024)."""
-    program = jax.jit(lambda own, inputs: TRAINED[settings.kind].least_kept(own, inputs, settings.k))
+    """The mean of the smallest latents that batches keep (Bussmann et al. 2024); 0 for kinds without a threshold."""
+    if not TRAINED[settings.kind].thresholded:
+        return 0.0
+    program = _threshold_program(settings)
     count = min(THRESHOLD_BATCHES, max(1, store.rows(TRAIN) // settings.batch))
     found = []
     with closing(shuffled_batches(store, settings.batch, seed=settings.seed)) as batches:
@@ -170,10 +168,15 @@ def _fit_threshold(store: ActivationStore, settings: SaeSettings, scale: Scale, 
     return float(np.mean(found))
 
 
-# Kept: a further training with the same numbers compiles nothing.
+# Kept, both: a further training with the same numbers compiles nothing.
 @lru_cache(maxsize=4)
 def _program(settings: SaeSettings) -> Any:
     return jax.jit(lambda state, inputs: sae_step(state, inputs, settings))
+
+
+@lru_cache(maxsize=4)
+def _threshold_program(settings: SaeSettings) -> Any:
+    return jax.jit(lambda own, inputs: TRAINED[settings.kind].least_kept(own, inputs, settings.k))
 
 
 class _Placement(NamedTuple):

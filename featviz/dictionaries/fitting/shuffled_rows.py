@@ -34,24 +34,15 @@ def shuffled_batches(
     coming = _from_step(_pools(rows, chunk, per_pool, seed), batch, start)
     with ThreadPoolExecutor(1, "activations") as reading:
         pool = next(coming)
-        waiting = reading.submit(_read, store, pool.chunks)
+        waiting = reading.submit(store.read_chunks, pool.chunks)
         for following in coming:
             values = waiting.result()
             # A store of one pool is read once.
             if following.chunks != pool.chunks:
-                waiting = reading.submit(_read, store, following.chunks)
+                waiting = reading.submit(store.read_chunks, following.chunks)
             for index in range(pool.first, len(pool.order) // batch):
                 yield values[pool.order[index * batch : (index + 1) * batch]]
             pool = following
-
-
-def pass_length(rows: int, batch: int) -> int:
-    """About how many batches a pass over all positions has.
-
-    >>> pass_length(10_000, 2048)
-    4
-    """
-    return max(1, rows // batch)
 
 
 class _Pool(NamedTuple):
@@ -79,7 +70,3 @@ def _from_step(pools: Iterator[_Pool], batch: int, start: int) -> Iterator[_Pool
         if start < batches:
             yield pool._replace(first=start)
         start = max(0, start - batches)
-
-
-def _read(store: ActivationStore, chunks: tuple[int, ...]) -> Float[np.ndarray, "rows units"]:
-    return np.concatenate([store.read(TRAIN, index * store.chunk, (index + 1) * store.chunk) for index in chunks])

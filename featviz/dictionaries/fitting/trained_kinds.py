@@ -55,6 +55,8 @@ class TrainedKind(ABC):
 
     # Whether the weight of a penalty is regulated until k latents fire at a position.
     regulated: ClassVar[bool] = False
+    # Whether a threshold is fitted after the training, the mean of `least_kept` over batches.
+    thresholded: ClassVar[bool] = False
 
     def extend(self, parameters: Parameters, sample: Float[Array, "n units"], k: int) -> Parameters:
         """The parameters with those of the kind, which may be fitted to a sample of inputs."""
@@ -65,7 +67,7 @@ class TrainedKind(ABC):
         """A batch through the autoencoder."""
 
     def least_kept(self, parameters: Parameters, inputs: Float[Array, "n units"], k: int) -> Float[Array, ""]:
-        """The smallest latent that a batch keeps, for kinds whose threshold is fitted after the training."""
+        """The smallest latent that a batch keeps, for kinds that are `thresholded`."""
         return jnp.float32(0)
 
     @abstractmethod
@@ -108,6 +110,8 @@ class TopK(TrainedKind):
 
 class BatchTopK(TrainedKind):
     """z = the k n largest of relu(a) of a batch of n positions (Bussmann et al. 2024)."""
+
+    thresholded = True
 
     def run(self, parameters: Parameters, inputs: Float[Array, "n units"], k: int) -> Pass:
         pre = pre_activations(parameters, inputs)

@@ -174,11 +174,18 @@ def _config_beside(source: Path) -> dict[str, Any]:
     return {}
 
 
+def is_weights(path: Path) -> bool:
+    """Whether a file is one of weights, by its name.
+
+    >>> [is_weights(Path(name)) for name in ("sae_weights.safetensors", "sparsity.safetensors", "cfg.json")]
+    [True, False, False]
+    """
+    return path.suffix in SUFFIXES and not any(word in path.name for word in OTHERS)
+
+
 def _weights_in(folder: Path) -> Path:
     """The one file of weights in a folder."""
-    files = sorted(
-        file for file in folder.iterdir() if file.suffix in SUFFIXES and not any(word in file.name for word in OTHERS)
-    )
+    files = sorted(filter(is_weights, folder.iterdir()))
     if not files:
         raise FeatvizError(f"the folder `{folder.name}` holds no weights; expected {EXPECTED}")
     if len(files) > 1:

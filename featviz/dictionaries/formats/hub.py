@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from urllib.parse import quote
 
-from featviz.dictionaries.formats.contents import CONFIGS, OTHERS, SUFFIXES
+from featviz.dictionaries.formats.contents import CONFIGS, is_weights
 from featviz.errors import FeatvizError, in_one_line, suggest
 from featviz.zoo.entry import Source
 from featviz.zoo.weights.download import fetch
@@ -55,9 +55,7 @@ def _list_files(repository: str, revision: str, *, server: str, loopback: bool) 
 
 def _choose(name: str, listed: list[str], inside: str) -> str:
     """The one file of weights that a name means."""
-    weights = [
-        path for path in listed if Path(path).suffix in SUFFIXES and not any(word in Path(path).name for word in OTHERS)
-    ]
+    weights = [path for path in listed if is_weights(Path(path))]
     if inside in weights:
         return inside
     under = [path for path in weights if not inside or path.startswith(inside + "/")]

@@ -7,19 +7,18 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from featviz.dictionaries.kinds.base import Code, Inputs, Latents, Values, product
-from featviz.dictionaries.kinds.sparse_autoencoder import SparseAutoencoder
+from featviz.dictionaries.kinds.base import Values, product
+from featviz.dictionaries.kinds.wrapped_autoencoder import WrappedAutoencoder
 
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True, eq=False, kw_only=True)
-class ArchetypalSae(Code):
+class ArchetypalSae(WrappedAutoencoder):
     """A sparse autoencoder whose decoder is exp(log_scale) (mixture points + relaxation).
 
     The decoder of `autoencoder` is this product, computed once; `with_decoder` computes it anew.
 
     Attributes:
-      autoencoder: the autoencoder, which decides what a latent is.
       mixture: (latents, points), whose rows are non-negative and have the sum 1.
       points: (points, units), activations that were chosen before the training.
       relaxation: (latents, units), how far each direction may lie from its mixture; zeros without relaxation.
@@ -28,29 +27,14 @@ class ArchetypalSae(Code):
 
     name: ClassVar[str] = "archetypal"
     title: ClassVar[str] = "archetypal sparse autoencoder"
-    autoencoder: SparseAutoencoder
     mixture: Float[Values, "latents points"]
     points: Float[Values, "points units"]
     relaxation: Float[Values, "latents units"]
     log_scale: Float[Values, ""]
 
     @property
-    def directions(self) -> Float[Values, "latents units"]:
-        return self.autoencoder.directions
-
-    @property
     def summary(self) -> str:
-        inner = ", ".join(filter(None, (self.autoencoder.title, self.autoencoder.summary)))
-        return f"mixtures of {self.points.shape[0]} activations, {inner}"
-
-    def pre_activation(self, inputs: Inputs) -> Latents:
-        return self.autoencoder.pre_activation(inputs)
-
-    def encode(self, inputs: Inputs) -> Latents:
-        return self.autoencoder.encode(inputs)
-
-    def decode(self, latents: Latents) -> Inputs:
-        return self.autoencoder.decode(latents)
+        return f"mixtures of {self.points.shape[0]} activations, {self.inner_summary}"
 
     def with_decoder(self) -> "ArchetypalSae":
         """The same with the decoder that its mixtures, points and relaxation make."""

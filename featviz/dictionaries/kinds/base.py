@@ -1,8 +1,7 @@
 """What every kind of dictionary says about itself."""
 
 from abc import ABC, abstractmethod
-from dataclasses import fields
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -109,6 +108,12 @@ def keep_largest(latents: Latents, k: int) -> Latents:
     return jnp.put_along_axis(jnp.zeros_like(latents), indices, values, axis=-1, inplace=False)
 
 
-def static_fields(code: Any) -> list[str]:
-    """The names of the fields that are part of a code's structure."""
-    return [field.name for field in fields(code) if field.metadata.get("static")]
+def keep_above(latents: Latents, threshold: Values) -> Latents:
+    """relu of the latents above a threshold, one of all or one of each, and 0 for the others.
+
+    >>> keep_above(jnp.array([3.0, 1.0, -1.0]), np.array(-2.0)).tolist()
+    [3.0, 1.0, 0.0]
+    >>> keep_above(jnp.array([3.0, 1.0, 2.0]), np.array([4.0, 0.0, 2.0])).tolist()
+    [0.0, 1.0, 0.0]
+    """
+    return jnp.where(latents > along_last(threshold, latents), jnp.maximum(latents, 0), 0)

@@ -4,10 +4,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import jax
-import jax.numpy as jnp
 from jaxtyping import Float
 
-from featviz.dictionaries.kinds.base import Latents, Values, along_last
+from featviz.dictionaries.kinds.base import Latents, Values, keep_above
 from featviz.dictionaries.kinds.sparse_autoencoder import SparseAutoencoder
 
 
@@ -25,9 +24,7 @@ class JumpReluSae(SparseAutoencoder):
     threshold: Float[Values, " latents"]
 
     def sparsify(self, pre_activations: Latents) -> Latents:
-        return jnp.where(
-            pre_activations > along_last(self.threshold, pre_activations), jnp.maximum(pre_activations, 0), 0
-        )
+        return keep_above(pre_activations, self.threshold)
 
     def shapes(self, units: int, latents: int) -> dict[str, tuple[int, ...]]:
         return {**super().shapes(units, latents), "threshold": (latents,)}

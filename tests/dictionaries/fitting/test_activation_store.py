@@ -25,6 +25,18 @@ def test_what_was_written_is_read(tmp_path):
     assert store.where(TRAIN)[0].tolist() == list(range(300))
 
 
+def test_chunks_are_read_in_their_order_and_a_sample_is_even(tmp_path):
+    # Long rows have the smallest chunks.
+    values = np.zeros((16 * 9 + 5, 40_000), np.float32)
+    values[:, 0] = np.arange(len(values))
+    store = make_store(tmp_path / "a", values)
+    assert store.chunk == 16
+    assert store.read_chunks([1, 9])[:, 0].tolist() == [*range(16, 32), *range(144, 149)]
+    assert store.sample(48)[:, 0].tolist() == [*range(16), *range(64, 80), *range(144, 149)]
+    assert store.sample(1)[:, 0].tolist() == [*range(16)]
+    assert np.array_equal(store.sample(10_000), values)
+
+
 def test_any_reader_opens_it_and_it_is_sharded(tmp_path):
     make_store(tmp_path / "a", VALUES)
     array = zarr.open_array(tmp_path / "a" / "train" / "values", mode="r")

@@ -86,6 +86,15 @@ def test_the_code_takes_activations_as_they_are(kind):
     np.testing.assert_allclose(code.decode(code.encode(INPUTS / factor)) * factor, passed.reconstruction, atol=2e-4)
 
 
+@pytest.mark.parametrize("kind", TRAINED)
+def test_a_threshold_is_fitted_where_the_code_takes_one(kind):
+    state, settings = parameters_of(kind)
+    least = float(TRAINED[kind].least_kept(state.parameters, jnp.asarray(INPUTS), K))
+    low, high = (jax.tree.leaves(finish_code(state, settings, 1.0, threshold)) for threshold in (0.0, 0.5))
+    depends = not all(np.array_equal(one, other) for one, other in zip(low, high, strict=True))
+    assert TRAINED[kind].thresholded == depends == (least > 0)
+
+
 @pytest.mark.parametrize("kind", ["topk", "batch_topk", "jump_relu"])
 def test_as_many_fire_at_first_as_are_wanted(kind):
     settings = SaeSettings(kind, INPUTS.shape[1], LATENTS, K, 10, 64, 1e-3, 100, 0)
