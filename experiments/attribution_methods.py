@@ -18,6 +18,7 @@ import argparse
 from pathlib import Path
 
 import numpy as np
+from scipy.stats import spearmanr
 
 import featviz as fv
 from featviz.attribution.explain import read_photos
@@ -38,10 +39,6 @@ METHODS = {
 }
 
 
-def ranks(values):
-    return np.argsort(np.argsort(values))
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
@@ -59,7 +56,7 @@ def main():
             lost = fv.attribute(model, pixels, objective, layer=layer, method=Ablation()).units[0]
             for label, method in METHODS.items():
                 units = fv.attribute(model, pixels, objective, layer=layer, method=method).units[0]
-                found[label].append((np.corrcoef(units, lost)[0, 1], np.corrcoef(ranks(units), ranks(lost))[0, 1]))
+                found[label].append((np.corrcoef(units, lost)[0, 1], spearmanr(units, lost).statistic))
             print(name, photo.name, {label: round(float(rows[-1][0]), 3) for label, rows in found.items()}, flush=True)
         print(f"{name} {layer}, {len(chosen)} photos: correlation with ablation, correlation of ranks")
         for label, rows in sorted(found.items(), key=lambda item: -np.mean(item[1], axis=0)[0]):

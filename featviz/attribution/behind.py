@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from featviz.common.kept import kept_with_owner
 from featviz.gradients.rules import rules_for
 from featviz.model import IMAGE, Apply, Weights
 from featviz.model.editable import Editable
@@ -107,7 +108,16 @@ def _evaluate(
 
 
 def is_behind(apply: Apply, layer: str, weights: Weights, objective: Objective, image: jax.ShapeDtypeStruct) -> bool:
-    """Whether the objective is computed from the layer; nothing is computed."""
+    """Whether the objective is computed from the layer; nothing is computed, and a network is traced once for it."""
+    leaves, structure = jax.tree.flatten(jax.eval_shape(lambda *given: given, weights, objective, image))
+    return _is_behind(apply, layer, tuple(leaves), structure)
+
+
+@kept_with_owner(maxsize=64)
+def _is_behind(
+    apply: Apply, layer: str, leaves: tuple[jax.ShapeDtypeStruct, ...], structure: jax.tree_util.PyTreeDef
+) -> bool:
+    weights, objective, image = jax.tree.unflatten(structure, leaves)
     h = jax.eval_shape(lambda w, x: make_problem(apply, layer, w, objective, x, None).activation, weights, image)
-    program, _ = trace(lambda w, x, h: _score(apply, layer, w, objective, x, h), weights, image, h)
+    program, _ = trace(lambda *args: _score(apply, layer, *args), weights, objective, image, h)
     return program.outputs[0] in dependents(program, program.inputs[-1:])

@@ -13,7 +13,7 @@ from featviz.attribution.methods import Method, check_method
 from featviz.common.progress import progress_bar
 from featviz.errors import FeatvizError
 from featviz.model import OUTPUT, Model
-from featviz.objectives import logit
+from featviz.objectives import Objective, logit
 from featviz.rendering.observe import observe
 
 
@@ -91,37 +91,33 @@ def class_units(
     if not photos:
         raise FeatvizError("`photos` is empty; expected photos of the class")
     check_method(method, per_unit=True)
+    own = logit(class_index)
     right: list[str] = []
     wrong: list[tuple[str, int]] = []
     for_class: dict[str, list[np.ndarray]] = {layer: [] for layer in layers}
     for_mistake: dict[str, list[np.ndarray]] = {layer: [] for layer in layers}
-    predicted = []
+    mistakes: list[tuple[np.ndarray, Objective]] = []
     for name, photo in progress_bar(photos, shown=progress, unit="photo"):
         output = observe(model, photo, OUTPUT)
         best = int(output.reshape(-1, output.shape[-1]).mean(0).argmax())
-        predicted.append(best)
+        contrast = logit(best) - own
         if best == class_index:
             right.append(name)
         else:
             wrong.append((name, best))
+            mistakes.append((photo, contrast))
         for layer in layers:
-            why = attribute(model, photo, logit(class_index), layer=layer, method=method)
+            why = attribute(model, photo, own, layer=layer, method=method)
             for_class[layer].append(why.units[0])
             if best != class_index:
-                contrast = logit(best) - logit(class_index)
                 for_mistake[layer].append(attribute(model, photo, contrast, layer=layer, method=method).units[0])
-    pairs = [(photo, best) for (_, photo), best in zip(photos, predicted, strict=True)]
-    mistakes = [(photo, best) for photo, best in pairs if best != class_index]
-    ranked = [
-        rank
-        for layer in layers
-        for rank in _rank(model, layer, np.stack(for_class[layer]), [(p, None) for p, _ in pairs], class_index, units)
-    ]
+    cases = [(photo, own) for _, photo in photos]
+    ranked = [rank for layer in layers for rank in _rank(model, layer, np.stack(for_class[layer]), cases, units)]
     mistaken = [
         rank
         for layer in layers
         if mistakes
-        for rank in _rank(model, layer, np.stack(for_mistake[layer]), list(mistakes), class_index, units)
+        for rank in _rank(model, layer, np.stack(for_mistake[layer]), mistakes, units)
     ]
     return ClassUnits(class_index, tuple(right), tuple(wrong), tuple(ranked), tuple(mistaken))
 
@@ -130,24 +126,12 @@ def _rank(
     model: Model,
     layer: str,
     values: Float[np.ndarray, "photos units"],
-    photos: Sequence[tuple[np.ndarray, int | None]],
-    class_index: int,
+    cases: Sequence[tuple[np.ndarray, Objective]],
     count: int,
 ) -> list[UnitRank]:
-    """The units with the largest mean attributions, each ablated on each photo."""
+    """The units with the largest mean attributions, each ablated in every case: a photo and its score."""
     best = [int(unit) for unit in np.argsort(-values.mean(0), kind="stable")[:count]]
-    effects = np.stack(
-        [
-            unit_effects(
-                model,
-                photo,
-                logit(class_index) if other is None else logit(other) - logit(class_index),
-                layer,
-                best,
-            )
-            for photo, other in photos
-        ]
-    )
+    effects = np.stack([unit_effects(model, photo, objective, layer, best) for photo, objective in cases])
     return [
         UnitRank(
             layer,

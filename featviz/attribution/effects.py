@@ -1,4 +1,4 @@
-"""What a score becomes when units are ablated, each alone or all together."""
+"""What a score becomes when units are ablated, each alone."""
 
 from collections.abc import Sequence
 
@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from featviz.attribution.behind import make_problem
+from featviz.attribution.methods.ablation import scores_without
 from featviz.common.compilation import compiled
 from featviz.model import Apply, Model, Weights
 from featviz.objectives import Objective
@@ -17,15 +18,9 @@ TOGETHER = 8
 
 
 def unit_effects(
-    model: Model,
-    image: Float[np.ndarray, "h w c"],
-    objective: Objective,
-    layer: str,
-    units: Sequence[int],
-    *,
-    baseline: float | Float[np.ndarray, "*positions units"] = 0.0,
+    model: Model, image: Float[np.ndarray, "h w c"], objective: Objective, layer: str, units: Sequence[int]
 ) -> Float[np.ndarray, " units"]:
-    """The change of a score when each of some units alone is at its baseline, at every position.
+    """The change of a score when each of some units alone is zero, at every position.
 
     Args:
       model: the network.
@@ -33,7 +28,6 @@ def unit_effects(
       objective: the score.
       layer: the units' layer.
       units: their indices.
-      baseline: what they become.
 
     >>> import featviz as fv
     >>> photo = np.random.default_rng(0).random((64, 64, 3), np.float32)
@@ -45,7 +39,7 @@ def unit_effects(
         return np.zeros(0, np.float32)
     # A multiple of what is computed side by side: few programs serve every number of units.
     padded = np.resize(np.asarray(units, np.int32), -(-count // TOGETHER) * TOGETHER)
-    args = (model.weights, objective, jnp.asarray(image), jnp.asarray(padded), jnp.asarray(baseline, jnp.float32))
+    args = (model.weights, objective, jnp.asarray(image), jnp.asarray(padded))
     program = compiled(_effects, *args, owner=model.apply, apply=model.apply, layer=layer)
     return np.asarray(program(*args))[:count]
 
@@ -56,17 +50,9 @@ def _effects(
     objective: Objective,
     image: Float[Array, "h w c"],
     units: Int[Array, " units"],
-    baseline: Float[Array, "..."],
     *,
     apply: Apply,
     layer: str,
 ) -> Float[Array, " units"]:
     problem = make_problem(apply, layer, weights, objective, image, None)
-    start = jnp.broadcast_to(baseline, problem.activation.shape)
-    whole = problem.function(problem.activation)
-
-    def change(unit: Array) -> Array:
-        chosen = jnp.broadcast_to(jnp.arange(start.shape[-1]) == unit, start.shape)
-        return problem.function(jnp.where(chosen, start, problem.activation)) - whole
-
-    return jax.lax.map(change, units, batch_size=TOGETHER)
+    return scores_without(problem, units, together=TOGETHER) - problem.function(problem.activation)

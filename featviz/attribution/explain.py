@@ -4,7 +4,6 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -154,17 +153,13 @@ def read_photos(photos: PhotoChoice, model: Model) -> list[tuple[Photo, np.ndarr
     Raises:
       FeatvizError: for a photo that cannot be read, or none at all.
     """
-    single = isinstance(photos, np.ndarray) or (isinstance(photos, str | os.PathLike) and not Path(photos).is_dir())
-    listed: Any = [photos] if single else photos
+    listed = [photos] if isinstance(photos, np.ndarray | str | os.PathLike) else photos
     items: list[tuple[str, ImageInput]] = []
-    if isinstance(listed, str | os.PathLike):
-        items = [(name, image) for name, image, _ in find_photos(listed).items(0)]
-    else:
-        for given in listed:
-            if isinstance(given, str | os.PathLike) and Path(given).is_dir():
-                items += [(name, image) for name, image, _ in find_photos(given).items(0)]
-            else:
-                items.append((Path(given).name if isinstance(given, str | os.PathLike) else "", given))
+    for given in listed:
+        if isinstance(given, str | os.PathLike) and Path(given).is_dir():
+            items += [(name, image) for name, image, _ in find_photos(given).items(0)]
+        else:
+            items.append((Path(given).name if isinstance(given, str | os.PathLike) else "", given))
     read = []
     names: dict[str, int] = {}
     for index, (name, image) in enumerate(items):

@@ -10,8 +10,9 @@ from featviz.common.safe_names import safe_name
 from featviz.errors import FeatvizError
 from featviz.model import Model
 from featviz.objectives import Objective, channel, direction
-from featviz.pages.page_images import encode_pixels
+from featviz.pages.page_images import encode_webp
 from featviz.pages.site_files import write_if_changed
+from featviz.pictures.picture import Picture
 from featviz.rendering.render import render_each
 
 # Sides and steps of a picture that is drawn for a page: small, as it is shown small.
@@ -57,9 +58,9 @@ def write_unit_pictures(
             address = unit_address(layer, unit)
             if (folder / address).is_file():
                 continue
-            pixels = None if atlas is None else _from_atlas(atlas, layer, unit)
-            if pixels is not None:
-                write_if_changed(folder / address, encode_pixels(pixels))
+            found = None if atlas is None else _from_atlas(atlas, layer, unit)
+            if found is not None:
+                write_if_changed(folder / address, _encode(found))
             else:
                 missing[address] = channel(layer, unit)
     if draw:
@@ -81,14 +82,16 @@ def _draw(model: Model, missing: Mapping[str, Objective], folder: Path, *, progr
     addresses = list(missing)
     size = min(SIZE, *model.input.size)
     for index, picture in render_each(model, list(missing.values()), size=size, steps=STEPS, progress=progress):
-        pixels = (np.clip(picture.pixels, 0, 1) * 255).round().astype(np.uint8)
-        write_if_changed(folder / addresses[index], encode_pixels(pixels))
+        write_if_changed(folder / addresses[index], _encode(picture))
 
 
-def _from_atlas(atlas: Atlas, layer: str, unit: int) -> np.ndarray | None:
+def _from_atlas(atlas: Atlas, layer: str, unit: int) -> Picture | None:
     try:
-        picture = atlas.picture(f"{layer}:{unit}")
+        return atlas.picture(f"{layer}:{unit}")
     except FeatvizError:
         # The atlas is of other layers, or not there yet.
         return None
-    return (np.clip(picture.pixels, 0, 1) * 255).round().astype(np.uint8)
+
+
+def _encode(picture: Picture) -> bytes:
+    return encode_webp(picture.preview().convert("RGB"))

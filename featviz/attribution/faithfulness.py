@@ -100,7 +100,7 @@ def faithfulness(
         deletion=_area(model, photo, objective, why.layer, order, insert=False),
         insertion=_area(model, photo, objective, why.layer, order, insert=True),
         random=_area(model, photo, objective, why.layer, shuffled, insert=False),
-        randomized=_correlation(_ranks(values), _ranks(other)),
+        randomized=_rank_correlation(values, other),
     )
 
 
@@ -162,11 +162,8 @@ def _correlation(a: np.ndarray, b: np.ndarray) -> float:
     return float(np.corrcoef(a, b)[0, 1])
 
 
-def _ranks(values: np.ndarray) -> np.ndarray:
-    """The rank of each value; equal ones share the mean of theirs, so that ties are not agreement.
+def _rank_correlation(a: np.ndarray, b: np.ndarray) -> float:
+    """The correlation of ranks; equal values share the mean of theirs, so that ties are not agreement."""
+    from scipy.stats import rankdata
 
-    >>> _ranks(np.array([3.0, 0.0, 0.0])).tolist()
-    [2.0, 0.5, 0.5]
-    """
-    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
-    return (np.cumsum(counts) - (counts + 1) / 2)[inverse]
+    return _correlation(rankdata(a), rankdata(b))

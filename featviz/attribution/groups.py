@@ -85,10 +85,9 @@ def groups(
         raise FeatvizError(
             f"`count` is {count}; {layer} has {rows.shape[0]} positions and {rows.shape[1]} units, and no more groups"
         )
-    signs = {bool(sign) for sign in np.unique(np.sign(rows)) if sign}
-    flip = -1.0 if rows.max() <= 0 else 1.0
-    s, f = nmf(flip * rows, count) if len(signs) < 2 and (flip * rows).min() >= 0 else semi_nmf(rows, count)
-    f = f * flip if (rows.max() <= 0 or rows.min() >= 0) else f
+    sign = -1.0 if rows.max() <= 0 else 1.0
+    s, f = nmf(sign * rows, count) if (sign * rows).min() >= 0 else semi_nmf(rows, count)
+    f = sign * f
     lengths = np.maximum(np.linalg.norm(f, axis=1), np.finfo(np.float32).tiny)
     spatial, directions = (s * lengths).T.reshape(count, *activation.shape[:-1]), f / lengths[:, None]
     order = np.argsort([_column(weights) for weights in spatial], kind="stable")

@@ -1,11 +1,11 @@
 """Whether another network recognizes the pictures of classes: the rank of each picture's class among its outputs."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Array, Float, Int, UInt8
 
 from featviz.common.compilation import compiled
 from featviz.common.kept import kept_with_owner
@@ -39,8 +39,8 @@ def class_ranks(model: Model, images: Iterable[Pixels], classes: Sequence[int]) 
     size, channels = model.input.size, model.input.channels
     parts = [np.zeros((0, units), np.float32)]
     for count, batch in batches(fit(image, size, channels=channels) for image in images):
-        program = compiled(_outputs(model.apply), model.weights, batch)
-        parts.append(np.asarray(program(model.weights, batch))[:count])
+        program = compiled(output_program(model.apply), model.weights, batch)
+        parts.append(np.asarray(program(model.weights, batch)).reshape(len(batch), -1)[:count])
     outputs = np.concatenate(parts)
     if len(outputs) != len(classes):
         raise FeatvizError(f"`classes` has {len(classes)} indices for {len(outputs)} images; expected one an image")
@@ -49,9 +49,10 @@ def class_ranks(model: Model, images: Iterable[Pixels], classes: Sequence[int]) 
 
 
 @kept_with_owner(maxsize=8)
-def _outputs(apply: Apply) -> Callable[..., jax.Array]:
-    def outputs(weights: Weights, images: jax.Array) -> jax.Array:
-        found = apply(weights, images.astype(jnp.float32) / jnp.float32(255), layers=[OUTPUT])[OUTPUT]
-        return found.reshape(len(images), -1)
+def output_program(apply: Apply) -> jax.stages.Wrapped:
+    """A network's output as a jitted function of its weights and of uint8 images, (n, h, w, c)."""
+
+    def outputs(weights: Weights, images: UInt8[Array, "n h w c"]) -> Float[Array, " n *classes"]:
+        return apply(weights, images.astype(jnp.float32) / jnp.float32(255), layers=(OUTPUT,))[OUTPUT]
 
     return jax.jit(outputs)

@@ -145,13 +145,13 @@ def make_sheet(units: Sequence[int], thumbnails: Thumbnails, *, cell_size: tuple
     return Sheet(f"{name}.webp", sheet, (width, height), missing)
 
 
-def fit_cell(width: int, height: int) -> tuple[int, int]:
-    """A small picture's size: at most 96 pixels on the longer side, never enlarged.
+def fit_cell(width: int, height: int, *, side: int = SIDE) -> tuple[int, int]:
+    """A small picture's size: at most 96 pixels, or `side`, on the longer side, never enlarged.
 
-    >>> fit_cell(224, 224), fit_cell(64, 64), fit_cell(200, 100)
-    ((96, 96), (64, 64), (96, 48))
+    >>> fit_cell(224, 224), fit_cell(64, 64), fit_cell(200, 100), fit_cell(200, 100, side=50)
+    ((96, 96), (64, 64), (96, 48), (50, 25))
     """
-    factor = min(SIDE / max(width, height), 1.0)
+    factor = min(side / max(width, height), 1.0)
     return max(round(width * factor), 1), max(round(height * factor), 1)
 
 

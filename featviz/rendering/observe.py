@@ -6,8 +6,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from featviz.common.kept import kept_with_owner
 from featviz.common.placement import gather
-from featviz.model import Model
+from featviz.model import Apply, Model
 from featviz.pictures.picture import Picture
 from featviz.rendering.checks import check_image
 
@@ -27,7 +28,12 @@ def observe(model: Model, image: np.ndarray | Picture, layer: str, *, weights: A
     Raises: FeatvizError for an unknown layer, or an image of the wrong shape or range.
     """
     pixels = check_image("image", image, model)
-    run = jax.jit(lambda weights, images: model.apply(weights, images, layers=(layer,))[layer])
+    run = _activation_program(model.apply, layer)
     return np.asarray(
         run(model.weights if weights is None else gather(weights), jnp.asarray(pixels[None])), np.float32
     )[0]
+
+
+@kept_with_owner(maxsize=8)
+def _activation_program(apply: Apply, layer: str) -> jax.stages.Wrapped:
+    return jax.jit(lambda weights, images: apply(weights, images, layers=(layer,))[layer])

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 from featviz.attribution.behind import Problem
 from featviz.attribution.methods.base import Method
@@ -31,11 +31,22 @@ class Ablation(Method):
 
     def attribute(self, problem: Problem) -> Float[Array, "*ones units"]:
         count = problem.activation.shape[-1]
-        whole = problem.function(problem.activation)
-
-        def lost(unit: Array) -> Array:
-            chosen = jnp.broadcast_to(jnp.arange(count) == unit, problem.activation.shape)
-            return whole - problem.function(jnp.where(chosen, problem.baseline, problem.activation))
-
-        losses = jax.lax.map(lost, jnp.arange(count), batch_size=min(TOGETHER, count))
+        without = scores_without(problem, jnp.arange(count), together=min(TOGETHER, count))
+        losses = problem.function(problem.activation) - without
         return losses.reshape((1,) * (problem.activation.ndim - 1) + (count,))
+
+
+def scores_without(problem: Problem, units: Int[Array, " units"], *, together: int) -> Float[Array, " units"]:
+    """The score without each of some units: where it alone is at its baseline, at every position.
+
+    Args:
+      problem: what is attributed.
+      units: their indices.
+      together: how many are ablated side by side.
+    """
+
+    def score(unit: Array) -> Array:
+        chosen = jnp.broadcast_to(jnp.arange(problem.activation.shape[-1]) == unit, problem.activation.shape)
+        return problem.function(jnp.where(chosen, problem.baseline, problem.activation))
+
+    return jax.lax.map(score, units, batch_size=together)

@@ -9,10 +9,11 @@ from jaxtyping import Float
 
 from featviz.attribution.explained_pictures import group_address, unit_address
 from featviz.attribution.explanation import Explanation, LayerView, UnitShare
+from featviz.common.photograph import to_bytes
 from featviz.common.safe_names import safe_name
 from featviz.pages.addresses import INDEX, PageLink, link
 from featviz.pages.formatting import format_percent
-from featviz.pages.page_images import encode_pixels
+from featviz.pages.page_images import encode_pixels, fit_cell, to_pil
 from featviz.pages.site_files import FileExists
 from featviz.pages.templating import render_page
 
@@ -231,10 +232,8 @@ def _photo_pixels(photo: Float[np.ndarray, "h w c"], side: int) -> np.ndarray:
     """A photo as a browser shows it, at most `side` pixels on its longer side."""
     from PIL import Image
 
-    pixels = (np.clip(np.broadcast_to(photo, (*photo.shape[:2], 3)), 0, 1) * 255).round().astype(np.uint8)
-    factor = side / max(pixels.shape[:2])
-    size = (max(round(pixels.shape[1] * factor), 1), max(round(pixels.shape[0] * factor), 1))
-    return pixels if factor >= 1 else np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.LANCZOS))
+    image = to_pil(to_bytes(photo))
+    return np.asarray(image.resize(fit_cell(*image.size, side=side), Image.Resampling.LANCZOS))
 
 
 def _shown(file: str, address: str, file_exists: FileExists) -> str | None:

@@ -1,22 +1,21 @@
 """What a network loses where a dictionary's reconstruction stands in place of its layer's activations."""
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, UInt8
 
 from featviz.common.compilation import compiled
-from featviz.common.kept import kept_with_owner
 from featviz.dictionaries.dictionary import Dictionary
 from featviz.dictionaries.fitting.harvest import BATCH, HELD_OUT_EVERY
 from featviz.errors import FeatvizError
-from featviz.model import OUTPUT, Apply, Model
+from featviz.evaluation.recognition import output_program
+from featviz.model import OUTPUT, Model
 from featviz.model.edit_kinds import ablate
 from featviz.model.edits import Edit, Selection
 from featviz.model.model import Editable
@@ -164,12 +163,4 @@ def log_softmax(logits: Float[np.ndarray, "n classes"]) -> Float[np.ndarray, "n 
 
 def _logits(model: Model, images: UInt8[np.ndarray, "n h w c"]) -> np.ndarray:
     args = (model.weights, images)
-    return np.asarray(compiled(_output_program(model.apply), *args)(*args))
-
-
-@kept_with_owner(maxsize=8)
-def _output_program(apply: Apply) -> Callable[..., Array]:
-    def run(weights: Any, images: UInt8[Array, "n h w c"]) -> Array:
-        return apply(weights, images.astype(jnp.float32) / jnp.float32(255), layers=(OUTPUT,))[OUTPUT]
-
-    return jax.jit(run)
+    return np.asarray(compiled(output_program(model.apply), *args)(*args))
