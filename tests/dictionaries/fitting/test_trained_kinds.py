@@ -1,5 +1,6 @@
 """The kinds in training, against numpy, and that the code they become takes activations as they are."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
