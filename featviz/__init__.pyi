@@ -7,6 +7,8 @@ from featviz import parameterizations as parameterizations
 from featviz import priors as priors
 from featviz import recipes as recipes
 from featviz import regularizers as regularizers
+from featviz.activation_atlas.activation_map import ActivationAtlas as ActivationAtlas
+from featviz.activation_atlas.build_activation_atlas import build_activation_atlas as build_activation_atlas
 from featviz.adapters.equinox import from_equinox as from_equinox
 from featviz.adapters.function import from_function as from_function
 from featviz.adapters.keras import from_keras as from_keras

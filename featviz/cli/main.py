@@ -26,7 +26,7 @@ COMMANDS = {
     "Natural images beside them": ["survey", "evidence", "spectrum", "prior"],
     "Concepts": ["dictionary"],
     "Why": ["explain"],
-    "Everything at once": ["atlas", "site", "export"],
+    "Everything at once": ["atlas", "activation-atlas", "site", "export"],
 }
 
 

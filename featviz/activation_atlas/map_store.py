@@ -1,0 +1,75 @@
+"""A map on the disk: a Zarr group in the folder `map`.
+
+zarr.json                     attributes: `kind`
+NAME/                         arrays that are written at once, such as the places of a layout; `whole` once they are
+pictures/LEVEL-HASH/          the pictures of a level's cells, as an atlas keeps those of units (`atlas.atlas_store`)
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from featviz.atlas.atlas_store import Store
+from featviz.common.files import describe_folder
+from featviz.common.zarr_groups import holds_kind, new_group
+from featviz.errors import FeatvizError, in_one_line
+
+KIND = "featviz activation atlas"
+# The folders that a run writes into, beside the pages.
+ACTIVATIONS, MAP = "activations", "map"
+
+
+def open_map(out: Path) -> Store:
+    """The store of the map in a folder, created where there is none.
+
+    Args:
+      out: a new folder, or that of a map.
+
+    Raises:
+      FeatvizError: if the folder holds something else, or cannot be written or read.
+    """
+    import zarr
+
+    folder = out / MAP
+    if not holds_kind(folder, KIND):
+        known = (ACTIVATIONS, MAP)
+        if out.exists() and (not out.is_dir() or any(path.name not in known for path in out.iterdir())):
+            found = describe_folder(out, lacks="holds other files")
+            raise FeatvizError(f"`{out}` {found}; expected a new folder for the activation atlas")
+        with new_group(folder, purpose="an activation atlas") as group:
+            group.attrs["kind"] = KIND
+    try:
+        return Store(folder, zarr.open_group(folder, mode="r+"))
+    except Exception as error:
+        raise FeatvizError(f"`{folder}` holds a damaged map: {in_one_line(error)}") from None
+
+
+def read_arrays(store: Store, name: str) -> dict[str, np.ndarray] | None:
+    """The arrays of a group; None unless they are there, all and undamaged."""
+    if name not in store.group or not store.group[name].attrs.get("whole"):
+        return None
+    try:
+        return {key: np.asarray(array[:]) for key, array in store.group[name].arrays()}
+    except Exception:  # a decoder may raise anything; what is damaged is computed again
+        return None
+
+
+def write_arrays(store: Store, name: str, arrays: Mapping[str, np.ndarray]) -> None:
+    """Writes arrays as a group, which counts once all of them are on the disk.
+
+    Raises:
+      FeatvizError: if they cannot be written.
+    """
+    from zarr.codecs import Crc32cCodec, ZstdCodec
+
+    try:
+        group: Any = store.group.require_group(name)
+        group.attrs["whole"] = False
+        for key, values in arrays.items():
+            codecs = [ZstdCodec(level=1), Crc32cCodec()]
+            group.create_array(key, data=np.ascontiguousarray(values), compressors=codecs, overwrite=True)
+        group.attrs["whole"] = True
+    except OSError as error:
+        raise FeatvizError(f"`{store.location}` cannot be written: {error.strerror or in_one_line(error)}") from None

@@ -1,0 +1,129 @@
+"""A map's page in a browser, from the disk: pointer, keys, zoom, the search for a class, a phone; no message."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import featviz as fv
+
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+
+CHROMIUM = Path("/usr/bin/chromium")
+PHOTOS = list(np.random.default_rng(0).integers(0, 256, (12, 16, 16, 3), np.uint8))
+TIMES = "\N{MULTIPLICATION SIGN}"
+SIZES = {"desk": (1280, 900), "tablet": (820, 1180), "phone": (390, 844)}
+
+
+@pytest.fixture(scope="module")
+def browser():
+    if not CHROMIUM.exists():
+        pytest.skip(f"no browser: {CHROMIUM} is not there; it is Debian's package chromium")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def made(tiny, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("map") / "m"
+    options = {"levels": (2, 4), "layout": "pca", "size": 16, "steps": 2, "per_photo": 16, "min_photos": 1}
+    return fv.build_activation_atlas(tiny, "conv1/relu", PHOTOS, out=folder, progress=False, **options)
+
+
+def said(level):
+    return f"{level.side} {TIMES} {level.side}, {len(level.members)} cells"
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_cells_are_shown_to_pointer_and_keys_at_every_size(browser, made, size, scheme):
+    width, height = SIZES[size]
+    page, problems = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme), []
+    page.on("console", lambda message: problems.append(message.text))
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.on("request", lambda request: problems.append(request.url) if request.url.startswith("http") else None)
+    page.goto((made.folder / "index.html").as_uri())
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    coarse, fine = (level.cells for level in made.levels)
+
+    def heading():
+        return page.locator("#cell h2").inner_text()
+
+    def status():
+        # The canvas draws, and says its level, once a frame.
+        page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        return page.locator("#status").inner_text()
+
+    assert status() in (said(coarse), said(fine))
+    page.locator("#map").focus()
+    for _ in range(4):
+        page.keyboard.press("+")
+    assert status() == said(fine)
+    page.keyboard.press("0")
+    page.keyboard.press("ArrowLeft")
+    before = heading()
+    assert before.startswith("Row ") and before.endswith("of 4")
+    moved = {before}
+    for key in ("ArrowRight", "ArrowDown", "ArrowLeft", "ArrowUp"):
+        page.keyboard.press(key)
+        moved.add(heading())
+    assert len(moved) > 1
+    # A click keeps a cell while the pointer moves on; Escape lets it go.
+    page.keyboard.press("Escape")
+    box = page.locator("#map").bounding_box()
+    side = 0.98 * min(box["width"], box["height"])
+    left, top = box["x"] + (box["width"] - side) / 2, box["y"] + (box["height"] - side) / 2
+
+    def point(index):
+        return left + (fine.column[index] + 0.5) * side / 4, top + (fine.row[index] + 0.5) * side / 4
+
+    def name(index):
+        return f"Row {fine.row[index] + 1}, column {fine.column[index] + 1} of 4"
+
+    page.mouse.move(*point(0))
+    assert heading() == name(0)
+    page.mouse.move(*point(1))
+    assert heading() == name(1)
+    page.mouse.click(*point(1))
+    page.mouse.move(*point(0))
+    assert heading() == name(1)
+    assert f"{fine.counts[1]} activation" in page.locator("#cell").inner_text()
+    page.keyboard.press("Escape")
+    page.close()
+    assert problems == []
+
+
+def test_a_class_lights_the_cells_that_speak_for_it(browser, made):
+    page = browser.new_page()
+    page.goto((made.folder / "index.html").as_uri())
+    fine = made.levels[1]
+    listed = [{index for index, _ in classes} for classes in fine.classes]
+    wanted = next(index for own in listed for index in own)
+    page.keyboard.press("/")
+    page.keyboard.type(f"class {wanted}")
+    count = sum(wanted in own for own in listed)
+    assert page.locator("#status").inner_text().endswith(f"class {wanted}: {count} cell{'s' * (count != 1)}")
+    page.locator("#class").fill("nothing of the kind")
+    assert "No cell speaks for" in page.locator("#status").inner_text()
+    page.keyboard.press("Escape")
+    assert page.locator("#class").input_value() == ""
+    page.close()
+
+
+def test_the_list_of_cells_leads_to_each(browser, made):
+    page = browser.new_page()
+    page.goto((made.folder / "index.html").as_uri())
+    page.locator("#list summary").click()
+    fine = made.levels[1].cells
+    buttons = page.locator("#list button")
+    assert buttons.count() == len(fine.members)
+    buttons.nth(2).click()
+    assert page.locator("#cell h2").inner_text() == f"Row {fine.row[2] + 1}, column {fine.column[2] + 1} of 4"
+    page.locator("#cell .row button").first.click()
+    other = made.levels[1].neighbors[2][0]
+    assert (
+        page.locator("#cell h2").inner_text().startswith(f"Row {fine.row[other] + 1}, column {fine.column[other] + 1}")
+    )
+    page.close()

@@ -1,0 +1,138 @@
+"""A map from photographs to its page: what it holds, resumed, stopped, refused."""
+
+import numpy as np
+import pytest
+
+import featviz as fv
+from featviz.activation_atlas import map_drawing
+from featviz.activation_atlas.map_positions import sample_positions
+from featviz.activation_atlas.whitening import whitened_directions
+from featviz.errors import FeatvizError
+from featviz.surveys.photos import find_photos
+
+PHOTOS = list(np.random.default_rng(0).integers(0, 256, (12, 16, 16, 3), np.uint8))
+OPTIONS = {"levels": (2, 3), "layout": "pca", "size": 16, "steps": 4, "per_photo": 8, "progress": False}
+
+
+def build(model, out, **options):
+    return fv.build_activation_atlas(model, "conv1/relu", PHOTOS, out=out, **{**OPTIONS, **options})
+
+
+@pytest.fixture(scope="module")
+def made(tiny, tmp_path_factory):
+    return build(tiny, tmp_path_factory.mktemp("map") / "m")
+
+
+def files(folder):
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_cells_have_pictures_classes_photos_and_neighbors(made):
+    assert [level.cells.side for level in made.levels] == [2, 3] and made.layout == "pca"
+    assert made.places.shape == (96, 2) and len(made.photo) == 96
+    for level in made.levels:
+        count = len(level)
+        assert 1 < count <= level.cells.side**2 and level.pictures.shape == (count, 16, 16, 3)
+        assert level.neighbors.shape == (count, min(4, count - 1))
+        assert all(
+            rows and set(rows) <= set(members)
+            for rows, members in zip(level.exemplars, level.cells.members, strict=True)
+        )
+        assert all(score > 0 for listed in level.classes for _, score in listed)
+        # Pictures of different cells differ.
+        assert len({picture.tobytes() for picture in level.pictures}) == count
+
+
+def test_pictures_are_those_of_render(tiny, made):
+    level = made.levels[0]
+    positions = sample_positions(
+        tiny, "conv1/relu", find_photos(PHOTOS), made.folder / "activations",
+        per_photo=8, seed=0, tokens=False, progress=False,
+    )  # fmt: skip
+    directions = whitened_directions(level.cells.means, positions.values, positions.center)
+    objective = fv.direction("conv1/relu", directions[1], power=2.0, index=1)
+    picture = fv.render(tiny, objective, size=16, steps=4, progress=False)
+    np.testing.assert_array_equal(level.pictures[1], picture.to_uint8()[..., :3])
+
+
+def test_the_same_call_changes_no_file(tiny, made):
+    before = files(made.folder)
+    again = build(tiny, made.folder)
+    assert files(made.folder) == before
+    np.testing.assert_array_equal(again.levels[1].pictures, made.levels[1].pictures)
+
+
+def test_stopped_and_resumed_it_is_the_same(tiny, made, tmp_path, monkeypatch):
+    written = []
+    whole = map_drawing.Entries.write
+
+    def stop_after_three(self, unit, pictures):
+        if len(written) == 3:
+            raise KeyboardInterrupt
+        written.append(unit)
+        whole(self, unit, pictures)
+
+    monkeypatch.setattr(map_drawing.Entries, "write", stop_after_three)
+    with pytest.raises(KeyboardInterrupt):
+        build(tiny, tmp_path / "m")
+    assert not (tmp_path / "m" / "index.html").exists()
+    monkeypatch.setattr(map_drawing.Entries, "write", lambda *args: (written.append(args[1]), whole(*args)))
+    resumed = build(tiny, tmp_path / "m")
+    # None is drawn twice.
+    assert len(written) == sum(map(len, resumed.levels))
+    for level, other in zip(resumed.levels, made.levels, strict=True):
+        np.testing.assert_array_equal(level.pictures, other.pictures)
+    pages = {name: data for name, data in files(made.folder).items() if not name.startswith(("map", "activations"))}
+    assert {name: files(tmp_path / "m").get(name) for name in pages} == pages
+
+
+def test_a_damaged_picture_is_drawn_again(tiny, made, tmp_path):
+    first = build(tiny, tmp_path / "m", levels=(2,))
+    (path,) = (tmp_path / "m" / "map" / "pictures").glob("2x2-*/pixels/c.0.*")
+    path.write_bytes(b"?" * 20)
+    np.testing.assert_array_equal(build(tiny, tmp_path / "m", levels=(2,)).levels[0].pictures, first.levels[0].pictures)
+
+
+def test_other_steps_are_drawn_beside_the_old_ones(tiny, made):
+    other = build(tiny, made.folder, steps=5, levels=(2,))
+    assert (other.levels[0].pictures != made.levels[0].pictures).any()
+    assert len(list((made.folder / "map" / "pictures").glob("2x2-*"))) == 2
+    assert [path.name for path in (made.folder / "levels").iterdir()] == ["2.webp"]
+    build(tiny, made.folder)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"per_photo": 0}, "`per_photo` is 0"),
+        ({"per_photo": 9}, "holds activations with other sampling"),
+        ({"min_photos": 0}, "`min_photos` is 0"),
+        ({"min_photos": 13}, "no cell has activations of 13 photos"),
+        ({"levels": ()}, "`levels` is"),
+        ({"layout": "tsne"}, "`layout` is `tsne`"),
+        ({"size": 3}, "`size`"),
+        ({"steps": 0}, "`steps` is 0"),
+        ({"seed": -1}, "`seed` is -1"),
+        ({"recipe": "nothing"}, "nothing"),
+    ],
+)
+def test_what_cannot_be_done_is_one_line(tiny, made, options, message):
+    with pytest.raises(FeatvizError, match=message) as error:
+        build(tiny, made.folder, **options)
+    assert "\n" not in str(error.value)
+
+
+def test_layers_and_folders_that_do_not_fit_are_refused(tiny, tmp_path):
+    with pytest.raises(FeatvizError, match="`layer` is `fc` of shape .* with positions"):
+        fv.build_activation_atlas(tiny, "fc", PHOTOS, out=tmp_path / "m", **OPTIONS)
+    with pytest.raises(FeatvizError, match="conv1/relu"):
+        fv.build_activation_atlas(tiny, "conv1/relux", PHOTOS, out=tmp_path / "m", **OPTIONS)
+    with pytest.raises(FeatvizError, match="none of 0 images|none came|holds no image|empty"):
+        fv.build_activation_atlas(tiny, "conv1/relu", [], out=tmp_path / "empty", **OPTIONS)
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "thesis.txt").write_text("")
+    with pytest.raises(FeatvizError, match="holds other files; expected a new folder"):
+        build(tiny, tmp_path / "other")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(FeatvizError, match="is a file"):
+        build(tiny, tmp_path / "file")

@@ -1,0 +1,55 @@
+"""`featviz activation-atlas`: a map and its address, and refusals of one line."""
+
+import numpy as np
+import pytest
+from PIL import Image
+from support.commands import refused
+
+from featviz.cli.main import run
+
+QUICK = ("--levels", "2", "--layout", "pca", "--size", "32", "--steps", "2", "--per-photo", "8")
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("photos")
+    rng = np.random.default_rng(0)
+    for index in range(6):
+        Image.fromarray(rng.integers(0, 256, (64, 64, 3), np.uint8)).save(folder / f"{index}.png")
+    return folder
+
+
+def words(photos, out, *more, layer="mixed3a"):
+    return ["activation-atlas", "patterns", layer, str(photos), "-o", str(out), *QUICK, *map(str, more)]
+
+
+def test_the_map_is_written_and_its_address_is_printed(photos, tmp_path, capsys):
+    run(words(photos, tmp_path / "m"))
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-1] == (tmp_path / "m" / "index.html").resolve().as_uri()
+    assert lines[0].startswith("2 x 2  ") and (tmp_path / "m" / "levels" / "2.webp").is_file()
+    run(words(photos, tmp_path / "m", "--quiet"))
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(
+    ("more", "message", "status"),
+    [
+        (["--levels", "ten"], "--levels is `ten`; expected squares along a side", 2),
+        (["--levels", "0"], "`levels` is 0", 2),
+        (["--layout", "tsne"], "`layout` is `tsne`", 2),
+        (["--min-photos", "7"], "no cell has activations of 7 photos", 1),
+    ],
+)
+def test_what_cannot_be_drawn_is_refused(photos, tmp_path, capsys, more, message, status):
+    found, text = refused(capsys, *words(photos, tmp_path / "m", *more))
+    assert found == status and message in text
+
+
+def test_layers_and_folders_that_are_not_there_are_named(photos, tmp_path, capsys):
+    status, text = refused(capsys, *words(photos, tmp_path / "m", layer="mixed3"))
+    assert status == 2 and "mixed3a" in text
+    status, text = refused(capsys, *words(photos, tmp_path / "m", layer="logits"))
+    assert status == 1 and "with positions" in text
+    status, text = refused(capsys, *words(tmp_path / "nowhere", tmp_path / "m"))
+    assert status == 2 and "does not exist" in text
