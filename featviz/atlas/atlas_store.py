@@ -9,8 +9,9 @@ pictures/LAYER/ROLE-HASH/     attributes: what the pictures of a series share; L
     looks/clean_history (unit, look, 1 + image) float32: steps done, and the scores of the untransformed images then;
               -inf after the last look; atlases of earlier versions lack it
     outcome   (unit) uint8: 0 for no entry, else an index of `OUTCOMES`; written last
+    added/    the same arrays, one chunk per unit, of what was written since the series was compacted
 
-`entries` reads and writes one series; this module has the group around them.
+`entries` reads and writes one series, `compaction` gathers its chunks in shards; this module has the group around them.
 """
 
 import contextlib
@@ -21,7 +22,8 @@ from typing import Any
 
 import numpy as np
 
-from featviz.atlas.entries import ARRAYS, CLEAN_HISTORY, LATER_ARRAYS, Entries, count_looks
+from featviz.atlas.entries import ARRAYS, CLEAN_HISTORY, LATER_ARRAYS, Entries, complete_added, count_looks
+from featviz.atlas.entry_arrays import ADDED, ArrayLayout, create_array, shard_units
 from featviz.atlas.locks import creation_lock
 from featviz.common.files import describe_folder
 from featviz.errors import FeatvizError, in_one_line
@@ -88,46 +90,69 @@ class Store:
           steps: the longest history.
           attributes: what the pictures share.
         """
-        from zarr.codecs import Crc32cCodec, ZstdCodec
-
         with creation_lock(self.folder):
             self._remove_damaged_metadata(path)
             group = (
                 self.group[path] if path in self.group else self.group.create_group(path, attributes=dict(attributes))
             )
-            image_axis, images = (("image",), shape[0]) if len(shape) == 4 else ((), 1)
-            for name, dtype, sides, dimensions, fill in (
-                ("pixels", "uint8", shape, (*image_axis, "y", "x", "channel"), 0),
-                ("score", "float32", shape[:-3], image_axis, np.nan),
-                ("history", "float32", (steps,), ("step",), -np.inf),
-                (CLEAN_HISTORY, "float32", (count_looks(steps), 1 + images), ("look", "step_and_scores"), -np.inf),
-                ("outcome", "uint8", (), (), 0),
-            ):
+            for name, layout in series_layouts(shape, units, steps).items():
                 if name not in group:
-                    group.create_array(
-                        name,
-                        shape=(units, *sides),
-                        chunks=(1, *sides),
-                        dtype=dtype,
-                        fill_value=fill,
-                        dimension_names=("unit", *dimensions),
-                        # One file per chunk, without folders of their own.
-                        chunk_key_encoding={"name": "default", "separator": "."},
-                        # A chunk that does not match its checksum is reported, not shown.
-                        compressors=[ZstdCodec(level=1), Crc32cCodec()],
-                    )
+                    sharded = self.folder is not None and holds_shards(self.folder / path / name)
+                    create_array(group, name, layout, shards=shard_units(layout) if sharded else None)
+            if ADDED in group:
+                complete_added(group)
         return self.entries(path)
 
     def _remove_damaged_metadata(self, path: str) -> None:
+        """Removes metadata that cannot be read, and those of a compaction that was killed as it replaced them."""
         if self.folder is None:
             return
-        for part in ("", *ARRAYS, "looks", *LATER_ARRAYS):
+        found = {}
+        for part in (
+            *("", *ARRAYS, "looks", *LATER_ARRAYS),
+            *(f"{ADDED}/{part}" for part in ("", *ARRAYS, "looks", *LATER_ARRAYS)),
+        ):
             file = self.folder / path / part / "zarr.json"
             with contextlib.suppress(FileNotFoundError):
                 try:
-                    json.loads(file.read_text("utf-8"))
+                    found[part] = json.loads(file.read_text("utf-8"))
                 except ValueError:
                     file.unlink()
+        # The outcomes are replaced last: before that, all entries are still there, one file a unit.
+        if "outcome" in found and not _is_sharded(found["outcome"]):
+            for part in (*ARRAYS, *LATER_ARRAYS):
+                if _is_sharded(found.get(part, {})):
+                    (self.folder / path / part / "zarr.json").unlink()
+
+
+def series_layouts(shape: tuple[int, ...], units: int, steps: int) -> dict[str, ArrayLayout]:
+    """The arrays of a series.
+
+    Args:
+      shape: of one entry, ([image,] y, x, channel).
+      units: how many units the layer has.
+      steps: the longest history.
+    """
+    image_axis, images = (("image",), shape[0]) if len(shape) == 4 else ((), 1)
+    return {
+        name: ArrayLayout((units, *sides), dtype, fill, ("unit", *dimensions))
+        for name, dtype, sides, dimensions, fill in (
+            ("pixels", "uint8", shape, (*image_axis, "y", "x", "channel"), 0),
+            ("score", "float32", shape[:-3], image_axis, np.nan),
+            ("history", "float32", (steps,), ("step",), -np.inf),
+            (CLEAN_HISTORY, "float32", (count_looks(steps), 1 + images), ("look", "step_and_scores"), -np.inf),
+            ("outcome", "uint8", (), (), 0),
+        )
+    }
+
+
+def holds_shards(folder: Path) -> bool:
+    """Whether the values of an array lie in shards: it has some, and no files of units."""
+    return (folder / "c").is_dir() and not any(folder.glob("c.*"))
+
+
+def _is_sharded(metadata: Mapping[str, Any]) -> bool:
+    return any(codec.get("name") == "sharding_indexed" for codec in metadata.get("codecs", ()))
 
 
 def open_store(location: str | Path, *, writable: bool = False, create: bool = False) -> Store:

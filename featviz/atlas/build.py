@@ -10,6 +10,7 @@ from jax.typing import DTypeLike
 from tqdm import tqdm
 
 from featviz.atlas.atlas_store import open_store
+from featviz.atlas.compaction import compact_finished
 from featviz.atlas.engines import Engine, render_locally
 from featviz.atlas.plan import make_plan
 from featviz.atlas.ray.engine import OnRay
@@ -46,6 +47,7 @@ def build_atlas(
     other: Model | Features | None = None,
     copy_photos: bool = False,
     site: bool = True,
+    compact: bool = True,
     progress: bool = True,
 ) -> Atlas:
     """Renders a picture of every unit of a network's layers into a folder, and makes a site of them.
@@ -68,6 +70,7 @@ def build_atlas(
       other: another network, for the evidence figures; without it there are none.
       copy_photos: whether photos become files of the site instead of links to where they are.
       site: whether `out`/site is made; a shard makes it only if it completes the plan.
+      compact: whether the files of a finished layer are gathered in shards of thousands of units at the end.
       progress: whether a progress bar is shown.
 
     Returns:
@@ -113,6 +116,8 @@ def build_atlas(
         sharded = shard != (1, 1)
         observer = None if sharded else publisher
         run_tasks(model, plan, tasks, store, engine=engine, observer=observer, progress=progress)
+    if compact:
+        compact_finished(store, {task.path for task in plan.tasks})
     atlas = Atlas(store, revision=plan.revision)
     done, planned = atlas.count()
     if publisher is not None and (not sharded or done == planned):

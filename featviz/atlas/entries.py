@@ -1,7 +1,7 @@
 """The entries of one series: written array by array, the outcome last; read with checks."""
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,8 @@ import numpy as np
 from jaxtyping import Float32, UInt8
 
 from featviz.ascent.outcome import Outcome
+from featviz.atlas.entry_arrays import ADDED, EntryArray, create_array, layout_of
+from featviz.atlas.locks import creation_lock
 from featviz.errors import in_one_line
 from featviz.pictures.picture import Picture
 
@@ -32,7 +34,7 @@ BLOCK = 64
 
 
 class Entries:
-    """The arrays of a series.
+    """The arrays of a series, compacted or not (`entry_arrays`).
 
     Args:
       group: the series' `zarr.Group`.
@@ -43,28 +45,44 @@ class Entries:
         self.folder = folder
         self.group = group
         self.attributes: dict[str, Any] = dict(group.attrs)
-        # Opened once, since opening reads a file. A chunk that holds only the fill value is written like any other, so
-        # a missing chunk is damage.
-        names = (*ARRAYS, *(name for name in LATER_ARRAYS if name in group))
-        self.arrays = {name: group[name].with_config({"write_empty_chunks": True}) for name in names}
+        self._form = self._read_form()
+        self._arrays = self._open()
+
+    @property
+    def arrays(self) -> Mapping[str, EntryArray]:
+        """The arrays by their names; opened again where another process has compacted them, or added to them."""
+        # Opening reads a file each, this only looks at two.
+        if (form := self._read_form()) != self._form:
+            self._form, self._arrays = form, self._open()
+        return self._arrays
 
     @property
     def units(self) -> int:
         """How many units the layer has, rendered or not."""
-        return int(self.arrays["outcome"].shape[0])
+        return self._arrays["outcome"].shape[0]
+
+    @property
+    def compacted(self) -> bool:
+        """Whether entries lie in shards, at least those written before the last compaction."""
+        return self.arrays["outcome"].sharded
 
     def written(self) -> set[int]:
-        """The units that have an entry, by the names of files; whether it is intact is not checked."""
+        """The units that have an entry; whether it is intact is not checked."""
+        outcome = self.arrays["outcome"]
         if self.folder is None:
-            return set(np.flatnonzero(self.arrays["outcome"][:]).tolist())
-        return self._units_with("outcome")
+            return set(np.flatnonzero(outcome[:]).tolist())
+        if not outcome.sharded:
+            return _units_with_files(self.folder / "outcome")
+        added = self.added_units(0, self.units)
+        # What cannot be read counts as written; it is damaged.
+        everything = self.values("outcome", range(self.units))
+        return added.union(unit for unit, value in everything if isinstance(value, Exception) or value != 0)
 
     def outcomes(self) -> UInt8[np.ndarray, " units"]:
         """Indices of `OUTCOMES`, 0 for no entry or an outcome that cannot be read."""
         values = np.zeros(self.units, np.uint8)
-        for block in _blocks(sorted(self.written())):
-            for unit, outcome in self._read("outcome", block):
-                values[unit] = 0 if isinstance(outcome, Exception) or outcome >= len(OUTCOMES) else outcome
+        for unit, outcome in self.values("outcome", self.written()):
+            values[unit] = 0 if isinstance(outcome, Exception) or outcome >= len(OUTCOMES) else outcome
         return values
 
     def outcome(self, unit: int) -> Outcome | None:
@@ -105,18 +123,20 @@ class Entries:
         history = np.full(self.arrays["history"].shape[1], -np.inf, np.float32)
         history[: len(first.history)] = first.history
         looks = [first.clean_history[:, :1], *(picture.clean_history[:, 1:] for picture in pictures)]
+        self._prepare_writing()
         self._invalidate(unit)
-        self.arrays["pixels"][unit] = pixels[0] if single else pixels
-        self.arrays["history"][unit] = history
-        if CLEAN_HISTORY in self.arrays:
+        arrays = self.arrays
+        arrays["pixels"][unit] = pixels[0] if single else pixels
+        arrays["history"][unit] = history
+        if CLEAN_HISTORY in arrays:
             values = np.concatenate(looks, 1)
-            clean = np.full(self.arrays[CLEAN_HISTORY].shape[1:], -np.inf, np.float32)
+            clean = np.full(arrays[CLEAN_HISTORY].shape[1:], -np.inf, np.float32)
             # The ascent of a recipe in stages may be looked at more often.
             rows = np.unique(np.linspace(0, len(values) - 1, min(len(clean), len(values))).round().astype(int))
             clean[: len(rows)] = values[rows]
-            self.arrays[CLEAN_HISTORY][unit] = clean
-        self.arrays["score"][unit] = scores[0] if single else scores
-        self.arrays["outcome"][unit] = OUTCOMES.index(first.outcome)
+            arrays[CLEAN_HISTORY][unit] = clean
+        arrays["score"][unit] = scores[0] if single else scores
+        arrays["outcome"][unit] = np.uint8(OUTCOMES.index(first.outcome))
 
     def fix_lanes(self, lanes: int) -> None:
         """Keeps the number of lanes of the series, on which pixels may depend; the first call counts."""
@@ -128,44 +148,77 @@ class Entries:
         """The given units whose entries are not intact, and why."""
         wanted = sorted(units)
         faults: dict[int, str] = {}
-        for name in self.arrays:
-            complete = self.folder is None or name in LATER_ARRAYS
-            missing = set() if complete else set(wanted) - self._units_with(name)
+        for name, array in self.arrays.items():
+            missing = set() if name in LATER_ARRAYS else array.lacking(wanted)
             faults |= dict.fromkeys(missing, f"no {name}")
-            for block in _blocks([unit for unit in wanted if unit not in faults]):
-                for unit, value in self._read(name, block):
-                    if isinstance(value, Exception):
-                        faults[unit] = in_one_line(value) or type(value).__name__
+            for unit, value in self.values(name, [unit for unit in wanted if unit not in faults]):
+                if isinstance(value, Exception):
+                    faults[unit] = in_one_line(value) or type(value).__name__
         return faults
 
-    def _read(self, name: str, units: Sequence[int]) -> Iterator[tuple[int, np.ndarray | Exception]]:
-        """The values of neighboring units, read at once, or the exception for each that cannot be read."""
-        array = self.arrays[name]
-        try:
-            values = np.asarray(array[units[0] : units[-1] + 1])
-            yield from zip(units, values, strict=True)
-        except Exception:  # a decoder may raise anything; the units are read one by one to find the damaged ones
-            for unit in units:
-                try:
-                    yield unit, np.asarray(array[unit])
-                except Exception as error:
-                    yield unit, error
+    def values(self, name: str, units: Iterable[int]) -> Iterator[tuple[int, np.ndarray | Exception]]:
+        """What an array has of units, ascending, or the exception for each that cannot be read; read in blocks."""
+        for block in _blocks(sorted(units)):
+            array = self.arrays[name]
+            try:
+                values: Iterable[Any] = array[block[0] : block[-1] + 1]
+            except Exception:  # a decoder may raise anything; the units are read one by one to find the damaged ones
+                values = [_read(array, unit) for unit in block]
+            yield from zip(block, values, strict=True)
 
-    def _units_with(self, name: str) -> set[int]:
-        """The units for which an array has a file, `c.UNIT...`."""
-        assert self.folder is not None
-        units = set()
-        with suppress(FileNotFoundError), os.scandir(self.folder / name) as listing:
-            for file in listing:
-                parts = file.name.split(".")
-                if parts[0] == "c" and len(parts) > 1 and parts[1].isdecimal() and parts[-1] != "partial":
-                    units.add(int(parts[1]))
-        return units
+    def added_units(self, start: int, stop: int) -> set[int]:
+        """The units from `start` up to `stop`, exclusive, written since the series was compacted."""
+        if self._added is None:
+            return set()
+        if self.folder is None:
+            return set((start + np.flatnonzero(self._added["outcome"][start:stop])).tolist())
+        folder = self.folder / ADDED / "outcome"
+        if stop - start == 1:
+            return {start} if (folder / f"c.{start}").exists() else set()
+        return {unit for unit in _units_with_files(folder) if start <= unit < stop}
+
+    def _open(self) -> dict[str, EntryArray]:
+        names = (*ARRAYS, *(name for name in LATER_ARRAYS if name in self.group))
+        # Its outcomes are made last.
+        self._added = self.group[ADDED] if f"{ADDED}/outcome" in self.group else None
+        return {
+            name: EntryArray(
+                self.group[name],
+                None if self._added is None else self._added[name],
+                None if self.folder is None else self.folder / name,
+                None if self.folder is None else self.folder / ADDED / name,
+                self.added_units,
+            )
+            for name in names
+        }
+
+    def _read_form(self) -> tuple[tuple[int, int] | None, ...]:
+        """What changes when the series is compacted or gets the group `added`: the files of its last arrays."""
+        if self.folder is None:
+            return ()
+        return tuple(_identity(self.folder / name / "zarr.json") for name in ("outcome", f"{ADDED}/outcome"))
+
+    def _prepare_writing(self) -> None:
+        """Makes the group `added` of a series that is compacted."""
+        if not self.compacted or self._added is not None:
+            return
+        with creation_lock(None if self.folder is None else self.folder.parents[2]):
+            complete_added(self.group)
+        self._form, self._arrays = self._read_form(), self._open()
 
     def _invalidate(self, unit: int) -> None:
         """An entry that is written again does not count until it is complete."""
         if self.folder is not None:
-            (self.folder / "outcome" / f"c.{unit}").unlink(missing_ok=True)
+            folder = self.folder if self._added is None else self.folder / ADDED
+            (folder / "outcome" / f"c.{unit}").unlink(missing_ok=True)
+
+
+def complete_added(group: Any) -> None:
+    """Makes the group `added` of a series, or what is missing of it; the caller holds the creation lock."""
+    added = group.require_group(ADDED)
+    names = (*LATER_ARRAYS, *ARRAYS)
+    for name in (name for name in names if name in group and name not in added):
+        create_array(added, name, layout_of(group[name]))
 
 
 def count_looks(steps: int) -> int:
@@ -175,6 +228,33 @@ def count_looks(steps: int) -> int:
     4
     """
     return 1 + -(-steps // 16)
+
+
+def _read(array: EntryArray, unit: int) -> np.ndarray | Exception:
+    try:
+        return array[unit]
+    except Exception as error:
+        return error
+
+
+def _identity(file: Path) -> tuple[int, int] | None:
+    """What differs for two files that replace each other, None for no file."""
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns
+
+
+def _units_with_files(folder: Path) -> set[int]:
+    """The units for which an array has a file, `c.UNIT...`."""
+    units = set()
+    with suppress(FileNotFoundError), os.scandir(folder) as listing:
+        for file in listing:
+            parts = file.name.split(".")
+            if parts[0] == "c" and len(parts) > 1 and parts[1].isdecimal() and parts[-1] != "partial":
+                units.add(int(parts[1]))
+    return units
 
 
 def _blocks(units: Sequence[int]) -> Iterator[list[int]]:

@@ -20,6 +20,20 @@ from featviz.errors import FeatvizError, in_one_line
 OFD_SETLK, OFD_SETLKW = 37, 38
 
 
+class UnitsInUseError(FeatvizError):
+    """Another run holds the locks of some units."""
+
+
+def lock_name(path: str) -> str:
+    """The name of a series in locks and journal: LAYER-ROLE-HASH.
+
+    >>> lock_name("pictures/conv1/main-6f9f3a")
+    'conv1-main-6f9f3a'
+    """
+    _, layer, name = path.split("/")
+    return f"{layer}-{name}"
+
+
 @contextmanager
 def lock_units(folder: Path, wanted: Iterable[tuple[str, Iterable[int]]]) -> Iterator[None]:
     """A context that holds the locks of units.
@@ -29,7 +43,8 @@ def lock_units(folder: Path, wanted: Iterable[tuple[str, Iterable[int]]]) -> Ite
       wanted: pairs of a series' name and its units, ascending.
 
     Raises:
-      FeatvizError: if another run holds one of them, or the folder cannot be written or has no locks.
+      UnitsInUseError: if another run holds one of them.
+      FeatvizError: if the folder cannot be written or has no locks.
     """
     descriptor = _open(folder, "units.lock")
     try:
@@ -37,7 +52,7 @@ def lock_units(folder: Path, wanted: Iterable[tuple[str, Iterable[int]]]) -> Ite
             for first, count in consecutive_ranges(units):
                 if not _lock(descriptor, _offset(series) + first, count, folder=folder):
                     which = f"unit {first}" if count == 1 else f"some of units {first} to {first + count - 1}"
-                    raise FeatvizError(
+                    raise UnitsInUseError(
                         f"another run is rendering {which} of {series} in `{folder.parent}`; wait for it to end, or "
                         "give each run its own shard, such as --shard 1/2 and --shard 2/2"
                     )

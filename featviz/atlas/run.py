@@ -14,7 +14,7 @@ from featviz.atlas.atlas_store import Store
 from featviz.atlas.engines import Engine, RenderedEntry
 from featviz.atlas.entries import Entries
 from featviz.atlas.journal import Journal
-from featviz.atlas.locks import lock_units
+from featviz.atlas.locks import lock_name, lock_units
 from featviz.atlas.plan import Plan
 from featviz.atlas.series import Task
 from featviz.common.canonical import digest
@@ -64,7 +64,9 @@ def run_tasks(
     with ExitStack() as stack:
         journal = None
         if store.folder is not None:
-            stack.enter_context(lock_units(store.folder / "locks", [(lock_name(task), task.units) for task in tasks]))
+            stack.enter_context(
+                lock_units(store.folder / "locks", [(lock_name(task.path), task.units) for task in tasks])
+            )
         with _one_line_errors(store):
             # Series of other shards too: the whole plan can be read from the first moment.
             entries = {task.path: _add_series(store, plan, task, model) for task in plan.tasks}
@@ -122,7 +124,7 @@ class _EntryWriter:
 
     def _record(self, event: str, task: Task, unit: int) -> None:
         if self.journal is not None:
-            self.journal.record(event, lock_name(task), unit)
+            self.journal.record(event, lock_name(task.path), unit)
 
 
 @contextmanager
@@ -135,12 +137,6 @@ def _one_line_errors(store: Store) -> Iterator[None]:
             f"`{store.location}` cannot be written: {error.strerror or in_one_line(error)}; finished pictures are "
             "kept, and the same command continues"
         ) from None
-
-
-def lock_name(task: Task) -> str:
-    """The name of a task's series in locks and journal: LAYER-ROLE-HASH."""
-    _, layer, name = task.path.split("/")
-    return f"{layer}-{name}"
 
 
 def _add_series(store: Store, plan: Plan, task: Task, model: Model) -> Entries:
@@ -179,7 +175,7 @@ def _remove_partial_files(folder: Path, tasks: Sequence[Task]) -> None:
     """Removes files of these tasks' units that a kill left half written: Zarr's `c.UNIT.<random>.partial`."""
     for task in tasks:
         units = set(task.units)
-        for path in (folder / task.path).glob("*/c.*.partial"):
+        for path in (folder / task.path).glob("**/c.*.partial"):
             unit = path.name.split(".")[1]
             if unit.isdecimal() and int(unit) in units:
                 with suppress(OSError):

@@ -10,8 +10,9 @@ from featviz.atlas.build import build_atlas
 
 @pytest.fixture(scope="session")
 def complete(tiny, tmp_path_factory):
-    """An atlas of all units of two layers, rendered in one run, the second layer with full pages."""
-    return build_atlas(tiny, out=tmp_path_factory.mktemp("complete") / "a", full=["conv2"], **OPTIONS)
+    """An atlas of all units of two layers, rendered in one run, the second layer with full pages; not compacted."""
+    out = tmp_path_factory.mktemp("complete") / "a"
+    return build_atlas(tiny, out=out, full=["conv2"], compact=False, **OPTIONS)
 
 
 @pytest.fixture
@@ -39,9 +40,9 @@ def surveyed_atlas(tiny, whole_survey, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def grown_atlas(tiny, tmp_path_factory):
-    """An atlas with its site and without a survey, the second layer with full pages."""
-    out = tmp_path_factory.mktemp("grown") / "a"
-    return build_atlas(tiny, out=out, units={"conv1": range(20), "conv2": range(3)}, full=["conv2"], **WITH_SITE)
+    """An atlas with its site and without a survey, the second layer with full pages; not compacted."""
+    out, units = tmp_path_factory.mktemp("grown") / "a", {"conv1": range(20), "conv2": range(3)}
+    return build_atlas(tiny, out=out, units=units, full=["conv2"], compact=False, **WITH_SITE)
 
 
 @pytest.fixture

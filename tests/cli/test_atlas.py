@@ -2,7 +2,10 @@
 
 import pytest
 
+from support.atlases import add_synthetic, synthetic
+
 import featviz as fv
+from featviz.atlas.atlas_store import open_store
 from featviz.cli.main import run
 
 
@@ -46,3 +49,19 @@ def test_the_commands(capsys, tmp_path):
     with pytest.raises(SystemExit):
         run(["export", str(tmp_path / "none"), "-o", str(tmp_path / "e")])
     assert "does not exist" in capsys.readouterr().err
+
+
+def test_compacting_needs_no_network(capsys, tmp_path):
+    store = open_store(tmp_path / "a", writable=True, create=True)
+    add_synthetic(store, 3).write(1, [synthetic(1)])
+    run(["atlas", "-o", str(tmp_path / "a"), "--compact"])
+    assert capsys.readouterr().out == "layer/main-0  1 entries, 12 files -> 12\n"
+    run(["atlas", "-o", str(tmp_path / "a"), "--compact"])
+    assert "nothing to compact" in capsys.readouterr().out
+    for arguments, says in (
+        (["-o", str(tmp_path / "none"), "--compact"], "does not exist"),
+        (["-o", str(tmp_path / "a")], "Missing argument 'MODEL'"),
+    ):
+        with pytest.raises(SystemExit):
+            run(["atlas", *arguments])
+        assert says in capsys.readouterr().err

@@ -42,6 +42,46 @@ def assert_equal(first, second):
     assert all(np.array_equal(a[key], b[key], equal_nan=True) for key in a)
 
 
+def synthetic(unit, *, side=8, steps=5):
+    """A picture whose every value is drawn for the unit."""
+    drawn = np.random.default_rng(unit)
+    looks = np.array([[0, drawn.normal()], [steps, drawn.normal()]], np.float32)
+    history = drawn.normal(size=steps).astype(np.float32)
+    pixels = drawn.random((side, side, 3), dtype=np.float32)
+    return Picture(pixels, float(drawn.normal()), Outcome.OUT_OF_STEPS, history, {}, None, looks)
+
+
+SYNTHETIC = "pictures/layer/main-0"
+
+
+def add_synthetic(store, units, *, side=8, steps=5):
+    """The series of a layer of that many synthetic units, without entries."""
+    attributes = {"layer": "layer", "role": "main"}
+    return store.add_series(SYNTHETIC, (side, side, 3), units, steps, attributes)
+
+
+def assert_entries(found, units, seeds, *, side=8, steps=5):
+    """The arrays of a series, by their names, have the synthetic pictures of these units (unit -> seed) and no more."""
+    expected = {
+        "pixels": np.zeros((units, side, side, 3), np.uint8),
+        "score": np.full(units, np.nan, np.float32),
+        "history": np.full((units, steps), -np.inf, np.float32),
+        "looks/clean_history": np.full((units, 2, 2), -np.inf, np.float32),
+        "outcome": np.zeros(units, np.uint8),
+    }
+    for unit, seed in seeds.items():
+        picture = synthetic(seed, side=side, steps=steps)
+        expected["pixels"][unit], expected["score"][unit] = picture.to_uint8(), picture.score
+        expected["history"][unit], expected["outcome"][unit] = picture.history, 2
+        expected["looks/clean_history"][unit] = picture.clean_history
+    for name, values in expected.items():
+        np.testing.assert_array_equal(found[name][:], values)
+
+
+def count_files(folder):
+    return sum(path.is_file() for path in folder.rglob("*"))
+
+
 def page(site, layer, unit):
     return json.loads((site / "units" / layer / str(unit) / "unit.json").read_text())
 

@@ -10,7 +10,7 @@ import click
 from featviz.cli.exit_status import interruptible, usage_errors
 from featviz.cli.options.engine_options import EngineChoice, engine_options
 from featviz.cli.options.layers_option import layers_option, split, split_all
-from featviz.cli.options.network_options import NetworkChoice, classified_network_options
+from featviz.cli.options.network_options import NetworkChoice, optional_classified_network_options
 from featviz.cli.options.output_options import quiet_option
 from featviz.cli.options.recipe_options import RecipeChoice, recipe_options
 from featviz.cli.options.survey_options import ComparisonNetwork, SurveyChoice, comparison_options, page_options
@@ -43,7 +43,7 @@ def _parse_units(ctx: click.Context, param: click.Parameter, texts: tuple[str, .
 
 
 @click.command()
-@classified_network_options
+@optional_classified_network_options
 @click.option(
     "-o",
     "--out",
@@ -74,6 +74,13 @@ def _parse_units(ctx: click.Context, param: click.Parameter, texts: tuple[str, .
 @comparison_options()
 @click.option("--site/--no-site", default=True, help="Write the pages, as FOLDER/site.  [default: --site]")
 @click.option("--plan", "only_plan", is_flag=True, help="Print what there is to draw and how long it takes, and stop.")
+@click.option(
+    "--compact",
+    "only_compact",
+    is_flag=True,
+    help="Gather the files of the pictures that FOLDER has in a few large ones, and stop; takes no MODEL. The end of a "
+    "run does so for each finished layer.",
+)
 @quiet_option(printed="report")
 def atlas(
     network: NetworkChoice,
@@ -88,6 +95,7 @@ def atlas(
     comparison: ComparisonNetwork,
     site: bool,
     only_plan: bool,
+    only_compact: bool,
     quiet: bool,
 ) -> None:
     """Draw every unit of MODEL, with a page for each.
@@ -96,6 +104,11 @@ def atlas(
     """
     from featviz.common.compilation_cache import use_compilation_cache
 
+    if only_compact:
+        compact(out, quiet=quiet)
+        return
+    if network.model is None:
+        raise click.UsageError("Missing argument 'MODEL'.")
     use_compilation_cache()
     model = network.load()
     from featviz.atlas.build import build_atlas
@@ -153,6 +166,20 @@ def atlas(
             click.echo(front.resolve().as_uri())
         for line in result.report():
             click.echo(line)
+
+
+def compact(out: str, *, quiet: bool) -> None:
+    """Gathers the files of an atlas in large ones, and prints what was done for each series."""
+    from featviz.atlas.compaction import compact_atlas
+    from featviz.atlas.reading import open_atlas
+
+    atlas, count = open_atlas(out), 0
+    for done in compact_atlas(atlas.store):
+        count += 1
+        if not quiet:
+            click.echo(f"{done.path.partition('/')[2]}  {done.entries} entries, {done.before} files -> {done.after}")
+    if not count and not quiet:
+        click.echo(f"{out}  nothing to compact")
 
 
 def open_begun(out: str) -> "Store | None":

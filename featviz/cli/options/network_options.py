@@ -75,6 +75,15 @@ recorded_network_options = option_group("network", NetworkChoice, model_option, 
 recorded_classified_network_options = option_group(
     "network", NetworkChoice, model_option, *_OPTIONS, classes_option, dictionary_option
 )
+# Where a command can do without a network.
+optional_classified_network_options = option_group(
+    "network",
+    NetworkChoice,
+    click.argument("model", required=False),
+    *_OPTIONS,
+    classes_option,
+    dictionary_option,
+)
 # Where the network is there only to be compared with.
 optional_network_options = option_group("network", NetworkChoice, click.argument("model", required=False), *_OPTIONS)
 
