@@ -136,7 +136,7 @@ class Entries:
             clean[: len(rows)] = values[rows]
             arrays[CLEAN_HISTORY][unit] = clean
         arrays["score"][unit] = scores[0] if single else scores
-        arrays["outcome"][unit] = np.uint8(OUTCOMES.index(first.outcome))
+        arrays["outcome"][unit] = np.asarray(OUTCOMES.index(first.outcome), np.uint8)
 
     def fix_lanes(self, lanes: int) -> None:
         """Keeps the number of lanes of the series, on which pixels may depend; the first call counts."""

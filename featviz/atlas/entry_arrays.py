@@ -114,7 +114,7 @@ class EntryArray:
     ) -> None:
         # A chunk that holds only the fill value is written like any other, so a missing one is damage.
         self.base = base.with_config({"write_empty_chunks": True})
-        self.added = None if added is None else added.with_config({"write_empty_chunks": True})
+        self.added: Any = None if added is None else added.with_config({"write_empty_chunks": True})
         self.folder, self.added_folder, self.added_units = folder, added_folder, added_units
 
     @property
