@@ -1,7 +1,6 @@
 """The commands `atlas` and `export`: what they print, and what they refuse."""
 
 import pytest
-
 from support.atlases import add_synthetic, synthetic
 
 import featviz as fv
