@@ -23,6 +23,8 @@ from featviz.atlas.build import build_site as build_site
 from featviz.atlas.ray.engine import OnRay as OnRay
 from featviz.atlas.reading import Atlas as Atlas
 from featviz.atlas.reading import open_atlas as open_atlas
+from featviz.attribution.activation_grid import ActivationGrid as ActivationGrid
+from featviz.attribution.activation_grid import activation_grid as activation_grid
 from featviz.attribution.attribute import Attribution as Attribution
 from featviz.attribution.attribute import attribute as attribute
 from featviz.attribution.class_units import ClassUnits as ClassUnits
@@ -30,6 +32,8 @@ from featviz.attribution.class_units import class_units as class_units
 from featviz.attribution.explain import explain as explain
 from featviz.attribution.explanation import Explanation as Explanation
 from featviz.attribution.faithfulness import faithfulness as faithfulness
+from featviz.attribution.group_sources import GroupSources as GroupSources
+from featviz.attribution.group_sources import group_sources as group_sources
 from featviz.attribution.groups import Groups as Groups
 from featviz.attribution.groups import groups as groups
 from featviz.diagnosis.check_input import InputCheck as InputCheck

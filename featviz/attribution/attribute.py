@@ -33,6 +33,7 @@ class Attribution:
         activations: The layer's activations, (n, *positions, units).
         scores: The objective of each image.
         baseline_scores: The objective of each image with the layer at its baseline.
+        baseline: The layer where nothing is to be seen: a number, or an array of its shape.
     """
 
     layer: str
@@ -42,6 +43,7 @@ class Attribution:
     activations: Float[np.ndarray, "n *positions units"]
     scores: Float[np.ndarray, " n"]
     baseline_scores: Float[np.ndarray, " n"]
+    baseline: Float[np.ndarray, "*positions units"] | float = 0.0
 
     def __repr__(self) -> str:
         count = len(self.values)
@@ -125,7 +127,7 @@ def attribute(
     start = np.broadcast_to(np.asarray(baseline, np.float32), shape)
     rows = [run_method(model, image, objective, layer, method, start) for image in pixels]
     values, activations, scores, baseline_scores = (np.stack(column) for column in zip(*rows, strict=True))
-    return Attribution(layer, objective.label, method, values, activations, scores, baseline_scores)
+    return Attribution(layer, objective.label, method, values, activations, scores, baseline_scores, baseline)
 
 
 def check_layer(model: Model, layer: str, objective: Objective, size: tuple[int, int]) -> None:

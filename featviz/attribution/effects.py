@@ -18,9 +18,15 @@ TOGETHER = 8
 
 
 def unit_effects(
-    model: Model, image: Float[np.ndarray, "h w c"], objective: Objective, layer: str, units: Sequence[int]
+    model: Model,
+    image: Float[np.ndarray, "h w c"],
+    objective: Objective,
+    layer: str,
+    units: Sequence[int],
+    *,
+    baseline: Float[np.ndarray, "*positions units"] | float = 0.0,
 ) -> Float[np.ndarray, " units"]:
-    """The change of a score when each of some units alone is zero, at every position.
+    """The change of a score when each of some units alone is at its baseline, at every position.
 
     Args:
       model: the network.
@@ -28,6 +34,7 @@ def unit_effects(
       objective: the score.
       layer: the units' layer.
       units: their indices.
+      baseline: what the units become: a number, or an array of the layer's shape.
 
     >>> import featviz as fv
     >>> photo = np.random.default_rng(0).random((64, 64, 3), np.float32)
@@ -39,7 +46,7 @@ def unit_effects(
         return np.zeros(0, np.float32)
     # A multiple of what is computed side by side: few programs serve every number of units.
     padded = np.resize(np.asarray(units, np.int32), -(-count // TOGETHER) * TOGETHER)
-    args = (model.weights, objective, jnp.asarray(image), jnp.asarray(padded))
+    args = (model.weights, objective, jnp.asarray(image), jnp.asarray(padded), jnp.asarray(baseline, jnp.float32))
     program = compiled(_effects, *args, owner=model.apply, apply=model.apply, layer=layer)
     return np.asarray(program(*args))[:count]
 
@@ -50,9 +57,11 @@ def _effects(
     objective: Objective,
     image: Float[Array, "h w c"],
     units: Int[Array, " units"],
+    baseline: Float[Array, "..."],
     *,
     apply: Apply,
     layer: str,
 ) -> Float[Array, " units"]:
     problem = make_problem(apply, layer, weights, objective, image, None)
+    problem = problem._replace(baseline=jnp.broadcast_to(baseline, problem.activation.shape))
     return scores_without(problem, units, together=TOGETHER) - problem.function(problem.activation)

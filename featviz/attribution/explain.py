@@ -8,9 +8,16 @@ from pathlib import Path
 import numpy as np
 
 from featviz.atlas.reading import Atlas, open_atlas
+from featviz.attribution.activation_grid import write_grid
 from featviz.attribution.attribute import check_layer
-from featviz.attribution.explained_pictures import write_group_pictures, write_unit_pictures
-from featviz.attribution.explanation import Explanation, explain_photo, explained_layers
+from featviz.attribution.explained_pictures import (
+    PictureFiles,
+    check_atlas,
+    name_pictures,
+    write_pictures,
+    write_unit_pictures,
+)
+from featviz.attribution.explanation import Explanation, explain_photo, explained_layers, listed_sources
 from featviz.attribution.faithfulness import faithfulness
 from featviz.attribution.methods import Method, check_method
 from featviz.attribution.site.explanation_page import PACKAGE, page_address, render_explanation, render_index
@@ -18,7 +25,7 @@ from featviz.common.arguments import check_count
 from featviz.common.progress import progress_bar
 from featviz.errors import FeatvizError
 from featviz.model import Model, require_model
-from featviz.objectives import Objective
+from featviz.objectives import Objective, direction
 from featviz.pages.addresses import ASSETS, INDEX, PageLink, link
 from featviz.pages.site_files import cached_file_exists, write_if_changed
 from featviz.pages.templating import static_files
@@ -43,6 +50,7 @@ def explain(
     groups: int = 4,
     atlas: str | os.PathLike[str] | Atlas | None = None,
     draw: bool = True,
+    grid: Sequence[str] = (),
     measure: bool = False,
     progress: bool = True,
 ) -> list[Explanation]:
@@ -51,7 +59,8 @@ def explain(
     Args:
       model: the network, with dictionaries or edits or without.
       photos: a photo, a folder, or a list of paths, PIL images and arrays.
-      out: the folder of the pages; `index.html` lists them. Pictures that are there already are not drawn again.
+      out: the folder of the pages; `index.html` lists them. Pictures of the same network that are there already are not
+        drawn again.
       objective: what is explained, such as `fv.logit(5) - fv.logit(7)`; by default each photo's largest output.
       layers: names of layers; by default four of the network's blocks, before the objective's layer.
       method: how the score is divided, of the room `fv.attribution`; by default relevance.
@@ -59,7 +68,8 @@ def explain(
       groups: how many groups of units that fire together; 0 for none.
       atlas: an atlas of the network, or its folder, whose pictures are shown.
       draw: whether pictures that are missing are drawn: those of the units for and against, of the 12 units that are
-        strongest at most places of a layer, and of the groups.
+        strongest at most places of a layer, those that feed the groups, and of the groups.
+      grid: names of layers, of those that are shown, of which every place is drawn (`fv.activation_grid`).
       measure: whether the page says how far its last layer's attribution is to be trusted, which ablates every unit.
       progress: whether to show bars.
 
@@ -68,7 +78,7 @@ def explain(
 
     Raises:
       FeatvizError: for a photo that cannot be read, an unknown layer, a layer that the objective is not computed from,
-        or a method that does not tell units apart.
+        a method that does not tell units apart, an atlas of another network, or a grid of a layer that is not shown.
 
     >>> import featviz as fv, tempfile
     >>> photo = np.random.default_rng(0).random((64, 64, 3), np.float32)
@@ -81,7 +91,11 @@ def explain(
     check_method(method, per_unit=True)
     chosen = explained_layers(model, layers, objective=objective)
     units, groups = check_count("units", units, 1, MAX_UNITS), check_count("groups", groups, 0, MAX_UNITS)
+    missing = [layer for layer in grid if layer not in chosen]
+    if missing:
+        raise FeatvizError(f"`grid` has `{missing[0]}`, which is not among the layers shown: {', '.join(chosen)}")
     opened = open_atlas(atlas) if isinstance(atlas, str | os.PathLike) else atlas
+    opened = None if opened is None else check_atlas(opened, model)
     read = read_photos(photos, model)
     if objective is not None:
         for layer in chosen:
@@ -100,25 +114,30 @@ def explain(
         for photo, pixels in progress_bar(read, shown=progress, unit="photo")
     ]
     # The pages are there while their pictures are being drawn.
-    write_pages(model, explanations, folder, measure=False)
+    files = name_pictures(model)
+    write_pages(model, explanations, folder, files, measure=False)
     decisive = {layer: _decisive_units(explanations, layer) for layer in chosen}
     seen = {layer: _seen_units(explanations, layer) for layer in chosen}
     if opened is not None:
         every = {layer: [*decisive[layer], *seen[layer]] for layer in chosen}
-        write_unit_pictures(model, every, folder, atlas=opened, draw=False, progress=progress)
-    drawn = {layer: [*decisive[layer], *seen[layer][:DRAWN_PLACES]] for layer in chosen}
-    write_unit_pictures(model, drawn, folder, atlas=None, draw=draw, progress=progress)
+        write_unit_pictures(model, every, folder, files, atlas=opened, draw=False, progress=progress)
     if draw:
-        for each in explanations:
-            for view in each.layers:
-                if view.groups is not None:
-                    directions = view.groups.directions
-                    write_group_pictures(model, each.name, view.layer, directions, folder, progress=progress)
-    write_pages(model, explanations, folder, measure=measure)
+        drawn = {layer: [*decisive[layer], *seen[layer][:DRAWN_PLACES]] for layer in chosen}
+        write_unit_pictures(model, drawn, folder, files, atlas=None, draw=True, progress=progress)
+        views = [view for each in explanations for view in each.layers]
+        found = [view.groups for view in views if view.groups is not None]
+        directions = [direction(each.layer, row) for each in found for row in each.directions]
+        write_pictures(model, directions, folder, files, progress=progress)
+        for view in views:
+            if view.layer in grid:
+                write_grid(model, view.layer, view.attribution.activations[0], folder, files, progress=progress)
+    write_pages(model, explanations, folder, files, measure=measure)
     return explanations
 
 
-def write_pages(model: Model, explanations: Sequence[Explanation], folder: Path, *, measure: bool) -> None:
+def write_pages(
+    model: Model, explanations: Sequence[Explanation], folder: Path, files: PictureFiles, *, measure: bool
+) -> None:
     """Writes the pages of explanations, with the pictures that the folder has."""
     file_exists = cached_file_exists(folder)
     for name, data in static_files(PACKAGE).items():
@@ -141,6 +160,7 @@ def write_pages(model: Model, explanations: Sequence[Explanation], folder: Path,
             network=model.name,
             neighbors=(neighbors[0], neighbors[1]),
             faithfulness=lines,
+            files=files,
             file_exists=file_exists,
         )
         write_if_changed(folder / addresses[index], page)
@@ -177,9 +197,11 @@ def read_photos(photos: PhotoChoice, model: Model) -> list[tuple[Photo, np.ndarr
 
 
 def _decisive_units(explanations: Sequence[Explanation], layer: str) -> list[int]:
-    """The units of a layer that speak for a decision or against it."""
-    views = (view for each in explanations for view in each.layers if view.layer == layer)
-    return list(dict.fromkeys(share.unit for view in views for share in (*view.supporting, *view.opposing)))
+    """The units of a layer that speak for a decision or against it, then those that feed groups of the next one."""
+    views = [view for each in explanations for view in each.layers]
+    units = [share.unit for view in views if view.layer == layer for share in (*view.supporting, *view.opposing)]
+    units += [unit for view in views if view.sources and view.sources.layer == layer for unit in listed_sources(view)]
+    return list(dict.fromkeys(units))
 
 
 def _seen_units(explanations: Sequence[Explanation], layer: str) -> list[int]:

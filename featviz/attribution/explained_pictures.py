@@ -1,86 +1,155 @@
-"""The pictures that explanations show: from an atlas, from an earlier run, or drawn."""
+"""The pictures that explanations show: from an atlas, from an earlier run, or drawn; files have hashes for names."""
 
+import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
+from featviz.atlas.plan import describe_computation
 from featviz.atlas.reading import Atlas
-from featviz.common.safe_names import safe_name
+from featviz.common.canonical import describe, digest
 from featviz.errors import FeatvizError
-from featviz.model import Model
-from featviz.objectives import Objective, channel, direction
+from featviz.model import LatentWeights, Model, hash_weights, shapes_at
+from featviz.objectives import Objective, channel
 from featviz.pages.page_images import encode_webp
 from featviz.pages.site_files import write_if_changed
 from featviz.pictures.picture import Picture
+from featviz.recipes import resolve
 from featviz.rendering.render import render_each
 
 # Sides and steps of a picture that is drawn for a page: small, as it is shown small.
 SIZE, STEPS = 128, 128
+# Digits of a hash in the name of a file.
+DIGITS = 16
 
 
-def unit_address(layer: str, unit: int) -> str:
-    """The file of a unit's picture in the folder of explanations.
+@dataclass(frozen=True)
+class PictureFiles:
+    """The names of pictures in a folder of explanations.
 
-    >>> unit_address("mixed4a/3x3", 7)
-    'pictures/mixed4a%2F3x3/7.webp'
+    Pictures of another network, of another number of groups or of another photo have other names, so none stands in
+    for another.
+
+    Attributes:
+        network: A hash of the network and of how pictures are drawn.
     """
-    return f"pictures/{safe_name(layer)}/{unit}.webp"
+
+    network: str
+
+    def name(self, objective: Objective) -> str:
+        """The file's name without its suffix.
+
+        >>> len(PictureFiles("0").name(channel("mixed4a", 7)))
+        16
+        """
+        return objective.hash[:DIGITS]
+
+    def address(self, objective: Objective) -> str:
+        """The file of what maximizes an objective, in the folder of explanations."""
+        return f"{self.folder}{self.name(objective)}.webp"
+
+    @property
+    def folder(self) -> str:
+        """Where the network's pictures are, in the folder of explanations.
+
+        >>> PictureFiles("6e21").folder
+        'pictures/6e21/'
+        """
+        return f"pictures/{self.network}/"
 
 
-def group_address(photo: str, layer: str, index: int) -> str:
-    """The file of a group's picture."""
-    return f"pictures/groups/{safe_name(photo)}/{safe_name(layer)}/{index}.webp"
+def name_pictures(model: Model) -> PictureFiles:
+    """The names of a network's pictures."""
+    size = drawn_size(model, SIZE)
+    drawing = {
+        "weights": hash_weights(model.weights),
+        "computation": describe_computation(model, size),
+        "recipe": describe(resolve(None, model)),
+        "size": list(size),
+        "steps": STEPS,
+    }
+    return PictureFiles(digest(drawing)[:DIGITS])
+
+
+def drawn_size(model: Model, side: int) -> tuple[int, int]:
+    """The height and width of small pictures: of the side that is asked, if the network takes it, else the network's.
+
+    A network of small images, of one fixed size, or edited at some positions has pictures of its own size.
+    """
+    side = min(side, *model.input.size)
+    try:
+        shapes_at(model, tuple(layer.name for layer in model.layers), (side, side))
+    except (FeatvizError, TypeError, ValueError):
+        return model.input.size
+    return side, side
+
+
+def check_atlas(atlas: Atlas, model: Model) -> Atlas | None:
+    """The atlas, if its pictures are of the network; None, with a warning, if it does not say of which they are.
+
+    An atlas made without the network's dictionaries is one of it.
+
+    Raises:
+      FeatvizError: for an atlas of another network.
+    """
+    weights, known = model.weights, {hash_weights(model.weights)}
+    while isinstance(weights, LatentWeights):
+        weights = weights.network
+        known.add(hash_weights(weights))
+    try:
+        network = atlas.entries(atlas.plan[0].path).attributes["run"]["network"]
+        found, name = network["weights_sha256"], network["name"]
+    except (FeatvizError, LookupError, TypeError):
+        message = f"`{atlas.store.location}` does not say which weights it is of; its pictures are not used"
+        warnings.warn(message, stacklevel=3)
+        return None
+    if found not in known:
+        which = f"{name} with other weights" if name == model.name else str(name)
+        raise FeatvizError(f"`atlas` is `{atlas.store.location}`, one of {which}; expected one of {model.name}")
+    return atlas
 
 
 def write_unit_pictures(
     model: Model,
     units: Mapping[str, Sequence[int]],
     folder: Path,
+    files: PictureFiles,
     *,
     atlas: Atlas | None,
     draw: bool,
     progress: bool,
 ) -> None:
-    """Writes pictures of units that the folder lacks: those of the atlas, and drawn ones of the others.
+    """Writes pictures of units: those of the atlas, and drawn ones of others that the folder lacks.
 
     Args:
       model: the network.
       units: layer -> units.
       folder: that of the explanations.
+      files: the pictures' names.
       atlas: pictures at hand.
       draw: whether those that the atlas lacks are drawn.
       progress: whether to show a bar.
     """
-    missing: dict[str, Objective] = {}
+    others: list[Objective] = []
     for layer, listed in units.items():
         for unit in dict.fromkeys(listed):
-            address = unit_address(layer, unit)
-            if (folder / address).is_file():
-                continue
             found = None if atlas is None else _from_atlas(atlas, layer, unit)
             if found is not None:
-                write_if_changed(folder / address, _encode(found))
+                write_if_changed(folder / files.address(channel(layer, unit)), _encode(found))
             else:
-                missing[address] = channel(layer, unit)
+                others.append(channel(layer, unit))
     if draw:
-        _draw(model, missing, folder, progress=progress)
+        write_pictures(model, others, folder, files, progress=progress)
 
 
-def write_group_pictures(
-    model: Model, photo: str, layer: str, directions: np.ndarray, folder: Path, *, progress: bool
+def write_pictures(
+    model: Model, objectives: Sequence[Objective], folder: Path, files: PictureFiles, *, progress: bool
 ) -> None:
-    """Draws the pictures of a photo's groups that the folder lacks."""
-    objectives = {group_address(photo, layer, index): direction(layer, row) for index, row in enumerate(directions)}
-    missing = {address: each for address, each in objectives.items() if not (folder / address).is_file()}
-    _draw(model, missing, folder, progress=progress)
-
-
-def _draw(model: Model, missing: Mapping[str, Objective], folder: Path, *, progress: bool) -> None:
+    """Draws the pictures of objectives that the folder lacks."""
+    missing = {address: each for each in objectives if not (folder / (address := files.address(each))).is_file()}
     if not missing:
         return
-    addresses = list(missing)
-    size = min(SIZE, *model.input.size)
+    addresses, size = list(missing), drawn_size(model, SIZE)
     for index, picture in render_each(model, list(missing.values()), size=size, steps=STEPS, progress=progress):
         write_if_changed(folder / addresses[index], _encode(picture))
 

@@ -1,7 +1,7 @@
 """An explanation of one photo: what each place shows the network, and which units made the decision."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -10,6 +10,7 @@ from jaxtyping import Float, Int
 from featviz.atlas.class_scores import class_scores
 from featviz.attribution.attribute import Attribution, attribute
 from featviz.attribution.effects import unit_effects
+from featviz.attribution.group_sources import GroupSources, feeds, group_sources
 from featviz.attribution.groups import Groups, groups, tells_groups
 from featviz.attribution.methods import Method
 from featviz.common.bands import shown_bands
@@ -23,8 +24,9 @@ from featviz.surveys.receptive_fields import grid_of
 
 # Of the network's blocks, how many a page shows unless it is told.
 LAYERS = 4
-# Units listed at each place.
+# Units listed at each place, and of those that feed a group.
 AT_PLACE = 4
+AT_GROUP = 3
 
 
 class UnitShare(NamedTuple):
@@ -49,6 +51,7 @@ class LayerView:
         places: The attribution of each place, (rows, columns); zeros if the method does not tell places apart.
         groups: Units that fire together; None if there are none to be found.
         groups_fault: Why there are none, where the method does not tell groups apart; else empty.
+        sources: What of the layer before it on the page feeds the groups; None where there is no such layer.
     """
 
     attribution: Attribution
@@ -59,6 +62,7 @@ class LayerView:
     places: Float[np.ndarray, "rows columns"]
     groups: Groups | None
     groups_fault: str = ""
+    sources: GroupSources | None = None
 
     @property
     def layer(self) -> str:
@@ -155,12 +159,31 @@ def explain_photo(
         if not classes:
             raise FeatvizError(f"{model.name} has no classes; expected a target, such as a channel of its last layers")
         objective = logit(classes[0].index)
-    views = tuple(
-        _layer_view(model, photo, objective, layer, method, units=units, group_count=group_count) for layer in layers
-    )
+    views: list[LayerView] = []
+    for layer in layers:
+        view = _layer_view(model, photo, objective, layer, method, units=units, group_count=group_count)
+        views.append(_with_sources(model, photo, view, views[-1], method) if views else view)
     score = float(views[0].attribution.scores[0])
     shown = shown_bands(photo, model.input.rgb)
-    return Explanation(name, photo, shown, objective, title_of(objective, model), score, classes, views)
+    return Explanation(name, photo, shown, objective, title_of(objective, model), score, classes, tuple(views))
+
+
+def listed_sources(view: LayerView) -> list[int]:
+    """The units that a page lists as feeding the view's groups."""
+    if view.sources is None:
+        return []
+    tops = (view.sources.top(group, AT_GROUP) for group in range(len(view.sources.scores)))
+    return [unit for top in tops for unit, value in top if value > 0]
+
+
+def _with_sources(
+    model: Model, photo: Float[np.ndarray, "h w c"], view: LayerView, before: LayerView, method: Method | None
+) -> LayerView:
+    """The view with what of the layer before it feeds its groups, if it is computed from that layer."""
+    if view.groups is None or not feeds(model, before.layer, view.groups, photo.shape[:2]):
+        return view
+    source = before.layer if before.groups is None else before.groups
+    return replace(view, sources=group_sources(model, photo, view.groups, layer=source, method=method))
 
 
 def title_of(objective: Objective, model: Model) -> str:

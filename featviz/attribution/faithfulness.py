@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
 from featviz.attribution.attribute import Attribution, attribute
 from featviz.attribution.behind import make_problem
@@ -68,7 +68,7 @@ class Faithfulness:
 def faithfulness(
     model: Model, why: Attribution, photo: Float[np.ndarray, "h w c"], objective: Objective
 ) -> Faithfulness:
-    """Measures the attribution of one photo to a layer's units.
+    """Measures the attribution of one photo to a layer's units; what is ablated or deleted becomes its baseline.
 
     Args:
       model: the network.
@@ -90,22 +90,23 @@ def faithfulness(
     if not why.method.per_unit:
         raise FeatvizError(f"`why` is by {why.method.name}, which does not tell units apart; expected another method")
     values = why.units[0]
-    lost = -unit_effects(model, photo, objective, why.layer, range(len(values)))
+    lost = -unit_effects(model, photo, objective, why.layer, range(len(values)), baseline=why.baseline)
     order = np.argsort(-values, kind="stable")
     shuffled = np.random.default_rng(0).permutation(len(values))
     shuffled_model = _shuffled(model)
-    other = attribute(shuffled_model, photo, objective, layer=why.layer, method=why.method).units[0]
+    options = {"layer": why.layer, "method": why.method, "baseline": why.baseline}
+    other = attribute(shuffled_model, photo, objective, **options).units[0]
     return Faithfulness(
         correlation=_correlation(values, lost),
-        deletion=_area(model, photo, objective, why.layer, order, insert=False),
-        insertion=_area(model, photo, objective, why.layer, order, insert=True),
-        random=_area(model, photo, objective, why.layer, shuffled, insert=False),
+        deletion=_area(model, why, photo, objective, order, insert=False),
+        insertion=_area(model, why, photo, objective, order, insert=True),
+        random=_area(model, why, photo, objective, shuffled, insert=False),
         randomized=_rank_correlation(values, other),
     )
 
 
 def _area(
-    model: Model, photo: np.ndarray, objective: Objective, layer: str, order: np.ndarray, *, insert: bool
+    model: Model, why: Attribution, photo: np.ndarray, objective: Objective, order: np.ndarray, *, insert: bool
 ) -> float:
     """The mean of the score over the share of units gone or there, from the empty layer's, in units of its range."""
     ranks = np.empty(len(order), np.int32)
@@ -113,8 +114,10 @@ def _area(
     counts = np.array([round(share * len(order)) for share in SHARES])
     masks = ranks[None] < counts[:, None]
     masks = masks if insert else ~masks
-    args = (model.weights, objective, jnp.asarray(photo), jnp.asarray(masks, jnp.float32))
-    scores = np.asarray(compiled(_masked, *args, owner=model.apply, apply=model.apply, layer=layer)(*args), np.float64)
+    baseline = jnp.asarray(why.baseline, jnp.float32)
+    args = (model.weights, objective, jnp.asarray(photo), jnp.asarray(masks), baseline)
+    program = compiled(_masked, *args, owner=model.apply, apply=model.apply, layer=why.layer)
+    scores = np.asarray(program(*args), np.float64)
     empty, whole = (scores[0], scores[-1]) if insert else (scores[-1], scores[0])
     # Of a score that the layer lowers, too, what is low after a deletion is good.
     span = abs(whole - empty)
@@ -128,7 +131,8 @@ def _masked(
     weights: Weights,
     objective: Objective,
     image: Float[Array, "h w c"],
-    masks: Float[Array, "masks units"],
+    masks: Bool[Array, "masks units"],
+    baseline: Float[Array, "..."],
     *,
     apply: Apply,
     layer: str,
@@ -136,7 +140,7 @@ def _masked(
     problem = make_problem(apply, layer, weights, objective, image, None)
 
     def score(mask: Array) -> Array:
-        return problem.function(problem.activation * jnp.broadcast_to(mask, problem.activation.shape))
+        return problem.function(jnp.where(mask, problem.activation, baseline))
 
     return jax.lax.map(score, masks)
 

@@ -134,16 +134,19 @@ def _attribute_groups(
 ) -> Any:
     """The attributions of groups and of what they leave, and the score that each loses alone: units of a new layer."""
 
-    def grouped(problem: Problem) -> Problem:
-        parts = spatial[..., None] * directions.reshape(len(directions), *[1] * (spatial.ndim - 1), -1)
-        parts = jnp.concatenate([parts, (problem.activation - parts.sum(0))[None]])
-
-        def score(shares: Array, image: Array) -> Array:
-            return problem.score(jnp.tensordot(shares, parts, 1), image)
-
-        ones = jnp.ones(len(parts), jnp.float32)
-        return Problem(score, lambda image: ones, image, ones, jnp.zeros_like(ones))
-
     ruled = make_problem(apply, layer, weights, objective, image, None, rules=method.rules)
     plain = make_problem(apply, layer, weights, objective, image, None)
-    return method.attribute(grouped(ruled)), Ablation().attribute(grouped(plain))
+    shares = method.attribute(grouped_problem(ruled, spatial, directions))
+    return shares, Ablation().attribute(grouped_problem(plain, spatial, directions))
+
+
+def grouped_problem(problem: Problem, spatial: Float[Array, "n ..."], directions: Float[Array, "n units"]) -> Problem:
+    """The same score as a function of how much there is of each group, and of what they leave."""
+    parts = spatial[..., None] * directions.reshape(len(directions), *[1] * (spatial.ndim - 1), -1)
+    parts = jnp.concatenate([parts, (problem.activation - parts.sum(0))[None]])
+
+    def score(shares: Array, image: Array) -> Array:
+        return problem.score(jnp.tensordot(shares, parts, 1), image)
+
+    ones = jnp.ones(len(parts), jnp.float32)
+    return Problem(score, lambda image: ones, image=problem.image, activation=ones, baseline=jnp.zeros_like(ones))

@@ -145,7 +145,8 @@ def head_units(layer: Layer, index: int, *, heads: int) -> range:
 def _numbers(name: str, given: ArrayLike) -> np.ndarray:
     """What is given as an array, or a FeatvizError for what is not finite numbers."""
     try:
-        array = np.asarray(given, np.float32)
+        with np.errstate(over="ignore"):  # what is too large is infinite, and refused below
+            array = np.asarray(given, np.float32)
     except (TypeError, ValueError):
         array = np.array(np.nan, np.float32)
     if not np.isfinite(array).all():

@@ -155,7 +155,7 @@ class Model:
         weights = EditedWeights(old.network, merged)
         apply = self.apply.with_edits(tuple(sorted(merged)))
         rectified = apply.rectified_layers(weights)
-        # No command line makes it, and it has its own fingerprint.
+        # Of edits in Python no command line is known; `--edit` adds its own.
         source = {key: value for key, value in self.source.items() if key != "model"}
         return replace(
             self,

@@ -65,6 +65,8 @@ def network_words(source: Mapping[str, str]) -> list[str] | None:
         for assignment in shlex.split(source.get(option, "")):
             name, _, file = assignment.rpartition("=")
             words += [f"--{option}", f"{name}={PurePath(file).name}"]
+    for edit in shlex.split(source.get("edit", "")):
+        words += ["--edit", edit]
     return words
 
 

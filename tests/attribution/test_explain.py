@@ -1,7 +1,9 @@
 """Explanations of photos and their pages."""
 
 import re
+from dataclasses import replace
 
+import jax
 import numpy as np
 import pytest
 from PIL import Image
@@ -9,7 +11,7 @@ from support.parsed_pages import parse_page
 
 import featviz as fv
 from featviz.attribution.attribute import check_layer
-from featviz.attribution.explained_pictures import unit_address
+from featviz.attribution.explained_pictures import name_pictures
 from featviz.attribution.explanation import explain_photo, explained_layers, title_of
 from featviz.attribution.methods import Ablation, Conductance, GradientTimesActivation, Occlusion
 from featviz.errors import FeatvizError
@@ -56,7 +58,7 @@ def test_pages_are_written_and_say_what_was_found(tiny, tmp_path):
     assert "logit:3 rather than logit:4" in page and "correlation with ablation" in page
     share = made[0].layers[0].supporting[0]
     assert f"{share.attribution:+.2f}" in page and re.search(r"without it .\d\.\d\d", page)
-    assert page.count("data-at=") == 64 and 'aria-label="row 1, column 1"' in page
+    assert page.count("data-at=") == 64 and 'aria-label="row 1, column 1, ' in page
     # Nothing is fetched from elsewhere, and no script is inside.
     assert "http" not in page.replace("Content-Security-Policy", "").replace("http-equiv", "")
     assert (tmp_path / "assets" / "explanation.js").is_file()
@@ -65,17 +67,71 @@ def test_pages_are_written_and_say_what_was_found(tiny, tmp_path):
 
 def test_pictures_are_drawn_where_they_are_missing(tiny, tmp_path):
     share = fv.explain(tiny, PHOTO, out=tmp_path, units=1, groups=0, **QUICK)[0].layers[0].supporting[0]
-    kept = tmp_path / unit_address("conv2/relu", share.unit)
+    files = name_pictures(tiny)
+    kept = tmp_path / files.address(fv.channel("conv2/relu", share.unit))
     kept.parent.mkdir(parents=True)
     Image.new("RGB", (8, 8), "red").save(kept)
     before = kept.read_bytes()
     made = fv.explain(tiny, PHOTO, out=tmp_path, units=1, groups=2, **QUICK | {"draw": True})
     assert kept.read_bytes() == before
     shown = set(made[0].layers[0].strongest[..., 0].reshape(-1).tolist())
-    assert any((tmp_path / unit_address("conv2/relu", unit)).is_file() for unit in shown)
-    assert len(list((tmp_path / "pictures" / "groups").rglob("*.webp"))) == 2
+    assert any((tmp_path / files.address(fv.channel("conv2/relu", unit))).is_file() for unit in shown)
     page = (tmp_path / "000000.html").read_text()
-    assert f"{share.unit}.webp" in page and "what group 2 looks for" in page
+    assert f"{files.name(fv.channel('conv2/relu', share.unit))}.webp" in page and "what group 2 looks for" in page
+    for row in made[0].layers[0].groups.directions:
+        assert files.name(fv.direction("conv2/relu", row)) in page
+
+
+def test_a_folder_shows_no_picture_of_another_network_or_of_other_groups(tiny, tmp_path):
+    fv.explain(tiny, PHOTO, out=tmp_path, units=1, groups=2, **QUICK | {"draw": True})
+    old = {path.name for path in tmp_path.rglob("*.webp")}
+    page = tmp_path / "000000.html"
+    fv.explain(tiny, PHOTO, out=tmp_path, units=1, groups=3, **QUICK)
+    for index in range(3):
+        assert f"what group {index + 1} looks for" not in page.read_text()
+    for other in (
+        replace(tiny, weights=jax.tree.map(lambda leaf: leaf * 1.01, tiny.weights)),
+        tiny.edited({"conv1": fv.ablate([0])}),
+        tiny.edited({"conv1": fv.keep([0])}),
+    ):
+        fv.explain(other, PHOTO, out=tmp_path, units=1, groups=2, **QUICK)
+        assert not any(name in page.read_text() for name in old)
+    fv.explain(tiny, PHOTO, out=tmp_path, units=1, groups=2, **QUICK)
+    assert "what group 2 looks for" in page.read_text()
+
+
+def test_the_page_says_what_of_the_layer_before_feeds_each_group(tiny, tmp_path):
+    layers = ["conv1/relu", "conv2/relu"]
+    (made,) = fv.explain(tiny, PHOTO, out=tmp_path, groups=2, **QUICK | {"layers": layers})
+    before, view = made.layers
+    assert before.sources is None and (view.sources.layer, view.sources.of) == ("conv1/relu", "conv2/relu")
+    assert view.sources.groups.shape == (2, 3)
+    page = (tmp_path / "000000.html").read_text()
+    assert "What of conv1/relu the groups come from" in page and page.count("<details name=") == 2
+    # The other way round nothing is fed.
+    (made,) = fv.explain(tiny, PHOTO, out=tmp_path, groups=2, **QUICK | {"layers": layers[::-1]})
+    assert [each.sources for each in made.layers] == [None, None]
+
+
+def test_a_grid_is_drawn_once_and_shown_beside_the_groups(tiny, tmp_path, monkeypatch):
+    monkeypatch.setattr("featviz.attribution.activation_grid.STEPS", 2)
+    monkeypatch.setattr("featviz.attribution.activation_grid.MAX_CELLS", 4)
+    monkeypatch.setattr("featviz.attribution.explain.DRAWN_PLACES", 0)
+    options = QUICK | {"draw": True, "grid": ["conv2/relu"], "groups": 0, "units": 1}
+    fv.explain(tiny, PHOTO, out=tmp_path, **options)
+    (sheet,) = tmp_path.rglob("grid-*.webp")
+    before = sheet.stat().st_mtime_ns
+    fv.explain(tiny, PHOTO, out=tmp_path, **options)
+    assert sheet.stat().st_mtime_ns == before
+    assert f'class="cells" src="{sheet.relative_to(tmp_path)}"' in (tmp_path / "000000.html").read_text()
+
+
+def test_places_say_in_words_whether_they_speak_for_it(tiny, tmp_path):
+    (made,) = fv.explain(tiny, PHOTO, out=tmp_path, groups=0, **QUICK)
+    places, page = made.layers[0].places, (tmp_path / "000000.html").read_text()
+    for row, column in ((0, 0), np.unravel_index(places.argmax(), places.shape)):
+        side = "for" if places[row, column] > 0 else "against"
+        assert f'aria-label="row {row + 1}, column {column + 1}, {side} it"' in page
 
 
 def test_photos_are_files_folders_and_arrays(tiny, tmp_path):
@@ -124,6 +180,7 @@ def test_layers_are_chosen_and_titles_have_names(patterns):
         ({"objective": fv.logit(1) - fv.logit(1)}, "which is zero; expected two different terms"),
         ({"objective": 3, "layers": None}, "`objective` is 3; expected an Objective"),
         ({"method": Occlusion()}, "`method` is occlusion, which does not tell units apart; expected another"),
+        ({"grid": ["conv1"]}, "`grid` has `conv1`, which is not among the layers shown: conv2/relu"),
         ({"units": 0}, "`units` is 0; expected a whole number from 1"),
         ({"photos": "nowhere.png"}, "`photos`: `nowhere.png` cannot be read"),
         ({"photos": []}, "`photos` is empty"),

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import featviz as fv
+from featviz.attribution.effects import unit_effects
 from featviz.attribution.faithfulness import Faithfulness, _rank_correlation, _shuffled, faithfulness
 from featviz.attribution.methods import GradientTimesActivation, Occlusion
 from featviz.errors import FeatvizError
@@ -28,6 +29,21 @@ def test_an_exact_attribution_correlates_wholly_with_ablation(tiny):
     ]
     turned = replace(why, values=-why.values)
     assert faithfulness(tiny, turned, PHOTO, objective).correlation < -0.999
+
+
+def test_what_is_ablated_becomes_the_baseline_of_the_attribution(tiny):
+    objective, h = fv.logit(3), fv.observe(tiny, PHOTO, "conv2/relu")
+    # Behind the layer the network is linear: only with the baseline's own ablation do the two agree.
+    baseline = np.broadcast_to(np.random.default_rng(1).random(h.shape[-1], np.float32) * 4 * h.max(), h.shape)
+    options = {"layer": "conv2/relu", "method": GradientTimesActivation()}
+    why = fv.attribute(tiny, PHOTO, objective, baseline=baseline, **options)
+    assert faithfulness(tiny, why, PHOTO, objective).correlation > 0.999
+    assert faithfulness(tiny, replace(why, baseline=0.0), PHOTO, objective).correlation < 0.99
+    effects = unit_effects(tiny, PHOTO, objective, "conv2/relu", [2, 5], baseline=baseline)
+    for unit, effect in zip([2, 5], effects, strict=True):
+        edited = tiny.edited({"conv2/relu": fv.clamp(unit, float(baseline[0, 0, unit]))})
+        after = edited.apply(edited.weights, PHOTO[None], layers=["<output>"])["<output>"][0, 3]
+        assert effect == pytest.approx(float(after) - why.scores[0], abs=1e-4)
 
 
 def test_a_method_that_fails_says_so():

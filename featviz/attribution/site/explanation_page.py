@@ -1,36 +1,33 @@
 """The page of an explanation: what is decided, by which units, and what each place shows the network."""
 
-import base64
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float
 
-from featviz.attribution.explained_pictures import group_address, unit_address
-from featviz.attribution.explanation import Explanation, LayerView, UnitShare
-from featviz.common.photograph import to_bytes
+from featviz.attribution.activation_grid import grid_address
+from featviz.attribution.explained_pictures import PictureFiles
+from featviz.attribution.explanation import AT_GROUP, Explanation, LayerView, UnitShare
+from featviz.attribution.site.photo_overlays import css_color, data_address, overlay, photo_pixels
 from featviz.common.safe_names import safe_name
+from featviz.objectives import Objective, channel, direction
 from featviz.pages.addresses import INDEX, PageLink, link
 from featviz.pages.formatting import format_percent
-from featviz.pages.page_images import encode_pixels, fit_cell, to_pil
 from featviz.pages.site_files import FileExists
 from featviz.pages.templating import render_page
 
 PACKAGE = "featviz.attribution.site"
-# Overlays of groups, by their order: hues of equal lightness.
-HUES = ((230, 90, 60), (70, 140, 230), (90, 175, 80), (200, 110, 200), (220, 165, 40), (60, 180, 180))
 # The longer side of a photo and of an overlay on the page.
 PHOTO_SIDE, OVERLAY_SIDE = 448, 224
 
 
 class UnitItem(NamedTuple):
-    """A unit with its picture, if there is one, its attribution and the score's change without it."""
+    """A unit with its picture, if there is one, its attribution and the score's change without it, if that is known."""
 
     unit: int
     src: str | None
     attribution: float
-    effect: float
+    effect: float | None
     percent: float
 
 
@@ -43,14 +40,29 @@ class PlaceItem(NamedTuple):
 
 
 class GroupItem(NamedTuple):
-    """A group of units: where it is, its picture, its attribution and the score's change without it."""
+    """A group of units: its color, its picture, its attribution and its strongest units.
+
+    `overlay` is where it is and `effect` the score's change without it; both are None where a group feeds another.
+    """
 
     number: int
-    overlay: str
+    color: str
     src: str | None
     attribution: float
-    effect: float
     units: str
+    overlay: str | None = None
+    effect: float | None = None
+
+
+class SourceItem(NamedTuple):
+    """What feeds a group: how strong it is, and the units and groups of the layer before that it comes from."""
+
+    number: int
+    color: str
+    score: float
+    units: tuple[UnitItem, ...]
+    groups: tuple[GroupItem, ...]
+    rest: float
 
 
 class LayerSection(NamedTuple):
@@ -59,13 +71,16 @@ class LayerSection(NamedTuple):
     id: str
     name: str
     pictures: str
-    columns: int
+    files: str
+    grid: str | None
     rows: tuple[tuple[PlaceItem, ...], ...]
     strongest_place: str
     supporting: tuple[UnitItem, ...]
     opposing: tuple[UnitItem, ...]
     groups: tuple[GroupItem, ...]
     groups_fault: str
+    sources: tuple[SourceItem, ...]
+    source_layer: str
     explained: str
     method: str
     completeness: str | None
@@ -86,6 +101,7 @@ def render_explanation(
     network: str,
     neighbors: tuple[PageLink | None, PageLink | None],
     faithfulness: Sequence[tuple[str, str]],
+    files: PictureFiles,
     file_exists: FileExists,
 ) -> bytes:
     """The page's HTML.
@@ -95,15 +111,17 @@ def render_explanation(
       network: the network's name.
       neighbors: the pages of the photos before and after this one.
       faithfulness: lines of the table that says how far the explanation is to be trusted.
+      files: the names of pictures.
       file_exists: whether the folder has a picture.
     """
     address = page_address(explanation.name)
+    shown = _Shown(address, files, file_exists)
     content = {
         "network": network,
         "name": explanation.name,
         "heading": explanation.title,
         "score": explanation.score,
-        "photo": data_address(_photo_pixels(explanation.shown, PHOTO_SIDE)),
+        "photo": data_address(photo_pixels(explanation.shown, PHOTO_SIDE)),
         "index_href": link(INDEX, address),
         "before": neighbors[0],
         "after": neighbors[1],
@@ -112,7 +130,7 @@ def render_explanation(
              "percent": 100 * each.probability, "logit": each.logit}
             for each in explanation.classes
         ],
-        "layers": [_section(explanation, index, address, file_exists) for index in range(len(explanation.layers))],
+        "layers": [_section(explanation, index, shown) for index in range(len(explanation.layers))],
         "faithfulness": faithfulness,
     }  # fmt: skip
     return render_page(PACKAGE, "explanation.html", address=address, content=content)
@@ -125,19 +143,30 @@ def render_index(explanations: Sequence[Explanation], *, network: str) -> bytes:
             "name": each.name,
             "href": link(page_address(each.name), INDEX),
             "title": each.title,
-            "src": data_address(_photo_pixels(each.shown, 128)),
+            "src": data_address(photo_pixels(each.shown, 128)),
         }
         for each in explanations
     ]
     return render_page(PACKAGE, "photos.html", address=INDEX, content={"network": network, "photos": photos})
 
 
-def data_address(pixels: np.ndarray) -> str:
-    """Pixels as an address that holds them, so that a page stands alone."""
-    return "data:image/webp;base64," + base64.b64encode(encode_pixels(pixels)).decode()
+class _Shown(NamedTuple):
+    """The page at an address, and the pictures that its folder has."""
+
+    address: str
+    files: PictureFiles
+    file_exists: FileExists
+
+    def src(self, objective: Objective) -> str | None:
+        """The picture of an objective, if there is one."""
+        return self.link(self.files.address(objective))
+
+    def link(self, file: str) -> str | None:
+        """A file, if there is one."""
+        return link(file, self.address) if self.file_exists(file) else None
 
 
-def _section(explanation: Explanation, index: int, address: str, file_exists: FileExists) -> LayerSection:
+def _section(explanation: Explanation, index: int, shown: _Shown) -> LayerSection:
     view = explanation.layers[index]
     why = view.attribution
     largest = max((abs(share.attribution) for share in (*view.supporting, *view.opposing)), default=1.0) or 1.0
@@ -146,7 +175,7 @@ def _section(explanation: Explanation, index: int, address: str, file_exists: Fi
         return tuple(
             UnitItem(
                 share.unit,
-                _shown(unit_address(view.layer, share.unit), address, file_exists),
+                shown.src(channel(view.layer, share.unit)),
                 share.attribution,
                 share.effect,
                 100 * abs(share.attribution) / largest,
@@ -156,24 +185,29 @@ def _section(explanation: Explanation, index: int, address: str, file_exists: Fi
 
     row, column = np.unravel_index(int(view.strengths[..., 0].argmax()), view.places.shape)
     error = float(why.completeness_error[0])
+    listed = {int(unit): channel(view.layer, int(unit)) for unit in np.unique(view.strongest)}
+    files = [f"{unit}:{shown.files.name(each)}" for unit, each in listed.items() if shown.src(each) is not None]
     return LayerSection(
         id=f"layer-{index}",
         name=view.layer,
-        pictures=link(f"pictures/{safe_name(view.layer)}/", address),
-        columns=view.places.shape[1],
-        rows=_places(view, file_exists),
+        pictures=link(shown.files.folder, shown.address),
+        files=" ".join(files),
+        grid=shown.link(grid_address(shown.files, view.layer, why.activations[0])),
+        rows=_places(view),
         strongest_place=f"{row}-{column}",
         supporting=items(view.supporting),
         opposing=items(view.opposing),
-        groups=_groups(explanation, view, address, file_exists),
+        groups=_groups(explanation, view, shown),
         groups_fault=view.groups_fault,
+        sources=_sources(explanation, index, shown),
+        source_layer="" if view.sources is None else view.sources.layer,
         explained="" if view.groups is None else format_percent(max(view.groups.explained, 0.0)),
         method=why.method.words + ("" if why.method.per_position else ", which does not tell places apart"),
         completeness=format_percent(error) if why.method.complete else None,
     )
 
 
-def _places(view: LayerView, file_exists: FileExists) -> tuple[tuple[PlaceItem, ...], ...]:
+def _places(view: LayerView) -> tuple[tuple[PlaceItem, ...], ...]:
     largest = max(float(np.abs(view.places).max()), 1e-12)
     rows = []
     for row in range(view.places.shape[0]):
@@ -181,18 +215,17 @@ def _places(view: LayerView, file_exists: FileExists) -> tuple[tuple[PlaceItem, 
         for column in range(view.places.shape[1]):
             share = float(view.places[row, column]) / largest
             pairs = zip(view.strongest[row, column], view.strengths[row, column], strict=True)
-            units = " ".join(
-                f"{unit}:{strength:.3g}" + ("" if file_exists(unit_address(view.layer, int(unit))) else ":none")
-                for unit, strength in pairs
-            )
+            units = " ".join(f"{unit}:{strength:.3g}" for unit, strength in pairs)
             color = "var(--good)" if share > 0 else "var(--alarm)"
             tint = f"color-mix(in srgb, {color} {65 * abs(share):.0f}%, transparent)"
-            items.append(PlaceItem(f"row {row + 1}, column {column + 1}", units, tint))
+            # What the tint says, for who does not see it.
+            side = ", for it" if share > 0 else ", against it" if share < 0 else ""
+            items.append(PlaceItem(f"row {row + 1}, column {column + 1}{side}", units, tint))
         rows.append(tuple(items))
     return tuple(rows)
 
 
-def _groups(explanation: Explanation, view: LayerView, address: str, file_exists: FileExists) -> tuple[GroupItem, ...]:
+def _groups(explanation: Explanation, view: LayerView, shown: _Shown) -> tuple[GroupItem, ...]:
     found = view.groups
     if found is None:
         return ()
@@ -200,41 +233,36 @@ def _groups(explanation: Explanation, view: LayerView, address: str, file_exists
     for index, weights in enumerate(found.spatial):
         flat = weights.reshape(-1)
         places = flat[len(flat) - view.places.size :].reshape(view.places.shape)
-        top = np.argsort(-np.abs(found.directions[index]), kind="stable")[:4]
-        items.append(
-            GroupItem(
-                index + 1,
-                data_address(_overlay(explanation.shown, places, HUES[index % len(HUES)])),
-                _shown(group_address(explanation.name, view.layer, index), address, file_exists),
-                float(found.attributions[index]),
-                float(found.effects[index]),
-                ", ".join(str(unit) for unit in top),
-            )
-        )
+        item = _group(view, index, shown, float(found.attributions[index]))
+        where = data_address(overlay(explanation.shown, places, index, OVERLAY_SIDE))
+        items.append(item._replace(overlay=where, effect=float(found.effects[index])))
     return tuple(items)
 
 
-def _overlay(
-    photo: Float[np.ndarray, "h w c"], places: Float[np.ndarray, "rows columns"], color: tuple[int, int, int]
-) -> np.ndarray:
-    """The photo in gray, with a color as strong as a group is at each place."""
-    from PIL import Image
-
-    shown = _photo_pixels(photo, OVERLAY_SIDE).astype(np.float32)
-    gray = np.repeat(shown.mean(-1, keepdims=True), 3, axis=-1) * 0.75 + 40
-    top = max(float(np.percentile(places, 99)), 1e-12)
-    mask = Image.fromarray((np.clip(places / top, 0, 1) * 255).astype(np.uint8))
-    alpha = np.asarray(mask.resize(shown.shape[1::-1], Image.Resampling.BICUBIC), np.float32)[..., None] / 255 * 0.75
-    return ((1 - alpha) * gray + alpha * np.asarray(color, np.float32)).clip(0, 255).round().astype(np.uint8)
+def _group(view: LayerView, index: int, shown: _Shown, attribution: float) -> GroupItem:
+    """A group of a view, with what it contributes to the score or to another group."""
+    assert view.groups is not None
+    vector = view.groups.directions[index]
+    units = ", ".join(str(unit) for unit in np.argsort(-np.abs(vector), kind="stable")[:4])
+    return GroupItem(index + 1, css_color(index), shown.src(direction(view.layer, vector)), attribution, units)
 
 
-def _photo_pixels(photo: Float[np.ndarray, "h w c"], side: int) -> np.ndarray:
-    """A photo as a browser shows it, at most `side` pixels on its longer side."""
-    from PIL import Image
-
-    image = to_pil(to_bytes(photo))
-    return np.asarray(image.resize(fit_cell(*image.size, side=side), Image.Resampling.LANCZOS))
-
-
-def _shown(file: str, address: str, file_exists: FileExists) -> str | None:
-    return link(file, address) if file_exists(file) else None
+def _sources(explanation: Explanation, index: int, shown: _Shown) -> tuple[SourceItem, ...]:
+    """What of the layer before feeds each group of a layer."""
+    view = explanation.layers[index]
+    found = view.sources
+    if found is None:
+        return ()
+    before = explanation.layers[index - 1]
+    items = []
+    for group, score in enumerate(found.scores):
+        top = [(unit, value) for unit, value in found.top(group, AT_GROUP) if value > 0]
+        units = tuple(
+            UnitItem(unit, shown.src(channel(found.layer, unit)), value, None, 100 * value / top[0][1])
+            for unit, value in top
+        )
+        shares = found.groups[group]
+        groups = tuple(_group(before, each, shown, float(shares[each])) for each in range(len(shares) - 1))
+        rest = float(shares[-1]) if len(shares) else 0.0
+        items.append(SourceItem(group + 1, css_color(group), float(score), units, groups, rest))
+    return tuple(items)

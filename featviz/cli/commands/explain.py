@@ -45,6 +45,9 @@ if TYPE_CHECKING:
 )
 @click.option("--groups", type=int, default=4, show_default=True, metavar="N", help="Groups of units; 0 for none.")
 @click.option("--atlas", type=PATH, metavar="FOLDER", help="Show the pictures of this atlas.")
+@click.option(
+    "--grid", multiple=True, metavar="NAME,...", help="Draw every place of these layers, of those that are shown."
+)
 @click.option("--no-pictures", is_flag=True, help="Draw no pictures that are missing.")
 @click.option("--measure", is_flag=True, help="Measure how far the attributions are to be trusted.")
 @quiet_option(printed="address")
@@ -60,6 +63,7 @@ def explain(
     units: int,
     groups: int,
     atlas: Path | None,
+    grid: tuple[str, ...],
     no_pictures: bool,
     measure: bool,
     quiet: bool,
@@ -85,6 +89,9 @@ def explain(
             if not path.exists():
                 raise FeatvizError(f"PHOTOS: `{path}` does not exist; expected photos or folders of them")
         names = explained_layers(model, chosen, objective=objective)
+        cells = find_layers(model, grid) or []
+        if no_pictures and cells:
+            raise FeatvizError("--grid draws pictures; expected no --no-pictures")
         if objective is not None:
             for layer in names:
                 check_layer(model, layer, objective, model.input.size)
@@ -99,6 +106,7 @@ def explain(
         groups=groups,
         atlas=atlas,
         draw=not no_pictures,
+        grid=cells,
         measure=measure,
         progress=not quiet,
     )

@@ -9,6 +9,7 @@ import click
 
 from featviz.cli.exit_status import usage_errors
 from featviz.cli.options.dictionary_options import add_dictionaries
+from featviz.cli.options.edit_option import add_edits
 from featviz.cli.options.network_options import NetworkChoice, network_options
 
 if TYPE_CHECKING:
@@ -62,7 +63,8 @@ def _outline(network: NetworkChoice) -> "Model":
     as_published = network.weights is None and network.input_words is None and not network.fixed
     if as_published and not (":" in name or Path(name).suffix):
         with usage_errors():
-            return add_dictionaries(outline(find_entry(name).name), network.dictionaries)
+            found = add_dictionaries(outline(find_entry(name).name), network.dictionaries)
+            return add_edits(found, network.edits)
     return network.load()
 
 

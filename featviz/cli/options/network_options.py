@@ -1,4 +1,4 @@
-"""Which network a command works on: MODEL, --weights, --input, --fixed, --classes and --dictionary."""
+"""Which network a command works on: MODEL, --weights, --input, --fixed, --classes, --dictionary and --edit."""
 
 import dataclasses
 import json
@@ -10,6 +10,7 @@ import click
 
 from featviz.cli.exit_status import usage_errors
 from featviz.cli.options.dictionary_options import add_dictionaries, dictionary_option
+from featviz.cli.options.edit_option import add_edits, edit_option
 from featviz.cli.options.fixed_option import FixedFile, fixed_option
 from featviz.cli.options.input_option import input_option
 from featviz.cli.options.option_group import PATH, option_group
@@ -29,9 +30,10 @@ class NetworkChoice:
     fixed: tuple[FixedFile, ...] = ()
     classes: Path | None = None
     dictionaries: tuple[str, ...] = ()
+    edits: tuple[str, ...] = ()
 
     def load(self, *, default: str | None = None) -> "Model":
-        """The network, with the names of its classes and the latents of its dictionaries.
+        """The network, with the names of its classes, the latents of its dictionaries and its edits.
 
         Args:
           default: the MODEL to load where none is given.
@@ -47,7 +49,7 @@ class NetworkChoice:
         network = load_network(name, self.weights, input_words=self.input_words, fixed=self.fixed)
         with usage_errors():
             network = network if self.classes is None else name_classes(network, self.classes)
-            return add_dictionaries(network, self.dictionaries)
+            return add_edits(add_dictionaries(network, self.dictionaries), self.edits)
 
 
 model_argument = click.argument("model")
@@ -67,13 +69,15 @@ classes_option = click.option(
 
 # Of every network; a network may have no classes.
 _OPTIONS = (weights_option, input_option, fixed_option)
-network_options = option_group("network", NetworkChoice, model_argument, *_OPTIONS, dictionary_option)
+network_options = option_group("network", NetworkChoice, model_argument, *_OPTIONS, dictionary_option, edit_option)
 classified_network_options = option_group(
-    "network", NetworkChoice, model_argument, *_OPTIONS, classes_option, dictionary_option
+    "network", NetworkChoice, model_argument, *_OPTIONS, classes_option, dictionary_option, edit_option
 )
-recorded_network_options = option_group("network", NetworkChoice, model_option, *_OPTIONS, dictionary_option)
+recorded_network_options = option_group(
+    "network", NetworkChoice, model_option, *_OPTIONS, dictionary_option, edit_option
+)
 recorded_classified_network_options = option_group(
-    "network", NetworkChoice, model_option, *_OPTIONS, classes_option, dictionary_option
+    "network", NetworkChoice, model_option, *_OPTIONS, classes_option, dictionary_option, edit_option
 )
 # Where a command can do without a network.
 optional_classified_network_options = option_group(

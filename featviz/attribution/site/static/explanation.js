@@ -6,8 +6,10 @@ for (const grid of document.querySelectorAll(".places")) {
   const buttons = new Map([...grid.querySelectorAll("button")].map((button) => [button.dataset.at, button]));
   let current = null;
 
-  const draw = (unit, missing) => {
-    if (missing) {
+  const files = new Map(grid.dataset.files.split(" ").map((pair) => pair.split(":")));
+
+  const draw = (unit) => {
+    if (!files.has(unit)) {
       const none = document.createElement("span");
       none.className = "none";
       none.textContent = "not drawn";
@@ -15,11 +17,11 @@ for (const grid of document.querySelectorAll(".places")) {
     }
     const image = new Image();
     image.alt = `what unit ${unit} of ${grid.dataset.layer} looks for`;
-    image.src = `${grid.dataset.pictures}${unit}.webp`;
+    image.src = `${grid.dataset.pictures}${files.get(unit)}.webp`;
     return image;
   };
 
-  const describe = (unit, strength, missing) => {
+  const describe = (unit, strength) => {
     const item = document.createElement("li");
     const caption = document.createElement("span");
     caption.textContent = `${unit} `;
@@ -27,7 +29,7 @@ for (const grid of document.querySelectorAll(".places")) {
     value.className = "quiet";
     value.textContent = strength;
     caption.append(value);
-    item.append(draw(unit, missing), caption);
+    item.append(draw(unit), caption);
     return item;
   };
 
@@ -61,4 +63,20 @@ for (const grid of document.querySelectorAll(".places")) {
     if (next) next.focus();
   });
   show(buttons.get(grid.dataset.start));
+}
+
+// What lies below the places: the photo, the activation grid, or where a group is.
+for (const choice of document.querySelectorAll(".switch")) {
+  const map = choice.closest(".stage").querySelector(".map");
+  const base = map.querySelector(".base");
+  const cells = map.querySelector(".cells");
+  const photo = base.src;
+  choice.addEventListener("change", (event) => {
+    const chosen = event.target.value;
+    const group = document.getElementById(chosen);
+    if (cells) cells.hidden = chosen !== "cells";
+    base.style.visibility = chosen === "cells" ? "hidden" : "";
+    base.src = group ? group.querySelector(".overlay").src : photo;
+    map.classList.toggle("untinted", chosen !== "photo");
+  });
 }
