@@ -94,8 +94,9 @@ def faithfulness(
     order = np.argsort(-values, kind="stable")
     shuffled = np.random.default_rng(0).permutation(len(values))
     shuffled_model = _shuffled(model)
-    options = {"layer": why.layer, "method": why.method, "baseline": why.baseline}
-    other = attribute(shuffled_model, photo, objective, **options).units[0]
+    other = attribute(
+        shuffled_model, photo, objective, layer=why.layer, method=why.method, baseline=why.baseline
+    ).units[0]
     return Faithfulness(
         correlation=_correlation(values, lost),
         deletion=_area(model, why, photo, objective, order, insert=False),

@@ -94,8 +94,7 @@ def group_sources(
     if not tells_groups(chosen):
         raise FeatvizError(f"`method` is {chosen.name}, which tells no groups apart; expected another")
     pixels = check_image("image", image, model)
-    earlier = layer if isinstance(layer, Groups) else None
-    name = layer if earlier is None else earlier.layer
+    name, earlier = (layer.layer, layer) if isinstance(layer, Groups) else (layer, None)
     objectives = [group_objective(groups, index) for index in range(len(groups.directions))]
     check_layer(model, name, objectives[0], pixels.shape[:2])
     parts = (jnp.zeros((0,)), jnp.zeros((0,))) if earlier is None else (earlier.spatial, earlier.directions)
