@@ -17,11 +17,17 @@ from featviz.atlas.reading import Atlas
 from featviz.atlas.series import PlannedSeries
 from featviz.circuits.strongest_links import StrongestLinks
 from featviz.common.bands import shown_bands
+from featviz.dictionaries.dictionary import Dictionary
+from featviz.dictionaries.latent_map import LatentMap, lay_out
 from featviz.evaluation.features import Features
 from featviz.model import Model
+from featviz.model.latent_layer import dictionary_of
 from featviz.pages.records import LayerRecord, NetworkRecord, PictureRecord, Role, SurveyRecord, UnitRecord, UnitSummary
 from featviz.surveys.survey import Survey
 from featviz.surveys.unit_facets import facet_shares
+
+# Fewer units than this have a grid alone.
+MIN_MAPPED = 3
 
 
 class SiteData:
@@ -169,6 +175,13 @@ class SiteData:
             complete=complete,
             surveyed=self.survey is not None,
         )
+
+    def latent_map(self, layer: str) -> LatentMap | None:
+        """Where the latents of a layer lie on its map; None for other layers, or too few latents."""
+        dictionary = dictionary_of(self.model, layer)
+        if not isinstance(dictionary, Dictionary) or len(self.finished_units(layer)) < MIN_MAPPED:
+            return None
+        return lay_out(np.asarray(dictionary.directions))
 
     @cached_property
     def links(self) -> StrongestLinks:

@@ -13,6 +13,7 @@ from featviz.atlas.series import Task
 from featviz.atlas.site.site_writer import write_assets, write_index, write_layer, write_main, write_unit
 from featviz.atlas.site.unit_json import read_published_unit
 from featviz.atlas.site_data import SiteData
+from featviz.dictionaries.latent_map import LatentMap
 from featviz.errors import FeatvizError, in_one_line
 from featviz.pages.addresses import main_picture
 from featviz.pages.page_images import SpriteSlot
@@ -122,7 +123,7 @@ class SitePublisher:
                 trusted |= {unit: record.trusted for unit, record in surveyed.items()}
             remaining = [unit for unit in data.finished_units(layer) if unit not in trusted]
             self._write_units(network, layer, remaining, {})
-            self._write_layer(network, layer, trusted)
+            self._write_layer(network, layer, trusted, layout=data.latent_map(layer))
         self._write_index(network)
         return self.folder / "index.html"
 
@@ -170,11 +171,18 @@ class SitePublisher:
                 after = finished[index + 1] if index + 1 < len(finished) else None
                 write_unit(self.folder, network, record, neighbors=(before, after), copy_photos=self.copy_photos)
 
-    def _write_layer(self, network: NetworkRecord, layer: str, trusted: Mapping[int, bool | None]) -> None:
+    def _write_layer(
+        self,
+        network: NetworkRecord,
+        layer: str,
+        trusted: Mapping[int, bool | None],
+        *,
+        layout: LatentMap | None = None,
+    ) -> None:
         record = next(record for record in network.layers if record.name == layer)
         summaries = self.data.summaries(layer, trusted=trusted)
         known, pixels = self._sprites.get(layer, {}), self.data.main_pixels(layer)
-        self._sprites[layer] = write_layer(self.folder, network, record, summaries, pixels, known=known)
+        self._sprites[layer] = write_layer(self.folder, network, record, summaries, pixels, known=known, layout=layout)
 
     def _write_index(self, network: NetworkRecord) -> None:
         write_index(self.folder, network, {layer.name: self._shown_units(layer.name) for layer in network.layers})

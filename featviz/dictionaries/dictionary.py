@@ -111,11 +111,14 @@ class Dictionary:
         return self.code.encode(self._normalize(activations))
 
     def survives(self, activations: ArrayLike) -> Bool[Array, "*positions latents"]:
-        """Where each latent passes what makes latents sparse: TopK, a threshold, a gate, a constraint."""
+        """Where each latent passes what makes latents sparse: TopK, a threshold, a gate, a constraint.
+
+        A signed TopK keeps negative latents too: all that is not 0 is left.
+        """
         if not self.rectified:
             shape = (*np.shape(activations)[:-1], self.latents)
             return jnp.ones(shape, bool)
-        return self.encode(activations) > 0
+        return self.encode(activations) != 0
 
     def decode(self, latents: ArrayLike, *, like: ArrayLike | None = None) -> Inputs:
         """The activations that latents stand for.

@@ -224,6 +224,18 @@ def add_latents(model: "Model", layer: str, dictionary: Basis, *, name: str | No
     )
 
 
+def dictionary_of(model: "Model", layer: str) -> Basis | None:
+    """The dictionary whose latents a layer has; None for any other layer."""
+    apply, weights = model.apply, model.weights
+    while isinstance(apply, LatentApply):
+        plain = weights.network if isinstance(weights, EditedWeights) else weights
+        assert isinstance(plain, LatentWeights)
+        if apply.name == layer:
+            return plain.dictionary
+        apply, weights = apply.base, plain.network
+    return None
+
+
 def extend_weights(model: "Model", weights: "Weights") -> "Weights":
     """Another checkpoint of a network as the weights of the model: with its dictionaries, where it has some.
 

@@ -41,7 +41,7 @@ def survival(
         return {}
     images = jnp.asarray(np.clip(pixels, 0, 1)[None])
     activations = compiled(_latents(model.apply, layers), weights, images)(weights, images)
-    present = {layer: (values > 0).astype(jnp.float32) for layer, values in activations.items()}
+    present = {layer: (values != 0).astype(jnp.float32) for layer, values in activations.items()}
     terms = [term for term in objective.terms if term.target is not None and set(term.layers) <= set(layers)]
     return {
         term.label: {"survives": float(term.value(present)[0]), "value": float(term.value(activations)[0])}

@@ -34,6 +34,10 @@ def test_it_survives_where_the_latent_is_not_zero():
     dictionary, h = make(), activations(7)
     np.testing.assert_array_equal(dictionary.survives(h), np.asarray(dictionary.encode(h)) > 0)
     assert np.asarray(dictionary.survives(h)).sum(-1).max() <= 3
+    signed = Dictionary(TopKSae(**draw_autoencoder(np.random.default_rng(0)), k=12, signed=True))
+    latents = np.asarray(signed.encode(h))
+    assert (latents < 0).any()
+    np.testing.assert_array_equal(signed.survives(h), latents != 0)
     probe = next(each.code for each in draw_codes(0) if each.code.name == "concepts")
     assert np.asarray(Dictionary(probe).survives(h)).all()
 

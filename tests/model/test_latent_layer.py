@@ -12,6 +12,7 @@ from featviz.dictionaries import Dictionary, DictionaryRecord, LayerNorm
 from featviz.dictionaries.kinds import ConceptVectors, TopKSae
 from featviz.errors import FeatvizError
 from featviz.model import hash_architecture, hash_weights
+from featviz.model.latent_layer import dictionary_of
 from featviz.model.layer_patterns import block_layers
 from featviz.objectives.minimization import for_ascent
 
@@ -67,6 +68,17 @@ def test_two_dictionaries_of_one_layer(latents):
     np.testing.assert_allclose(found["conv1/probes"], found["conv1"][..., :2] + 1, rtol=1e-6)
     assert [each.name for each in block_layers(both)] == ["conv1/probes", "conv1/latents"]
     assert not both.layer("conv1/probes").rectified
+
+
+def test_a_layer_of_latents_names_its_dictionary(patterns, latents):
+    width = patterns.layer("conv2").units
+    probe = Dictionary(ConceptVectors(vectors=np.eye(3, width, dtype=np.float32), bias=np.ones(3, np.float32)))
+    second = latents.with_dictionary("conv2", probe)
+    for model in (second, second.edited({"conv1/latents": fv.ablate([1])})):
+        assert dictionary_of(model, "conv1/latents").latents == 30
+        assert dictionary_of(model, "conv2/latents").latents == 3
+        assert dictionary_of(model, "conv1") is None
+    assert dictionary_of(patterns, "conv1") is None
 
 
 def test_the_last_layer_stays_the_last(patterns):

@@ -5,6 +5,7 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from featviz.atlas.site.layer_map import MAP_FILE, MapContent
 from featviz.common.safe_names import safe_name
 from featviz.pages.addresses import INDEX, PageLink, grid_folder, layer_page, link
 from featviz.pages.formatting import format_progress, format_shape
@@ -24,8 +25,8 @@ class GridSheets(NamedTuple):
     missing: tuple[int, ...]
 
 
-def render_layer(network: NetworkRecord, layer: LayerRecord) -> bytes:
-    """The page's HTML; its units are in the file of `grid_data`."""
+def render_layer(network: NetworkRecord, layer: LayerRecord, *, layer_map: MapContent | None = None) -> bytes:
+    """The page's HTML; its units are in the file of `grid_data`, their map in that of `layer_map.write_map`."""
     name = network.address_name(layer.name)
     address = layer_page(name)
     before, after = _neighbors(network, layer, address)
@@ -37,7 +38,8 @@ def render_layer(network: NetworkRecord, layer: LayerRecord) -> bytes:
         "index_href": link(INDEX, address),
         "before": before,
         "after": after,
-        "data_scripts": [f"{grid_folder(name)}/{DATA_FILE}"],
+        "map": layer_map,
+        "data_scripts": [f"{grid_folder(name)}/{file}" for file in (DATA_FILE, *([MAP_FILE] if layer_map else []))],
     }
     return render_page(PACKAGE, "layer.html", address=address, content=content)
 

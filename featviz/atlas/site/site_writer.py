@@ -7,9 +7,11 @@ import numpy as np
 from jaxtyping import UInt8
 
 from featviz.atlas.site.index_page import PACKAGE, render_index
+from featviz.atlas.site.layer_map import map_content, write_map
 from featviz.atlas.site.layer_page import DATA_FILE, GridSheets, grid_data, render_layer
 from featviz.atlas.site.unit_json import RECORD_FILE, unit_json
 from featviz.atlas.site.unit_page import render_unit
+from featviz.dictionaries.latent_map import LatentMap
 from featviz.pages import addresses
 from featviz.pages.page_images import COLUMNS, SIDE, SpriteSlot, Thumbnails, encode_pixels, make_sheet, sheet_groups
 from featviz.pages.records import LayerRecord, NetworkRecord, UnitRecord, UnitSummary
@@ -73,8 +75,9 @@ def write_layer(
     thumbnails: Thumbnails,
     *,
     known: Mapping[tuple[int, ...], SpriteSlot] | None = None,
+    layout: LatentMap | None = None,
 ) -> Sheets:
-    """Writes a layer's page, the data of its units and their sprite sheets.
+    """Writes a layer's page, the data of its units and their sprite sheets, and their map if there is one.
 
     Args:
       folder: the site's folder.
@@ -83,6 +86,7 @@ def write_layer(
       summaries: the units that are rendered, in their order.
       thumbnails: gives the pixels of a unit's main picture, or None if there is none.
       known: what an earlier call returned; its sheets are not made again.
+      layout: where the layer's units lie on a map, if they have one.
 
     Returns:
       The sheets by their units, without those that lack a picture.
@@ -100,7 +104,10 @@ def write_layer(
     full_size = all(file_exists(addresses.main_picture(name, summary.unit)) for summary in summaries)
     grid = GridSheets(names, cell_size, COLUMNS, missing)
     write_if_changed(grid_folder / DATA_FILE, grid_data(name, summaries, sheets=grid, full_size=full_size))
-    write_if_changed(folder / addresses.layer_page(name), render_layer(network, layer))
+    if layout is not None:
+        write_map(folder, name, [summary.unit for summary in summaries], layout, thumbnails)
+    shown_map = None if layout is None else map_content(layout)
+    write_if_changed(folder / addresses.layer_page(name), render_layer(network, layer, layer_map=shown_map))
     remove_stale(grid_folder, ".webp", names)
     return {units: sheet for units, sheet in sheets.items() if not sheet.missing}
 

@@ -261,6 +261,7 @@ def describe_report(report: FitReport, loss: LossRecovered | None) -> tuple[tupl
         ("explained variance", f"{report.explained_variance:.4f}"),
         ("L0", f"{report.l0:.2f}"),
         ("dead latents", f"{report.dead:.2%}"),
+        ("densities", report.densities),
     )
 
 

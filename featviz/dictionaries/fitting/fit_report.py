@@ -45,13 +45,17 @@ class FitReport(NamedTuple):
         return (("never", int((self.density == 0).sum())), *zip(names, counts.tolist(), strict=True))
 
     @property
+    def densities(self) -> str:
+        """The histogram in words, without its empty bins."""
+        return ", ".join(f"{name} {count}" for name, count in self.histogram if count)
+
+    @property
     def lines(self) -> tuple[str, ...]:
         """The report in words."""
-        shown = ", ".join(f"{name} {count}" for name, count in self.histogram if count)
         return (
             f"explained variance {self.explained_variance:.3f} at {self.positions} positions",
             f"L0 {self.l0:.1f} of {len(self.density)} latents, dead {self.dead:.1%}",
-            f"latents by the share of positions at which they fire: {shown}",
+            f"latents by the share of positions at which they fire: {self.densities}",
         )
 
 

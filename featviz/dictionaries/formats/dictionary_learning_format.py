@@ -2,7 +2,9 @@
 
 A state dict says its class but for one case: TopK and BatchTopK have the same names. Semantics:
 `dictionary_learning/dictionary.py` and `trainers/*.py`; decoders get rows of length 1 where the library's own
-`from_pretrained` gives them this.
+`from_pretrained` gives them this. sparsify's own `SparseCoder.encode` subtracts the decoder's bias in every version,
+unless the file is a transcoder; SAELens reads the same files with the bias subtracted only where `normalize_decoder` is
+off. The library that trained the weights is followed.
 """
 
 from collections.abc import Mapping
@@ -90,7 +92,7 @@ def _code(arrays: Mapping[str, np.ndarray], said: Mapping[str, Any], hints: Hint
 def _sparsify(fields: Fields, said: Mapping[str, Any], hints: Hints) -> Code:
     if said.get("activation", "topk") != "topk":
         raise FeatvizError(f"its activation function is `{said['activation']}`; expected topk")
-    centered = not said.get("normalize_decoder", True) if hints.centered is None else hints.centered
+    centered = not said.get("transcode", False) if hints.centered is None else hints.centered
     return topk_sae(fields, centered=centered, k=said.get("k") if hints.k is None else hints.k)
 
 

@@ -26,6 +26,7 @@ window.atlas = window.atlas || {};
 
   // Called by the file of the data: a page opened from the disk may load scripts, but no JSON.
   atlas.showGrid = (data) => {
+    atlas.gridData = data;
     const view = new atlas.GridView(byId("grid"), data);
     const filters = atlas.filtersOf(data);
     const defaults = { sort: "unit", show: "all", size: data.units.length > 150 ? "medium" : "large", q: "" };
@@ -44,6 +45,8 @@ window.atlas = window.atlas || {};
       const filter = filters.find(([value]) => value === byId("show").value)[2];
       const rows = atlas.arrange(data, { sort: byId("sort").value, query: byId("search").value, filter });
       view.show(rows, byId("size").value);
+      atlas.shownRows = rows;
+      atlas.markOnMap?.(rows);
       const total = data.units.length.toLocaleString("en");
       byId("count").value = rows.length === data.units.length ? "" : `${rows.length.toLocaleString("en")} of ${total}`;
       if (rows.length) nothing.remove();
