@@ -15,18 +15,19 @@ from featviz.cli.exit_status import (
     one_printable_line,
     was_interrupted,
 )
+from featviz.cli.versions import print_versions
 from featviz.errors import FeatvizError, suggest
-from featviz.version import __version__
 
 # Every command by the heading under which `featviz --help` lists it. NAME-OF-COMMAND is the function `name_of_command`
 # of `featviz/cli/commands/name_of_command.py`.
 COMMANDS = {
-    "What there is": ["models", "recipes", "layers", "check"],
-    "Pictures": ["render", "dream"],
-    "Natural images beside them": ["survey", "evidence", "spectrum", "prior"],
-    "Concepts": ["dictionary"],
-    "Why": ["explain"],
-    "Everything at once": ["atlas", "activation-atlas", "site", "export"],
+    "Get to know a network": ["models", "layers", "check"],
+    "Draw what units look for": ["recipes", "render", "dream"],
+    "Draw every unit of a network": ["atlas", "activation-atlas", "site", "export"],
+    "Compare pictures with photographs": ["survey", "evidence"],
+    "Explain a decision": ["explain"],
+    "Find concepts in a layer": ["dictionary"],
+    "Measure what natural images are like": ["spectrum", "prior"],
 }
 
 
@@ -64,7 +65,14 @@ class CommandGroup(click.Group):
 
 
 @click.group(cls=CommandGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
-@click.version_option(__version__, prog_name="featviz", help="Print the version.")
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=print_versions,
+    help="Print the versions that a report of a bug needs.",
+)
 @click.option("--debug", is_flag=True, help="Print the traceback of an error.")
 def cli(debug: bool) -> None:
     """What does this unit of a neural network look for? featviz answers with pictures.

@@ -1,11 +1,15 @@
 """What every command keeps, whichever there are: help in full sentences, one-line errors, exit statuses."""
 
+import platform
 import re
 import subprocess
 import sys
 from pathlib import Path
 
 import click
+import jax
+import jaxlib
+import numpy
 import pytest
 from support.commands import refused
 
@@ -106,12 +110,22 @@ def test_the_package_is_a_program_of_the_interpreter_too():
 def test_no_words_print_the_help(capsys):
     with pytest.raises(SystemExit) as stop:
         run([])
-    assert stop.value.code == 0 and "What there is:" in capsys.readouterr().out
+    assert stop.value.code == 0 and f"{next(iter(COMMANDS))}:" in capsys.readouterr().out
 
 
-def test_the_version_is_printed(capsys):
+def test_the_versions_that_a_report_needs_are_printed(capsys):
     run(["--version"])
-    assert featviz.__version__ in capsys.readouterr().out
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == f"featviz {featviz.__version__}"
+    assert lines[1].endswith(platform.python_version())
+    assert {f"jax {jax.__version__}", f"jaxlib {jaxlib.__version__}", f"numpy {numpy.__version__}"} <= set(lines)
+
+
+def test_versions_import_no_package_that_they_name():
+    code = "import sys\nfrom featviz.cli.main import run\ntry: run(['--version'])\nexcept SystemExit: pass\n"
+    code += "print(sorted({'jax', 'jaxlib', 'numpy', 'torch', 'keras'} & set(sys.modules)))"
+    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert printed.splitlines()[-1] == "[]"
 
 
 def test_an_unknown_command_is_answered_with_the_nearest(capsys):
