@@ -6,8 +6,9 @@ import click
 
 from featviz.cli.dictionary_read import read
 from featviz.cli.exit_status import interruptible, usage_errors
+from featviz.cli.options.engine_options import parse_shard
 from featviz.cli.options.network_options import NetworkChoice, network_options
-from featviz.cli.options.option_group import PATH
+from featviz.cli.options.option_group import PATH, Parsed
 from featviz.cli.options.output_options import out_option, quiet_option
 from featviz.cli.options.recipe_options import seed_option, size_option
 
@@ -49,6 +50,14 @@ dictionary.add_command(read)
     metavar="FOLDER",
     help="Keep activations and the training's state in FOLDER.  [default: FILE.activations]",
 )
+@click.option(
+    "--shard",
+    type=Parsed(parse_shard),
+    metavar="I/N",
+    default="1/1",
+    show_default=True,
+    help="Harvest the I-th of N shares of the photos, and stop. The command without it takes all shares and fits.",
+)
 @quiet_option(printed="report")
 def fit(
     network: NetworkChoice,
@@ -67,6 +76,7 @@ def fit(
     size: int | tuple[int, int] | None,
     seed: int,
     activations: Path | None,
+    shard: tuple[int, int],
     quiet: bool,
 ) -> None:
     """Fit a dictionary to what a layer of MODEL does on the images of the folder PHOTOS.
@@ -80,7 +90,10 @@ def fit(
     model = network.load()
     from featviz.common.files import check_suffix, check_writable
     from featviz.dictionaries.dictionary_files import save_dictionary
+    from featviz.dictionaries.fitting.activation_store import HELD_OUT, TRAIN
     from featviz.dictionaries.fitting.fit_dictionary import Fit, check_fit, fit_with_report
+    from featviz.dictionaries.fitting.harvest import harvest
+    from featviz.dictionaries.fitting.harvest_shards import Shard
     from featviz.dictionaries.fitting.position_sampling import Sampling
     from featviz.rendering.checks import check_seed, check_size
     from featviz.surveys.photos import find_photos
@@ -99,6 +112,14 @@ def fit(
         kept = f"{folder} is kept, and the same command continues" if folder.exists() else "nothing is written"
         return f"stopped; {kept}"
 
+    if shard != (1, 1):
+        with interruptible(describe_progress):
+            store = harvest(
+                model, layer, photos, out=folder, sampling=sampling, size=size, shard=Shard(*shard), progress=not quiet
+            )
+        if not quiet:
+            click.echo(f"{store.path}  {store.rows(TRAIN)} positions, and {store.rows(HELD_OUT)} held out")
+        return
     with interruptible(describe_progress):
         fitted = fit_with_report(
             model, layer, photos, chosen, sampling, size=size, activations=folder, progress=not quiet

@@ -1,13 +1,11 @@
 """A layer's activations over photographs, harvested once: sampled positions into a sharded store, resumable."""
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sized
+from collections.abc import Callable, Mapping
 from contextlib import closing
-from dataclasses import asdict
-from hashlib import sha256
-from itertools import chain, islice
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -28,28 +26,21 @@ from featviz.dictionaries.fitting.activation_store import (
     holds_activations,
     open_activations,
 )
+from featviz.dictionaries.fitting.harvest_identity import check_same, identified_source
+from featviz.dictionaries.fitting.harvest_shards import Shard, find_shards, merge_shards
 from featviz.dictionaries.fitting.position_sampling import Norms, Sampling
 from featviz.errors import FeatvizError
 from featviz.model import Apply, Model, Weights, hash_weights, require_model
 from featviz.model.shapes import shapes_at
 from featviz.rendering.checks import check_size
-from featviz.surveys.photos import (
-    Folder,
-    Photo,
-    PhotoInput,
-    Source,
-    Stream,
-    find_photos,
-    prepare,
-    quiet,
-    read_ahead,
-)
+from featviz.surveys.photos import Folder, Photo, PhotoInput, Source, find_photos, read_ahead
 from featviz.version import __version__
 
 # Images a call of the compiled program.
 BATCH = 16
 # Of ten photographs one is held out.
 HELD_OUT_EVERY = 10
+WHOLE = Shard(1, 1)
 
 
 def harvest(
@@ -60,12 +51,14 @@ def harvest(
     out: str | os.PathLike[str],
     sampling: Sampling,
     size: int | tuple[int, int] | None = None,
+    shard: Shard = WHOLE,
     progress: bool = True,
 ) -> ActivationStore:
     """The activations of a layer at sampled positions of photographs; one pass over them.
 
     Each tenth photograph is held out. Memory does not grow with their number. Ctrl-C keeps what is done, and the same
-    call resumes it: the rows are the same as without a stop.
+    call resumes it: the rows are the same as without a stop. Shards are put together by the call without one, once all
+    are finished: the rows are the same as without shards.
 
     Args:
       model: the network.
@@ -74,15 +67,16 @@ def harvest(
       out: a new folder, or that of the same harvest, which is resumed.
       sampling: which positions.
       size: pixels, or (height, width); by default that of the network's training.
+      shard: which of how many shares of the photographs, into a folder of its own beside `out`; by default all.
       progress: whether to show a progress bar.
 
     Raises:
-      FeatvizError: for an unknown layer, a folder without images, an `out` that holds something else, or activations
-        that are not finite.
+      FeatvizError: for an unknown layer, a folder without images, an `out` that holds something else, activations
+        that are not finite, a shard of images from Python, or shards that are not finished.
     """
     name = require_model(model).layer(layer).name
     height, width = check_size(model.input.size if size is None else size, None)
-    source, images = _identified(find_photos(photos), (height, width), model.input.channels)
+    source, images = identified_source(find_photos(photos), (height, width), model.input.channels)
     attributes = {
         "featviz": __version__,
         "network": {"name": model.name, **dict(model.source), "weights_sha256": hash_weights(model.weights)},
@@ -93,33 +87,32 @@ def harvest(
         "sampling": asdict(sampling),
     }
     shape = shapes_at(model, (name,), (height, width))[name]
-    path = Path(out)
+    path, shards = Path(out), []
+    if shard != WHOLE:
+        if not isinstance(source, Folder):
+            raise FeatvizError(f"`shard` is {shard} of images from Python; expected a folder of photographs")
+        first, stop = shard.photos(len(source.names), BATCH)
+        source, path = replace(source, files=source.files[:stop]), shard.path(path)
+        attributes |= {"done": first, "first": first}
+    elif not _is_whole(path):
+        shards = find_shards(path)
+        for each in shards:
+            check_same(each, attributes)
     if holds_activations(path):
         store = open_activations(path, writable=True)
-        _check_same(store, attributes)
+        check_same(store, attributes)
     else:
         store = create_activations(path, attributes, shape[-1])
-    if store.attributes["total"] is None:
+    if shards:
+        merge_shards(store, shards)
+    elif store.attributes["total"] is None:
         _run(model, store, source, name, (height, width), sampling, sampling.candidates(shape), progress=progress)
     return store
 
 
-def _identified(source: Source, size: tuple[int, int], channels: int) -> tuple[Source, str]:
-    """The source, of which nothing is consumed, and a digest that other photographs do not have.
-
-    It is that of the names of a folder's files, or of the first images that come from Python and of their number.
-    """
-    if isinstance(source, Folder):
-        return source, sha256("\n".join(source.names).encode()).hexdigest()
-    first = list(islice(source.images, BATCH))
-    if isinstance(source.images, Iterator):
-        source = Stream(chain(first, source.images))
-    digest = sha256(str(len(source.images)).encode() if isinstance(source.images, Sized) else b"")
-    with quiet():
-        for name, image, _ in Stream(first).items(0):
-            photo = prepare(name, image, size, channels)
-            digest.update(photo.name.encode() if photo.pixels is None else np.ascontiguousarray(photo.pixels).tobytes())
-    return source, digest.hexdigest()
+def _is_whole(path: Path) -> bool:
+    """Whether a folder has all activations."""
+    return holds_activations(path) and open_activations(path).attributes["total"] is not None
 
 
 class _Harvested(NamedTuple):
@@ -153,7 +146,11 @@ def _run(
     # Without those of photographs that were not finished.
     faults = {index: fault for index, fault in store.faults().items() if int(index) < done}
     nothing: dict[str, tuple[Positions, ...]] = {TRAIN: (), HELD_OUT: ()}
-    state = _Harvested(done, Norms(**(store.attributes["norms"] or {})), faults, nothing)
+    first = store.attributes.get("first", 0)
+    norms = Norms(**(store.attributes["norms"] or {}))
+    if done == first > 0:
+        norms = _first_norms(model, source, layer, size, sampling, candidates)
+    state = _Harvested(done, norms, faults, nothing)
     reader = read_ahead(source, size, channels=model.input.channels, batch=BATCH, start=done)
     shard = CHUNKS_PER_SHARD * store.chunk
 
@@ -177,10 +174,29 @@ def _run(
             # On Ctrl-C too: what is computed is kept.
             if state.taken > store.attributes["done"]:
                 flush(state)
-    if not len(state.faults) < state.taken:
+    # A shard may have none.
+    if "first" not in store.attributes and not len(state.faults) < state.taken:
         fault = next(iter(state.faults.values()), "none came")
         raise FeatvizError(f"`photos`: none of {state.taken} images can be read; {fault}")
     store.group.attrs["total"] = state.taken
+
+
+def _first_norms(
+    model: Model,
+    source: Source,
+    layer: str,
+    size: tuple[int, int],
+    sampling: Sampling,
+    candidates: Int[np.ndarray, " positions"],
+) -> Norms:
+    """The median at the first of all photographs, as a shard without them needs it."""
+    with closing(read_ahead(source, size, channels=model.input.channels, batch=BATCH)) as reader:
+        for index, photos in enumerate(reader):
+            if readable := [row for row, photo in enumerate(photos) if photo.pixels is not None]:
+                drawn = np.stack([sampling.draw(index * BATCH + row, candidates) for row in range(BATCH)])
+                values = sampled_activations(model, photos, layer, size, drawn)
+                return Norms().measured(values[readable].reshape(-1, values.shape[-1]))
+    return Norms()
 
 
 def _add(
@@ -249,30 +265,3 @@ def _join(rows: tuple[Positions, ...], units: int) -> Positions:
     """Rows of several photographs after each other."""
     empty = Positions(np.zeros((0, units), np.float32), np.zeros(0, np.int32), np.zeros(0, np.int32))
     return Positions(*(np.concatenate(arrays) for arrays in zip(empty, *rows, strict=True)))
-
-
-def _check_same(store: ActivationStore, attributes: dict[str, Any]) -> None:
-    """Refuses to resume a harvest of something else."""
-    stored = store.attributes
-    for name in ("network", "layer", "size", "photos", "images", "sampling"):
-        if _compared(name, stored.get(name)) != _compared(name, attributes[name]):
-            found, asked = (_describe(name, each.get(name)) for each in (stored, attributes))
-            raise FeatvizError(
-                f"`{store.path}` holds activations with other {name}, {found} in place of {asked}; expected a new "
-                "folder"
-            )
-
-
-def _compared(name: str, value: Any) -> Any:
-    """What must be the same: the seed only where something is drawn."""
-    return {**value, "seed": None} if name == "sampling" and value and value["per_photo"] is None else value
-
-
-def _describe(name: str, value: Any) -> str:
-    if name == "images":
-        return "unknown ones" if value is None else f"those of digest {value[:8]}"
-    if name == "network":
-        return f"{value['name']} ({value['weights_sha256'][:8]})"
-    if name == "sampling":
-        return ", ".join(f"{key} {each}" for key, each in value.items())
-    return "images from Python" if value is None else str(value)
