@@ -104,15 +104,13 @@ class Entries:
 
     def history(self, unit: int) -> Float32[np.ndarray, " steps"]:
         """The score at each step that was made."""
-        values = np.asarray(self.arrays["history"][unit])
-        return values[: np.count_nonzero(values != -np.inf)]
+        return made_steps(self.arrays["history"][unit])
 
     def clean_history(self, unit: int) -> Float32[np.ndarray, "looks 1+images"]:
         """The steps done and each picture's score at each look; empty if they are not known."""
         if CLEAN_HISTORY not in self.arrays:
             return np.zeros((0, 1 + len(self.score(unit))), np.float32)
-        values = np.asarray(self.arrays[CLEAN_HISTORY][unit])
-        return values[values[:, 0] != -np.inf]
+        return made_looks(self.arrays[CLEAN_HISTORY][unit])
 
     def write(self, unit: int, pictures: Sequence[Picture]) -> None:
         """Writes one entry. Raises OSError if it cannot be written; then it does not count as written."""
@@ -219,6 +217,24 @@ def complete_added(group: Any) -> None:
     names = (*LATER_ARRAYS, *ARRAYS)
     for name in (name for name in names if name in group and name not in added):
         create_array(added, name, layout_of(group[name]))
+
+
+def made_steps(history: Float32[np.ndarray, " steps"]) -> Float32[np.ndarray, " made"]:
+    """The scores of a stored history at the steps that were made.
+
+    >>> made_steps(np.array([1.0, 2.0, -np.inf], np.float32)).tolist()
+    [1.0, 2.0]
+    """
+    return history[: np.count_nonzero(history != -np.inf)]
+
+
+def made_looks(clean_history: Float32[np.ndarray, "looks 1+images"]) -> Float32[np.ndarray, "made 1+images"]:
+    """The looks of a stored clean history that were made.
+
+    >>> made_looks(np.array([[0.0, 1.0], [-np.inf, -np.inf]], np.float32)).tolist()
+    [[0.0, 1.0]]
+    """
+    return clean_history[clean_history[:, 0] != -np.inf]
 
 
 def count_looks(steps: int) -> int:

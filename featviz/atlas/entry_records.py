@@ -1,7 +1,7 @@
 """What an entry says without the network: its key, its command, its pictures with their provenance, their faults."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from featviz.ascent.outcome import Outcome
-from featviz.atlas.entries import Entries
+from featviz.atlas.entries import ARRAYS, CLEAN_HISTORY, OUTCOMES, Entries, made_looks, made_steps
 from featviz.atlas.series import PlannedSeries, objective_of
 from featviz.common.canonical import describe, digest
 from featviz.pages.records import Role
@@ -39,17 +39,35 @@ class AtlasRow:
     path: str
 
 
-def atlas_row(series: PlannedSeries, entries: Entries, unit: int) -> AtlasRow:
-    """The row of an entry; a damaged entry has the outcome "damaged" and no score."""
-    key = entry_key(entries, unit)
-    row = partial(AtlasRow, series.layer, unit, series.role, series.seed, key=key, path=series.path)
-    if unit in entries.damaged([unit]):
-        return row(score=float("nan"), outcome="damaged", steps=0, faults=("damaged",))
-    history, outcome = entries.history(unit), entries.outcome(unit)
-    assert outcome is not None
-    pixels = entries.pixels(unit)[0][..., : entries.attributes["channels"]]
-    faults = picture_faults(pixels, outcome, history, clean_scores=entries.clean_history(unit)[:, 1])
-    return row(score=float(np.mean(entries.score(unit))), outcome=outcome.value, steps=len(history), faults=faults)
+def atlas_rows(series: PlannedSeries, entries: Entries, units: Iterable[int]) -> Iterator[AtlasRow]:
+    """The rows of written entries, ascending; a damaged entry has the outcome "damaged" and no score."""
+    wanted = sorted(units)
+    lacking = {unit for name in ARRAYS for unit in entries.arrays[name].lacking(wanted)}
+    # Read side by side, many units at once.
+    columns = [entries.values(name, wanted) for name in entries.arrays]
+    for values in zip(*columns, strict=True):
+        unit, found = values[0][0], dict(zip(entries.arrays, (value for _, value in values), strict=True))
+        row = partial(
+            AtlasRow,
+            series.layer,
+            unit,
+            series.role,
+            series.seed,
+            key=entry_key(entries, unit),
+            path=series.path,
+        )
+        arrays = {name: value for name, value in found.items() if not isinstance(value, Exception)}
+        if unit in lacking or len(arrays) < len(found):
+            yield row(score=float("nan"), outcome="damaged", steps=0, faults=("damaged",))
+            continue
+        outcome = OUTCOMES[int(arrays["outcome"])]
+        assert outcome is not None
+        pixels = arrays["pixels"] if arrays["pixels"].ndim == 3 else arrays["pixels"][0]
+        history = made_steps(arrays["history"])
+        clean = made_looks(arrays[CLEAN_HISTORY])[:, 1] if CLEAN_HISTORY in arrays else None
+        faults = picture_faults(pixels[..., : entries.attributes["channels"]], outcome, history, clean_scores=clean)
+        score = float(np.mean(arrays["score"]))
+        yield row(score=score, outcome=outcome.value, steps=len(history), faults=faults)
 
 
 def entry_key(entries: Entries, unit: int) -> str:

@@ -11,7 +11,7 @@ from jaxtyping import Float32, UInt8
 
 from featviz.atlas.atlas_store import Store, open_store
 from featviz.atlas.entries import Entries
-from featviz.atlas.entry_records import AtlasRow, atlas_row, read_pictures, summarize_faults
+from featviz.atlas.entry_records import AtlasRow, atlas_rows, read_pictures, summarize_faults
 from featviz.atlas.revisions import Revision, choose_revision, list_revisions
 from featviz.atlas.series import PlannedSeries
 from featviz.errors import FeatvizError, suggest
@@ -126,8 +126,7 @@ class Atlas:
         for series in self.plan:
             if series.role in roles and (layers is None or series.layer in layers):
                 entries = self.entries(series.path)
-                written = entries.written()
-                yield from (atlas_row(series, entries, unit) for unit in series.units if unit in written)
+                yield from atlas_rows(series, entries, entries.written().intersection(series.units))
 
     def table(self) -> dict[str, np.ndarray]:
         """The written entries as columns: layer, unit, role, seed, score, outcome, steps, faults, key, path."""
