@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from featviz.dictionaries.fitting.activation_store import (
-    CHUNKS_PER_SHARD,
     HELD_OUT,
     TRAIN,
     ActivationStore,
@@ -18,6 +17,9 @@ from featviz.dictionaries.fitting.activation_store import (
 )
 from featviz.dictionaries.fitting.position_sampling import Norms
 from featviz.errors import FeatvizError
+
+# Chunks that are put together at once.
+PIECE = 32
 
 
 class Shard(NamedTuple):
@@ -64,37 +66,47 @@ def find_shards(whole: Path) -> list[ActivationStore]:
     if not counts:
         return []
     if len(counts) > 1:
-        raise FeatvizError(
-            f"`{whole}` has shards of {' and of '.join(map(str, sorted(counts)))}; expected those of one"
-        )
+        numbers = " and ".join(f"{count} shards" for count in sorted(counts))
+        raise FeatvizError(f"beside `{whole}` are some of {numbers}; expected all of one number")
     shards = [Shard(index, *counts) for index in range(1, max(counts) + 1)]
-    stores = [open_activations(path) if holds_activations(path) else None for path in (s.path(whole) for s in shards)]
-    waiting = [
-        str(s) for s, store in zip(shards, stores, strict=True) if not store or store.attributes["total"] is None
-    ]
+    paths = {shard: shard.path(whole) for shard in shards}
+    stores = {shard: open_activations(path) for shard, path in paths.items() if holds_activations(path)}
+    waiting = [str(s) for s in shards if s not in stores or stores[s].attributes["total"] is None]
     if waiting:
-        raise FeatvizError(f"`{whole}`: the shards {', '.join(waiting)} are not finished; expected all, by --shard I/N")
-    return [store for store in stores if store is not None]
+        raise FeatvizError(f"`{whole}`: not finished are shards {', '.join(waiting)}; expected all, by --shard I/N")
+    return [stores[shard] for shard in shards]
 
 
 def merge_shards(whole: ActivationStore, shards: list[ActivationStore]) -> None:
-    """Appends the positions of all shards to a store, in order; what it has already is not read again."""
+    """Appends the positions of all shards to a store, in order; what it has already is not read again.
+
+    Args:
+      whole: what they are appended to.
+      shards: all of them, in their order.
+
+    Raises:
+      FeatvizError: if no photograph could be read, or the store cannot be written.
+    """
     norms = Norms(**(whole.attributes["norms"] or {}))
     faults = {index: fault for shard in shards for index, fault in shard.faults().items()}
+    if (total := shards[-1].attributes["total"]) <= len(faults):
+        raise FeatvizError(f"`photos`: none of {total} images can be read; {next(iter(faults.values()), 'none came')}")
     whole.write_faults(dict(sorted(faults.items(), key=lambda item: int(item[0]))))
     for number, shard in enumerate(shards, 1):
-        for parts, done in _pieces(shard, whole.attributes["done"]):
+        for parts, done in pieces(shard, whole.attributes["done"]):
             if done == shard.attributes["total"]:
-                norms = _sum(
-                    [Norms(**each.attributes["norms"]) for each in shards[:number] if each.attributes["norms"]]
-                )
+                own = [each.attributes["norms"] for each in shards[:number]]
+                norms = _sum([Norms(**each) for each in own if each is not None])
             whole.append(parts, done, {"norms": norms._asdict()})
-    whole.group.attrs["total"] = shards[-1].attributes["total"]
+    whole.group.attrs["total"] = total
 
 
-def _pieces(shard: ActivationStore, start: int) -> Iterator[tuple[dict[str, Positions], int]]:
-    """The positions of a shard's photographs from number `start` on, piece by piece, and where each piece ends."""
-    stop, size = int(shard.attributes["total"]), CHUNKS_PER_SHARD * shard.chunk
+def pieces(shard: ActivationStore, start: int) -> Iterator[tuple[dict[str, Positions], int]]:
+    """The positions of a store's photographs from number `start` on, piece by piece, and where each piece ends.
+
+    Memory does not grow with the store.
+    """
+    stop, size = int(shard.attributes["total"]), max(1, round(PIECE * shard.chunk))
     where = {part: shard.where(part) for part in (TRAIN, HELD_OUT)}
     while start < stop:
         first = int(np.searchsorted(where[TRAIN][0], start))

@@ -45,8 +45,6 @@ def test_shards_are_ranges_of_whole_batches():
 
 @pytest.mark.parametrize("count", [2, 7])
 def test_put_together_they_equal_one_harvest(tiny, photos, whole, tmp_path, count, monkeypatch):
-    # Pieces of a few photographs.
-    monkeypatch.setattr(harvest_shards, "CHUNKS_PER_SHARD", 1 / 256)
     for index in reversed(range(1, count + 1)):
         part = harvest(tiny, "conv2", photos, out=tmp_path / "a", shard=Shard(index, count), **OPTIONS)
         assert part.path == tmp_path / f"a.{index}-of-{count}"
@@ -62,6 +60,18 @@ def test_put_together_they_equal_one_harvest(tiny, photos, whole, tmp_path, coun
     for index in range(1, count + 1):
         shutil.rmtree(tmp_path / f"a.{index}-of-{count}")
     harvest(tiny, "conv2", photos, out=tmp_path / "a", **OPTIONS)
+
+
+def test_pieces_are_whole_photographs(whole, monkeypatch):
+    monkeypatch.setattr(harvest_shards, "PIECE", 16 / whole.chunk)
+    pieces = list(harvest_shards.pieces(whole, 3))
+    ends = [end for _, end in pieces]
+    assert ends[-1] == 70 and ends == sorted(set(ends)) and len(ends) > 5
+    for number, part in enumerate((TRAIN, HELD_OUT)):
+        taken = [np.concatenate(arrays) for arrays in zip(*(parts[part] for parts, _ in pieces), strict=True)]
+        photo = whole.where(part)[0]
+        for mine, theirs in zip(taken, contents(whole)[3 * number : 3 * number + 3], strict=True):
+            assert np.array_equal(mine, theirs[photo >= 3])
 
 
 def test_putting_together_goes_on_after_a_stop(tiny, photos, whole, tmp_path, monkeypatch):
@@ -90,4 +100,4 @@ def test_what_cannot_be_shared_is_refused(tiny, photos, tmp_path):
         harvest(tiny, "conv2", photos, shard=shard, **given)
     refused("activations with other layer", harvest, tiny, "fc", photos, **given)
     harvest(tiny, "conv2", photos, shard=Shard(1, 3), **given)
-    refused("parts of 2 shards and 3 shards", harvest, tiny, "conv2", photos, **given)
+    refused("some of 2 shards and 3 shards", harvest, tiny, "conv2", photos, **given)
