@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -77,7 +77,7 @@ def harvest(
     name = require_model(model).layer(layer).name
     height, width = check_size(model.input.size if size is None else size, None)
     source, images = identified_source(find_photos(photos), (height, width), model.input.channels)
-    attributes = {
+    attributes: dict[str, Any] = {
         "featviz": __version__,
         "network": {"name": model.name, **dict(model.source), "weights_sha256": hash_weights(model.weights)},
         "layer": name,
