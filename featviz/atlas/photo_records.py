@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from featviz.atlas.photo_crops import choose_examples, crop_examples
+from featviz.atlas.unit_profiles import LayerProfile, firing_photos, layer_profile, unit_profile
 from featviz.errors import FeatvizError
 from featviz.evaluation.evidence import evidence
 from featviz.evaluation.evidence_text import figure_lines, verdict
@@ -14,6 +15,7 @@ from featviz.evaluation.features import Features
 from featviz.model import Model
 from featviz.pages.records import EvidenceFigure, PhotoCrop, SurveyRecord
 from featviz.pictures.picture import Picture
+from featviz.surveys.firing_examples import firing_examples
 from featviz.surveys.reduction import BATCH, batches, maxima_of
 from featviz.surveys.statistics import Statistics, statistics
 from featviz.surveys.survey import Survey
@@ -72,7 +74,7 @@ def survey_records_in_chunks(
     chunk: int = CHUNK,
     progress: bool = False,
 ) -> Iterator[dict[int, SurveyRecord]]:
-    """`survey_records` for any number of units, chunk by chunk; `picture` loads a unit's main picture.
+    """`survey_records` for any number of units, chunk by chunk, with profiles; `picture` loads a unit's main picture.
 
     Chunks are of about equal size, so that none has a single unit: figure E1 compares a picture with those of other
     units.
@@ -80,9 +82,12 @@ def survey_records_in_chunks(
     if not units:
         return
     layer_statistics = statistics(survey, layer)
+    # Outputs are compared for latents alone: two runs of the network on 16 photographs each.
+    effects = survey.layer(layer).latents
+    profile = layer_profile(survey, layer, units, other=other, effects=effects, progress=progress)
     for indices in np.array_split(np.array(units, int), -(-len(units) // chunk)):
         pictures = {unit: picture(unit) for unit in indices.tolist()}
-        yield _survey_records(survey, layer, layer_statistics, pictures, other, progress=progress)
+        yield _survey_records(survey, layer, layer_statistics, pictures, other, profile=profile, progress=progress)
 
 
 def _survey_records(
@@ -92,6 +97,7 @@ def _survey_records(
     units: Mapping[int, Picture],
     other: Model | Features | None,
     *,
+    profile: LayerProfile | None = None,
     progress: bool,
 ) -> dict[int, SurveyRecord]:
     count = len(layer_statistics.mean)
@@ -99,10 +105,18 @@ def _survey_records(
         if not 0 <= unit < count:
             raise FeatvizError(f"`units` has {unit}; {layer} has {count} units, 0 to {count - 1}")
     activations = _picture_activations(survey.model, layer, units)
-    chosen = {unit: choose_examples(survey, layer, unit) for unit in units}
-    crops = crop_examples(survey, chosen, progress=progress)
+    choose = firing_examples if survey.layer(layer).latents else choose_examples
+    chosen = {unit: choose(survey, layer, unit) for unit in units}
+    whole = {unit: [] if profile is None else firing_photos(profile, unit) for unit in units}
+    # Together, since they are of the same photographs.
+    crops = crop_examples(survey, {unit: [*chosen[unit], *whole[unit]] for unit in units}, progress=progress)
     photos = int(survey.readable.sum())
-    records = {unit: _record(layer_statistics, unit, photos, activations[unit], crops[unit]) for unit in units}
+    records = {}
+    for unit in units:
+        examples, fired_on = crops[unit][: len(chosen[unit])], crops[unit][len(chosen[unit]) :]
+        record = _record(layer_statistics, unit, photos, activations[unit], examples)
+        made = None if profile is None else unit_profile(profile, unit, fired_on)
+        records[unit] = replace(record, profile=made)
     return records if other is None else _with_evidence(records, survey, layer, units, other, progress=progress)
 
 

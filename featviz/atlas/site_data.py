@@ -15,7 +15,9 @@ from featviz.atlas.photo_records import survey_records_in_chunks
 from featviz.atlas.picture_records import main_pixels, picture_records, unit_pictures
 from featviz.atlas.reading import Atlas
 from featviz.atlas.series import PlannedSeries
-from featviz.circuits.strongest_links import StrongestLinks
+from featviz.circuits.cosine_neighbors import cosine_neighbors
+from featviz.circuits.ranking import RankedRows
+from featviz.circuits.strongest_links import StrongestLinks, UnitLink
 from featviz.common.bands import shown_bands
 from featviz.dictionaries.dictionary import Dictionary
 from featviz.dictionaries.latent_map import LatentMap, lay_out
@@ -26,8 +28,8 @@ from featviz.pages.records import LayerRecord, NetworkRecord, PictureRecord, Rol
 from featviz.surveys.survey import Survey
 from featviz.surveys.unit_facets import facet_shares
 
-# Fewer units than this have a grid alone.
-MIN_MAPPED = 3
+# Fewer units than this have a grid alone; latents shown beside one.
+MIN_MAPPED, NEIGHBORS = 3, 10
 
 
 class SiteData:
@@ -47,6 +49,7 @@ class SiteData:
         self._finished: dict[str, list[int]] = {}
         self._summaries: dict[tuple[str, int], UnitSummary] = {}
         self._opened: dict[str, Entries] = {}
+        self._decoder_neighbors: dict[str, RankedRows] = {}
 
     def finished_units(self, layer: str, *, refresh: bool = False) -> list[int]:
         """The units of a layer that have a main picture, ascending.
@@ -127,10 +130,11 @@ class SiteData:
                     faults=summary.faults,
                     inputs=self.links.inputs(layer, unit),
                     outputs=self.links.outputs(layer, unit),
-                    similar=self.links.similar(layer, unit),
+                    similar=self._similar(layer, unit),
                     classes=scores,
                     survey=(surveyed or {}).get(unit),
                     provenance=entry_provenance(main, unit),
+                    latent=self.model.layer(layer).latents,
                 )
             )
         return records
@@ -175,6 +179,15 @@ class SiteData:
             complete=complete,
             surveyed=self.survey is not None,
         )
+
+    def _similar(self, layer: str, unit: int) -> tuple[UnitLink, ...]:
+        """The most similar units: latents by their decoder rows, others by their weights."""
+        dictionary = dictionary_of(self.model, layer)
+        if not isinstance(dictionary, Dictionary):
+            return self.links.similar(layer, unit)
+        if layer not in self._decoder_neighbors:
+            self._decoder_neighbors[layer] = cosine_neighbors(np.asarray(dictionary.directions), NEIGHBORS)
+        return tuple(UnitLink(layer, other, cosine) for other, cosine in self._decoder_neighbors[layer].row(unit))
 
     def latent_map(self, layer: str) -> LatentMap | None:
         """Where the latents of a layer lie on its map; None for other layers, or too few latents."""

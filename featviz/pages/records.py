@@ -7,7 +7,7 @@ import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float, Float32, Integer, UInt8
@@ -15,6 +15,9 @@ from jaxtyping import Float, Float32, Integer, UInt8
 from featviz.ascent.outcome import Outcome
 from featviz.circuits.strongest_links import UnitLink
 from featviz.common.safe_names import distinct_names
+
+if TYPE_CHECKING:
+    from featviz.pages.profile_records import ProfileRecord
 
 
 class Role(enum.Enum):
@@ -117,6 +120,7 @@ class SurveyRecord:
       figures: the evidence; empty if none was computed.
       trusted: the flag; None if no evidence was computed or it is inconclusive.
       verdict: the flag in words.
+      profile: density, where it fires, neighbors, classes and effects; None if it was not computed.
     """
 
     count: int
@@ -130,6 +134,7 @@ class SurveyRecord:
     figures: tuple[EvidenceFigure, ...] = ()
     trusted: bool | None = None
     verdict: str = ""
+    profile: "ProfileRecord | None" = None
 
 
 @dataclass(frozen=True)
@@ -141,6 +146,7 @@ class UnitRecord:
       pictures: the main picture first; never empty.
       faults: what is wrong with the main picture: "dead", "never rises", "gray", "not finite".
       provenance: the main picture's, plain JSON values.
+      latent: whether it is a dictionary's latent; similar ones are then those with the most similar decoder rows.
     """
 
     layer: str
@@ -154,6 +160,7 @@ class UnitRecord:
     classes: tuple[ClassScore, ...] = ()
     survey: SurveyRecord | None = None
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    latent: bool = False
 
 
 @dataclass(frozen=True)

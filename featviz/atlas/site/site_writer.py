@@ -11,6 +11,7 @@ from featviz.atlas.site.layer_map import map_content, write_map
 from featviz.atlas.site.layer_page import DATA_FILE, GridSheets, grid_data, render_layer
 from featviz.atlas.site.unit_json import RECORD_FILE, unit_json
 from featviz.atlas.site.unit_page import render_unit
+from featviz.atlas.site.unit_profile_content import where_name
 from featviz.dictionaries.latent_map import LatentMap
 from featviz.pages import addresses
 from featviz.pages.page_images import COLUMNS, SIDE, SpriteSlot, Thumbnails, encode_pixels, make_sheet, sheet_groups
@@ -49,6 +50,8 @@ def write_unit(
     images = {addresses.picture_name(picture.role, picture.index): picture.pixels for picture in unit.pictures}
     if copy_photos and unit.survey:
         images |= {addresses.crop_name(index): crop.pixels for index, crop in enumerate(unit.survey.examples)}
+        fired_on = unit.survey.profile.fired_on if unit.survey.profile else ()
+        images |= {where_name(index): fired.crop.pixels for index, fired in enumerate(fired_on)}
     for name, pixels in images.items():
         write_if_changed(unit_folder / name, encode_pixels(pixels))
     write_if_changed(unit_folder / RECORD_FILE, unit_json(network, unit, copied=copy_photos))

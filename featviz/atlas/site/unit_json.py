@@ -15,6 +15,7 @@ from featviz.ascent.outcome import Outcome
 from featviz.atlas.site.unit_survey import crop_href
 from featviz.circuits.strongest_links import UnitLink
 from featviz.pages import addresses
+from featviz.pages.profile_records import ProfileRecord
 from featviz.pages.records import (
     NetworkRecord,
     PhotoCrop,
@@ -128,6 +129,46 @@ def _survey(survey: SurveyRecord, copied: bool) -> Json:
             for figure in survey.figures
         ],
         "examples": [_example(crop, index, copied) for index, crop in enumerate(survey.examples)],
+        "profile": None if survey.profile is None else _profile(survey.profile),
+    }
+
+
+def _profile(profile: ProfileRecord) -> Json:
+    return {
+        "position_density": profile.position_density,
+        "position_photos": profile.position_photos,
+        "active_mean": profile.active_mean,
+        "monosemanticity": profile.monosemanticity,
+        "mean_similarity": profile.mean_similarity,
+        "fired_on": [
+            {"photo": fired.crop.photo, "activation": fired.crop.activation, "heat": fired.heat.tolist()}
+            for fired in profile.fired_on
+        ],
+        "co_active": _links(profile.co_active),
+        "classes": [{"name": name, "count": count} for name, count in profile.classes],
+        "class_photos": profile.class_photos,
+        "class_entropy": profile.class_entropy,
+        "class_source": profile.class_source,
+        "held": [
+            {
+                "value": held.value,
+                "photos": held.photos,
+                "held_out": held.held_out,
+                "flips": held.flips,
+                "held_out_flips": held.held_out_flips,
+                "agreement": held.agreement,
+                "outputs": [
+                    {
+                        "index": output.index,
+                        "name": output.name,
+                        "change": output.change,
+                        "held_out_change": output.held_out_change,
+                    }
+                    for output in held.outputs
+                ],
+            }
+            for held in profile.held
+        ],
     }
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float, Real
 
 from featviz.atlas.site.unit_pictures import fault_lines, main_facts, main_picture, picture_groups
+from featviz.atlas.site.unit_profile_content import profile_content
 from featviz.atlas.site.unit_survey import survey_content
 from featviz.circuits.strongest_links import UnitLink
 from featviz.pages.addresses import INDEX, PageLink, layer_page, link, unit_page
@@ -21,6 +22,8 @@ from featviz.pages.templating import render_page
 from featviz.pictures.picture_files import plain_json
 
 PACKAGE = "featviz.atlas.site"
+SIMILAR_UNITS = "Units of this layer with the most similar weights."
+SIMILAR_LATENTS = "Latents whose decoder rows point in the most similar directions."
 
 
 class LinkedUnit(NamedTuple):
@@ -74,6 +77,7 @@ def render_unit(
     before, after = (
         None if other is None else PageLink(str(other), link(unit_page(name, other), address)) for other in neighbors
     )
+    profile = unit.survey.profile if unit.survey else None
     content = {
         "network": network,
         "unit": unit,
@@ -86,7 +90,8 @@ def render_unit(
         "facts": main_facts(network, unit),
         "scores": score_chart([scores for _, scores in curves], steps=[steps for steps, _ in curves]),
         "groups": picture_groups(unit),
-        "survey": survey_content(unit.survey, copied=copied) if unit.survey else None,
+        "survey": survey_content(unit.survey, copied=copied, latent=unit.latent) if unit.survey else None,
+        "profile": profile_content(profile, copied=copied) if profile else None,
         "survey_command": f"{network.command or 'featviz atlas MODEL -o ATLAS'} --survey FOLDER",
         "links": _link_groups(network, unit, address, file_exists),
         "classes": [_class_row(score) for score in unit.classes],
@@ -133,8 +138,15 @@ def _link_groups(network: NetworkRecord, unit: UnitRecord, address: str, file_ex
         LinkGroup(
             "similar",
             "Similar units",
-            "Units of this layer with the most similar weights. The numbers are cosine similarities.",
+            f"{SIMILAR_LATENTS if unit.latent else SIMILAR_UNITS} The numbers are cosine similarities.",
             linked(unit.similar),
+        ),
+        LinkGroup(
+            "co-active",
+            "Fire together",
+            "Units of this layer that fire on the same photographs. The numbers are Jaccard indices: photographs on "
+            "which both fire, divided by those on which either does.",
+            linked(unit.survey.profile.co_active if unit.survey and unit.survey.profile else ()),
         ),
     ]
     return [group for group in groups if group.units]

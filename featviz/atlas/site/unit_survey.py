@@ -43,10 +43,14 @@ class SurveyContent(NamedTuple):
     record: SurveyRecord
     histogram: HistogramChart | None
     intervals: tuple[PhotoInterval, ...]
+    parts_note: str = ""
 
 
-def survey_content(survey: SurveyRecord, *, copied: bool) -> SurveyContent:
-    """The section's content; `copied` if the crops are files of the site."""
+def survey_content(survey: SurveyRecord, *, copied: bool, latent: bool = False) -> SurveyContent:
+    """The section's content; `copied` if the crops are files of the site.
+
+    Of a latent, the intervals are those of the photographs on which it fires.
+    """
     photos = format_count(survey.count, of="photograph")
     histogram = histogram_chart(
         survey.edges,
@@ -60,11 +64,12 @@ def survey_content(survey: SurveyRecord, *, copied: bool) -> SurveyContent:
         PhotoInterval(
             _interval_title(percentile),
             percentile >= 100,
-            tuple(_copied_example(crop, index) if copied else _linked_example(crop) for index, crop in group),
+            tuple(copied_example(crop, crop_name(index)) if copied else linked_example(crop) for index, crop in group),
         )
         for percentile, group in groupby(by_percentile, key=lambda pair: pair[1].percentile)
     )
-    return SurveyContent(survey, histogram, intervals)
+    note = "Percentiles are among the photographs on which it fires." if latent else ""
+    return SurveyContent(survey, histogram, intervals, note)
 
 
 def crop_href(crop: PhotoCrop) -> str | None:
@@ -79,14 +84,15 @@ def _interval_title(percentile: int) -> str:
     return INTERVAL_TITLES.get(min(max(percentile, 0), 100), f"Around the {percentile}th percentile")
 
 
-def _copied_example(crop: PhotoCrop, index: int) -> PhotoExample:
+def copied_example(crop: PhotoCrop, name: str) -> PhotoExample:
+    """A crop that is a file of the site beside the unit's page."""
     height, width = crop.pixels.shape[:2]
     alt = _alternative_text(crop)
-    image = PageImage(crop_name(index), alt, width, height)
+    image = PageImage(name, alt, width, height)
     return PhotoExample(crop.photo, format_number(crop.activation), alt, image, None, None, None)
 
 
-def _linked_example(crop: PhotoCrop) -> PhotoExample:
+def linked_example(crop: PhotoCrop) -> PhotoExample:
     """The whole photograph, scaled and shifted in its frame such that the receptive field fills the frame."""
     href, alt, activation = crop_href(crop), _alternative_text(crop), format_number(crop.activation)
     if not (href and crop.box and crop.photo_size):

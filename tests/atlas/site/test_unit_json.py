@@ -66,7 +66,7 @@ def check_record(record):
     if survey := record["survey"]:
         assert list(survey) == [
             *("count", "mean", "std", "active_fraction", "edges", "counts", "picture_activation"),
-            *("trusted", "verdict", "figures", "examples"),
+            *("trusted", "verdict", "figures", "examples", "profile"),
         ]
         assert len(survey["edges"]) == len(survey["counts"]) + 1 and sum(survey["counts"]) == survey["count"]
         assert survey["trusted"] in (True, False, None) and 0 <= survey["active_fraction"] <= 1

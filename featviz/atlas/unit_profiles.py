@@ -1,0 +1,269 @@
+"""The profiles of a layer's units on a survey's photographs: what is computed once for all of them, and for each."""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from jaxtyping import Float, Int, UInt8
+
+from featviz.circuits.co_activation import co_activation_neighbors, firing
+from featviz.circuits.ranking import RankedRows
+from featviz.circuits.strongest_links import UnitLink
+from featviz.evaluation.features import Features, features_of
+from featviz.evaluation.monosemanticity import mean_cosine, monosemanticity
+from featviz.evaluation.output_changes import (
+    OutputChange,
+    has_outputs,
+    is_editable,
+    network_outputs,
+    output_change,
+    with_unit_held,
+)
+from featviz.model import Model
+from featviz.pages.profile_records import FiringPhoto, HeldUnitRecord, OutputRecord, ProfileRecord
+from featviz.pages.records import PhotoCrop
+from featviz.surveys.firing_maps import FiringMaps, evenly, firing_maps
+from featviz.surveys.photo_classes import count_classes, folder_classes
+from featviz.surveys.statistics import Example
+from featviz.surveys.survey import Survey
+
+# Photographs of a unit's largest activations: with a map, for effects (half of them held out), and for classes.
+MAPPED, HELD, CLASSIFIED = 6, 16, 32
+# Neighbors, shown classes, and photographs that scores of all pairs are computed over.
+NEIGHBORS, SHOWN_CLASSES, SAMPLE = 10, 8, 4096
+# Fewer photographs say nothing of effects. Units whose maxima are in memory at once, and photographs that are kept.
+MIN_HELD, BLOCK, KEPT_PHOTOS = 4, 1 << 24, 512
+
+
+@dataclass(frozen=True)
+class LayerProfile:
+    """What is computed once for a layer; `unit_profile` has one unit's.
+
+    Attributes:
+      survey, layer: what was surveyed.
+      units: those with profiles; the rows of the arrays below are theirs.
+      rows: unit -> its row.
+      top: the photographs of each unit's largest activations, the largest first, -1 where it fires on fewer.
+      top_values: the activations there.
+      active_mean: each unit's mean over the photographs on which it is above 0; nan if on none.
+      maps: where units fire on their first photographs.
+      co_active: units that fire on the same photographs.
+      scores, mean_similarity: monosemanticity, and what it would be without preference; None without features.
+      classes: of each photograph, by folder or as the network has it, () without; `class_source` says which.
+      outputs: of the network on photographs, by index; empty if effects are not measured.
+      held: the network with one unit of the layer held at a value.
+    """
+
+    survey: Survey
+    layer: str
+    units: tuple[int, ...]
+    rows: dict[int, int]
+    top: Int[np.ndarray, "units top"]
+    top_values: Float[np.ndarray, "units top"]
+    active_mean: Float[np.ndarray, " units"]
+    maps: FiringMaps
+    co_active: RankedRows
+    scores: Float[np.ndarray, " units"] | None
+    mean_similarity: float | None
+    classes: dict[int, str]
+    class_source: str
+    outputs: dict[int, Float[np.ndarray, " outputs"]]
+    held: Model | None
+    photos: "PhotoCache" = field(repr=False)
+
+
+class PhotoCache:
+    """A survey's photographs, those used last in memory: neighbors among units share many."""
+
+    def __init__(self, survey: Survey) -> None:
+        self.survey = survey
+        self._kept: OrderedDict[int, UInt8[np.ndarray, "h w c"]] = OrderedDict()
+
+    def __call__(self, index: int) -> UInt8[np.ndarray, "h w c"]:
+        """The photograph as the network gets it."""
+        if index not in self._kept:
+            self._kept[index] = self.survey.photo(index)
+            if len(self._kept) > KEPT_PHOTOS:
+                self._kept.popitem(last=False)
+        self._kept.move_to_end(index)
+        return self._kept[index]
+
+
+def layer_profile(
+    survey: Survey,
+    layer: str,
+    units: Sequence[int],
+    *,
+    other: Model | Features | None = None,
+    effects: bool = False,
+    progress: bool = False,
+) -> LayerProfile:
+    """Computes what `unit_profile` needs of a layer.
+
+    Args:
+      survey: of natural images.
+      layer: a surveyed layer.
+      units: those whose profiles are wanted.
+      other: another network, whose features say which photographs are alike; without it there are no scores.
+      effects: whether outputs are compared when a unit is held; two runs of the network on 16 photographs a unit.
+      progress: whether progress bars are shown.
+
+    Raises:
+      FeatvizError: for an unknown layer, or photographs that are no longer there.
+    """
+    readable = np.flatnonzero(survey.readable)
+    sample = evenly(readable, SAMPLE)
+    top, top_values, active_mean, sampled = _largest(survey, layer, units, readable, sample)
+    wanted: dict[int, list[int]] = {}
+    for unit, indices in zip(units, top.tolist(), strict=True):
+        for index in indices[:MAPPED]:
+            if index >= 0:
+                wanted.setdefault(index, []).append(unit)
+    maps = firing_maps(survey, layer, wanted, progress=progress)
+    scores = mean = None
+    if other is not None and len(sample) > 1:
+        features = replace(features_of(other), rgb=survey.model.input.rgb)
+        embeddings = features(survey.photo(index) for index in sample.tolist())
+        scores, mean = monosemanticity(sampled, embeddings), mean_cosine(embeddings)
+    co_active = co_activation_neighbors(firing(sampled), NEIGHBORS)
+    folders = folder_classes(survey)
+    with_outputs = (effects or folders is None) and has_outputs(survey.model, survey.size)
+    outputs: dict[int, Float[np.ndarray, " outputs"]] = {}
+    if with_outputs:
+        needed = np.unique(top[top >= 0]).tolist()
+        if needed:
+            found = network_outputs(survey.model, (survey.photo(index) for index in needed))
+            outputs = dict(zip(needed, found, strict=True))
+    classes, source = _classes(survey, folders, outputs)
+    held = with_unit_held(survey.model, layer) if effects and outputs and is_editable(survey.model) else None
+    return LayerProfile(
+        survey=survey,
+        layer=layer,
+        units=tuple(units),
+        rows={unit: row for row, unit in enumerate(units)},
+        top=top,
+        top_values=top_values,
+        active_mean=active_mean,
+        maps=maps,
+        co_active=co_active,
+        scores=scores,
+        mean_similarity=mean,
+        classes=classes,
+        class_source=source,
+        outputs=outputs,
+        held=held,
+        photos=PhotoCache(survey),
+    )
+
+
+def firing_photos(profile: LayerProfile, unit: int) -> list[Example]:
+    """The unit's first photographs, whole, as `crop_examples` takes them."""
+    height, width = profile.survey.size
+    row = profile.rows[unit]
+    pairs = zip(profile.top[row].tolist(), profile.top_values[row].tolist(), strict=True)
+    return [
+        Example(index, profile.survey.names[index], value, 100, (0, 0, width, height))
+        for index, value in list(pairs)[:MAPPED]
+        if index >= 0
+    ]
+
+
+def unit_profile(profile: LayerProfile, unit: int, photos: Sequence[PhotoCrop]) -> ProfileRecord:
+    """A unit's profile.
+
+    Args:
+      profile: of its layer.
+      unit: one of its units.
+      photos: the crops of `firing_photos`.
+    """
+    row = profile.rows[unit]
+    strongest = [index for index in profile.top[row].tolist() if index >= 0]
+    found = [profile.classes[index] for index in strongest if index in profile.classes]
+    counted = count_classes(found)
+    positions = profile.maps.grid.rows * profile.maps.grid.columns
+    mean = float(profile.active_mean[row])
+    score = None if profile.scores is None else float(profile.scores[row])
+    return ProfileRecord(
+        position_density=float(profile.maps.density[unit]) if positions > 1 else None,
+        position_photos=profile.maps.photos,
+        active_mean=None if np.isnan(mean) else mean,
+        monosemanticity=None if score is None or np.isnan(score) else score,
+        mean_similarity=profile.mean_similarity,
+        fired_on=tuple(
+            FiringPhoto(crop, profile.maps.maps[unit, index])
+            for crop, index in zip(photos, strongest[: len(photos)], strict=True)
+        )
+        if positions > 1
+        else (),
+        co_active=tuple(
+            UnitLink(profile.layer, profile.units[other], share) for other, share in profile.co_active.row(row)
+        ),
+        classes=counted.counts[:SHOWN_CLASSES],
+        class_photos=len(found),
+        class_entropy=counted.entropy if found else None,
+        class_source=profile.class_source if found else "",
+        held=_held(profile, unit, strongest[:HELD]),
+    )
+
+
+def _held(profile: LayerProfile, unit: int, indices: list[int]) -> tuple[HeldUnitRecord, ...]:
+    if profile.held is None or len(indices) < MIN_HELD:
+        return ()
+    photos = np.stack([profile.photos(index) for index in indices])
+    outputs = np.stack([profile.outputs[index] for index in indices])
+    largest = float(profile.top_values[profile.rows[unit], 0])
+    return tuple(
+        _record(profile, len(indices), output_change(profile.held, profile.layer, unit, value, photos, outputs))
+        for value in (0.0, largest)
+    )
+
+
+def _record(profile: LayerProfile, photos: int, change: OutputChange) -> HeldUnitRecord:
+    names = profile.survey.model.classes
+    known = names if len(names) == len(next(iter(profile.outputs.values()))) else None
+    outputs = tuple(
+        OutputRecord(int(index), known[int(index)] if known else "", float(stated), float(verified))
+        for index, stated, verified in zip(change.outputs, change.changes, change.held_out_changes, strict=True)
+    )
+    agreement = None if np.isnan(change.agreement) else change.agreement
+    return HeldUnitRecord(
+        change.value, -(-photos // 2), photos // 2, outputs, change.flips, change.held_out_flips, agreement
+    )
+
+
+def _classes(
+    survey: Survey, folders: tuple[str, ...] | None, outputs: dict[int, Float[np.ndarray, " outputs"]]
+) -> tuple[dict[int, str], str]:
+    """The class of each photograph by its index, and where it comes from."""
+    if folders is not None:
+        return dict(enumerate(folders)), "folders"
+    names = survey.model.classes
+    known = {
+        index: names[int(values.argmax())].partition(",")[0]
+        for index, values in outputs.items()
+        if len(names) == len(values)
+    }
+    return known, "the network"
+
+
+def _largest(
+    survey: Survey, layer: str, units: Sequence[int], readable: Int[np.ndarray, " n"], sample: Int[np.ndarray, " s"]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Each unit's strongest photographs and the activations there, its mean where it fires, its sampled maxima."""
+    count = min(CLASSIFIED, len(readable))
+    top, values = np.full((len(units), count), -1), np.zeros((len(units), count), np.float32)
+    mean, sampled = np.full(len(units), np.nan), np.zeros((len(sample), len(units)), np.float32)
+    width = max(BLOCK // max(len(survey), 1), 1)
+    for first in range(0, len(units), width):
+        part = slice(first, min(first + width, len(units)))
+        maxima = np.nan_to_num(survey.maxima(layer, units=list(units[part])), nan=0.0)
+        sampled[:, part] = maxima[sample]
+        known = maxima[readable]
+        order = np.argsort(-known, axis=0, kind="stable")[:count].T
+        values[part] = np.take_along_axis(known.T, order, 1)
+        top[part] = np.where(values[part] > 0, readable[order], -1)
+        fires = known > 0
+        sums = np.where(fires, known, 0).sum(axis=0, dtype=np.float64)
+        mean[part] = np.where(fires.any(axis=0), sums / np.maximum(fires.sum(axis=0), 1), np.nan)
+    return top, values, mean, sampled
