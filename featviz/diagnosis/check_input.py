@@ -47,6 +47,10 @@ class InputCheck:
     measurements: tuple[Measurement, ...]
     conclusion: Conclusion | None
 
+    def __str__(self) -> str:
+        """The report, a line each."""
+        return "\n".join(self.lines)
+
     @property
     def suggestion(self) -> str | None:
         """The Python expression of the best specification if the given one is wrong, else None."""
