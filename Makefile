@@ -17,14 +17,19 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 INSTALLED := $(VENV)/.featviz-installed
 TESTABLE := $(VENV)/.featviz-testable
 FRAMEWORKS := $(VENV)/.featviz-frameworks
+DOCUMENTABLE := $(VENV)/.featviz-documentable
+# `make docs OFFLINE=1` asks no other project's site for the addresses of its pages.
+OFFLINE ?=
 
-.PHONY: help demo test test-frameworks lint venv clean distclean
+.PHONY: help demo test test-frameworks docs docs-links lint venv clean distclean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo       draws what every unit of the built-in network looks for, as a site in demo/"
 	@echo "make test       runs the tests, JOBS=$(JOBS) at a time"
 	@echo "make test-frameworks  installs PyTorch, Keras, ONNX and others (about a gigabyte), and runs the tests that need them"
+	@echo "make docs       builds the documentation site, and runs its notebooks, in docs/_build/html"
+	@echo "make docs-links looks whether what the site links to is there"
 	@echo "make lint       ruff, mypy and codespell"
 	@echo "make clean      removes what these have written, but for $(VENV)"
 	@echo "make distclean  removes $(VENV) too"
@@ -42,6 +47,15 @@ test: $(TESTABLE)
 
 test-frameworks: $(FRAMEWORKS)
 	$(QUICK) $(BIN)/python $(PYTEST) tests -m frameworks
+
+# A notebook that fails, a link that leads nowhere or a docstring that cannot be read ends the build.
+SPHINX = $(BIN)/python -m sphinx $(if $(OFFLINE),-t offline)
+docs: $(DOCUMENTABLE)
+	$(SPHINX) -W --keep-going -q -b html docs docs/_build/html
+	@echo "docs/_build/html/index.html"
+
+docs-links: $(DOCUMENTABLE)
+	$(SPHINX) -b linkcheck -D nb_execution_mode=off docs docs/_build/links
 
 lint: $(TESTABLE)
 	$(BIN)/ruff check .
@@ -67,6 +81,11 @@ $(FRAMEWORKS): setup.cfg pyproject.toml | $(BIN)/python
 	@$(PIP) install --editable ".[test,frameworks]"
 	@touch $@ $(TESTABLE) $(INSTALLED)
 
+$(DOCUMENTABLE): setup.cfg pyproject.toml | $(BIN)/python
+	@echo "Installing featviz and what builds its site into $(VENV); the first time takes some minutes."
+	@$(PIP) install --editable ".[docs]"
+	@touch $@ $(INSTALLED)
+
 $(BIN)/python:
 	@command -v $(PYTHON) > /dev/null || \
 	  { echo "There is no $(PYTHON); featviz needs Python 3.11 or later: make PYTHON=/path/to/python" >&2; exit 1; }
@@ -77,7 +96,7 @@ $(BIN)/python:
 	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
 
 clean:
-	rm -rf demo build dist featviz.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	rm -rf demo build dist docs/_build docs/api featviz.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis
 	find featviz tests experiments benchmarks -name __pycache__ -prune -exec rm -rf {} +
 
 distclean: clean

@@ -1,4 +1,4 @@
-"""The documentation site, built by `make docs`: these pages, the notebooks, and a reference made from the docstrings."""
+"""The documentation site, built by `make docs`: pages, notebooks, and a reference made from the docstrings."""
 
 import sys
 from pathlib import Path

@@ -102,7 +102,10 @@ def test_commands_have_the_options_that_are_given(document):
 def test_faults_are_found():
     tree = ast.parse("fv.rendr(1)\nfv.render(model, [], colour=1)\nfv.recipes.nothing")
     assert len(faults_of_python(tree)) >= 3
-    assert fault_of_command("featviz render patterns a:1 --colour red") == "featviz render patterns a:1 --colour red: --colour"
+    assert (
+        fault_of_command("featviz render patterns a:1 --colour red")
+        == "featviz render patterns a:1 --colour red: --colour"
+    )
     assert fault_of_command("featviz rendr x") == "no command rendr"
     assert fault_of_command("featviz dictionary fit patterns mixed4a photos/ -o sae.safetensors") is None
     assert commands_of("`featviz render\nx y`") == ["featviz render x y"]

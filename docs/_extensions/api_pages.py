@@ -75,13 +75,33 @@ def _block(name: str) -> str:
 
 def escape(app: Sphinx, kind: str, name: str, value: object, options: object, lines: list[str]) -> None:
     """Keeps formulas as they are written: `*` and `|` mean nothing in docstrings, outside of code."""
+    example = False
     for index, line in enumerate(lines):
-        if not line.lstrip().startswith((">>>", "...")):
-            lines[index] = "".join(part if part.startswith("`") else re.sub(r"([*|])", r"\\\1", part) for part in CODE.split(line))
+        # An example ends with an empty line.
+        example = bool(line.strip()) and (example or line.lstrip().startswith(">>>"))
+        if not example:
+            lines[index] = "".join(
+                part if part.startswith("`") else re.sub(r"([*|])", r"\\\1", part) for part in CODE.split(line)
+            )
+    if kind in ("property", "attribute", "data") and lines:
+        # What stands before a colon is no type.
+        kept[name] = lines[:]
+        lines[:] = [""]
+
+
+def restore(app: Sphinx, kind: str, name: str, value: object, options: object, lines: list[str]) -> None:
+    """Puts back what `escape` kept from being read as a type and its description."""
+    if name in kept:
+        lines[:] = kept.pop(name)
+
+
+# Docstrings of attributes, from `escape` to `restore`.
+kept: dict[str, list[str]] = {}
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
+    """Before the docstrings' sections are read, and after."""
     app.connect("builder-inited", write_pages)
-    # Before the sections of a docstring are read.
     app.connect("autodoc-process-docstring", escape, priority=100)
+    app.connect("autodoc-process-docstring", restore, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

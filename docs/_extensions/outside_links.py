@@ -1,4 +1,4 @@
-"""Links out of the pages' folder: to another page of the site where there is one, else to a file beside the page."""
+"""Links out of the pages' folder: to another page of the site where there is one, else to a file, else plain text."""
 
 import re
 from pathlib import Path
@@ -8,34 +8,39 @@ from sphinx.application import Sphinx
 ROOT = Path(__file__).resolve().parents[2]
 # Files of the repository that are pages of the site.
 PAGES = {
-    "../README.md": "index.md",
-    "../CONTRIBUTING.md": "project/contributing.md",
-    "../CHANGELOG.md": "project/changelog.md",
-    "../benchmarks/README.md": "project/benchmarks.md",
+    ROOT / "README.md": "/index.md",
+    ROOT / "CONTRIBUTING.md": "/project/contributing.md",
+    ROOT / "CHANGELOG.md": "/project/changelog.md",
+    ROOT / "benchmarks" / "README.md": "/project/benchmarks.md",
 }
-LINK = re.compile(r"\]\((\.\./[^)#\s]+)(#[\w-]*)?\)")
+LINK = re.compile(r"\[([^\]]*)\]\(([^)#:\s]+)(#[\w-]*)?\)")
 
 
-def redirect(app: Sphinx, name: str, source: list[str]) -> None:
+def redirect(folder: Path, text: str) -> str:
+    """A text whose links are relative to `folder`, as its page in the site has them."""
+
+    def replaced(match: re.Match[str]) -> str:
+        words, target, place = match[1], match[2], match[3] or ""
+        path = (folder / target).resolve()
+        if path in PAGES:
+            return f"[{words}]({PAGES[path]}{place})"
+        return match[0] if path.is_file() or not target.startswith("../") else words
+
+    return LINK.sub(replaced, text)
+
+
+def redirect_page(app: Sphinx, name: str, source: list[str]) -> None:
     """Rewrites a page's links as it is read."""
-
-    def replaced(match: re.Match[str]) -> str:
-        target = match[1]
-        if target in PAGES:
-            return f"]({PAGES[target]}{match[2] or ''})"
-        # A file is offered as it is; a folder has no address in the site.
-        return match[0] if (Path(app.srcdir) / target).is_file() else "]"
-
-    source[0] = re.sub(r"\[([^\]]*)\]\((\.\./[^)#\s]+)\)", _folder_as_text(app), LINK.sub(replaced, source[0]))
+    source[0] = redirect((Path(app.srcdir) / name).parent, source[0])
 
 
-def _folder_as_text(app: Sphinx):
-    def replaced(match: re.Match[str]) -> str:
-        return match[1] if not (Path(app.srcdir) / match[2]).is_file() else match[0]
-
-    return replaced
+def redirect_included(app: Sphinx, path: Path, name: str, source: list[str]) -> None:
+    """Rewrites the links of a file that a page includes."""
+    source[0] = redirect((Path(app.srcdir) / path).resolve().parent, source[0])
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    app.connect("source-read", redirect)
+    """As pages and what they include are read."""
+    app.connect("source-read", redirect_page)
+    app.connect("include-read", redirect_included)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

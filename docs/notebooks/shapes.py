@@ -19,7 +19,10 @@ def draw_one(rng, name, size):
     period, phase = rng.uniform(0.15, 0.3), rng.uniform(0, 1)
     radius, width = rng.uniform(0.15, 0.35), rng.uniform(0.05, 0.1)
     distance = np.hypot(x, y)
-    waves = lambda along: np.sin(2 * np.pi * (along / period + phase)) > 0
+
+    def waves(along):
+        return np.sin(2 * np.pi * (along / period + phase)) > 0
+
     mask = {
         "horizontal stripes": waves(y),
         "vertical stripes": waves(x),
