@@ -40,6 +40,7 @@ class ActivationAtlas:
         folder: Where its page and its store lie.
         network: The network's name.
         layer: The layer.
+        subject: The class or the two classes that it is of, or "" for the whole layer.
         layout: How the activations were laid out, `umap` or `pca`.
         places: Of each activation, in the unit square, y upwards.
         photo: The photograph of each activation.
@@ -50,6 +51,7 @@ class ActivationAtlas:
     folder: Path
     network: str
     layer: str
+    subject: str
     layout: str
     places: Float[np.ndarray, "rows 2"]
     photo: Int[np.ndarray, " rows"]
@@ -58,4 +60,5 @@ class ActivationAtlas:
 
     def __repr__(self) -> str:
         counts = ", ".join(f"{len(level)} cells of {level.cells.side} x {level.cells.side}" for level in self.levels)
-        return f"<ActivationAtlas of {self.layer} of {self.network}: {counts}>"
+        of = f", {self.subject}" if self.subject else ""
+        return f"<ActivationAtlas of {self.layer} of {self.network}{of}: {counts}>"

@@ -9,25 +9,34 @@ import numpy as np
 from jaxtyping import Float
 
 from featviz.activation_atlas.activation_map import ActivationAtlas, DrawnLevel
+from featviz.activation_atlas.class_activations import MapContents, MapSubject, select_activations
 from featviz.activation_atlas.exemplar_crops import crop_exemplars
+from featviz.activation_atlas.kept_classes import kept_classes, positions_key
 from featviz.activation_atlas.map_cells import MapLevel, central_members, check_levels, cut_into_cells, most_alike
-from featviz.activation_atlas.map_classes import MapClasses, attribute_classes, has_classes, strongest_classes
+from featviz.activation_atlas.map_classes import strongest_classes
 from featviz.activation_atlas.map_drawing import CellDrawing, draw_cells
-from featviz.activation_atlas.map_layout import choose_layout, lay_out
-from featviz.activation_atlas.map_positions import MapPositions, sample_positions
+from featviz.activation_atlas.map_facts import describe_map
+from featviz.activation_atlas.map_layout import (
+    CLASS_MIN_DIST,
+    CLASS_NEIGHBORS,
+    LayoutSettings,
+    choose_layout,
+    lay_out,
+)
+from featviz.activation_atlas.map_positions import sample_positions
 from featviz.activation_atlas.map_store import ACTIVATIONS, open_map, read_arrays, write_arrays
+from featviz.activation_atlas.own_photos import place_photos
 from featviz.activation_atlas.site.map_page import write_map_page
-from featviz.activation_atlas.whitening import whitened_directions
+from featviz.activation_atlas.whitening import Moments, measure_moments, whitened_directions
 from featviz.atlas.atlas_store import Store
 from featviz.common.arguments import check_count
 from featviz.common.canonical import digest
 from featviz.errors import FeatvizError
 from featviz.model import Model, require_model
 from featviz.model.shapes import shapes_at
-from featviz.pages.formatting import format_count
 from featviz.recipes import Recipe, default_size, resolve
 from featviz.rendering.checks import Size, check_seed, check_size
-from featviz.surveys.photos import Folder, PhotoInput, Source, find_photos
+from featviz.surveys.photos import PhotoInput, Source, find_photos
 from featviz.surveys.receptive_fields import grid_of
 
 # Squares along a side of each zoom level.
@@ -57,6 +66,9 @@ def build_activation_atlas(
     layout: str | None = None,
     levels: Sequence[int] = LEVELS,
     min_photos: int = 3,
+    of: str | int | None = None,
+    against: str | int | None = None,
+    own_photos: "PhotoInput | None" = None,
     recipe: Recipe | str | None = None,
     size: Size | None = None,
     steps: int | None = None,
@@ -79,6 +91,9 @@ def build_activation_atlas(
       layout: "umap", which needs umap-learn, or "pca"; by default UMAP if it is installed.
       levels: squares along a side of each zoom level, 1 to 200.
       min_photos: a cell is drawn if it has activations of so many photos.
+      of: a class, by name or index, for a map of the activations that speak for it alone.
+      against: another class: activations that speak for it are on the left, those for `of` on the right.
+      own_photos: a folder or a list of at most 24 photos whose positions the page shows on the map.
       recipe, size, steps, seed: as in `render`; the seed also draws positions and lays out.
       progress: whether to show bars.
 
@@ -108,28 +123,32 @@ def build_activation_atlas(
     per_photo = check_count("per_photo", per_photo, 1, 10**6)
     min_photos = check_count("min_photos", min_photos, 1, 10**6)
     sides, chosen, seed = check_levels(levels), choose_layout(layout), check_seed(seed)
+    subject, names = read_subject(model, of, against)
     resolved = resolve(recipe, model)
     pixels = check_size(default_size(model, resolved, (name,)) if size is None else size, None)
     steps = check_count("steps", resolved.steps if steps is None else steps, 1, 1_000_000)
     drawing = CellDrawing(resolved, pixels, steps, seed, grid_of(shape).skipped)
-    found = find_photos(photos if isinstance(photos, str | os.PathLike) else list(photos))
-    source = _MapSource(model, name, found, seed, progress)
+    source = _MapSource(model, name, find_photos(_listed(photos)), seed, progress)
     folder = Path(out)
     store = open_map(folder)
-    positions = sample_positions(
+    whole = sample_positions(
         model,
         name,
-        found,
+        source.photos,
         folder / ACTIVATIONS,
         per_photo=per_photo,
         seed=seed,
         tokens=len(shape) == 2,
         progress=progress,
     )
-    key = _positions_key(positions)
-    centered = positions.values - positions.center
-    places = _kept_places(store, centered, layout=chosen, seed=seed, key=key)
-    classes = _kept_classes(source, positions, store, key=key)
+    moments = measure_moments(whole.values, whole.center)
+    contents = MapContents(whole, kept_classes(model, name, source.photos, whole, store, progress=progress))
+    contents = select_activations(contents, subject, names=names)
+    positions = contents.positions
+    settings = LayoutSettings(seed)
+    if subject.of is not None:
+        settings = settings._replace(neighbors=CLASS_NEIGHBORS, min_dist=CLASS_MIN_DIST)
+    places = _kept_places(store, contents, moments, layout=chosen, settings=settings)
     cells = [
         cut_into_cells(places, positions.values, positions.photo, side=side, min_photos=min_photos) for side in sides
     ]
@@ -138,38 +157,77 @@ def build_activation_atlas(
             f"`photos`: no cell has activations of {min_photos} photos; expected more photos, fewer cells (`levels`) "
             "or a smaller `min_photos`"
         )
-    drawn = []
-    atlas = None
-    for level in cells:
-        if not len(level.members):
-            continue
-        drawn.append(_draw_level(source, positions, classes, level, drawing, store))
-        atlas = ActivationAtlas(
-            folder,
-            model.name,
-            name,
-            chosen,
-            places,
-            positions.photo,
-            tuple(drawn),
-            _facts(found, positions, drawing, chosen, per_photo),
-        )
-    assert atlas is not None
+    drawn = [_draw_level(source, contents, moments, level, drawing, store) for level in cells if len(level.members)]
+    atlas = ActivationAtlas(
+        folder,
+        model.name,
+        name,
+        " rather than ".join(names.values()),
+        chosen,
+        places,
+        positions.photo,
+        tuple(drawn),
+        describe_map(
+            source.photos,
+            positions,
+            drawing,
+            per_photo=per_photo,
+            layout=chosen,
+            settings=settings,
+            signed=whole.signed,
+            classes=tuple(names.values()),
+        ),
+    )
+    own = None if own_photos is None else _listed(own_photos)
+    placed = () if own is None else place_photos(model, name, own, positions.values, places, moments.center)
     exemplars = {row for level in atlas.levels for rows in level.exemplars for row in rows}
-    crops, names = crop_exemplars(model, name, found, positions, exemplars, progress=progress)
-    write_map_page(atlas, crops, names, class_names=model.classes)
+    crops, photo_names = crop_exemplars(model, name, source.photos, positions, exemplars, progress=progress)
+    write_map_page(atlas, crops, photo_names, class_names=model.classes, own=placed)
     return atlas
+
+
+def read_subject(model: Model, of: str | int | None, against: str | int | None) -> tuple[MapSubject, dict[int, str]]:
+    """What a map is of, and the names of its classes.
+
+    Raises:
+      FeatvizError: for a class that the network lacks, the same class twice, or `against` alone.
+
+    >>> import featviz as fv
+    >>> read_subject(fv.load("patterns"), "leaf", 3)[0]
+    MapSubject(of=56, against=3)
+    """
+    if of is None:
+        if against is not None:
+            raise FeatvizError("`against` is given without `of`; expected both, or `of` alone")
+        return MapSubject(), {}
+    indices = [_class_index(model, name, each) for name, each in (("of", of), ("against", against)) if each is not None]
+    if len(set(indices)) < len(indices):
+        raise FeatvizError(f"`against` is the class that `of` is, {indices[0]}; expected another one")
+    named = len(model.classes) > max(indices)
+    return MapSubject(*indices), {index: model.classes[index] if named else f"class {index}" for index in indices}
+
+
+def _class_index(model: Model, argument: str, given: str | int) -> int:
+    if isinstance(given, str) and not given.isdecimal():
+        return model.class_index(given)
+    return check_count(argument, int(given), 0, model.layers[-1].units - 1)
+
+
+def _listed(photos: PhotoInput) -> PhotoInput:
+    """Photographs that can be gone through more than once."""
+    return photos if isinstance(photos, str | os.PathLike) else list(photos)
 
 
 def _draw_level(
     source: _MapSource,
-    positions: MapPositions,
-    classes: MapClasses | None,
+    contents: MapContents,
+    moments: Moments,
     level: MapLevel,
     drawing: CellDrawing,
     store: Store,
 ) -> DrawnLevel:
-    directions = whitened_directions(level.means, positions.values, positions.center)
+    positions, classes = contents.positions, contents.classes
+    directions = whitened_directions(level.means, moments)
     pictures = draw_cells(
         source.model,
         source.layer,
@@ -183,64 +241,25 @@ def _draw_level(
         () if classes is None else tuple(strongest_classes(classes, positions.photo, members, count=CLASSES))
         for members in level.members
     ]
-    exemplars = central_members(level, positions.values, positions.photo, positions.center, count=EXEMPLARS)
+    exemplars = central_members(level, positions.values, positions.photo, moments.center, count=EXEMPLARS)
     return DrawnLevel(
         level,
         pictures,
         tuple(listed),
-        most_alike(level.means - positions.center, count=NEIGHBORS),
+        most_alike(level.means - moments.center, count=NEIGHBORS),
         tuple(tuple(rows) for rows in exemplars),
     )
 
 
 def _kept_places(
-    store: Store, values: Float[np.ndarray, "rows units"], *, layout: str, seed: int, key: str
+    store: Store, contents: MapContents, moments: Moments, *, layout: str, settings: LayoutSettings
 ) -> Float[np.ndarray, "rows 2"]:
     """The layout, from the store if it has it."""
-    name = f"{layout}-{digest([key, seed])[:16]}"
+    key = digest([positions_key(contents.positions), list(settings), contents.contrast])
+    name = f"{layout}-{key[:16]}"
     found = read_arrays(store, name)
     if found is None:
-        found = {"places": lay_out(values, layout=layout, seed=seed)}
+        values = contents.positions.values - moments.center
+        found = {"places": lay_out(values, layout=layout, settings=settings, contrast=contents.contrast)}
         write_arrays(store, name, found)
     return found["places"]
-
-
-def _kept_classes(source: _MapSource, positions: MapPositions, store: Store, *, key: str) -> MapClasses | None:
-    """The classes of the activations, from the store if it has them; None for a network without classes."""
-    if not has_classes(source.model, source.layer):
-        return None
-    name = f"classes-{key[:16]}"
-    found = read_arrays(store, name)
-    if found is None:
-        made = attribute_classes(source.model, source.layer, source.photos, positions, progress=source.progress)
-        found = made._asdict()
-        write_arrays(store, name, found)
-    return MapClasses(found["classes"], found["scores"])
-
-
-def _positions_key(positions: MapPositions) -> str:
-    """A hash of the activations and of where they are from."""
-    return digest([positions.values, positions.photo, positions.position])
-
-
-def _facts(
-    photos: Source, positions: MapPositions, drawing: CellDrawing, layout: str, per_photo: int
-) -> dict[str, str]:
-    count = len(np.unique(positions.photo))
-    where = f" of {photos.path.name}" if isinstance(photos, Folder) else ""
-    facts = {
-        "photos": f"{format_count(count, of='photo')}{where}",
-        "activations": f"{format_count(len(positions.photo))}, up to {per_photo} positions of each photo, seed "
-        f"{drawing.seed}",
-        "layout": "UMAP of the angles (50 neighbors, minimal distance 0.05)"
-        if layout == "umap"
-        else "the two largest principal components of the angles, as UMAP was not asked for or is not installed: far "
-        "activations may lie on each other",
-        "pictures": f"cell means, whitened{', from the mean of all activations' if positions.signed else ''}; "
-        f"{drawing.size[0]} x {drawing.size[1]} pixels, {format_count(drawing.steps, of='step')}",
-    }
-    if positions.left_out:
-        facts["left out"] = f"{format_count(positions.left_out, of='token')} of more than 5 times the median norm"
-    if positions.unreadable:
-        facts["unreadable"] = format_count(positions.unreadable, of="photo")
-    return facts

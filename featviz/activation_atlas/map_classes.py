@@ -1,6 +1,6 @@
 """Which classes the activations of a map speak for: gradient times activation, of each photograph's largest outputs."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing
 from typing import NamedTuple
 
@@ -13,7 +13,6 @@ from featviz.activation_atlas.map_positions import MapPositions
 from featviz.attribution.behind import is_behind, make_problem
 from featviz.attribution.methods import GradientTimesActivation
 from featviz.common.compilation import compiled
-from featviz.common.progress import progress_bar
 from featviz.model import OUTPUT, Apply, Model, Weights
 from featviz.model.editable import Editable
 from featviz.model.shapes import shapes_at
@@ -41,52 +40,52 @@ class MapClasses(NamedTuple):
     scores: Float[np.ndarray, "rows k"]
 
 
-def has_classes(model: Model, layer: str) -> bool:
-    """Whether a network has classes, computed from the layer."""
+def count_classes(model: Model, layer: str) -> int:
+    """How many of each photograph's outputs are attributed; 0 unless they are classes, computed from the layer.
+
+    >>> import featviz as fv
+    >>> count_classes(fv.load("patterns"), "mixed3a")
+    5
+    """
     size = model.input.size
     shape = shapes_at(model, (OUTPUT,), size)[OUTPUT]
     if len(shape) != 1 or shape[0] < 2 or not isinstance(model.apply, Editable):
-        return False
+        return 0
     weights = jax.eval_shape(lambda weights: weights, model.weights)
     image = jax.ShapeDtypeStruct((*size, model.input.channels), jnp.float32)
-    return is_behind(model.apply, layer, weights, logit(0), image)
+    return min(CLASSES, shape[0]) if is_behind(model.apply, layer, weights, logit(0), image) else 0
 
 
 def attribute_classes(
-    model: Model, layer: str, source: Source, positions: MapPositions, *, progress: bool
-) -> MapClasses:
-    """How much each activation adds to the largest outputs of its photograph.
+    model: Model, layer: str, source: Source, positions: MapPositions, *, start: int = 0
+) -> Generator[tuple[Int[np.ndarray, " k"], Float[np.ndarray, "rows k"]], None, None]:
+    """Photograph by photograph, its largest outputs and how much each of its activations adds to them.
 
     Args:
       model: a classifier.
       layer: the map's.
       source: the photographs.
       positions: the activations.
-      progress: whether to show a bar.
+      start: the first photograph.
+
+    Yields:
+      As `MapClasses` has them, up to the last photograph that has activations.
     """
-    units = shapes_at(model, (OUTPUT,), model.input.size)[OUTPUT][0]
-    count = min(CLASSES, units)
-    classes: list[np.ndarray] = []
-    scores = np.zeros((len(positions.photo), count), np.float32)
+    count = count_classes(model, layer)
     photos = int(positions.photo.max(initial=-1)) + 1
     starts = np.searchsorted(positions.photo, np.arange(photos + 1))
-    with progress_bar(None, total=photos, unit="photo", desc="classes", shown=progress) as bar:
-        for index, pixels in enumerate(_images(model, source)):
-            rows = slice(starts[index], starts[index + 1]) if index < photos else slice(0, 0)
-            if pixels is None or rows.start == rows.stop:
-                classes.append(np.full(count, -1, np.int32))
-            else:
-                found, shares = _attributed(model, layer, pixels, count)
-                classes.append(found)
-                # Of an unexpected photograph in between nothing is known; each row's position is of the whole layer.
-                scores[rows] = shares.reshape(count, -1)[:, positions.position[rows]].T
-            bar.update(1)
-    return MapClasses(np.array(classes, np.int32).reshape(len(classes), count), scores)
+    for index, pixels in zip(range(start, photos), _images(model, source, start), strict=False):
+        own = positions.position[starts[index] : starts[index + 1]]
+        if pixels is None or not len(own):
+            yield np.full(count, -1, np.int32), np.zeros((len(own), count), np.float32)
+        else:
+            classes, shares = _attributed(model, layer, pixels, count)
+            yield classes, shares.reshape(count, -1)[:, own].T
 
 
-def _images(model: Model, source: Source) -> Iterator[np.ndarray | None]:
+def _images(model: Model, source: Source, start: int) -> Iterator[np.ndarray | None]:
     """Each photograph as the network gets it, None for one that cannot be read."""
-    reader = read_ahead(source, model.input.size, channels=model.input.channels, batch=BATCH)
+    reader = read_ahead(source, model.input.size, channels=model.input.channels, batch=BATCH, start=start)
     with closing(reader):
         for batch in reader:
             for photo in batch:

@@ -3,22 +3,33 @@
 import importlib.util
 import warnings
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 
 from featviz.errors import FeatvizError, suggest
 
-# The constants of Carter et al. 2019.
+# Of UMAP, the constants of Carter et al. 2019: for a whole layer, and for the activations of a class.
 NEIGHBORS, MIN_DIST = 50, 0.05
+CLASS_NEIGHBORS, CLASS_MIN_DIST = 20, 0.02
 # Outliers beyond these percentiles, and a margin of this share, lie on the map's edge.
 PERCENTILES, MARGIN = (1.0, 99.0), 0.1
 
 Rows = Float[np.ndarray, "rows units"]
-Places = Float[np.ndarray, "rows 2"]
+Places = Float[np.ndarray, "rows axes"]
 
 
-def by_umap(values: Rows, *, seed: int) -> Places:
+class LayoutSettings(NamedTuple):
+    """How UMAP lays out: the seed, how many neighbors count, and how near activations may lie; `axes` of the result."""
+
+    seed: int = 0
+    neighbors: int = NEIGHBORS
+    min_dist: float = MIN_DIST
+    axes: int = 2
+
+
+def by_umap(values: Rows, settings: LayoutSettings) -> Places:
     """UMAP of the angles between rows (McInnes et al. 2018)."""
     import umap
 
@@ -26,30 +37,31 @@ def by_umap(values: Rows, *, seed: int) -> Places:
         # It warns of what it was asked for, one thread and a seed.
         warnings.simplefilter("ignore")
         reducer = umap.UMAP(
-            n_neighbors=min(NEIGHBORS, len(values) - 1),
-            min_dist=MIN_DIST,
+            n_components=settings.axes,
+            n_neighbors=min(settings.neighbors, len(values) - 1),
+            min_dist=settings.min_dist,
             metric="cosine",
-            random_state=seed,
+            random_state=settings.seed,
             n_jobs=1,
         )
         return np.asarray(reducer.fit_transform(values), np.float32)
 
 
-def by_pca(values: Rows, *, seed: int) -> Places:
-    """The two largest principal components of the rows' angles; nothing is random.
+def by_pca(values: Rows, settings: LayoutSettings) -> Places:
+    """The largest principal components of the rows' angles; nothing is random.
 
-    >>> places = by_pca(np.eye(3, dtype=np.float32), seed=0)
+    >>> places = by_pca(np.eye(3, dtype=np.float32), LayoutSettings())
     >>> places.shape, bool(np.allclose(places.sum(0), 0, atol=1e-6))
     ((3, 2), True)
     """
     units = values / np.maximum(np.linalg.norm(values, axis=1, keepdims=True), 1e-12)
     centered = (units - units.mean(0)).astype(np.float32)
     _, vectors = np.linalg.eigh((centered.T @ centered).astype(np.float64))
-    axes = vectors[:, ::-1][:, :2]
+    axes = vectors[:, ::-1][:, : settings.axes]
     # An eigenvector's sign is arbitrary.
     axes = axes * np.sign(axes[np.abs(axes).argmax(0), np.arange(axes.shape[1])])
     places = centered @ axes.astype(np.float32)
-    return np.pad(places, ((0, 0), (0, 2 - places.shape[1])))
+    return np.pad(places, ((0, 0), (0, settings.axes - places.shape[1])))
 
 
 LAYOUTS: dict[str, Callable[..., Places]] = {"umap": by_umap, "pca": by_pca}
@@ -74,17 +86,27 @@ def choose_layout(name: str | None) -> str:
     return name
 
 
-def lay_out(values: Rows, *, layout: str, seed: int) -> Places:
+def lay_out(
+    values: Rows,
+    *,
+    layout: str,
+    settings: LayoutSettings,
+    contrast: Float[np.ndarray, " rows"] | None = None,
+) -> Places:
     """A place in the unit square for each row, y upwards.
 
     Args:
       values: activations, from what directions are meant from.
       layout: a name of `LAYOUTS`.
-      seed: of what is random.
+      settings: of UMAP.
+      contrast: where each row lies from left to right; the layout then decides its height alone.
     """
     if len(values) < 4:
         return np.linspace(0.25, 0.75, max(len(values), 1), dtype=np.float32)[: len(values), None].repeat(2, axis=1)
-    return to_unit_square(LAYOUTS[layout](values, seed=seed))
+    if contrast is None:
+        return to_unit_square(LAYOUTS[layout](values, settings))
+    heights = to_unit_square(LAYOUTS[layout](values, settings._replace(axes=1)))
+    return np.stack([contrast, heights[:, 0]], 1)
 
 
 def to_unit_square(places: Places) -> Places:

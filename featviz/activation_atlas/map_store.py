@@ -1,7 +1,8 @@
 """A map on the disk: a Zarr group in the folder `map`.
 
 zarr.json                     attributes: `kind`
-NAME/                         arrays that are written at once, such as the places of a layout; `whole` once they are
+NAME/                         arrays that are written at once, such as the places of a layout, `whole` once they are; or
+                              from the first row on, `done` so far
 pictures/LEVEL-HASH/          the pictures of a level's cells, as an atlas keeps those of units (`atlas.atlas_store`)
 """
 
@@ -19,6 +20,9 @@ from featviz.errors import FeatvizError, in_one_line
 KIND = "featviz activation atlas"
 # The folders that a run writes into, beside the pages.
 ACTIVATIONS, MAP = "activations", "map"
+
+# Rows of a chunk of a growing array.
+CHUNK_ROWS = 4096
 
 
 def open_map(out: Path) -> Store:
@@ -71,5 +75,32 @@ def write_arrays(store: Store, name: str, arrays: Mapping[str, np.ndarray]) -> N
             codecs = [ZstdCodec(level=1), Crc32cCodec()]
             group.create_array(key, data=np.ascontiguousarray(values), compressors=codecs, overwrite=True)
         group.attrs["whole"] = True
+    except OSError as error:
+        raise FeatvizError(f"`{store.location}` cannot be written: {error.strerror or in_one_line(error)}") from None
+
+
+def growing_arrays(store: Store, name: str, shapes: Mapping[str, tuple[tuple[int, ...], str]]) -> Any:
+    """A group of arrays that are written from the first row on, with how much is `done` in its attributes.
+
+    Args:
+      store: of the map.
+      name: of the group.
+      shapes: array -> its shape and its type.
+
+    Raises:
+      FeatvizError: if they cannot be created.
+    """
+    from zarr.codecs import Crc32cCodec, ZstdCodec
+
+    try:
+        if name in store.group and "done" in store.group[name].attrs:
+            return store.group[name]
+        group: Any = store.group.require_group(name)
+        for key, (shape, kind) in shapes.items():
+            codecs = [ZstdCodec(level=1), Crc32cCodec()]
+            chunks = (min(CHUNK_ROWS, shape[0]), *shape[1:])
+            group.create_array(key, shape=shape, chunks=chunks, dtype=kind, compressors=codecs, overwrite=True)
+        group.attrs["done"] = 0
+        return group
     except OSError as error:
         raise FeatvizError(f"`{store.location}` cannot be written: {error.strerror or in_one_line(error)}") from None

@@ -5,8 +5,12 @@ import pytest
 
 import featviz as fv
 from featviz.activation_atlas import map_drawing
+from featviz.activation_atlas.class_activations import class_rows, class_shares
+from featviz.activation_atlas.kept_classes import kept_classes
 from featviz.activation_atlas.map_positions import sample_positions
-from featviz.activation_atlas.whitening import whitened_directions
+from featviz.activation_atlas.map_store import open_map
+from featviz.activation_atlas.own_photos import place_photos
+from featviz.activation_atlas.whitening import measure_moments, whitened_directions
 from featviz.errors import FeatvizError
 from featviz.surveys.photos import find_photos
 
@@ -27,6 +31,16 @@ def files(folder):
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
+def sampled(model, made):
+    options = {"per_photo": 8, "seed": 0, "tokens": False, "progress": False}
+    return sample_positions(model, "conv1/relu", find_photos(PHOTOS), made.folder / "activations", **options)
+
+
+def kept_classes_of(model, made):
+    options = (find_photos(PHOTOS), sampled(model, made), open_map(made.folder))
+    return kept_classes(model, "conv1/relu", *options, progress=False)
+
+
 def test_cells_have_pictures_classes_photos_and_neighbors(made):
     assert [level.cells.side for level in made.levels] == [2, 3] and made.layout == "pca"
     assert made.places.shape == (96, 2) and len(made.photo) == 96
@@ -45,11 +59,8 @@ def test_cells_have_pictures_classes_photos_and_neighbors(made):
 
 def test_pictures_are_those_of_render(tiny, made):
     level = made.levels[0]
-    positions = sample_positions(
-        tiny, "conv1/relu", find_photos(PHOTOS), made.folder / "activations",
-        per_photo=8, seed=0, tokens=False, progress=False,
-    )  # fmt: skip
-    directions = whitened_directions(level.cells.means, positions.values, positions.center)
+    positions = sampled(tiny, made)
+    directions = whitened_directions(level.cells.means, measure_moments(positions.values, positions.center))
     objective = fv.direction("conv1/relu", directions[1], power=2.0, index=1)
     picture = fv.render(tiny, objective, size=16, steps=4, progress=False)
     np.testing.assert_array_equal(level.pictures[1], picture.to_uint8()[..., :3])
@@ -114,12 +125,49 @@ def test_other_steps_are_drawn_beside_the_old_ones(tiny, made):
         ({"steps": 0}, "`steps` is 0"),
         ({"seed": -1}, "`seed` is -1"),
         ({"recipe": "nothing"}, "nothing"),
+        ({"against": 3}, "`against` is given without `of`"),
+        ({"of": 3, "against": 3}, "`against` is the class that `of` is"),
+        ({"of": 80}, "`of` is 80; expected a whole number from 0 to 79"),
+        ({"own_photos": ["nowhere.png"]}, "`own_photos`: `nowhere.png` cannot be read"),
     ],
 )
 def test_what_cannot_be_done_is_one_line(tiny, made, options, message):
     with pytest.raises(FeatvizError, match=message) as error:
         build(tiny, made.folder, **options)
     assert "\n" not in str(error.value)
+
+
+def test_the_map_of_a_class_has_what_speaks_for_it(tiny, made):
+    whole = kept_classes_of(tiny, made)
+    counts = np.bincount(whole.classes.reshape(-1), minlength=80)
+    first, second = (int(index) for index in np.argsort(-counts, kind="stable")[:2])
+    one = build(tiny, made.folder, of=first, levels=(2,), min_photos=1)
+    rows = class_rows(whole, made.photo, first)
+    assert one.subject == f"class {first}" and len(one.photo) == len(rows) < len(made.photo)
+    assert all(any(index == first for index, _ in listed) for listed in one.levels[0].classes)
+    two = build(tiny, made.folder, of=first, against=second, levels=(2,), min_photos=1)
+    rows = np.union1d(rows, class_rows(whole, made.photo, second))
+    shares = [class_shares(whole, made.photo, index)[rows] for index in (first, second)]
+    assert two.subject == f"class {first} rather than class {second}" and len(two.photo) == len(rows)
+    order = np.argsort(shares[0] - shares[1], kind="stable")
+    assert (np.diff(two.places[order, 0]) >= 0).all()
+    assert "from left to right" in (made.folder / "index.html").read_text()
+    build(tiny, made.folder)
+
+
+def test_a_photo_of_the_map_lies_where_its_activations_lie(tiny, made):
+    (own,) = place_photos(
+        tiny, "conv1/relu", [PHOTOS[3]], sampled(tiny, made).values, made.places, np.zeros(80, np.float32)
+    )
+    positions = sampled(tiny, made)
+    mine = positions.photo == 3
+    # The nearest activation is itself; others within a tenth of the map count too.
+    distances = np.linalg.norm(own.places[positions.position[mine]] - made.places[mine], axis=1)
+    assert own.places.shape == (64, 2) and distances.max() < 0.1
+    build(tiny, made.folder, own_photos=PHOTOS[:2], levels=(2,))
+    assert sorted(path.name for path in (made.folder / "photos").glob("own-*")) == ["own-0.webp", "own-1.webp"]
+    build(tiny, made.folder)
+    assert not list((made.folder / "photos").glob("own-*"))
 
 
 def test_layers_and_folders_that_do_not_fit_are_refused(tiny, tmp_path):

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from featviz.activation_atlas import map_layout
-from featviz.activation_atlas.map_layout import by_pca, choose_layout, lay_out, to_unit_square
+from featviz.activation_atlas.map_layout import LayoutSettings, by_pca, choose_layout, lay_out, to_unit_square
 from featviz.errors import FeatvizError
 
 FINITE = st.floats(-1e3, 1e3, width=32)
@@ -34,20 +34,30 @@ def test_pca_is_that_of_the_angles():
     units = values / np.linalg.norm(values, axis=1, keepdims=True)
     left, sizes, _ = np.linalg.svd(units - units.mean(0), full_matrices=False)
     expected = left[:, :2] * sizes[:2]
-    found = by_pca(values, seed=0)
+    found = by_pca(values, LayoutSettings())
     np.testing.assert_allclose(np.abs(found), np.abs(expected), atol=1e-4)
     # Longer activations lie where shorter ones of their direction lie.
-    np.testing.assert_allclose(by_pca(values * 5, seed=0), found, atol=1e-4)
+    np.testing.assert_allclose(by_pca(values * 5, LayoutSettings()), found, atol=1e-4)
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 5])
 def test_few_activations_have_places_too(count):
-    places = lay_out(np.eye(5, dtype=np.float32)[:count], layout="pca", seed=0)
+    places = lay_out(np.eye(5, dtype=np.float32)[:count], layout="pca", settings=LayoutSettings())
     assert places.shape == (count, 2) and np.isfinite(places).all()
 
 
 def test_a_layer_of_one_unit_lies_on_a_line():
-    assert by_pca(np.arange(1.0, 6.0, dtype=np.float32)[:, None], seed=0).shape == (5, 2)
+    assert by_pca(np.arange(1.0, 6.0, dtype=np.float32)[:, None], LayoutSettings()).shape == (5, 2)
+
+
+def test_a_contrast_is_from_left_to_right():
+    rng = np.random.default_rng(4)
+    values, contrast = rng.normal(size=(30, 6)).astype(np.float32), rng.random(30).astype(np.float32)
+    places = lay_out(values, layout="pca", settings=LayoutSettings(), contrast=contrast)
+    np.testing.assert_array_equal(places[:, 0], contrast)
+    heights = by_pca(values, LayoutSettings())[:, 0]
+    inside = (places[:, 1] > 0) & (places[:, 1] < 1)
+    assert abs(np.corrcoef(places[inside, 1], heights[inside])[0, 1]) > 0.999
 
 
 def test_without_umap_there_is_pca_and_umap_itself_is_refused(monkeypatch):
@@ -67,7 +77,7 @@ def test_umap_keeps_clusters_apart_and_repeats_itself():
     rng = np.random.default_rng(2)
     centers = 10 * np.eye(3, 8, dtype=np.float32)
     values = np.concatenate([center + rng.normal(size=(30, 8)).astype(np.float32) for center in centers])
-    first, again = (lay_out(values, layout="umap", seed=3) for _ in range(2))
+    first, again = (lay_out(values, layout="umap", settings=LayoutSettings(seed=3)) for _ in range(2))
     np.testing.assert_array_equal(first, again)
     group = np.repeat(np.arange(3), 30)
     distances = np.linalg.norm(first[:, None] - first[None], axis=-1) + 10 * np.eye(90)

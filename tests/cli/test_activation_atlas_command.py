@@ -38,6 +38,9 @@ def test_the_map_is_written_and_its_address_is_printed(photos, tmp_path, capsys)
         (["--levels", "ten"], "--levels is `ten`; expected squares along a side", 2),
         (["--levels", "0"], "`levels` is 0", 2),
         (["--layout", "tsne"], "`layout` is `tsne`", 2),
+        (["--against", "leaf"], "`against` is given without `of`", 2),
+        (["--of", "leef"], "leaf", 2),
+        (["--photos", "nowhere"], "`nowhere` does not exist", 2),
         (["--min-photos", "7"], "no cell has activations of 7 photos", 1),
     ],
 )

@@ -5,10 +5,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Float, UInt8
 
 from featviz.activation_atlas.activation_map import ActivationAtlas, DrawnLevel
 from featviz.activation_atlas.exemplar_crops import CROP, Crops
+from featviz.activation_atlas.own_photos import OwnPhoto
 from featviz.common.bands import shown_bands
 from featviz.pages.addresses import ASSETS, INDEX
 from featviz.pages.formatting import format_count
@@ -26,7 +27,12 @@ QUALITY, PHOTO_QUALITY = 85, 75
 
 
 def write_map_page(
-    atlas: ActivationAtlas, crops: Crops, photo_names: Mapping[int, str], *, class_names: Sequence[str]
+    atlas: ActivationAtlas,
+    crops: Crops,
+    photo_names: Mapping[int, str],
+    *,
+    class_names: Sequence[str],
+    own: Sequence[OwnPhoto] = (),
 ) -> None:
     """Writes the page of a map into its folder; files that have their content already are left alone.
 
@@ -35,6 +41,7 @@ def write_map_page(
       crops: of photographs, by row of the activation.
       photo_names: likewise.
       class_names: the network's, or ().
+      own: the user's own photographs.
 
     Raises:
       FeatvizError: if a file cannot be written.
@@ -45,20 +52,36 @@ def write_map_page(
     for level in atlas.levels:
         for index, sheet in enumerate(_photo_sheets(level, crops)):
             sheets[f"photos/{level.cells.side}-{index}.webp"] = encode_webp(to_pil(sheet), quality=PHOTO_QUALITY)
+    for index, photo in enumerate(own):
+        sheets[own_address(index)] = encode_webp(to_pil(photo.pixels), quality=QUALITY)
     for address, data in {**sheets, **{f"{ASSETS}/{n}": d for n, d in static_files(PACKAGE).items()}}.items():
         write_if_changed(folder / address, data)
-    write_if_changed(folder / DATA_FILE, _data_script(map_data(atlas, photo_names, class_names)))
-    write_if_changed(folder / INDEX, render_map(atlas))
+    write_if_changed(folder / DATA_FILE, _data_script(map_data(atlas, photo_names, class_names, own=own)))
+    write_if_changed(folder / INDEX, render_map(atlas, own=own))
     for name in ("levels", "photos"):
         current = {address.split("/")[1] for address in sheets if address.startswith(name)}
         remove_stale(folder / name, ".webp", current)
 
 
-def render_map(atlas: ActivationAtlas) -> bytes:
-    """The HTML of the page."""
+def own_address(index: int) -> str:
+    """The file of one of the user's own photographs.
+
+    >>> own_address(0)
+    'photos/own-0.webp'
+    """
+    return f"photos/own-{index}.webp"
+
+
+def render_map(atlas: ActivationAtlas, *, own: Sequence[OwnPhoto] = ()) -> bytes:
+    """The HTML of the page; `own` are the user's own photographs."""
     content = {
         "network": atlas.network,
         "layer": atlas.layer,
+        "subject": atlas.subject,
+        "own": [
+            {"name": photo.name, "src": own_address(index), "size": photo.pixels.shape[1::-1]}
+            for index, photo in enumerate(own)
+        ],
         "facts": atlas.facts,
         "levels": [
             {
@@ -73,13 +96,20 @@ def render_map(atlas: ActivationAtlas) -> bytes:
     return render_page(PACKAGE, "map.html", address=INDEX, content=content)
 
 
-def map_data(atlas: ActivationAtlas, photo_names: Mapping[int, str], class_names: Sequence[str]) -> dict[str, Any]:
+def map_data(
+    atlas: ActivationAtlas,
+    photo_names: Mapping[int, str],
+    class_names: Sequence[str],
+    *,
+    own: Sequence[OwnPhoto] = (),
+) -> dict[str, Any]:
     """What the page shows, as plain values.
 
     Args:
       atlas: the map.
       photo_names: by row of the activation.
       class_names: the network's, or ().
+      own: the user's own photographs.
     """
     indices = sorted({index for level in atlas.levels for listed in level.classes for index, _ in listed})
     numbers = {index: number for number, index in enumerate(indices)}
@@ -90,9 +120,15 @@ def map_data(atlas: ActivationAtlas, photo_names: Mapping[int, str], class_names
     return {
         "classes": named,
         "photos": photos,
-        "block": [BLOCKS, BLOCK, CROP],
+        "block": [BLOCKS, BLOCK],
+        "own": [_from_the_top(photo.places) for photo in own],
         "levels": [_level_data(level, numbers, photo_names, photo_numbers, len(atlas.photo)) for level in atlas.levels],
     }
+
+
+def _from_the_top(places: Float[np.ndarray, "rows 2"]) -> list[list[float]]:
+    """Places as the page has them, y downwards."""
+    return [[float(f"{x:.4f}"), float(f"{1 - y:.4f}")] for x, y in places.tolist()]
 
 
 def _level_data(

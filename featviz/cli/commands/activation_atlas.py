@@ -45,6 +45,18 @@ def parse_levels(text: str) -> tuple[int, ...]:
 @click.option(
     "--min-photos", type=int, default=3, show_default=True, metavar="N", help="Draw squares of at least N photos."
 )
+@click.option(
+    "--of",
+    "class_name",
+    metavar="CLASS",
+    help="Draw the map of the activations that speak for CLASS, by name or number.",
+)
+@click.option(
+    "--against", metavar="CLASS", help="Have what speaks for this class on the left, and for that of --of on the right."
+)
+@click.option(
+    "--photos", "own_photos", type=PATH, metavar="FOLDER", help="Show on the page where the photos of FOLDER lie."
+)
 @recipe_options
 @quiet_option(printed="address")
 def activation_atlas(
@@ -56,6 +68,9 @@ def activation_atlas(
     layout: str | None,
     levels: tuple[int, ...],
     min_photos: int,
+    class_name: str | None,
+    against: str | None,
+    own_photos: Path | None,
     choice: RecipeChoice,
     quiet: bool,
 ) -> None:
@@ -69,7 +84,7 @@ def activation_atlas(
 
     use_compilation_cache()
     model = network.load()
-    from featviz.activation_atlas.build_activation_atlas import build_activation_atlas
+    from featviz.activation_atlas.build_activation_atlas import build_activation_atlas, read_subject
     from featviz.activation_atlas.map_cells import check_levels
     from featviz.activation_atlas.map_layout import choose_layout
     from featviz.surveys.photos import find_photos
@@ -79,6 +94,9 @@ def activation_atlas(
         find_photos(photos)
         check_levels(levels)
         choose_layout(layout)
+        read_subject(model, class_name, against)
+        if own_photos is not None:
+            find_photos(own_photos)
         recipe = choice.recipe(model)
     with interruptible(lambda: f"stopped; what is done is in {out}, and the same command continues"):
         made = build_activation_atlas(
@@ -90,6 +108,9 @@ def activation_atlas(
             layout=layout,
             levels=levels,
             min_photos=min_photos,
+            of=class_name,
+            against=against,
+            own_photos=own_photos,
             recipe=recipe,
             size=choice.size,
             steps=choice.steps,

@@ -9,6 +9,7 @@ from support.parsed_pages import link_target, parse_page
 
 from featviz.activation_atlas.activation_map import ActivationAtlas, DrawnLevel
 from featviz.activation_atlas.map_cells import MapLevel, central_members, cut_into_cells, most_alike
+from featviz.activation_atlas.own_photos import OwnPhoto
 from featviz.activation_atlas.site.map_page import cell_pixels, level_sheet, map_data, write_map_page
 
 BAD = "</script><script>alert(1)</script> \" ' & <b>\u2028\udcff"
@@ -16,6 +17,7 @@ RNG = np.random.default_rng(0)
 PLACES = RNG.random((200, 2)).astype(np.float32)
 VALUES = RNG.random((200, 5)).astype(np.float32)
 PHOTO = np.repeat(np.arange(20), 10)
+OWN = [OwnPhoto(BAD, np.zeros((8, 12, 3), np.uint8), np.array([[0.25, 0.75], [1.0, 0.0]], np.float32))]
 
 
 def drawn(side, *, size=12, channels=3) -> DrawnLevel:
@@ -29,7 +31,7 @@ def drawn(side, *, size=12, channels=3) -> DrawnLevel:
 
 def make(folder, **options) -> ActivationAtlas:
     levels = (drawn(3, **options), drawn(12, **options))
-    return ActivationAtlas(folder, BAD, f"a/{BAD}", "pca", PLACES, PHOTO, levels, {"photos": BAD})
+    return ActivationAtlas(folder, BAD, f"a/{BAD}", BAD, "pca", PLACES, PHOTO, levels, {"photos": BAD})
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +40,7 @@ def written(tmp_path_factory):
     rows = {row for level in atlas.levels for rows in level.exemplars for row in rows}
     crops = {row: np.full((64, 64, 3), row, np.uint8) for row in rows}
     names = {row: f"{PHOTO[row]}{BAD}.jpg" for row in rows}
-    write_map_page(atlas, crops, names, class_names=[BAD] * 8)
+    write_map_page(atlas, crops, names, class_names=[BAD] * 8, own=OWN)
     return atlas, names
 
 
@@ -66,7 +68,9 @@ def test_the_page_is_whole_and_its_links_lead_somewhere(written):
 def test_the_data_is_that_of_the_map(written):
     atlas, names = written
     data = read_data(atlas.folder)
-    assert data == map_data(atlas, names, [BAD] * 8) and data["classes"] == [BAD, BAD]
+    assert data == map_data(atlas, names, [BAD] * 8, own=OWN) and data["classes"] == [BAD, BAD]
+    # From the top, as a canvas has it.
+    assert data["own"] == [[[0.25, 0.25], [1.0, 1.0]]]
     for level, shown in zip(atlas.levels, data["levels"], strict=True):
         assert shown["side"] == level.cells.side and shown["mean"] == pytest.approx(200 / level.cells.side**2)
         for index, cell in enumerate(shown["cells"]):

@@ -29,7 +29,9 @@ def browser():
 def made(tiny, tmp_path_factory):
     folder = tmp_path_factory.mktemp("map") / "m"
     options = {"levels": (2, 4), "layout": "pca", "size": 16, "steps": 2, "per_photo": 16, "min_photos": 1}
-    return fv.build_activation_atlas(tiny, "conv1/relu", PHOTOS, out=folder, progress=False, **options)
+    return fv.build_activation_atlas(
+        tiny, "conv1/relu", PHOTOS, out=folder, own_photos=PHOTOS[:2], progress=False, **options
+    )
 
 
 def said(level):
@@ -109,6 +111,23 @@ def test_a_class_lights_the_cells_that_speak_for_it(browser, made):
     assert "No cell speaks for" in page.locator("#status").inner_text()
     page.keyboard.press("Escape")
     assert page.locator("#class").input_value() == ""
+    page.close()
+
+
+def test_a_photo_of_the_users_is_shown_and_hidden(browser, made):
+    page = browser.new_page()
+    page.goto((made.folder / "index.html").as_uri())
+    canvas, buttons = page.locator("#map"), page.locator(".own button")
+    settle = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
+    page.evaluate(settle)
+    shots = [canvas.screenshot()]
+    for index in (0, 1, 1):
+        buttons.nth(index).click()
+        page.mouse.move(1, 1)
+        page.evaluate(settle)
+        shots.append(canvas.screenshot())
+    assert shots[0] == shots[3] and len(set(shots)) == 3
+    assert [button.get_attribute("aria-pressed") for button in buttons.all()] == ["false", "false"]
     page.close()
 
 

@@ -20,6 +20,7 @@ window.activationAtlas = {};
       this.context = canvas.getContext("2d");
       this.current = null;
       this.lit = null;
+      this.marks = null;
       this.scale = 0;
       this.levels = data.levels.map((level) => {
         const image = new Image();
@@ -126,6 +127,20 @@ window.activationAtlas = {};
       });
     }
 
+    // Points of a photograph, with a rim that is seen on any picture.
+    drawMarks(style) {
+      const { context } = this;
+      context.lineWidth = 1.5;
+      context.fillStyle = style.getPropertyValue("--accent");
+      context.strokeStyle = style.getPropertyValue("--paper");
+      for (const [x, y] of this.marks) {
+        context.beginPath();
+        context.arc(this.left + x * this.scale, this.top + y * this.scale, 4, 0, 2 * Math.PI);
+        context.fill();
+        context.stroke();
+      }
+    }
+
     draw() {
       this.onDraw?.();
       const { context, level } = this;
@@ -154,6 +169,7 @@ window.activationAtlas = {};
         context.strokeStyle = style.getPropertyValue("--accent");
         context.strokeRect(x, y, size, size);
       });
+      if (this.marks) this.drawMarks(style);
     }
   };
 })();

@@ -100,6 +100,16 @@ addEventListener("DOMContentLoaded", () => {
     search.addEventListener("input", light);
   }
 
+  const own = [...document.querySelectorAll("[data-own]")];
+  for (const button of own) {
+    button.addEventListener("click", () => {
+      const shown = button.getAttribute("aria-pressed") !== "true";
+      for (const each of own) each.setAttribute("aria-pressed", String(shown && each === button));
+      view.marks = shown ? data.own[Number(button.dataset.own)] : null;
+      view.drawSoon();
+    });
+  }
+
   const place = (event) => {
     const box = canvas.getBoundingClientRect();
     return [event.clientX - box.left, event.clientY - box.top];
