@@ -42,7 +42,7 @@ def whitened_directions(means: Float[np.ndarray, "cells units"], moments: Moment
       moments: of all activations.
 
     >>> moments = measure_moments(np.array([[1.0, 0.0], [0.0, 2.0], [0.0, 0.0]]), np.zeros(2))
-    >>> whitened_directions(np.array([[1.0, 1.0]]), moments).round(2).tolist()
+    >>> whitened_directions(np.array([[1.0, 1.0]]), moments).astype(float).round(2).tolist()
     [[0.97, 0.24]]
     """
     second = moments.second
