@@ -14,6 +14,7 @@ from featviz.attribution.attribute import check_layer
 from featviz.attribution.explained_pictures import name_pictures
 from featviz.attribution.explanation import explain_photo, explained_layers, title_of
 from featviz.attribution.methods import Ablation, Conductance, GradientTimesActivation, Occlusion
+from featviz.dictionaries.kinds import ReluSae
 from featviz.errors import FeatvizError
 
 RNG = np.random.default_rng(0)
@@ -111,6 +112,29 @@ def test_the_page_says_what_of_the_layer_before_feeds_each_group(tiny, tmp_path)
     # The other way round nothing is fed.
     (made,) = fv.explain(tiny, PHOTO, out=tmp_path, groups=2, **QUICK | {"layers": layers[::-1]})
     assert [each.sources for each in made.layers] == [None, None]
+
+
+def test_latents_are_explained_with_what_their_dictionary_leaves_kept(tiny, tmp_path):
+    rng, units = np.random.default_rng(1), tiny.layer("conv2/relu").units
+    encoder = rng.normal(size=(units, 12)).astype(np.float32)
+    parts = {"encoder": encoder, "decoder": encoder.T.copy(), "encoder_bias": np.zeros(12, np.float32)}
+    dictionary = fv.Dictionary(ReluSae(decoder_bias=np.zeros(units, np.float32), **parts))
+    model = tiny.with_dictionary("conv2/relu", dictionary)
+    (made,) = fv.explain(model, PHOTO, out=tmp_path, groups=2, **QUICK | {"layers": None})
+    # Whoever adds a dictionary asks about its latents.
+    (view,) = made.layers
+    assert view.layer == "conv2/relu/latents" and view.groups.directions.shape == (2, 12)
+    score = tiny.apply(tiny.weights, made.photo[None], layers=["<output>"])["<output>"][0, made.classes[0].index]
+    assert made.score == pytest.approx(float(score), abs=1e-5)
+    for share in (*view.supporting, *view.opposing):
+        edited = model.edited({"conv2/relu/latents": fv.ablate(share.unit)})
+        after = edited.apply(edited.weights, made.photo[None], layers=["<output>"])["<output>"]
+        after = after[0, made.classes[0].index]
+        assert share.effect == pytest.approx(float(after) - made.score, abs=1e-4)
+    # They feed groups, and are fed, like units.
+    layers = ["conv1/relu", "conv2/relu/latents"]
+    (made,) = fv.explain(model, PHOTO, out=tmp_path, groups=2, **QUICK | {"layers": layers})
+    assert made.layers[1].sources.layer == "conv1/relu" and np.isfinite(made.layers[1].sources.units).all()
 
 
 def test_a_grid_is_drawn_once_and_shown_beside_the_groups(tiny, tmp_path, monkeypatch):

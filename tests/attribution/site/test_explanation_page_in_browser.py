@@ -12,6 +12,7 @@ playwright = pytest.importorskip("playwright.sync_api", reason="playwright is no
 
 CHROMIUM = Path("/usr/bin/chromium")
 PHOTO = np.random.default_rng(0).random((16, 16, 3), np.float32)
+CLEAR = "rgba(0, 0, 0, 0)"
 SIZES = {"desk": (1280, 900), "tablet": (820, 1180), "phone": (390, 844)}
 
 
@@ -59,6 +60,17 @@ def test_places_are_shown_to_pointer_and_keys_at_every_size(browser, made, size,
     assert listed() == [str(unit) for unit in view.strongest[4, 5]]
     section.locator('button[data-at="0-0"]').hover()
     assert listed() == [str(unit) for unit in view.strongest[0, 0]]
+    # The switch shows where a group is, below places without tints, and what feeds it opens in its turn.
+    photo = section.locator(".map .base").get_attribute("src")
+    section.get_by_label("group 2").check()
+    assert section.locator(".map .base").get_attribute("src") == section.locator(".overlay").nth(1).get_attribute("src")
+    assert section.locator('button[data-at="0-0"]').evaluate("e => getComputedStyle(e).backgroundColor") == CLEAR
+    section.get_by_label("photo", exact=True).check()
+    assert section.locator(".map .base").get_attribute("src") == photo
+    for index in range(2):
+        section.locator(".sources summary").nth(index).click()
+    assert section.locator(".sources details[open] figure").first.is_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
     # One place of each layer is reached by Tab.
     assert page.locator('button[tabindex="0"]').count() == 2
     page.close()
