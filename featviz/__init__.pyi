@@ -36,6 +36,10 @@ from featviz.attribution.group_sources import GroupSources as GroupSources
 from featviz.attribution.group_sources import group_sources as group_sources
 from featviz.attribution.groups import Groups as Groups
 from featviz.attribution.groups import groups as groups
+from featviz.circuit_graphs.circuit_parts import Circuit as Circuit
+from featviz.circuit_graphs.find_circuit import circuit as circuit
+from featviz.circuits.weight_maps import WeightMaps as WeightMaps
+from featviz.circuits.weight_maps import weights_between as weights_between
 from featviz.diagnosis.check_input import InputCheck as InputCheck
 from featviz.diagnosis.check_input import check_input as check_input
 from featviz.dictionaries.check_dictionary import check_dictionary as check_dictionary

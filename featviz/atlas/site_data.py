@@ -131,6 +131,8 @@ class SiteData:
                     inputs=self.links.inputs(layer, unit),
                     outputs=self.links.outputs(layer, unit),
                     similar=self._similar(layer, unit),
+                    one_step_inputs=self.links.one_step_inputs(layer, unit),
+                    one_step_outputs=self.links.one_step_outputs(layer, unit),
                     classes=scores,
                     survey=(surveyed or {}).get(unit),
                     provenance=entry_provenance(main, unit),

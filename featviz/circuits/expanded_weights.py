@@ -5,21 +5,19 @@ the network as a function (Voss et al. 2021, Visualizing Weights, doi 10.23915/d
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
-import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int
+from jaxtyping import Float, Float16
 
-from featviz.circuits.linearization import linearize
 from featviz.circuits.linearization_point import linearization_image
-from featviz.common.compilation import compiled
-from featviz.common.kept import kept_with_owner
+from featviz.circuits.weight_maps import ancestors, trimmed, weight_chunks, window
 from featviz.errors import FeatvizError
-from featviz.model import Apply, Model, Weights
+from featviz.model import Model
 
-# Units whose gradients are computed side by side.
-CHUNK = 64
+# Values of one pair of layers' maps up to which they are kept, in float16.
+MAX_VALUES = 1 << 27
+TINY = np.float32(1e-30)
 
 
 def expanded_weights(
@@ -33,15 +31,16 @@ def expanded_weights(
     """The signed strength with which each unit of a layer depends on each unit of a layer below.
 
     strength[u, p] = sign(sum_x g[x, p]) ||g[:, p]||_2 std[p], where g[x, p] is the derivative of u's pre-activation at
-    the middle position with respect to p's activation at position x, with all ReLUs between the layers open. For a
-    single convolution this is the norm of a slice of its kernel, for several the norm of their product.
+    the middle position with respect to p's activation at position x, with all ReLUs between the layers open and max
+    pooling as average pooling (`weights_between`). For a single convolution this is the norm of a slice of its kernel,
+    for several the norm of their product.
 
     Args:
       model: the network.
       upstream: the layer below.
       layer: a layer that is computed from `upstream`.
       upstream_std: the standard deviation of each unit of `upstream` (`unit_std`).
-      size: (height, width) in pixels of the noise image at which everything but the ReLUs is linearized. By default the
+      size: (height, width) in pixels of the noise image at which what is not linear is linearized. By default the
         smallest size at which the receptive field of the middle position lies inside `upstream`, at most the training
         size.
 
@@ -57,8 +56,8 @@ def expanded_weights(
     >>> strength.shape, strength.dtype
     ((48, 32), dtype('float32'))
     """
-    units, upstream_units = model.layer(layer).units, model.layer(upstream).units
-    if upstream not in _ancestors(model, layer):
+    upstream_units = model.layer(upstream).units
+    if upstream not in ancestors(model, layer):
         raise FeatvizError(f"`layer` {layer} is not computed from `upstream` {upstream}; expected a later layer")
     upstream_std = np.asarray(upstream_std, np.float32)
     if upstream_std.shape != (upstream_units,):
@@ -66,15 +65,72 @@ def expanded_weights(
             f"`upstream_std` has shape {upstream_std.shape}; expected ({upstream_units},), one value per unit of "
             f"{upstream}"
         )
-    image = linearization_image(model, upstream, layer, size=size)
-    chunks = np.minimum(np.arange(-(-units // CHUNK) * CHUNK, dtype=np.int32), units - 1).reshape(-1, CHUNK)
-    program = compiled(_strengths(model.apply, upstream, layer), model.weights, image, chunks[0])
-    strengths = np.empty((units, upstream_units), np.float32)
+    (found,) = expand(model, (upstream,), layer, (upstream_std,), size=size, with_maps=False)
+    return found.strengths
+
+
+class Expanded(NamedTuple):
+    """The weights of a layer from one layer below.
+
+    Attributes:
+      strengths: as of `expanded_weights`.
+      maps: float16 maps times the standard deviation of the unit below, each unit's relative to `scales`; None where
+        they are not kept.
+      scales: the largest size in each unit's maps.
+    """
+
+    strengths: Float[np.ndarray, "units source_units"]
+    maps: Float16[np.ndarray, "units rows columns source_units"] | None
+    scales: Float[np.ndarray, " units"]
+
+
+def expand(
+    model: Model,
+    sources: tuple[str, ...],
+    layer: str,
+    source_std: Sequence[Float[np.ndarray, " source_units"]],
+    *,
+    size: tuple[int, int] | None = None,
+    with_maps: bool = True,
+) -> tuple[Expanded, ...]:
+    """The weights of a layer from each of several layers below, the others held.
+
+    Args:
+      model: the network.
+      sources: the layers below, from which `layer` is computed.
+      layer: the layer above.
+      source_std: the standard deviations of each source's units.
+      size: that of the image at which what is not linear is linearized.
+      with_maps: whether maps are kept, up to 256 MB for each source.
+    """
+    images = [linearization_image(model, source, layer, size=size) for source in sources]
+    image = max(images, key=lambda each: each.shape[1] * each.shape[2])
+    units = np.arange(model.layer(layer).units, dtype=np.int32)
+    counts = [model.layer(source).units for source in sources]
+    strengths = [np.empty((len(units), count), np.float32) for count in counts]
+    scales = [np.zeros(len(units), np.float32) for _ in sources]
+    parts: list[list[Float16[np.ndarray, "chunk rows columns source_units"]] | None]
+    parts = [[] if with_maps else None for _ in sources]
+    windows: list[tuple[slice, slice]] = []
+    first = 0
     # Filled chunk by chunk: the matrix of two large layers may take a gigabyte, so there is only one of it.
-    for first, chunk in zip(range(0, units, CHUNK), chunks, strict=True):
-        rows = np.asarray(program(model.weights, image, chunk))[: units - first]
-        strengths[first : first + CHUNK] = rows * upstream_std
-    return strengths
+    for chunks in weight_chunks(model, sources, layer, image=image, units=units):
+        windows = windows or [
+            window(model, source, layer, chunk.maps.shape[1:3]) for source, chunk in zip(sources, chunks, strict=True)
+        ]
+        for index, chunk in enumerate(chunks):
+            rows = slice(first, first + len(chunk.maps))
+            strengths[index][rows] = chunk.strengths() * source_std[index]
+            maps = chunk.located(windows[index]) * source_std[index]
+            kept = parts[index] if maps[0].size * len(units) <= MAX_VALUES else None
+            parts[index] = kept
+            if kept is not None:
+                scales[index][rows] = np.abs(maps).max((1, 2, 3))
+                relative = maps / np.maximum(scales[index][rows], TINY)[:, None, None, None]
+                kept.append(relative.astype(np.float16))
+        first += len(chunks[0].maps)
+    joined = [None if part is None else trimmed(np.concatenate(part)) for part in parts]
+    return tuple(Expanded(*each) for each in zip(strengths, joined, scales, strict=True))
 
 
 def nearest_layers_below(model: Model, layers: Sequence[str]) -> dict[str, tuple[str, ...]]:
@@ -92,38 +148,5 @@ def nearest_layers_below(model: Model, layers: Sequence[str]) -> dict[str, tuple
     chosen = {model.layer(name).name for name in layers}
     order = {layer.name: index for index, layer in enumerate(model.layers)}
     return {
-        name: tuple(sorted(_ancestors(model, name, stops=chosen) & chosen, key=order.__getitem__)) for name in layers
+        name: tuple(sorted(ancestors(model, name, stops=chosen) & chosen, key=order.__getitem__)) for name in layers
     }
-
-
-def _ancestors(model: Model, layer: str, *, stops: set[str] | None = None) -> set[str]:
-    """The layers that a layer is computed from; the search does not go past the layers in `stops`."""
-    parents = {layer.name: layer.parents for layer in model.layers}
-    ancestors: set[str] = set()
-    waiting = list(parents[layer])
-    while waiting:
-        name = waiting.pop()
-        if name not in ancestors:
-            ancestors.add(name)
-            waiting.extend(() if stops and name in stops else parents[name])
-    return ancestors
-
-
-@kept_with_owner(maxsize=64)
-def _strengths(apply: Apply, upstream: str, layer: str) -> jax.stages.Wrapped:
-    def strengths(
-        weights: Weights, image: Float[Array, "1 h w c"], units: Int[Array, " chunk"]
-    ) -> Float[Array, "chunk upstream_units"]:
-        """Signed norms of the gradients of the given units."""
-        values, pullback = linearize(apply, weights, image, upstream, layer)
-
-        def strength(unit: Int[Array, ""]) -> Float[Array, " upstream_units"]:
-            gradient = pullback(jnp.arange(values.shape[0], dtype=units.dtype) == unit).astype(jnp.float32)
-            gradient = gradient.reshape(-1, gradient.shape[-1])
-            norm = jnp.sqrt(jnp.sum(jnp.square(gradient), axis=0))
-            # A kernel whose sum is 0 is as strong as any other: its sign is +.
-            return jnp.where(jnp.sum(gradient, axis=0) < 0, -norm, norm)
-
-        return jax.vmap(strength)(units)
-
-    return jax.jit(strengths)

@@ -1,57 +1,98 @@
-"""A layer as a linear function of a layer below it, with every ReLU between them open."""
+"""A layer as a linear function of layers below it: what is between them opened, pooled and scaled linearly."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from featviz.circuits.path_rules import EVERY, Paths, path_rules
 from featviz.model import Apply, Weights
+from featviz.model.editable import Editable
+from featviz.model.edits import EditedWeights, PatchIn, Selection
 from featviz.surveys.receptive_fields import grid_of
-from featviz.tracing.evaluation import Replacement, cut, evaluate
-from featviz.tracing.program import Program, Step, trace
-from featviz.tracing.relu import find_relu
+from featviz.tracing.dependence import unroll_dependent_scans
+from featviz.tracing.evaluation import evaluate
+from featviz.tracing.program import Program, trace
 
-# Takes cotangents of the layer's units, (units,), back to the activation below, whose batch is one.
-Pullback = Callable[[Float[Array, " units"]], Float[Array, "1 *positions upstream_units"]]
+# Takes cotangents of the layer's units, (units,), back to the activations below, whose batch is one.
+Pullback = Callable[[Float[Array, " units"]], list[Float[Array, "1 *positions source_units"]]]
 
 
 def linearize(
-    apply: Apply, weights: Weights, image: Float[Array, "1 h w c"], upstream: str, layer: str
+    apply: Apply,
+    weights: Weights,
+    image: Float[Array, "1 h w c"],
+    sources: Sequence[str],
+    layer: str,
+    *,
+    paths: Paths = EVERY,
 ) -> tuple[Float[Array, " units"], Pullback]:
-    """The units of `layer` at its middle position, and the vector-Jacobian product back to `upstream`.
+    """The units of `layer` at its middle position, and the vector-Jacobian product back to `sources`.
 
-    Gradients flow along every path between the two layers, and through ReLUs as if all were open, so they are those of
-    the pre-activation. Maxima, normalizations and the like keep the values that they have on the image.
+    Gradients are those of the pre-activation, of each source with the others held (`featviz.circuits.path_rules`).
+    What is not linear under these rules keeps its gradient on the image.
 
     Args:
       apply, weights: of the network.
       image: one image in [0,1].
-      upstream: the layer below.
-      layer: a layer that is computed from `upstream`.
+      sources: the layers below.
+      layer: a layer that is computed from them.
+      paths: those along which gradients flow.
 
     Returns:
       the values of the units, and the pullback.
 
-    >>> import featviz as fv
+    >>> import featviz as fv, jax.numpy as jnp
     >>> model = fv.load("patterns")
     >>> image = jnp.full((1, 64, 64, 3), 0.5)
-    >>> values, pullback = linearize(model.apply, model.weights, image, "conv2", "mixed3a")
-    >>> values.shape, pullback(jnp.ones(48)).shape
+    >>> values, pullback = linearize(model.apply, model.weights, image, ["conv2"], "mixed3a")
+    >>> values.shape, pullback(jnp.ones(48))[0].shape
     ((48,), (1, 16, 16, 32))
     """
-    program, shapes = trace(lambda w, x: apply(w, x, layers=(upstream, layer)), weights, image)
-    named = dict(zip(shapes, program.outputs, strict=True))
-    args = jax.tree.leaves((weights, image))
-    (below,) = evaluate(program, args, [named[upstream]])
-    rest = cut(program, [named[upstream]])
+    below = [apply(weights, image, layers=(source,))[source] for source in sources]
+    if paths.direct:
+        # Direct paths are linear wherever they are looked at: the network below need not run.
+        below = [jnp.zeros_like(each) for each in below]
+    program, args = program_behind(apply, weights, image, dict(zip(sources, below, strict=True)), layer)
+    inputs = program.inputs[-len(below) :]
+    program = unroll_dependent_scans(program, inputs)
+    rules = path_rules(program, inputs, program.outputs[0], paths)
 
-    def above(value: Float[Array, "1 *positions upstream_units"]) -> Float[Array, " units"]:
-        (activation,) = evaluate(rest, [*args, value], [named[layer]], rules=[open_relu])
+    def above(*values: Float[Array, "1 *positions source_units"]) -> Float[Array, " units"]:
+        (activation,) = evaluate(program, [*args, *values], program.outputs, rules=rules)
         return activation.reshape(-1, activation.shape[-1])[middle_position(activation.shape[1:])]
 
-    values, pullback = jax.vjp(above, below)
-    return values, lambda cotangent: pullback(cotangent.astype(values.dtype))[0]
+    units, pullback = jax.vjp(above, *below)
+    return units, lambda cotangent: list(pullback(cotangent.astype(units.dtype)))
+
+
+def program_behind(
+    apply: Apply,
+    weights: Weights,
+    image: Float[Array, "1 h w c"],
+    sources: Mapping[str, Float[Array, "1 *positions source_units"]],
+    layer: str,
+) -> tuple[Program, list[jax.Array]]:
+    """The program that computes a layer from the activations of layers below, which are its last inputs.
+
+    Returns:
+      the program, and arrays for its inputs before those.
+    """
+    assert isinstance(apply, Editable)
+    old = weights if isinstance(weights, EditedWeights) else EditedWeights(weights, {})
+    leaves, structure = jax.tree.flatten((old, image))
+
+    def behind(*args: jax.Array) -> jax.Array:
+        (network, edits), image = jax.tree.unflatten(structure, args[: len(leaves)])
+        patched = dict(zip(sources, args[len(leaves) :], strict=True))
+        added = {name: (*edits.get(name, ()), PatchIn(Selection(), value[0])) for name, value in patched.items()}
+        edits = edits | added
+        edited = apply.with_edits(tuple(sorted(edits)))
+        return edited(EditedWeights(network, edits), image, layers=(layer,))[layer]
+
+    program, _ = trace(behind, *leaves, *sources.values())
+    return program, leaves
 
 
 def middle_position(shape: tuple[int, ...]) -> int:
@@ -67,21 +108,3 @@ def middle_position(shape: tuple[int, ...]) -> int:
     for side in shape[:-1]:
         index = index * side + side // 2
     return index
-
-
-def open_relu(program: Program, step: Step) -> Replacement | None:
-    """A gradient rule: ReLUs keep their values, and the whole gradient passes through them."""
-    relu = find_relu(program, step)
-    if relu is None:
-        return None
-    upper = jnp.inf if relu.upper is None else relu.upper
-    return Replacement((relu.input,), lambda x: (_open(upper)(x),))
-
-
-def _open(upper: float) -> Callable[[jax.Array], jax.Array]:
-    @jax.custom_vjp
-    def clip(x: jax.Array) -> jax.Array:
-        return jnp.clip(x, 0, upper)
-
-    clip.defvjp(lambda x: (clip(x), None), lambda _, gradient: (gradient,))
-    return clip

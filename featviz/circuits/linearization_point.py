@@ -8,13 +8,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from featviz.circuits.linearization import middle_position
+from featviz.circuits.linearization import middle_position, program_behind
 from featviz.common.compilation import compiled
 from featviz.common.kept import kept_with_owner
 from featviz.model import Apply, Model, Weights
 from featviz.model.shapes import shapes_at
-from featviz.tracing.evaluation import Replacement, cut, evaluate
-from featviz.tracing.program import Program, Step, trace
+from featviz.tracing.evaluation import Replacement, evaluate
+from featviz.tracing.program import Program, Step
 from featviz.tracing.relu import find_relu
 
 # Standard deviation of the grays of one image, as of natural images, and that of the colors relative to it.
@@ -64,6 +64,19 @@ def receptive_field_radius(model: Model, upstream: str, layer: str) -> int:
     >>> receptive_field_radius(model, "conv2", "mixed3a"), receptive_field_radius(model, "mixed3b", "mixed4a")
     (2, 5)
     """
+    known = _known_radius(model.apply, upstream, layer)
+    if not known:
+        known.append(_find_radius(model, upstream, layer))
+    return known[0]
+
+
+@kept_with_owner(maxsize=256)
+def _known_radius(apply: Apply, upstream: str, layer: str) -> list[int]:
+    """Where the radius is kept: it does not depend on the weights."""
+    return []
+
+
+def _find_radius(model: Model, upstream: str, layer: str) -> int:
     below, above = (model.layer(name).shape for name in (upstream, layer))
     image = np.zeros((1, *model.input.size, model.input.channels), np.float32)
     offsets = [np.abs(np.arange(below[axis]) - aligned_center(below[axis], above[axis])) for axis in (0, 1)]
@@ -89,14 +102,12 @@ def aligned_center(below: int, above: int) -> float:
 def _sees(apply: Apply, upstream: str, layer: str) -> jax.stages.Wrapped:
     def sees(weights: Weights, image: Float[Array, "1 h w c"], outside: Bool[Array, "rows columns"]) -> Bool[Array, ""]:
         """Whether the middle position of `layer` depends on any position of `upstream` that is `outside`."""
-        program, shapes = trace(lambda w, x: apply(w, x, layers=(upstream, layer)), weights, image)
-        named = dict(zip(shapes, program.outputs, strict=True))
-        below = named[upstream]
-        probe = jnp.where(outside[..., None], jnp.nan, 0.0).astype(below.aval.dtype)
-        probe = jnp.broadcast_to(probe, below.aval.shape[1:])[None]
-        args = [*jax.tree.leaves((weights, image)), probe]
+        below = apply(weights, image, layers=(upstream,))[upstream]
+        probe = jnp.where(outside[..., None], jnp.nan, 0.0).astype(below.dtype)
+        probe = jnp.broadcast_to(probe, below.shape[1:])[None]
+        program, args = program_behind(apply, weights, image, {upstream: probe}, layer)
         # A ReLU written as a select would turn nan into 0.
-        (activation,) = evaluate(cut(program, [below]), args, [named[layer]], rules=[_without_relu])
+        (activation,) = evaluate(program, [*args, probe], program.outputs, rules=[_without_relu])
         middle = activation.reshape(-1, activation.shape[-1])[middle_position(activation.shape[1:])]
         return jnp.any(jnp.isnan(middle))
 

@@ -25,7 +25,7 @@ COMMANDS = {
     "Draw what units look for": ["recipes", "render", "dream"],
     "Draw every unit of a network": ["atlas", "activation-atlas", "site", "export"],
     "Compare pictures with photographs": ["survey", "evidence"],
-    "Explain a decision": ["explain"],
+    "Explain a decision, and a unit": ["explain", "circuit"],
     "Find concepts in a layer": ["dictionary"],
     "Measure what natural images are like": ["spectrum", "prior"],
 }

@@ -145,6 +145,8 @@ class UnitRecord:
       label: the name of the class that the unit stands for, or "".
       pictures: the main picture first; never empty.
       faults: what is wrong with the main picture: "dead", "never rises", "gray", "not finite".
+      one_step_inputs, one_step_outputs: those by a single set of weights, where the nearest layers of the atlas are
+        further away.
       provenance: the main picture's, plain JSON values.
       latent: whether it is a dictionary's latent; similar ones are then those with the most similar decoder rows.
     """
@@ -157,6 +159,8 @@ class UnitRecord:
     inputs: tuple[UnitLink, ...] = ()
     outputs: tuple[UnitLink, ...] = ()
     similar: tuple[UnitLink, ...] = ()
+    one_step_inputs: tuple[UnitLink, ...] = ()
+    one_step_outputs: tuple[UnitLink, ...] = ()
     classes: tuple[ClassScore, ...] = ()
     survey: SurveyRecord | None = None
     provenance: Mapping[str, Any] = field(default_factory=dict)

@@ -23,7 +23,8 @@ def test_a_reduction_between_the_layers_is_composed(bottleneck):
 def test_a_block_has_the_weights_of_its_branches_also_through_max_pooling(bottleneck):
     found = expanded_weights(bottleneck, "below/relu", "block", np.ones(6))
     composed = np.einsum("pr,hwru->hwpu", kernel(bottleneck, "reduce")[0, 0], kernel(bottleneck, "conv"))
-    expected = np.concatenate([signed(composed), signed(kernel(bottleneck, "pool"))])
+    # Of the 3 x 3 places of a window each has a ninth: the norm over them is a third.
+    expected = np.concatenate([signed(composed), signed(kernel(bottleneck, "pool")) / 3])
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6)
 
 
@@ -116,7 +117,7 @@ def test_googlenets_1x1_units_have_their_kernels(googlenet):
     weights = googlenet.weights["params"]["inception_4c"]
     one, projected = (np.asarray(weights[name]["kernel"])[0, 0].T for name in ("1x1", "pool_proj"))
     np.testing.assert_allclose(found[:128], one, rtol=1e-3, atol=1e-6)
-    np.testing.assert_allclose(found[-64:], projected, rtol=1e-3, atol=1e-6)
+    np.testing.assert_allclose(found[-64:], projected / 3, rtol=1e-3, atol=1e-6)  # of 3 x 3 pooled places
     three = np.einsum(
         "pr,hwru->hwpu", np.asarray(weights["3x3_reduce"]["kernel"])[0, 0], np.asarray(weights["3x3"]["kernel"])
     )

@@ -5,7 +5,7 @@ import pytest
 
 from featviz.circuits import strongest_links as links_module
 from featviz.circuits.cosine_neighbors import cosine_neighbors
-from featviz.circuits.expanded_weights import expanded_weights
+from featviz.circuits.expanded_weights import expand, expanded_weights
 from featviz.circuits.ranking import strongest, strongest_of_layers
 from featviz.circuits.strongest_links import LINKS, StrongestLinks, UnitLink, strongest_outputs
 
@@ -27,7 +27,9 @@ def asked(monkeypatch):
     """The pairs of layers whose weights have been computed."""
     pairs = []
     monkeypatch.setattr(
-        links_module, "expanded_weights", lambda model, *pair: pairs.append(pair[:2]) or expanded_weights(model, *pair)
+        links_module,
+        "expand",
+        lambda model, sources, layer, std: pairs.append((*sources, layer)) or expand(model, sources, layer, std),
     )
     return pairs
 

@@ -107,7 +107,8 @@ def full_unit(layer: str, folder: Path, *, text: str = "tabby") -> UnitRecord:
         picture(Role.NEGATIVE, 0, seed=20),
         picture(Role.CENTER, 0, seed=21),
     )
-    links = (UnitLink(layer, 0, 1.0), UnitLink(layer, 2, -0.5), UnitLink("elsewhere", 9, 0.25))
+    weights = np.linspace(-1, 1, 9, dtype=np.float16).reshape(3, 3)
+    links = (UnitLink(layer, 0, 1.0, weights), UnitLink(layer, 2, -0.5, -weights), UnitLink("elsewhere", 9, 0.25))
     classes = (ClassScore(3, text, 9.5, 0.75), ClassScore(4, "", -1.0, 0.001))
     return unit(
         layer,
@@ -117,6 +118,7 @@ def full_unit(layer: str, folder: Path, *, text: str = "tabby") -> UnitRecord:
         inputs=links,
         outputs=links[::-1],
         similar=(UnitLink(layer, 2, 0.9),),
+        one_step_inputs=(UnitLink("elsewhere", 9, -1.0, weights[:1, :1]),),
         classes=classes,
         survey=survey(folder, text=text),
     )

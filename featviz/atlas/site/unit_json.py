@@ -46,6 +46,8 @@ def unit_json(network: NetworkRecord, unit: UnitRecord, *, copied: bool) -> byte
         "inputs": _links(unit.inputs),
         "outputs": _links(unit.outputs),
         "similar": _links(unit.similar),
+        "one_step_inputs": _links(unit.one_step_inputs),
+        "one_step_outputs": _links(unit.one_step_outputs),
         "classes": [
             {"index": score.index, "name": score.name, "logit": score.logit, "probability": score.probability}
             for score in unit.classes
@@ -105,7 +107,15 @@ def _picture(picture: PictureRecord) -> Json:
 
 
 def _links(links: Sequence[UnitLink]) -> list[Json]:
-    return [{"layer": other.layer, "unit": other.unit, "strength": other.strength} for other in links]
+    return [
+        {
+            "layer": other.layer,
+            "unit": other.unit,
+            "strength": other.strength,
+            "map": None if other.map is None else other.map.astype(np.float64).round(3).tolist(),
+        }
+        for other in links
+    ]
 
 
 def _survey(survey: SurveyRecord, copied: bool) -> Json:

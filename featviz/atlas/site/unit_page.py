@@ -15,6 +15,7 @@ from featviz.circuits.strongest_links import UnitLink
 from featviz.pages.addresses import INDEX, PageLink, layer_page, link, unit_page
 from featviz.pages.charts import score_chart
 from featviz.pages.formatting import format_percent
+from featviz.pages.map_images import MapImage, map_image
 from featviz.pages.page_images import UnitThumbnail, unit_thumbnail
 from featviz.pages.records import ClassScore, NetworkRecord, PictureRecord, Role, UnitRecord
 from featviz.pages.site_files import FileExists
@@ -27,20 +28,22 @@ SIMILAR_LATENTS = "Latents whose decoder rows point in the most similar directio
 
 
 class LinkedUnit(NamedTuple):
-    """A connected unit's picture, the connection's strength, and its layer if that is another one."""
+    """A connected unit's picture, the connection's strength and weights, and its layer if that is another one."""
 
     thumbnail: UnitThumbnail
     strength: float
     other_layer: str | None
+    map: MapImage | None
 
 
 class LinkGroup(NamedTuple):
-    """A section of connected units."""
+    """A section of connected units; `one_step` are those by a single set of weights."""
 
     id: str
     title: str
     note: str
     units: tuple[LinkedUnit, ...]
+    one_step: tuple[LinkedUnit, ...] = ()
 
 
 class ClassRow(NamedTuple):
@@ -117,6 +120,7 @@ def _link_groups(network: NetworkRecord, unit: UnitRecord, address: str, file_ex
                 unit_thumbnail(network, other.layer, other.unit, address=address, file_exists=file_exists),
                 other.strength,
                 None if other.layer == unit.layer else other.layer,
+                None if other.map is None else map_image(other.map),
             )
             for other in links
         )
@@ -126,14 +130,16 @@ def _link_groups(network: NetworkRecord, unit: UnitRecord, address: str, file_ex
             "inputs",
             "Strongest inputs",
             "Units of earlier layers with the largest weights into this unit. The numbers are weights relative to the "
-            "largest.",
+            "largest; the maps show them place by place, red where the unit is excited and blue where it is inhibited.",
             linked(unit.inputs),
+            linked(unit.one_step_inputs),
         ),
         LinkGroup(
             "outputs",
             "Strongest outputs",
             "Units of later layers into which this unit has the largest weights.",
             linked(unit.outputs),
+            linked(unit.one_step_outputs),
         ),
         LinkGroup(
             "similar",

@@ -49,10 +49,12 @@ def test_units_without_a_picture_have_an_empty_frame(tmp_path):
     path = tmp_path / "units/a/1/index.html"
     page = parse_page(path)
     kinds = [attributes.get("class") for _, attributes in page.elements]
-    assert kinds.count("frame empty") == 7
+    assert kinds.count("frame empty") == 8
     assert not [attributes for _, attributes in page.elements if attributes.get("rel") in ("prev", "next")]
     images = [attributes["src"] for name, attributes in page.elements if name == "img"]
-    assert all(link_target(path, source).is_file() for source in images)
+    assert all(
+        link_target(path, source).is_file() for source in images if not source.startswith("data:image/png;base64,")
+    )
     write_unit(tmp_path, network, sites.unit("a", 0), neighbors=(None, 1))
     write_unit(tmp_path, network, sites.full_unit("a", tmp_path / "photos"), neighbors=(0, None))
     assert "../../../units/a/0/index.html" in set(parse_page(path).links())
@@ -108,3 +110,13 @@ def test_links_to_units_of_another_layer_name_it(tmp_path):
     unit = sites.unit("a", 0, inputs=(UnitLink("b/c", 4, -0.25),))
     write_unit(tmp_path, sites.network([sites.layer("a", 1)]), unit, neighbors=(None, None))
     assert {"b/c", "4", "\N{MINUS SIGN}0.25"} <= set(parse_page(tmp_path / "units/a/0/index.html").texts)
+
+
+def test_maps_of_weights_and_the_switch_between_them(tmp_path):
+    network = sites.network([sites.layer("a", 3, done=1)])
+    write_unit(tmp_path, network, sites.full_unit("a", tmp_path / "photos"), neighbors=(None, None))
+    page = parse_page(tmp_path / "units/a/1/index.html")
+    maps = [attributes for name, attributes in page.elements if name == "img" and attributes.get("class") == "weights"]
+    assert len(maps) == 5 and all(each["alt"] and each["src"].startswith("data:image/png") for each in maps)
+    switches = [attributes for name, attributes in page.elements if attributes.get("type") == "radio"]
+    assert [each["name"] for each in switches] == ["inputs-weights", "inputs-weights"]

@@ -48,7 +48,7 @@ def check_record(record):
     number = (int, float)
     assert list(record) == [
         *("schema", "network", "layer", "unit", "label", "faults", "pictures", "inputs", "outputs", "similar"),
-        *("classes", "survey", "provenance"),
+        *("one_step_inputs", "one_step_outputs", "classes", "survey", "provenance"),
     ]
     assert record["schema"] == 2
     assert all(isinstance(record[name], str) for name in ("network", "layer", "label"))
@@ -58,9 +58,9 @@ def check_record(record):
         assert all(isinstance(picture[name], int) for name in ("index", "width", "height", "channels", "seed"))
         assert all(isinstance(value, number) for value in (picture["score"], *picture["history"]))
         assert re.fullmatch("[0-9a-f]{64}", picture["key"]) and isinstance(picture["command"], str | None)
-    for name in ("inputs", "outputs", "similar"):
+    for name in ("inputs", "outputs", "similar", "one_step_inputs", "one_step_outputs"):
         for link in record[name]:
-            assert set(link) == {"layer", "unit", "strength"} and -1 <= link["strength"] <= 1
+            assert set(link) == {"layer", "unit", "strength", "map"} and -1 <= link["strength"] <= 1
     for score in record["classes"]:
         assert set(score) == {"index", "name", "logit", "probability"} and 0 <= score["probability"] <= 1
     if survey := record["survey"]:

@@ -3,6 +3,8 @@
 
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.shiftKey || event.defaultPrevented) return;
+  // Arrows change a switch.
+  if (event.target.matches("input")) return;
   const rel = { ArrowLeft: "prev", ArrowRight: "next", u: "up" }[event.key];
   const link = rel && document.querySelector(`.around a[rel="${rel}"]`);
   if (link) location.href = link.href;

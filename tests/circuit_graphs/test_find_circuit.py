@@ -1,0 +1,58 @@
+"""A circuit holds the strongest links, each tested by ablation of the unit below."""
+
+import numpy as np
+import pytest
+from support.surveys import refused
+
+import featviz as fv
+from featviz.circuit_graphs.circuit_parts import CircuitUnit, Verdict
+from featviz.circuit_graphs.find_circuit import circuit
+from featviz.circuits.unit_std import unit_std
+
+
+@pytest.fixture(scope="module")
+def model():
+    return fv.load("patterns")
+
+
+def test_the_links_are_the_strongest_weights(model, noise, found):
+    weights = fv.weights_between(model, "mixed3a", "mixed3b", units=[5]).strengths[0]
+    weights = weights * unit_std(model, ["mixed3a"], images=noise)["mixed3a"]
+    expected = np.argsort(-np.abs(weights), kind="stable")[:4]
+    edges = found.inputs(found.root)
+    assert [edge.source for edge in edges] == [CircuitUnit("mixed3a", int(unit)) for unit in expected]
+    largest = np.abs(weights).max()
+    np.testing.assert_allclose([edge.strength for edge in edges], weights[expected] / largest, rtol=1e-4)
+    assert max(np.abs(edge.map).max() for edge in edges) == 1
+    # The inputs have inputs of their own, two each, from the layer below.
+    for edge in edges:
+        assert len(found.inputs(edge.source)) == 2
+        assert {each.source.layer for each in found.inputs(edge.source)} == {"conv2"}
+    assert {edge.source for edge in found.edges} == {unit for level in found.levels[1:] for unit in level}
+
+
+def test_what_an_edge_says_is_what_an_edited_network_computes(model, noise, found):
+    edge = found.inputs(found.root)[0]
+    layer, unit = found.root
+    before = np.asarray(model.apply(model.weights, noise, layers=(layer,))[layer])[..., unit].reshape(len(noise), -1)
+    edited = model.edited({edge.source.layer: fv.ablate([edge.source.unit])})
+    after = np.asarray(edited.apply(edited.weights, noise, layers=(layer,))[layer])[..., unit].reshape(len(noise), -1)
+    place, rows = before.argmax(1), np.arange(len(noise))
+    change = (before.max(1) - after[rows, place]) / np.maximum(before.max(1), 1e-12)
+    firing = before.max(1) > 0
+    assert edge.effect is not None and edge.effect.photos == firing.sum() and found.photos == len(noise)
+    assert edge.effect.contribution == pytest.approx(change[firing].mean(), rel=1e-3, abs=1e-5)
+    assert edge.effect.low <= edge.effect.contribution <= edge.effect.high
+
+
+def test_without_photos_nothing_is_tested(model):
+    made = circuit(model, "mixed3a", 40, layers=["conv2"], depth=1, inputs=2, families=0, progress=False)
+    assert {edge.verdict for edge in made.edges} == {Verdict.UNTESTED} and made.families == ()
+
+
+def test_wrong_units_layers_and_photos_are_refused(model, tmp_path):
+    refused("mixed3a has 48 units", circuit, model, "mixed3a", 48)
+    refused("is computed from none of the layers", circuit, model, "conv1", 0, layers=["mixed3a"])
+    refused("has no layer", circuit, model, "mixed9", 0)
+    refused("`depth`", circuit, model, "mixed3a", 0, depth=9)
+    refused("`photos`", circuit, model, "mixed3a", 0, photos=[], progress=False)

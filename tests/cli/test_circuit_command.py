@@ -1,0 +1,24 @@
+"""`featviz circuit`: the page, its record, and refusals of one line."""
+
+import json
+
+from support.commands import refused
+
+from featviz.cli.main import run
+
+QUICK = ("--layers", "mixed3a,mixed3b", "--depth", "1", "--families", "0", "--inputs", "3", "--no-pictures")
+
+
+def test_the_page_is_written_and_its_address_is_printed(tmp_path, capsys):
+    run(["circuit", "patterns", "mixed3b:5", "-o", str(tmp_path), *QUICK])
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "mixed3b:5: 3 links to 3 units" and lines[-1] == (tmp_path / "index.html").resolve().as_uri()
+    assert len(json.loads((tmp_path / "circuit.json").read_text())["edges"]) == 3
+
+
+def test_wrong_words_are_refused(tmp_path, capsys):
+    for target, said in (("mixed3b", "expected one unit of a layer"), ("mixed3b:99", "has 48 units")):
+        code, text = refused(capsys, "circuit", "patterns", target, "-o", tmp_path, *QUICK)
+        assert code == 2 and said in text
+    code, text = refused(capsys, "circuit", "patterns", "mixed3b:1", "-o", tmp_path, "--photos", tmp_path / "none")
+    assert code == 2 and "does not exist" in text
