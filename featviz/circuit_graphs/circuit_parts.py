@@ -7,7 +7,6 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Float16
 
-
 # A map whose sum is a smaller share than this of the sum of its sizes is of both signs.
 BOTH = 0.5
 
