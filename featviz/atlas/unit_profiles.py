@@ -1,12 +1,19 @@
 """The profiles of a layer's units on a survey's photographs: what is computed once for all of them, and for each."""
 
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Float, Int
 
+from featviz.atlas.surveyed_photos import (
+    SAMPLE,
+    PhotoCache,
+    all_outputs,
+    photo_classes,
+    photo_outputs,
+    sampled_embeddings,
+)
 from featviz.circuits.co_activation import co_activation_neighbors, firing
 from featviz.circuits.ranking import RankedRows
 from featviz.circuits.strongest_links import UnitLink
@@ -16,7 +23,6 @@ from featviz.evaluation.output_changes import (
     OutputChange,
     has_outputs,
     is_editable,
-    network_outputs,
     output_change,
     with_unit_held,
 )
@@ -30,10 +36,9 @@ from featviz.surveys.survey import Survey
 
 # Photographs of a unit's largest activations: with a map, for effects (half of them held out), and for classes.
 MAPPED, HELD, CLASSIFIED = 6, 16, 32
-# Neighbors, shown classes, and photographs that scores of all pairs are computed over.
-NEIGHBORS, SHOWN_CLASSES, SAMPLE = 10, 8, 4096
-# Fewer photographs say nothing of effects. Units whose maxima are in memory at once, and photographs that are kept.
-MIN_HELD, BLOCK, KEPT_PHOTOS = 4, 1 << 24, 512
+NEIGHBORS, SHOWN_CLASSES = 10, 8
+# Fewer photographs say nothing of effects. Values of the survey that are in memory at once.
+MIN_HELD, BLOCK = 4, 1 << 24
 
 
 @dataclass(frozen=True)
@@ -70,24 +75,7 @@ class LayerProfile:
     class_source: str
     outputs: dict[int, Float[np.ndarray, " outputs"]]
     held: Model | None
-    photos: "PhotoCache" = field(repr=False)
-
-
-class PhotoCache:
-    """A survey's photographs, those used last in memory: neighbors among units share many."""
-
-    def __init__(self, survey: Survey) -> None:
-        self.survey = survey
-        self._kept: OrderedDict[int, UInt8[np.ndarray, "h w c"]] = OrderedDict()
-
-    def __call__(self, index: int) -> UInt8[np.ndarray, "h w c"]:
-        """The photograph as the network gets it."""
-        if index not in self._kept:
-            self._kept[index] = self.survey.photo(index)
-            if len(self._kept) > KEPT_PHOTOS:
-                self._kept.popitem(last=False)
-        self._kept.move_to_end(index)
-        return self._kept[index]
+    photos: PhotoCache = field(repr=False)
 
 
 def layer_profile(
@@ -123,8 +111,7 @@ def layer_profile(
     maps = firing_maps(survey, layer, wanted, progress=progress)
     scores = mean = None
     if other is not None and len(sample) > 1:
-        features = replace(features_of(other), rgb=survey.model.input.rgb)
-        embeddings = features(survey.photo(index) for index in sample.tolist())
+        embeddings = sampled_embeddings(survey, replace(features_of(other), rgb=survey.model.input.rgb))
         scores, mean = monosemanticity(sampled, embeddings), mean_cosine(embeddings)
     co_active = co_activation_neighbors(firing(sampled), NEIGHBORS)
     folders = folder_classes(survey)
@@ -132,10 +119,10 @@ def layer_profile(
     outputs: dict[int, Float[np.ndarray, " outputs"]] = {}
     if with_outputs:
         needed = np.unique(top[top >= 0]).tolist()
-        if needed:
-            found = network_outputs(survey.model, (survey.photo(index) for index in needed))
-            outputs = dict(zip(needed, found, strict=True))
-    classes, source = _classes(survey, folders, outputs)
+        # Those of all photographs, if they are few, serve every layer.
+        found = all_outputs(survey) if len(readable) <= SAMPLE else photo_outputs(survey, needed)
+        outputs = {index: found[index] for index in needed}
+    classes, source = photo_classes(survey, folders, outputs)
     held = with_unit_held(survey.model, layer) if effects and outputs and is_editable(survey.model) else None
     return LayerProfile(
         survey=survey,
@@ -230,21 +217,6 @@ def _record(profile: LayerProfile, photos: int, change: OutputChange) -> HeldUni
     return HeldUnitRecord(
         change.value, -(-photos // 2), photos // 2, outputs, change.flips, change.held_out_flips, agreement
     )
-
-
-def _classes(
-    survey: Survey, folders: tuple[str, ...] | None, outputs: dict[int, Float[np.ndarray, " outputs"]]
-) -> tuple[dict[int, str], str]:
-    """The class of each photograph by its index, and where it comes from."""
-    if folders is not None:
-        return dict(enumerate(folders)), "folders"
-    names = survey.model.classes
-    known = {
-        index: names[int(values.argmax())].partition(",")[0]
-        for index, values in outputs.items()
-        if len(names) == len(values)
-    }
-    return known, "the network"
 
 
 def _largest(

@@ -1,0 +1,77 @@
+"""Does suppressing a latent change what its page says? Stated on half of its photographs, verified on the rest.
+
+    python benchmarks/latent_effects.py googlenet|deit [--dictionary SAE] [--steps 2000] [--latents 48]
+
+FEATVIZ_TEST_DATA has `networks/` and `photos/`. Without a dictionary, a BatchTopK autoencoder of eight times the width
+is fitted first. Of the latents that fire on at least sixteen photographs some are drawn; each is suppressed, and held
+at its largest activation, on its sixteen strongest photographs, as an atlas's pages do it. Of the five outputs that
+change most on eight of them, and their mean change there, is printed: the share that change in the same direction on
+the other eight (half of them would by chance), the median over latents of the change there relative to the stated one,
+the correlation of all outputs' changes between both halves, and how often the first class becomes another.
+"""
+
+import argparse
+import os
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+import featviz as fv
+from featviz.atlas.unit_profiles import HELD, layer_profile, unit_profile
+from featviz.pages.profile_records import HeldUnitRecord
+
+LAYERS = {"googlenet": "inception_4c", "deit": "blocks/6"}
+
+
+def summary(records: Sequence[HeldUnitRecord]) -> str:
+    """What holds on held-out photographs of what was stated, over latents."""
+    outputs = [output for record in records for output in record.outputs if output.change]
+    same = np.mean([np.sign(output.change) == np.sign(output.held_out_change) for output in outputs])
+    first = [record.outputs[0] for record in records if record.outputs and record.outputs[0].change]
+    kept = np.median([output.held_out_change / output.change for output in first])
+    agreement = [record.agreement for record in records if record.agreement is not None]
+    low, middle, high = np.quantile(agreement, [0.1, 0.5, 0.9])
+    return (
+        f"{same:.0%} of {len(outputs)} stated outputs change in the same direction, the first by {kept:.2f} of what "
+        f"was stated; correlation {middle:.2f} ({low:.2f} to {high:.2f}); first class changes on "
+        f"{np.mean([record.flips for record in records]):.1%}, held out "
+        f"{np.mean([record.held_out_flips for record in records]):.1%}"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("network", choices=list(LAYERS))
+    parser.add_argument("--dictionary", type=Path)
+    parser.add_argument("--steps", type=int, default=2000)
+    parser.add_argument("--latents", type=int, default=48)
+    parser.add_argument("--photos", type=Path)
+    options = parser.parse_args()
+    data = Path(os.environ["FEATVIZ_TEST_DATA"])
+    photos, layer = options.photos or data / "photos", LAYERS[options.network]
+    name, file = {
+        "googlenet": ("googlenet", "googlenet.safetensors"),
+        "deit": ("deit_tiny", "deit_tiny_patch16_224.safetensors"),
+    }[options.network]
+    model = fv.load(name, weights=data / "networks" / file)
+    if options.dictionary is None:
+        made = fv.fit_dictionary(model, layer, photos, kind="batch_topk", k=32, steps=options.steps)
+    else:
+        made = fv.load_dictionary(options.dictionary)
+    latents, layer = model.with_dictionary(layer, made), f"{layer}/latents"
+    with tempfile.TemporaryDirectory() as folder:
+        survey = fv.survey(latents, photos, out=Path(folder) / "survey", layers=[layer])
+        fires = (survey.maxima(layer)[survey.readable] > 0).sum(axis=0)
+        candidates = np.flatnonzero(fires >= HELD)
+        drawn = np.random.default_rng(0).permutation(candidates)[: options.latents]
+        profile = layer_profile(survey, layer, sorted(drawn.tolist()), effects=True)
+        records = [unit_profile(profile, unit, ()).held for unit in profile.units]
+    print(f"{model.name} {layer}: {len(records)} of {len(candidates)} latents that fire on {HELD} photographs or more")
+    for index, title in enumerate(("suppressed", "held at its largest")):
+        print(f"{title}: {summary([each[index] for each in records])}")
+
+
+if __name__ == "__main__":
+    main()
