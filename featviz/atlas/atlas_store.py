@@ -8,6 +8,7 @@ pictures/LAYER/ROLE-HASH/     attributes: what the pictures of a series share; L
     history   (unit, step) float32: the score at each step on transformed views, -inf after the last step
     looks/clean_history (unit, look, 1 + image) float32: steps done, and the scores of the untransformed images then;
               -inf after the last look; atlases of earlier versions lack it
+    objective/json (unit, byte) uint8: what each unit maximizes, of facets of photographs; zeros after the text
     outcome   (unit) uint8: 0 for no entry, else an index of `OUTCOMES`; written last
     added/    the same arrays, one chunk per unit, of what was written since the series was compacted
 
@@ -22,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from featviz.atlas.entries import ARRAYS, CLEAN_HISTORY, LATER_ARRAYS, Entries, complete_added, count_looks
+from featviz.atlas.entries import ARRAYS, CLEAN_HISTORY, LATER_ARRAYS, OBJECTIVE, Entries, complete_added, count_looks
 from featviz.atlas.entry_arrays import ADDED, ArrayLayout, create_array, shard_units
 from featviz.atlas.locks import creation_lock
 from featviz.common.files import describe_folder
@@ -77,7 +78,14 @@ class Store:
                 self.group.create_group(path, attributes=dict(plan))
 
     def add_series(
-        self, path: str, shape: tuple[int, ...], units: int, steps: int, attributes: Mapping[str, object]
+        self,
+        path: str,
+        shape: tuple[int, ...],
+        units: int,
+        steps: int,
+        attributes: Mapping[str, object],
+        *,
+        text_bytes: int = 0,
     ) -> Entries:
         """Creates a series, or what is missing of it.
 
@@ -89,13 +97,14 @@ class Store:
           units: how many units the layer has.
           steps: the longest history.
           attributes: what the pictures share.
+          text_bytes: room for the description of each entry's objective, 0 where the role says what it is.
         """
         with creation_lock(self.folder):
             self._remove_damaged_metadata(path)
             group = (
                 self.group[path] if path in self.group else self.group.create_group(path, attributes=dict(attributes))
             )
-            for name, layout in series_layouts(shape, units, steps).items():
+            for name, layout in series_layouts(shape, units, steps, text_bytes=text_bytes).items():
                 if name not in group:
                     sharded = self.folder is not None and holds_shards(self.folder / path / name)
                     create_array(group, name, layout, shards=shard_units(layout) if sharded else None)
@@ -108,10 +117,9 @@ class Store:
         if self.folder is None:
             return
         found = {}
-        for part in (
-            *("", *ARRAYS, "looks", *LATER_ARRAYS),
-            *(f"{ADDED}/{part}" for part in ("", *ARRAYS, "looks", *LATER_ARRAYS)),
-        ):
+        groups = dict.fromkeys(name.partition("/")[0] for name in LATER_ARRAYS)
+        parts = ("", *ARRAYS, *groups, *LATER_ARRAYS)
+        for part in (*parts, *(f"{ADDED}/{part}" for part in parts)):
             file = self.folder / path / part / "zarr.json"
             with contextlib.suppress(FileNotFoundError):
                 try:
@@ -125,13 +133,14 @@ class Store:
                     (self.folder / path / part / "zarr.json").unlink()
 
 
-def series_layouts(shape: tuple[int, ...], units: int, steps: int) -> dict[str, ArrayLayout]:
+def series_layouts(shape: tuple[int, ...], units: int, steps: int, *, text_bytes: int = 0) -> dict[str, ArrayLayout]:
     """The arrays of a series.
 
     Args:
       shape: of one entry, ([image,] y, x, channel).
       units: how many units the layer has.
       steps: the longest history.
+      text_bytes: of the objectives' descriptions; 0 for none.
     """
     image_axis, images = (("image",), shape[0]) if len(shape) == 4 else ((), 1)
     return {
@@ -141,8 +150,10 @@ def series_layouts(shape: tuple[int, ...], units: int, steps: int) -> dict[str, 
             ("score", "float32", shape[:-3], image_axis, np.nan),
             ("history", "float32", (steps,), ("step",), -np.inf),
             (CLEAN_HISTORY, "float32", (count_looks(steps), 1 + images), ("look", "step_and_scores"), -np.inf),
+            (OBJECTIVE, "uint8", (text_bytes,), ("byte",), 0),
             ("outcome", "uint8", (), (), 0),
         )
+        if 0 not in sides
     }
 
 

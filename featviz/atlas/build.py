@@ -41,6 +41,7 @@ def build_atlas(
     steps: int | None = None,
     seed: int = 0,
     dtype: DTypeLike | None = None,
+    facets: int | None = None,
     shard: tuple[int, int] = (1, 1),
     engine: Engine = render_locally,
     survey: Survey | None = None,
@@ -60,13 +61,16 @@ def build_atlas(
       out: a new folder, or that of an atlas; or an address of object storage, such as s3://bucket/atlas.
       layers: names or patterns (`inception_4*`); by default the network's blocks.
       units: indices of units, for every layer that has them, or layer -> indices; by default all.
-      full: patterns of layers whose units also get two more seeds, a diverse group, the negative, and the neuron at the
-        center; None for all layers.
+      full: patterns of layers whose units also get four facets, the negative, and the neuron at the center; None for
+        all layers.
       recipe, size, steps, seed, dtype: as in `render`. Pictures made with other settings are kept, as another revision
         (`open_atlas`).
+      facets: how many pictures of each unit that together show what it responds to, 0 to 16; by default 4 on full
+        pages. With a survey each is of a cluster of the unit's photographs, of half A (`fv.facets`), so that evidence
+        of half B stays clean; else they are optimized to differ (`fv.diverse`).
       shard: (i, n) renders the i-th of n shards of the plan, from 1 on. Shards are disjoint and may run at once.
       engine: what renders; by default all devices of this machine. `fv.OnRay()` uses many machines.
-      survey: of natural images, for photos, statistics and evidence on the pages.
+      survey: of natural images, for facets, and for photos, statistics and evidence on the pages.
       other: another network, for the evidence figures; without it there are none.
       copy_photos: whether photos become files of the site instead of links to where they are.
       site: whether `out`/site is made; a shard makes it only if it completes the plan.
@@ -101,6 +105,8 @@ def build_atlas(
             steps=steps,
             seed=seed,
             dtype=dtype,
+            facets=facets,
+            survey=survey,
             # Workers may run on another kind of machine than this process.
             machine=engine.probe() if isinstance(engine, OnRay) else None,
         )
@@ -115,7 +121,7 @@ def build_atlas(
             publisher = SitePublisher(data, store.folder / "site", command=plan.command, copy_photos=copy_photos)
         sharded = shard != (1, 1)
         observer = None if sharded else publisher
-        run_tasks(model, plan, tasks, store, engine=engine, observer=observer, progress=progress)
+        run_tasks(model, plan, tasks, store, engine=engine, survey=survey, observer=observer, progress=progress)
     if compact:
         compact_finished(store, {task.path for task in plan.tasks})
     atlas = Atlas(store, revision=plan.revision)

@@ -45,7 +45,7 @@ def render_task(model: Model, task: Task, *, on_start: Callable[[int], None] | N
     series = task.series
     request = make_request(
         model,
-        [series.objective(unit) for unit in task.units],
+        [task.objective(unit) for unit in task.units],
         recipe=series.recipe,
         size=series.size,
         steps=series.steps,

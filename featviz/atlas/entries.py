@@ -1,5 +1,6 @@
 """The entries of one series: written array by array, the outcome last; read with checks."""
 
+import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -12,13 +13,16 @@ from jaxtyping import Float32, UInt8
 from featviz.ascent.outcome import Outcome
 from featviz.atlas.entry_arrays import ADDED, EntryArray, create_array, layout_of
 from featviz.atlas.locks import creation_lock
+from featviz.common.canonical import canonical_json
 from featviz.errors import in_one_line
 from featviz.pictures.picture import Picture
 
 ARRAYS = ("pixels", "score", "history", "outcome")
 # Arrays that entries of earlier versions lack. In a group of its own: its axes are not those of a series.
 CLEAN_HISTORY = "looks/clean_history"
-LATER_ARRAYS = (CLEAN_HISTORY,)
+# What an entry maximizes, as canonical JSON in bytes with zeros after it; only where its role does not say it.
+OBJECTIVE = "objective/json"
+LATER_ARRAYS = (CLEAN_HISTORY, OBJECTIVE)
 # By the number in the store.
 OUTCOMES = (
     None,
@@ -112,6 +116,14 @@ class Entries:
             return np.zeros((0, 1 + len(self.score(unit))), np.float32)
         return made_looks(self.arrays[CLEAN_HISTORY][unit])
 
+    def objective(self, unit: int) -> dict[str, Any] | None:
+        """What an entry maximizes, as provenance describes it; None where it follows from the series' role."""
+        if OBJECTIVE not in self.arrays:
+            return None
+        text = np.asarray(self.arrays[OBJECTIVE][unit]).tobytes().rstrip(b"\0")
+        described: dict[str, Any] | None = json.loads(text) if text else None
+        return described
+
     def write(self, unit: int, pictures: Sequence[Picture]) -> None:
         """Writes one entry. Raises OSError if it cannot be written; then it does not count as written."""
         first = pictures[0]
@@ -133,6 +145,9 @@ class Entries:
             rows = np.unique(np.linspace(0, len(values) - 1, min(len(clean), len(values))).round().astype(int))
             clean[: len(rows)] = values[rows]
             arrays[CLEAN_HISTORY][unit] = clean
+        if OBJECTIVE in arrays:
+            text = canonical_json(first.provenance["objective"]).encode()
+            arrays[OBJECTIVE][unit] = np.frombuffer(text.ljust(arrays[OBJECTIVE].shape[1], b"\0"), np.uint8)
         arrays["score"][unit] = scores[0] if single else scores
         arrays["outcome"][unit] = np.asarray(OUTCOMES.index(first.outcome), np.uint8)
 

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -16,6 +17,7 @@ from featviz.common.canonical import describe, digest
 from featviz.pages.records import Role
 from featviz.pictures.command import command_line
 from featviz.pictures.picture import Picture
+from featviz.surveys.unit_facets import share_text
 
 # Below this standard deviation, of values up to 255, a picture counts as gray; typical pictures have about 50.
 GRAY = 5.0
@@ -71,31 +73,55 @@ def atlas_rows(series: PlannedSeries, entries: Entries, units: Iterable[int]) ->
 
 
 def entry_key(entries: Entries, unit: int) -> str:
-    """The content address of an entry (`Series.key`)."""
+    """The content address of an entry (`Series.key`); of one with a damaged objective, that of its role's."""
+    described: Mapping[str, Any] = {}
+    # A decoder may raise anything on damaged bytes.
+    with suppress(Exception):
+        described = described_objective(entries, unit)
+    return digest({**entries.attributes["identity"], "objective": described or _role_objective(entries, unit)})
+
+
+def described_objective(entries: Entries, unit: int) -> Mapping[str, Any]:
+    """What an entry maximizes, as provenance describes it."""
+    described = entries.objective(unit)
+    return _role_objective(entries, unit) if described is None else described
+
+
+def _role_objective(entries: Entries, unit: int) -> Mapping[str, Any]:
+    """What an entry of the series' role maximizes where no photograph has a part in it."""
     shared = entries.attributes
-    objective = objective_of(Role(shared["role"]), shared["layer"], unit)
-    return digest({**shared["identity"], "objective": describe(objective)})
+    described: Mapping[str, Any] = describe(objective_of(Role(shared["role"]), shared["layer"], unit))
+    return described
 
 
-def entry_command(attributes: Mapping[str, Any], unit: int) -> str | None:
+def shares_of_photos(described: Mapping[str, Any]) -> list[float] | None:
+    """The share of a unit's photographs that each of its facets stands for; None if they are not of photographs."""
+    shares: list[float] | None = described["terms"][0].get("shares")
+    return shares
+
+
+def entry_command(entries: Entries, unit: int) -> str | None:
     """The command that reproduces an entry's pictures, or None if no command does."""
-    role = Role(attributes["role"])
-    # A diverse group is requested by its unit.
-    objective = objective_of(Role.MAIN if role is Role.FACET else role, attributes["layer"], unit)
-    more = ["--facets", str(attributes["count"])] if role is Role.FACET else []
-    return command_line(attributes["source"], attributes["recipe_words"], attributes["run"], objective, more=more)
+    shared = entries.attributes
+    role = Role(shared["role"])
+    # A group of facets is requested by its unit.
+    objective = objective_of(Role.MAIN if role is Role.FACET else role, shared["layer"], unit)
+    more = ["--facets", str(shared["count"])] if role is Role.FACET else []
+    if shares_of_photos(described_objective(entries, unit)) is not None:
+        more += ["--exemplars", shared["photos"]["survey"]]
+    return command_line(shared["source"], shared["recipe_words"], shared["run"], objective, more=more)
 
 
 def entry_provenance(entries: Entries, unit: int) -> dict[str, object]:
     """The provenance of an entry's pictures, as `render` returns it."""
     shared = entries.attributes
-    objective = objective_of(Role(shared["role"]), shared["layer"], unit)
+    described = described_objective(entries, unit)
     return {
         **shared["run"],
-        "name": objective.label,
-        "objective": describe(objective),
-        "objective_sha256": objective.hash,
-        "command": entry_command(shared, unit),
+        "name": objective_of(Role(shared["role"]), shared["layer"], unit).label,
+        "objective": described,
+        "objective_sha256": digest(described),
+        "command": entry_command(entries, unit),
         "lanes": shared.get("lanes"),
     }
 
@@ -105,11 +131,12 @@ def read_pictures(entries: Entries, unit: int) -> list[Picture]:
     channels, outcome = entries.attributes["channels"], entries.outcome(unit)
     assert outcome is not None
     provenance, history, scores = entry_provenance(entries, unit), entries.history(unit), entries.score(unit)
-    clean = entries.clean_history(unit)
+    clean, shares = entries.clean_history(unit), shares_of_photos(described_objective(entries, unit))
     pictures = []
     for index, values in enumerate(entries.pixels(unit).astype(np.float32) / np.float32(255)):
         alpha = values[..., -1] if values.shape[-1] > channels else None
         group = {"group": len(scores), "image": index} if len(scores) > 1 else {}
+        group |= {} if shares is None else {"note": share_text(shares[index])}
         pixels, score = values[..., :channels], float(scores[index])
         pictures.append(Picture(pixels, score, outcome, history, provenance | group, alpha, clean[:, [0, 1 + index]]))
     return pictures

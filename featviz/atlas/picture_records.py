@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from featviz.atlas.entries import Entries
-from featviz.atlas.entry_records import entry_command, entry_key
+from featviz.atlas.entry_records import described_objective, entry_command, entry_key, shares_of_photos
 from featviz.errors import FeatvizError, in_one_line
 from featviz.pages.records import PictureRecord, Role
 
@@ -28,17 +28,34 @@ def picture_records(entries: Entries, unit: int) -> list[PictureRecord]:
     outcome = read_entry(entries, unit, lambda: entries.outcome(unit))
     if outcome is None:
         return []
-    history, clean, scores, pixels = read_entry(
+    history, clean, scores, pixels, described = read_entry(
         entries,
         unit,
-        lambda: (entries.history(unit), entries.clean_history(unit), entries.score(unit), entries.pixels(unit)),
+        lambda: (
+            entries.history(unit),
+            entries.clean_history(unit),
+            entries.score(unit),
+            entries.pixels(unit),
+            described_objective(entries, unit),
+        ),
     )
     shared = entries.attributes
     role, seed = Role(shared["role"]), int(shared["seed"])
-    key, command = entry_key(entries, unit), entry_command(shared, unit)
+    key, command, shares = entry_key(entries, unit), entry_command(entries, unit), shares_of_photos(described)
     return [
         PictureRecord(
-            role, index, picture, float(score), outcome, history, seed, key, command, clean[:, [0, 1 + index]]
+            role,
+            index,
+            picture,
+            float(score),
+            outcome,
+            history,
+            seed,
+            key,
+            command,
+            clean[:, [0, 1 + index]],
+            share=None if shares is None else shares[index],
+            of_photos=shares is not None,
         )
         for index, (picture, score) in enumerate(zip(pixels[..., : shared["channels"]], scores, strict=True))
     ]

@@ -9,7 +9,8 @@ import jax
 from jax.typing import DTypeLike
 
 from featviz.ascent import VERSION
-from featviz.atlas.series import FACETS, PlannedSeries, Series, Task
+from featviz.atlas.facet_objectives import FACETS, MAX_FACETS, facet_photos
+from featviz.atlas.series import PlannedSeries, Series, Task
 from featviz.atlas.unit_selection import Units, format_units, select_units
 from featviz.common.canonical import digest
 from featviz.common.safe_names import distinct_names
@@ -22,9 +23,7 @@ from featviz.pictures.command import network_words, recipe_words
 from featviz.pictures.provenance import describe_run
 from featviz.recipes import Recipe, default_size, expand_stages, resolve
 from featviz.rendering.checks import Size, check_count, check_dtype, check_objectives, check_size
-
-# Seeds of a full page besides the atlas's own.
-EXTRA_SEEDS = 2
+from featviz.surveys.survey import Survey
 
 
 @dataclass(frozen=True)
@@ -76,13 +75,15 @@ def make_plan(
     steps: int | None,
     seed: int,
     dtype: DTypeLike | None,
+    facets: int | None = None,
+    survey: Survey | None = None,
     machine: Mapping[str, object] | None = None,
 ) -> Plan:
     """The main picture of every selected unit, and all other roles for the units of `full` layers.
 
     Args:
       model: the network.
-      layers, units, full, recipe, size, steps, seed, dtype: as in `build_atlas`.
+      layers, units, full, recipe, size, steps, seed, dtype, facets, survey: as in `build_atlas`.
       machine: the `device` and `versions` of the machine that renders; by default those of this process.
 
     Raises:
@@ -93,7 +94,8 @@ def make_plan(
         chosen if full is None else choose_layers(model, full, among=chosen, option="full") if full else ()
     )
     selected = select_units(model, chosen, units)
-    seed = check_count("seed", seed, 0, 2**32 - 1 - EXTRA_SEEDS)
+    seed = check_count("seed", seed, 0, 2**32 - 1)
+    facets = None if facets is None else check_count("facets", facets, 0, MAX_FACETS)
     recipe = resolve(recipe, model)
     height, width = check_size(default_size(model, recipe, tuple(chosen)) if size is None else size, None)
     steps = check_count("steps", recipe.steps if steps is None else steps, 1, 1_000_000)
@@ -103,27 +105,37 @@ def make_plan(
     weights, computation = hash_weights(model.weights), describe_computation(model, (height, width))
     shapes = shapes_at(model, chosen, (height, width))
     folders = distinct_names(layer.name for layer in model.layers)
+    run = describe_run(
+        model, recipe, weights_sha256=weights, size=(height, width), steps=steps, seed=seed, dtype=dtype
+    ) | dict(machine or {})
     main: list[Task] = []
     others: list[Task] = []
     for layer in chosen:
-        roles = [(Role.MAIN, seed)]
-        if layer in full_layers:
-            roles += [(Role.SEED, seed + offset) for offset in range(1, EXTRA_SEEDS + 1)]
-            roles += [(Role.NEGATIVE, seed), (Role.FACET, seed)]
-            roles += [(Role.CENTER, seed)] if len(shapes[layer]) == 3 else []
-        for role, role_seed in roles:
-            run = describe_run(
-                model, recipe, weights_sha256=weights, size=(height, width), steps=steps, seed=role_seed, dtype=dtype
-            ) | dict(machine or {})
-            count = FACETS if role is Role.FACET else 1
+        is_full = layer in full_layers
+        counts = {Role.MAIN: 1, Role.FACET: facets if facets is not None else FACETS if is_full else 0}
+        counts |= {Role.NEGATIVE: 1} if is_full else {}
+        counts |= {Role.CENTER: 1} if is_full and len(shapes[layer]) == 3 else {}
+        for role, count in counts.items():
+            if not count:
+                continue
+            photos, folder = facet_photos(survey, layer) if role is Role.FACET else None, folders[layer]
             series = Series(
-                layer, role, role_seed, count, (height, width), steps, dtype, recipe, run, computation, folders[layer]
+                layer, role, seed, count, (height, width), steps, dtype, recipe, run, computation, folder, photos
             )
             (main if role is Role.MAIN else others).append(Task(series, selected[layer]))
     tasks = tuple(task for task in (*main, *others) if task.units)
     attributes = {task.path: series_attributes(task.series, model) for task in tasks}
     layer_order = {layer.name: index for index, layer in enumerate(model.layers)}
-    command = _command(model, tasks[0].series, layers, None if units is None else selected, full)
+    shown = next((task.series.photos for task in tasks if task.series.photos is not None), None)
+    command = _command(
+        model,
+        tasks[0].series,
+        layers,
+        None if units is None else selected,
+        full,
+        facets,
+        None if shown is None else shown.survey,
+    )
     return Plan(tasks, attributes, layer_order, command)
 
 
@@ -152,6 +164,7 @@ def series_attributes(series: Series, model: Model) -> dict[str, object]:
         "channels": model.input.channels,
         "pixels_to_floats": 1 / 255,
     }
+    attributes |= {} if series.photos is None else {"photos": vars(series.photos)}
     plain: dict[str, object] = json.loads(json.dumps(attributes))
     return plain
 
@@ -162,6 +175,8 @@ def _command(
     layers: Sequence[str] | None,
     units: Mapping[str, Sequence[int]] | None,
     full: Sequence[str] | None,
+    facets: int | None,
+    survey: str | None,
 ) -> str | None:
     """`featviz atlas MODEL ...`, or None where no command makes these pictures."""
     options = recipe_words(series.recipe)
@@ -173,6 +188,8 @@ def _command(
     for layer, indices in (units or {}).items():
         words += ["--units", f"{layer}:{format_units(indices)}"] if indices else []
     words += ["--pages", "full"] if full is None else ["--full", ",".join(full)] if full else []
+    words += ["--facets", str(facets)] if facets is not None else []
+    words += ["--survey", survey] if survey is not None else []
     height, width = series.size
     size = str(height) if height == width else f"{height}x{width}"
     words += [*options, "--size", size, "--steps", str(series.steps), "--seed", str(series.seed)]

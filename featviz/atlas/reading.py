@@ -41,17 +41,23 @@ class Atlas:
 
     @cached_property
     def plan(self) -> list[PlannedSeries]:
-        """The planned series: main pictures first, layers in forward order."""
+        """The planned series: main pictures first, layers in forward order.
+
+        Facets of a unit are those of the latest command that planned any: in another number or of other photographs
+        they are another series.
+        """
         plans = self.store.plans()
         revision = self.revision or (plans[-1]["revision"] if plans else None)
         planned: dict[str, PlannedSeries] = {}
         for values in (values for plan in plans if plan["revision"] == revision for values in plan["series"]):
             series = PlannedSeries.from_json(values)
+            if series.role is Role.FACET:
+                planned = {path: _without_units(earlier, series) for path, earlier in planned.items()}
             if series.path in planned:
                 units = {*planned[series.path].units, *series.units}
                 series = replace(series, units=tuple(sorted(units)))
             planned[series.path] = series
-        return sorted(planned.values(), key=_order)
+        return sorted((series for series in planned.values() if series.units), key=_order)
 
     @property
     def layers(self) -> tuple[str, ...]:
@@ -79,17 +85,19 @@ class Atlas:
             self._opened[path] = self.store.entries(path)
         return self._opened[path]
 
-    def find(self, layer: str, *, role: Role = Role.MAIN, seed: int | None = None) -> PlannedSeries:
-        """The planned series of a layer.
+    def find(
+        self, layer: str, *, role: Role = Role.MAIN, seed: int | None = None, unit: int | None = None
+    ) -> PlannedSeries:
+        """The planned series of a layer; with `unit` the one that has it, where there are several.
 
         Raises:
           FeatvizError: if there is none; the message names the nearest layer.
         """
         if layer not in self.layers:
             raise FeatvizError(f"the atlas has no layer `{layer}`; {suggest(layer, self.layers)}")
-        for series in self.plan:
-            if series.layer == layer and series.role is role and seed in (None, series.seed):
-                return series
+        found = [s for s in self.plan if s.layer == layer and s.role is role and seed in (None, s.seed)]
+        if found:
+            return next((series for series in found if unit in series.units), found[0])
         which = f"in the role `{role.value}`" + ("" if seed is None else f" with seed {seed}")
         raise FeatvizError(f"the atlas has no pictures of {layer} {which}; `table()` lists those that it has")
 
@@ -116,7 +124,8 @@ class Atlas:
     def pictures(self, name: str, *, role: Role = Role.MAIN, seed: int | None = None) -> list[Picture]:
         """All pictures of a unit's entry: one, or those of a group."""
         layer, unit = split_name(name)
-        entries = self.entries(self.find(layer, role=role, seed=seed).path)
+        index = int(unit) if unit.isdecimal() else None
+        entries = self.entries(self.find(layer, role=role, seed=seed, unit=index).path)
         if not unit.isdecimal() or not int(unit) < entries.units or entries.outcome(int(unit)) is None:
             raise FeatvizError(f"the atlas has no picture of `{name}`; `table()` lists those that it has")
         return read_pictures(entries, int(unit))
@@ -164,6 +173,14 @@ def parse_location(location: str | os.PathLike[str]) -> str | Path:
     ('s3://bucket/atlas', 'atlas')
     """
     return location if isinstance(location, str) and "://" in location else Path(location)
+
+
+def _without_units(earlier: PlannedSeries, series: PlannedSeries) -> PlannedSeries:
+    """An earlier series of facets without the units whose facets a later one has."""
+    if earlier.role is not Role.FACET or earlier.layer != series.layer or earlier.path == series.path:
+        return earlier
+    later = set(series.units)
+    return replace(earlier, units=tuple(unit for unit in earlier.units if unit not in later))
 
 
 def _order(series: PlannedSeries) -> tuple[bool, int, int, int, str]:

@@ -1,5 +1,6 @@
 """A run of an atlas: takes locks, finds what is missing, and writes each entry as soon as an engine has rendered it."""
 
+import json
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -13,6 +14,7 @@ from tqdm import tqdm
 from featviz.atlas.atlas_store import Store
 from featviz.atlas.engines import Engine, RenderedEntry
 from featviz.atlas.entries import Entries
+from featviz.atlas.facet_objectives import facet_objectives
 from featviz.atlas.journal import Journal
 from featviz.atlas.locks import lock_name, lock_units
 from featviz.atlas.plan import Plan
@@ -24,6 +26,10 @@ from featviz.errors import FeatvizError, in_one_line
 from featviz.model import Model
 from featviz.parameterizations import extra_channels
 from featviz.pictures.picture import Picture
+from featviz.surveys.survey import Survey
+
+# Room for the description of a facet's objective, besides its layer's name.
+TEXT_BYTES = 2048
 
 
 class RunObserver(Protocol):
@@ -41,6 +47,7 @@ def run_tasks(
     store: Store,
     *,
     engine: Engine,
+    survey: Survey | None = None,
     observer: RunObserver | None = None,
     progress: bool = True,
 ) -> int:
@@ -52,6 +59,7 @@ def run_tasks(
       tasks: the plan's tasks, or a shard of them.
       store: where entries are written.
       engine: what renders.
+      survey: that the plan's facets are of.
       observer: what is notified of each entry.
       progress: whether a progress bar is shown.
 
@@ -76,8 +84,12 @@ def run_tasks(
                 _remove_partial_files(store.folder, tasks)
                 journal = stack.enter_context(closing(Journal(store.folder / "journal")))
         missing = {task.path: missing_units(entries[task.path], task) for task in tasks}
-        waiting = [_with_lanes(replace(task, units=missing[task.path]), entries[task.path]) for task in tasks]
+        waiting = [_with_lanes(task.of_units(missing[task.path]), entries[task.path]) for task in tasks]
         waiting = [task for task in waiting if task.units]
+        waiting = [
+            _with_objectives(task, survey) if survey is not None and task.series.photos is not None else task
+            for task in waiting
+        ]
         writer = _EntryWriter(store, entries, {task.path: set(task.units) for task in waiting}, journal, observer)
         total, missing_count = sum(len(task.units) for task in tasks), sum(map(len, missing.values()))
         with (
@@ -139,12 +151,20 @@ def _one_line_errors(store: Store) -> Iterator[None]:
         ) from None
 
 
+def _with_objectives(task: Task, survey: Survey) -> Task:
+    """The task with the objectives of its facets of photographs."""
+    objectives = facet_objectives(survey, task.series.layer, task.units, task.series.count)
+    return replace(task, objectives=dict(zip(task.units, objectives, strict=True)))
+
+
 def _add_series(store: Store, plan: Plan, task: Task, model: Model) -> Entries:
     series = task.series
     alpha = extra_channels(series.recipe.parameterization) or int(series.recipe.transparency)
     picture = (*series.size, model.input.channels + alpha)
     shape = picture if series.count == 1 else (series.count, *picture)
-    return store.add_series(task.path, shape, model.layer(series.layer).units, series.steps, plan.attributes[task.path])
+    units, attributes = model.layer(series.layer).units, plan.attributes[task.path]
+    room = 0 if series.photos is None else TEXT_BYTES + len(json.dumps(series.layer))
+    return store.add_series(task.path, shape, units, series.steps, attributes, text_bytes=room)
 
 
 def missing_units(entries: Entries, task: Task) -> tuple[int, ...]:

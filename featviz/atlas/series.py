@@ -3,20 +3,18 @@
 The path of a series contains a hash of everything that can change its pixels.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
+from featviz.atlas.facet_objectives import FacetPhotos
 from featviz.atlas.unit_selection import consecutive_ranges
 from featviz.common.canonical import describe, digest
 from featviz.common.safe_names import safe_name
 from featviz.objectives import Objective, channel, diverse, neuron
 from featviz.pages.records import Role
 from featviz.recipes import Recipe
-
-# Pictures of a diverse group.
-FACETS = 4
 
 
 @dataclass(frozen=True)
@@ -30,6 +28,7 @@ class Series:
       run: what their provenance shares (`provenance.describe_run`).
       computation: what else can change the pixels, such as the version of the ascent and the network's architecture.
       folder: the layer's name in paths, which no other layer's differs from in case alone.
+      photos: the photographs that facets are of; None where no photograph has a part in the pictures.
     """
 
     layer: str
@@ -43,9 +42,10 @@ class Series:
     run: Mapping[str, Any]
     computation: Mapping[str, object]
     folder: str
+    photos: FacetPhotos | None = None
 
     def objective(self, unit: int) -> Objective:
-        """What an entry maximizes."""
+        """What an entry maximizes; for facets of photographs see `Task.objectives`."""
         return objective_of(self.role, self.layer, unit)
 
     @cached_property
@@ -53,10 +53,14 @@ class Series:
         """Everything that can change the pixels except the unit: plain JSON values, without file names."""
         network = {name: value for name, value in self.run["network"].items() if name not in ("name", "weights")}
         shared = {name: value for name, value in self.run.items() if name not in ("featviz", "network")}
-        return {**shared, "network": {**network, **self.computation}, "count": self.count}
+        photos = {} if self.photos is None else {"photos": self.photos.sha256}
+        return {**shared, "network": {**network, **self.computation}, "count": self.count, **photos}
 
     def key(self, unit: int) -> str:
-        """The content address of an entry: SHA-256 of the identity and the objective, 64 hexadecimal digits."""
+        """The content address of an entry: SHA-256 of the identity and the objective, 64 hexadecimal digits.
+
+        That of a facet of photographs follows from its own objective (`entry_records.entry_key`).
+        """
         return digest({**self.identity, "objective": describe(self.objective(unit))})
 
     @property
@@ -74,17 +78,29 @@ class Series:
 class Task:
     """Entries to render: units of one series, ascending.
 
-    `lanes` is how many run side by side on a device, None where that is not fixed.
+    `lanes` is how many run side by side on a device, None where that is not fixed. `objectives` has what units maximize
+    where that does not follow from the series: facets of photographs.
     """
 
     series: Series
     units: tuple[int, ...]
     lanes: int | None = None
+    objectives: Mapping[int, Objective] = field(default_factory=dict, compare=False)
 
     @property
     def path(self) -> str:
         """Where the series lies in the store."""
         return self.series.path
+
+    def objective(self, unit: int) -> Objective:
+        """What a unit's entry maximizes."""
+        return self.objectives[unit] if unit in self.objectives else self.series.objective(unit)
+
+    def of_units(self, units: Iterable[int]) -> "Task":
+        """The same for some of the units."""
+        chosen = tuple(units)
+        objectives = {unit: self.objectives[unit] for unit in chosen if unit in self.objectives}
+        return replace(self, units=chosen, objectives=objectives)
 
 
 @dataclass(frozen=True)

@@ -112,8 +112,8 @@ class SiteData:
         planned = [series for series in self.atlas.plan if series.layer == layer]
         # The main picture comes first on a page.
         planned.sort(key=lambda series: series.role is not Role.MAIN)
-        entries = [self._entries(series) for series in planned if series.path in self.atlas.store.group]
-        pictures = [unit_pictures(entries, unit) for unit in units]
+        found = [(self._entries(s), frozenset(s.units)) for s in planned if s.path in self.atlas.store.group]
+        pictures = [unit_pictures([entries for entries, own in found if unit in own], unit) for unit in units]
         classes = class_scores(self.model, np.stack([shown[0].pixels for shown in pictures])) if pictures else []
         records = []
         for unit, shown, scores in zip(units, pictures, classes, strict=True):
@@ -142,14 +142,17 @@ class SiteData:
         return records
 
     def _with_shares(self, layer: str, unit: int, shown: Sequence[PictureRecord]) -> list[PictureRecord]:
-        """The pictures; facets with the share of the unit's best photographs that each stands for."""
-        facets = [picture.pixels for picture in shown if picture.role is Role.FACET]
+        """The pictures; facets with the share of the unit's best photographs that each stands for.
+
+        Facets of photographs have it already: that of their clusters.
+        """
+        facets = [picture.pixels for picture in shown if picture.role is Role.FACET and not picture.of_photos]
         if not facets or self.survey is None or layer not in self.survey.layers:
             return list(shown)
         shares = iter(facet_shares(self.survey, layer, unit, facets).tolist())
         return [
             replace(picture, share=None if np.isnan(share := next(shares)) else share)
-            if picture.role is Role.FACET
+            if picture.role is Role.FACET and not picture.of_photos
             else picture
             for picture in shown
         ]

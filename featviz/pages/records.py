@@ -24,8 +24,8 @@ class Role(enum.Enum):
     """What a picture shows of its unit."""
 
     MAIN = "main"  # the unit, from the atlas's seed
-    SEED = "seed"  # the same from another seed
-    FACET = "facet"  # one of a group optimized for diversity
+    SEED = "seed"  # the same from another seed, in atlases of earlier versions
+    FACET = "facet"  # one of a group: of clusters of the unit's photographs, or optimized to differ
     NEGATIVE = "negative"  # minimizes the unit's pre-activation
     CENTER = "center"  # the neuron at the center of the map instead of the whole channel
 
@@ -44,6 +44,7 @@ class PictureRecord:
       key: the entry's content address in the atlas's store, 64 hexadecimal digits.
       command: the command that reproduces the picture, or None if no command does.
       share: the share of the unit's best photographs that a facet stands for; None if it is not known.
+      of_photos: whether photographs have a part in the picture, as in facets of clusters of them.
     """
 
     role: Role
@@ -57,6 +58,7 @@ class PictureRecord:
     command: str | None
     clean_history: Float32[np.ndarray, "looks 2"] = field(default_factory=lambda: np.zeros((0, 2), np.float32))
     share: float | None = None
+    of_photos: bool = False
 
 
 @dataclass(frozen=True)

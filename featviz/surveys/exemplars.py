@@ -19,7 +19,7 @@ from featviz.objectives.base import STATIC, Index, LayerTerm, Shapes, Values, mo
 from featviz.objectives.directions import Direction
 from featviz.objectives.objective import Examples, single
 from featviz.surveys.receptive_fields import by_position
-from featviz.surveys.reduction import batches
+from featviz.surveys.reduction import BATCH, batches
 from featviz.surveys.statistics import halves, top_photos
 from featviz.surveys.survey import Survey
 
@@ -142,13 +142,13 @@ def activation_maps(
 
 
 def maps_of(
-    model: Model, layer: str, images: Sequence[UInt8[np.ndarray, "h w c"]]
+    model: Model, layer: str, images: Sequence[UInt8[np.ndarray, "h w c"]], *, batch: int = BATCH
 ) -> Float[np.ndarray, "images positions units"]:
-    """The layer's activations on images of one size."""
+    """The layer's activations on images of one size, `batch` at a time."""
     maps = []
-    for count, batch in batches(images):
-        program = compiled(_activation(model.apply, layer), model.weights, batch)
-        maps.append(np.asarray(program(model.weights, batch))[:count])
+    for count, images_here in batches(images, count=batch):
+        program = compiled(_activation(model.apply, layer), model.weights, images_here)
+        maps.append(np.asarray(program(model.weights, images_here))[:count])
     return np.concatenate(maps)
 
 

@@ -1,14 +1,15 @@
 """An objective of a group of pictures that together show what a unit's best photographs show: one for each cluster."""
 
-from collections.abc import Sequence, Set
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, field
+from typing import overload
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int, UInt8
+from jaxtyping import Array, Float, UInt8
 
-from featviz.common.arguments import as_int, check_count
+from featviz.common.arguments import as_int, check_count, is_sequence
 from featviz.errors import FeatvizError
 from featviz.model import Activations
 from featviz.objectives import Objective
@@ -16,15 +17,12 @@ from featviz.objectives.base import STATIC, Index, LayerTerm, Shapes, Values, mo
 from featviz.objectives.objective import Examples, single
 from featviz.objectives.positions import position_mean
 from featviz.objectives.vectors import check_vector, scale_by_cosine
+from featviz.surveys.best_photos import activations_on, best_photos_of
 from featviz.surveys.clusters import cluster
-from featviz.surveys.exemplars import activation_maps, layer_moments, maps_of, unit_length
+from featviz.surveys.exemplars import layer_moments, maps_of, unit_length
 from featviz.surveys.reduction import BATCH, batches, maxima_of
-from featviz.surveys.statistics import halves, top_photos
+from featviz.surveys.statistics import halves
 from featviz.surveys.survey import Survey
-
-# The photographs that a unit's facets are of: the top tenth of half A, as in E1, but enough for clusters and no more
-# than show a difference.
-TOP_SHARE, PHOTOS_A_FACET, MAX_PHOTOS = 0.1, 6, 96
 
 
 @jax.tree_util.register_dataclass
@@ -52,7 +50,7 @@ class Facets(LayerTerm):
 
     @property
     def image_notes(self) -> tuple[str, ...]:
-        return tuple(f"{100 * float(share):.0f} % of photos" for share in self.shares)
+        return tuple(share_text(float(share)) for share in self.shares)
 
     def preactivation(self, rectified: Set[str]) -> "Facets":
         return move_before_relu(self, rectified)
@@ -71,9 +69,15 @@ class Facets(LayerTerm):
             check_vector(self.layer, vector, shapes[self.layer])
 
 
+@overload
+def facets(survey: Survey, layer: str, unit: int, *, count: int = ..., share: float = ...,
+           power: float = ...) -> Objective: ...  # fmt: skip
+@overload
+def facets(survey: Survey, layer: str, unit: Iterable[int], *, count: int = ..., share: float = ...,
+           power: float = ...) -> list[Objective]: ...  # fmt: skip
 def facets(
-    survey: Survey, layer: str, unit: int, *, count: int = 4, share: float = 0.5, power: float = 1.0
-) -> Objective:
+    survey: Survey, layer: str, unit: int | Iterable[int], *, count: int = 4, share: float = 0.5, power: float = 1.0
+) -> Objective | list[Objective]:
     """A unit in `count` facets: pictures that together show what its best photographs show. For `render_group`.
 
     The top tenth of the photographs of half A is clustered by the layer's activations where the unit is most active, in
@@ -85,14 +89,15 @@ def facets(
     Args:
       survey: a survey of photographs that has the layer.
       layer: the name of the layer.
-      unit: the index of the unit, from 0.
+      unit: the index of the unit, from 0, or several of them, of which each photograph is looked at once.
       count: how many facets, from 1; `render_group` takes as many as `group_size`.
       share: how much the photographs count, from 0, the unit alone, to 1, its photographs alone.
       power: how much the angle counts beside the length, from 0.
 
     Returns:
-      The objective, whose label is the unit's. The `shares` of its term are those of the photographs that each facet
-      stands for; they are in the pictures' provenance, and the first picture's is the largest.
+      The objective, whose label is the unit's; for several units a list of objectives. The `shares` of its term are
+      those of the photographs that each facet stands for; they are in the pictures' provenance, and the first picture's
+      is the largest.
 
     Raises:
       FeatvizError: for an unknown layer or unit, a share outside [0, 1], or more facets than photographs.
@@ -107,28 +112,33 @@ def facets(
     ...     facets(survey, "conv2", 3, count=2).label
     'conv2:3'
     """
-    index, units = int(as_int("unit", unit)), survey.layer(layer).units
-    if not 0 <= index < units:
-        raise FeatvizError(f"`unit` {index} is out of range; {layer} has {units} units, 0 to {units - 1}")
+    indices = [int(as_int("unit", index)) for index in unit] if is_sequence(unit) else [int(as_int("unit", unit))]
+    units = survey.layer(layer).units
+    for index in indices:
+        if not 0 <= index < units:
+            raise FeatvizError(f"`unit` {index} is out of range; {layer} has {units} units, 0 to {units - 1}")
     if not 0 <= share <= 1:
         raise FeatvizError(f"`share` is {share}; expected a number from 0, the unit alone, to 1, its photographs alone")
     count = check_count("count", count, 1, 1024)
-    photos = best_photos_of(survey, layer, index, count)
-    if len(photos) < count:
-        raise FeatvizError(
-            f"`count` is {count}; {layer}:{index} is active on {len(photos)} photos of the survey's half"
-        )
+    photos = best_photos_of(survey, layer, indices, count)
+    for index in indices:
+        if len(photos[index]) < count:
+            raise FeatvizError(
+                f"`count` is {count}; {layer}:{index} is active on {len(photos[index])} photos of the survey's half"
+            )
     mean, deviation = layer_moments(survey, layer, halves(survey)[0])
-    standard = (photo_activations(survey, layer, index, photos) - mean) / deviation
-    labels = cluster(other_units(standard, index), count)
-    alone = np.zeros(units, np.float32)
-    alone[index] = 1.0
-    shared = [unit_length(standard[labels == group].mean(0) / deviation) for group in range(count)]
-    vectors = [unit_length((1 - share) * alone + share * vector) for vector in shared]
-    shares = np.bincount(labels, minlength=count) / len(labels)
-    return single(
-        Facets(layer, np.int32(index), np.stack(vectors).astype(np.float32), shares.astype(np.float32), power)
-    )
+    made = {}
+    for index, activations in activations_on(survey, layer, photos):
+        standard = (activations - mean) / deviation
+        labels = cluster(other_units(standard, index), count)
+        alone = np.zeros(units, np.float32)
+        alone[index] = 1.0
+        shared = [unit_length(standard[labels == group].mean(0) / deviation) for group in range(count)]
+        vectors = np.stack([unit_length((1 - share) * alone + share * vector) for vector in shared])
+        shares = np.bincount(labels, minlength=count) / len(labels)
+        term = Facets(layer, np.int32(index), vectors.astype(np.float32), shares.astype(np.float32), power)
+        made[index] = single(term)
+    return [made[index] for index in indices] if is_sequence(unit) else made[indices[0]]
 
 
 def facet_shares(
@@ -156,11 +166,12 @@ def facet_shares(
     ...     facet_shares(survey, "conv2", 3, [survey.photo(0)])
     array([1.])
     """
-    photos = best_photos_of(survey, layer, unit, len(pictures))
-    if not len(photos):
+    photos = best_photos_of(survey, layer, [unit], len(pictures))
+    if not len(photos[unit]):
         return np.full(len(pictures), np.nan)
     mean, deviation = layer_moments(survey, layer, halves(survey)[0])
-    of_photos = (photo_activations(survey, layer, unit, photos) - mean) / deviation
+    ((_, activations),) = activations_on(survey, layer, photos)
+    of_photos = (activations - mean) / deviation
     maps = maps_of(survey.model, layer, pictures)
     positions = [
         np.asarray(maxima_of(survey.model, batch, (layer,))[layer][1])[:count, unit]
@@ -168,25 +179,16 @@ def facet_shares(
     ]
     of_pictures = maps[np.arange(len(pictures)), np.concatenate(positions)]
     cosines = other_units(of_photos, unit) @ other_units((of_pictures - mean) / deviation, unit).T
-    return np.bincount(cosines.argmax(1), minlength=len(pictures)) / len(photos)
+    return np.bincount(cosines.argmax(1), minlength=len(pictures)) / len(of_photos)
 
 
-def best_photos_of(survey: Survey, layer: str, unit: int, count: int) -> Int[np.ndarray, " photos"]:
-    """The photographs of half A that a unit's `count` facets are of, the most active first."""
-    half_a, _ = halves(survey)
-    column = survey.maxima(layer, units=unit)
-    wanted = min(max(int(TOP_SHARE * len(half_a)), PHOTOS_A_FACET * count), max(MAX_PHOTOS, count))
-    photos = top_photos(column, half_a, wanted)
-    # Of photographs that do not excite a rectified unit there is nothing to show.
-    return photos[column[photos] > 0] if survey.layer(layer).rectified else photos
+def share_text(share: float) -> str:
+    """A facet's share of the photographs in words.
 
-
-def photo_activations(
-    survey: Survey, layer: str, unit: int, photos: Int[np.ndarray, " photos"]
-) -> Float[np.ndarray, "photos units"]:
-    """The layer's activations on photographs, each where the unit is most active."""
-    positions = survey.positions(layer, units=unit)[photos]
-    return activation_maps(survey, layer, photos)[np.arange(len(photos)), positions]
+    >>> share_text(0.254)
+    '25 % of photos'
+    """
+    return f"{100 * share:.0f} % of photos"
 
 
 def other_units(standard: Float[np.ndarray, "n units"], unit: int) -> Float[np.ndarray, "n others"]:

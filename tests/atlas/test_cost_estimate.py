@@ -12,6 +12,6 @@ def test_an_estimate_counts_units_and_entries(tiny):
         recipe=RENDERED["recipe"], size=16, steps=4,
     )  # fmt: skip
     estimates = estimate(tiny, plan.tasks)
-    assert [len(each.task.units) for each in estimates] == [80] + [8] * 6
+    assert [len(each.task.units) for each in estimates] == [80] + [8] * 4
     assert all(each.seconds > 0 and each.lanes == 1 and each.memory > 0 for each in estimates)
-    assert "88 units, 128 entries" in estimate_lines(estimates, "atlas")[-1]
+    assert "88 units, 112 entries" in estimate_lines(estimates, "atlas")[-1]

@@ -26,17 +26,15 @@ def test_every_unit_has_its_page(surveyed_atlas):
             assert found["pictures"][0]["score"] == pytest.approx(atlas.picture(f"{layer}:{unit}").score)
             assert (site / "units" / layer / str(unit) / "index.html").is_file()
     roles = [picture["role"] for picture in page(site, "conv2", 3)["pictures"]]
-    assert roles[0] == "main" and sorted(roles) == sorted(
-        ["main", "seed", "seed", "negative", "center"] + ["facet"] * 4
-    )
+    assert roles[0] == "main" and sorted(roles) == sorted(["main", "negative", "center"] + ["facet"] * 4)
     assert [picture["role"] for picture in page(site, "conv1", 3)["pictures"]] == ["main"]
     # Each its own file.
     files = [picture["file"] for picture in page(site, "conv2", 3)["pictures"]]
-    assert len(set(files)) == len(files) == 9 and all(
+    assert len(set(files)) == len(files) == 7 and all(
         (site / "units" / "conv2" / "3" / name).is_file() for name in files
     )
-    seeds = [picture for picture in page(site, "conv2", 3)["pictures"] if picture["role"] == "seed"]
-    assert [(each["index"], each["seed"]) for each in seeds] == [(0, 1), (1, 2)]
+    facets = [picture for picture in page(site, "conv2", 3)["pictures"] if picture["role"] == "facet"]
+    assert [each["index"] for each in facets] == [0, 1, 2, 3]
     assert "conv1" in (site / "index.html").read_text()
 
 
@@ -80,14 +78,15 @@ def test_provenance_is_read_without_the_picture(grown_copy, tiny, monkeypatch):
     assert found.provenance == expected
 
 
-def test_facets_have_the_shares_of_photographs_that_they_stand_for(surveyed_atlas, tiny, whole_survey):
-    atlas = fv.open_atlas(surveyed_atlas)
-    (found,) = SiteData(atlas, tiny, survey=whole_survey).unit_records("conv2", [3])
+def test_facets_that_differ_have_the_shares_of_photographs_that_are_like_them(grown_atlas, tiny, whole_survey):
+    atlas = grown_atlas
+    (found,) = SiteData(atlas, tiny, survey=whole_survey).unit_records("conv2", [2])
     facets = [picture for picture in found.pictures if picture.role is Role.FACET]
     known = [picture.share for picture in facets if picture.share is not None]
     assert len(facets) == 4 and (not known or sum(known) == pytest.approx(1))
     assert all(picture.share is None for picture in found.pictures if picture.role is not Role.FACET)
-    (without,) = SiteData(atlas, tiny).unit_records("conv2", [3])
+    assert not any(picture.of_photos for picture in found.pictures)
+    (without,) = SiteData(atlas, tiny).unit_records("conv2", [2])
     assert all(picture.share is None for picture in without.pictures)
     groups = {group.id: group for group in picture_groups(found)}
     assert [each.caption for each in groups["facets"].pictures] == [

@@ -175,8 +175,8 @@ def test_pages_show_other_pictures_before_the_end_of_the_run(tiny, tmp_path, mon
 
     options = {**WITH_SITE, "layers": ["conv2"]}
     build_atlas(tiny, out=tmp_path / "a", units=range(2), full=["conv2"], engine=watching, **options)
-    assert len(seen) == 10 and all(role in roles for role, roles in seen)
-    assert seen[0][1] == ["main", "seed"] and len(seen[-1][1]) == 9
+    assert len(seen) == 6 and all(role in roles for role, roles in seen)
+    assert seen[0][1] == ["main"] + ["facet"] * 4 and len(seen[-1][1]) == 7
 
 
 def test_a_page_that_fails_does_not_stop_the_run(tiny, tmp_path, monkeypatch, capsys):

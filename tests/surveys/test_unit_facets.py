@@ -10,11 +10,12 @@ import featviz as fv
 from featviz.cli.main import run
 from featviz.errors import FeatvizError
 from featviz.surveys import unit_facets
+from featviz.surveys.best_photos import best_photos_of
 from featviz.surveys.clusters import cluster
 from featviz.surveys.exemplars import layer_moments, maps_of
 from featviz.surveys.reduction import maxima_of
 from featviz.surveys.statistics import halves
-from featviz.surveys.unit_facets import best_photos_of, facet_shares
+from featviz.surveys.unit_facets import facet_shares
 
 
 def test_facets_are_the_unit_with_each_cluster_of_its_photographs(blob_survey):
@@ -40,6 +41,13 @@ def test_facets_are_the_unit_with_each_cluster_of_its_photographs(blob_survey):
     assert term.shares.sum() == pytest.approx(1) and (np.diff(term.shares) <= 0).all()
 
 
+def test_facets_of_a_unit_are_the_same_alone_and_among_others(blob_survey):
+    units = [5, 2, 9, 11]
+    together = fv.facets(blob_survey, LAYER, units, count=3)
+    assert [objective.hash for objective in together] == [fv.facets(blob_survey, LAYER, u, count=3).hash for u in units]
+    assert [objective.label for objective in together] == [f"{LAYER}:{unit}" for unit in units]
+
+
 def test_one_facet_of_no_share_is_the_unit_alone(blob_survey):
     term = fv.facets(blob_survey, LAYER, 2, count=1, share=0.0, power=0.0).terms[0]
     h = np.random.default_rng(0).normal(size=(2, 3, 4, blob_survey.layer(LAYER).units)).astype(np.float32)
@@ -56,7 +64,7 @@ def test_each_image_of_a_group_has_its_own_vector(blob_survey):
 
 
 def test_a_photograph_stands_for_itself_and_for_those_that_are_like_it(blob_survey):
-    photos = best_photos_of(blob_survey, LAYER, 2, 3)
+    photos = best_photos_of(blob_survey, LAYER, [2], 3)[2]
     pictures = [blob_survey.photo(photos[0]), blob_survey.photo(photos[1]), np.full((64, 64, 3), 128, np.uint8)]
     found = facet_shares(blob_survey, LAYER, 2, pictures)
     # By hand, from the network's activations where the unit is most active.
@@ -72,7 +80,7 @@ def test_a_photograph_stands_for_itself_and_for_those_that_are_like_it(blob_surv
 
 
 def test_of_a_unit_that_no_photograph_excites_shares_are_unknown(blob_survey, monkeypatch):
-    monkeypatch.setattr(unit_facets, "best_photos_of", lambda *given: np.zeros(0, int))
+    monkeypatch.setattr(unit_facets, "best_photos_of", lambda *given: {2: np.zeros(0, int)})
     assert np.isnan(facet_shares(blob_survey, LAYER, 2, [blob_survey.photo(0)] * 2)).all()
 
 

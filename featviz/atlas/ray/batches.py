@@ -39,7 +39,7 @@ class BatchQueue:
     def __init__(self, tasks: Iterable[Task], *, size: int, fix_lanes: bool) -> None:
         tasks = list(tasks)
         self.waiting = deque(
-            Batch(replace(task, units=task.units[first : first + size]), task)
+            Batch(task.of_units(task.units[first : first + size]), task)
             for task in tasks
             for first in range(0, len(task.units), size)
         )
@@ -65,7 +65,7 @@ class BatchQueue:
     def entry_finished(self, batch: Batch, unit: int, lanes: int) -> None:
         """An entry of a batch has come, rendered with a number of lanes."""
         batch.failures = 0
-        batch.task = replace(batch.task, units=tuple(other for other in batch.task.units if other != unit))
+        batch.task = batch.task.of_units(other for other in batch.task.units if other != unit)
         path = batch.parent.path
         if path in self._undecided:
             self._undecided.discard(path)

@@ -103,6 +103,7 @@ def _picture(picture: PictureRecord) -> Json:
         "key": picture.key,
         "command": picture.command,
         "share": picture.share,
+        "of_photos": picture.of_photos,
     }
 
 

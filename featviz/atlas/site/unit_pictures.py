@@ -8,6 +8,7 @@ from featviz.pages.formatting import format_count, format_number, format_shape, 
 from featviz.pages.page_images import PageImage, page_image
 from featviz.pages.records import NetworkRecord, PictureRecord, Role, UnitRecord
 from featviz.pictures.endings import ending_sentence
+from featviz.surveys.unit_facets import share_text
 
 # What each fault of `faults_of` means.
 FAULT_MEANINGS = {
@@ -27,7 +28,14 @@ OUTCOMES = {
     Outcome.UNMOVED: "unmoved",
 }
 
+# Facets without and with photographs in them, and what a share is of those without.
+DIFFERENT = "Optimized together to activate the unit and to differ from one another; no photograph has a part in them."
 SHARES = " Each stands for the share of the unit's best photographs that are most like it to the network."
+CLUSTERS = (
+    "Each combines the unit with what one cluster of its best photographs has in common in its layer, so photographs "
+    "have a part in it. Together they stand for all of these photographs, each for the share of its cluster. The "
+    "photographs are of one half of those surveyed; the evidence asks about the other half."
+)
 
 
 class CaptionedImage(NamedTuple):
@@ -88,6 +96,7 @@ def picture_groups(unit: UnitRecord) -> list[PictureGroup]:
     )
     main = unit.pictures[:1] if center else ()
     shared = any(picture.share is not None for picture in facets)
+    of_photos = any(picture.of_photos for picture in facets)
     groups = [
         PictureGroup(
             "center",
@@ -102,7 +111,7 @@ def picture_groups(unit: UnitRecord) -> list[PictureGroup]:
         PictureGroup(
             "facets",
             "Facets",
-            "Optimized together to activate the unit and to differ from one another." + (SHARES if shared else ""),
+            CLUSTERS if of_photos else DIFFERENT + (SHARES if shared else ""),
             False,
             tuple(
                 captioned
@@ -149,7 +158,7 @@ def _captioned(
 
 
 def _share_text(picture: PictureRecord) -> str | None:
-    return None if picture.share is None else f"{100 * picture.share:.0f} % of photos"
+    return None if picture.share is None else share_text(picture.share)
 
 
 def _result(picture: PictureRecord) -> str:

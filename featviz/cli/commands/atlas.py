@@ -1,7 +1,6 @@
 """`featviz atlas MODEL -o FOLDER`: a picture and a page of every unit."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from featviz.atlas.atlas_store import Store
     from featviz.atlas.series import Task
     from featviz.recipes import Recipe
+    from featviz.surveys.survey import Survey
 
 Units = list[int] | dict[str, list[int]] | None
 
@@ -35,6 +35,8 @@ class PlanOptions(TypedDict):
     steps: int | None
     seed: int
     dtype: str
+    facets: int | None
+    survey: "Survey | None"
 
 
 def _parse_units(ctx: click.Context, param: click.Parameter, texts: tuple[str, ...]) -> Units:
@@ -64,10 +66,16 @@ def _parse_units(ctx: click.Context, param: click.Parameter, texts: tuple[str, .
     type=click.Choice(["basic", "full"]),
     default="basic",
     show_default=True,
-    help="Draw 1 picture a unit, or 9 for a full page: more seeds, diverse pictures, the negative and the neuron at "
-    "the center.",
+    help="Draw 1 picture a unit, or 7 for a full page: 4 facets, the negative and the neuron at the center.",
 )
 @click.option("--full", metavar="NAME,...", help="Draw full pages of these layers only.")
+@click.option(
+    "--facets",
+    type=click.IntRange(0, 16),
+    metavar="K",
+    help="Draw K facets of each unit: with --survey one for each of K clusters of its top photographs, else pictures "
+    "that differ.  [default: 4 on full pages]",
+)
 @recipe_options
 @engine_options
 @page_options
@@ -89,6 +97,7 @@ def atlas(
     units: Units,
     pages: str,
     full: str | None,
+    facets: int | None,
     choice: RecipeChoice,
     engine: EngineChoice,
     survey: SurveyChoice,
@@ -129,6 +138,8 @@ def atlas(
             "steps": choice.steps,
             "seed": choice.seed,
             "dtype": choice.dtype,
+            "facets": facets,
+            "survey": survey.open(model),
         }
         machine: Any = drawer.probe() if only_plan and isinstance(drawer, OnRay) else None
         plan = make_plan(model, **options, machine=machine)
@@ -143,7 +154,6 @@ def atlas(
         for line in estimate_lines(estimate(model, tasks if store is None else remaining_tasks(store, tasks)), out):
             click.echo(line)
         return
-    opened_survey = survey.open(model)
     features = comparison.features()
     with interruptible(lambda: f"stopped; {describe_finished(out)}, and the same command continues"):
         result = build_atlas(
@@ -151,7 +161,6 @@ def atlas(
             out=out,
             shard=engine.shard,
             engine=drawer,
-            survey=opened_survey,
             other=features,
             copy_photos=survey.copy_photos,
             site=site,
@@ -195,7 +204,7 @@ def open_begun(out: str) -> "Store | None":
 def remaining_tasks(store: "Store", tasks: "Sequence[Task]") -> "list[Task]":
     """The tasks without the entries that are already in the store."""
     drawn = {task.path: store.entries(task.path).written() for task in tasks if task.path in store.group}
-    remaining = [replace(t, units=tuple(unit for unit in t.units if unit not in drawn.get(t.path, ()))) for t in tasks]
+    remaining = [t.of_units(unit for unit in t.units if unit not in drawn.get(t.path, ())) for t in tasks]
     return [task for task in remaining if task.units]
 
 

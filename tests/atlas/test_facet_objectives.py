@@ -1,0 +1,117 @@
+"""Facets of an atlas: of clusters of a unit's photographs with a survey, else of difference; planned, kept, shown."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from support.atlases import PLAN, RENDERED, WITH_SITE, assert_equal, page
+
+import featviz as fv
+from featviz.atlas import facet_objectives as facet_objectives_module
+from featviz.atlas.build import build_atlas
+from featviz.atlas.facet_objectives import facet_objectives, facet_photos
+from featviz.atlas.plan import make_plan
+from featviz.errors import FeatvizError
+from featviz.pages.records import Role
+
+OPTIONS = {**WITH_SITE, "layers": ["conv2"]}
+
+
+@pytest.fixture(scope="module")
+def photo_facets(tiny, whole_survey, tmp_path_factory):
+    """An atlas of three units with two facets of photographs each."""
+    out = tmp_path_factory.mktemp("facets") / "a"
+    return build_atlas(tiny, out=out, units=range(3), facets=2, survey=whole_survey, **OPTIONS)
+
+
+def test_with_a_survey_facets_are_of_the_units_photographs(photo_facets, tiny, whole_survey):
+    for unit in range(3):
+        objective = fv.facets(whole_survey, "conv2", unit, count=2)
+        group = fv.render_group(tiny, objective, group_size=2, **RENDERED)
+        found = photo_facets.pictures(f"conv2:{unit}", role=Role.FACET)
+        for kept, made in zip(found, group, strict=True):
+            np.testing.assert_array_equal(kept.to_uint8(), made.to_uint8())
+            for name in ("name", "objective", "objective_sha256", "note"):
+                assert kept.provenance[name] == made.provenance[name]
+
+
+def test_keys_follow_from_the_objectives_hash(photo_facets, whole_survey):
+    rows = list(photo_facets.rows(roles=[Role.FACET]))
+    assert len({row.key for row in rows}) == len(rows) == 3
+    shared = photo_facets.entries(rows[0].path).attributes
+    assert shared["photos"]["sha256"] == shared["identity"]["photos"] == facet_photos(whole_survey, "conv2").sha256
+
+
+def test_pages_say_what_share_each_facet_stands_for(photo_facets, whole_survey):
+    site = photo_facets.store.folder / "site"
+    found = page(site, "conv2", 1)["pictures"]
+    assert [picture["role"] for picture in found] == ["main", "facet", "facet"]
+    shares = fv.facets(whole_survey, "conv2", 1, count=2).terms[0].shares
+    np.testing.assert_allclose([picture["share"] for picture in found[1:]], shares, rtol=1e-6)
+    assert [picture["of_photos"] for picture in found] == [False, True, True]
+    text = (site / "units" / "conv2" / "1" / "index.html").read_text()
+    assert "photographs have a part in it" in " ".join(text.split()) and f"{100 * shares[0]:.0f} % of photos" in text
+
+
+def test_a_resumed_atlas_of_facets_equals_one_rendered_in_one_run(photo_facets, tiny, whole_survey, tmp_path):
+    for units in ([2], [0], range(3)):
+        part = build_atlas(tiny, out=tmp_path / "a", units=units, facets=2, survey=whole_survey, **OPTIONS)
+    assert_equal(photo_facets, part)
+    assert [row.key for row in part.rows()] == [row.key for row in photo_facets.rows()]
+
+
+def test_a_damaged_objective_is_rendered_again(tiny, whole_survey, tmp_path, capsys):
+    options = {"units": range(2), "facets": 2, "survey": whole_survey, **OPTIONS, "site": False}
+    before = build_atlas(tiny, out=tmp_path / "a", **options)
+    rows, path = list(before.rows()), before.find("conv2", role=Role.FACET).path
+    (file,) = (tmp_path / "a" / path / "objective" / "json").glob("c.1*")
+    file.write_bytes(file.read_bytes()[:-1] + b"?")
+    assert [row.outcome for row in fv.open_atlas(tmp_path / "a").rows(roles=[Role.FACET])][1] == "damaged"
+    after = build_atlas(tiny, out=tmp_path / "a", **options)
+    assert "conv2:1 (facet) is damaged" in capsys.readouterr().err and list(after.rows()) == rows
+
+
+def test_facets_of_the_latest_command_are_shown(tiny, whole_survey, tmp_path):
+    options = {"out": tmp_path / "a", **OPTIONS}
+    build_atlas(tiny, units=range(3), facets=2, **options)
+    atlas = build_atlas(tiny, units=[1], facets=3, survey=whole_survey, **options)
+    assert [len(atlas.pictures(f"conv2:{unit}", role=Role.FACET)) for unit in range(3)] == [2, 3, 2]
+    assert atlas.count() == (6, 6) and len(atlas.series) == 3
+    shown = page(tmp_path / "a" / "site", "conv2", 1)["pictures"]
+    assert [picture["of_photos"] for picture in shown] == [False, True, True, True]
+    back = build_atlas(tiny, units=range(3), facets=2, **options)
+    assert len(back.pictures("conv2:1", role=Role.FACET)) == 2 and back.count() == (6, 6)
+
+
+def test_a_unit_that_too_few_photographs_excite_is_drawn_by_difference(whole_survey, monkeypatch):
+    def few(survey, layer, units, count):
+        return {unit: photos[:2] if unit == 1 else photos for unit, photos in best(survey, layer, units, count).items()}
+
+    best = facet_objectives_module.best_photos_of
+    monkeypatch.setattr(facet_objectives_module, "best_photos_of", few)
+    found = facet_objectives(whole_survey, "conv2", [0, 1], 3)
+    assert [objective.terms[0].__class__.__name__ for objective in found] == ["Facets", "Diverse"]
+    assert found[1].hash == fv.diverse(fv.channel("conv2", 1)).hash
+
+
+def test_without_a_survey_no_photograph_enters(tiny, whole_survey):
+    def facets(**options):
+        plan = make_plan(tiny, **{**PLAN, "layers": ["conv2"], "full": None, **options})
+        return next(task for task in plan.tasks if task.series.role is Role.FACET), plan
+
+    plain, plan = facets()
+    assert plain.series.photos is None and "photos" not in plain.series.identity
+    assert plain.objective(3).hash == fv.diverse(fv.channel("conv2", 3)).hash
+    assert [task.series.role for task in plan.tasks] == [Role.MAIN, Role.FACET, Role.NEGATIVE, Role.CENTER]
+    paths = {plain.path, facets(facets=3)[0].path, facets(survey=whole_survey)[0].path}
+    assert len(paths) == 3 and facets(units=[1])[0].path == plain.path
+    named = dataclasses.replace(tiny, source={"model": "patterns"})
+    command = make_plan(named, **{**PLAN, "facets": 2, "survey": whole_survey}).command
+    assert f"--facets 2 --survey {whole_survey.store.path.name}" in command
+
+
+def test_a_plan_without_facets_has_none(tiny):
+    plan = make_plan(tiny, **{**PLAN, "full": None, "facets": 0})
+    assert Role.FACET not in {task.series.role for task in plan.tasks}
+    with pytest.raises(FeatvizError, match="`facets` is 17; expected a whole number from 0 to 16"):
+        make_plan(tiny, **{**PLAN, "facets": 17})
