@@ -135,7 +135,7 @@ def read_pictures(entries: Entries, unit: int) -> list[Picture]:
     pictures = []
     for index, values in enumerate(entries.pixels(unit).astype(np.float32) / np.float32(255)):
         alpha = values[..., -1] if values.shape[-1] > channels else None
-        group = {"group": len(scores), "image": index} if len(scores) > 1 else {}
+        group: dict[str, Any] = {"group": len(scores), "image": index} if len(scores) > 1 else {}
         group |= {} if shares is None else {"note": share_text(shares[index])}
         pixels, score = values[..., :channels], float(scores[index])
         pictures.append(Picture(pixels, score, outcome, history, provenance | group, alpha, clean[:, [0, 1 + index]]))

@@ -71,7 +71,8 @@ def activations_on(
 
 def _groups(photos: Mapping[int, Photos], count: int) -> Iterable[list[int]]:
     """The units in groups of at most `count` photographs, or of one unit."""
-    group, size = [], 0
+    group: list[int] = []
+    size = 0
     for unit, indices in photos.items():
         if group and size + len(indices) > count:
             yield group
