@@ -15,7 +15,7 @@ def test_export_writes_every_picture_and_a_table(surveyed_atlas, tmp_path):
     atlas = fv.open_atlas(surveyed_atlas)
     written = export(atlas, tmp_path / "e", progress=False)
     rows = list(csv.DictReader(written.read_text().splitlines()))
-    assert written.name == "units.csv" and len(rows) == 6 + 8 * 9
+    assert written.name == "units.csv" and len(rows) == 6 + 8 * 7
     for row in rows[:3]:
         picture = fv.load_picture(tmp_path / "e" / row["file"])
         found = atlas.picture(f"{row['layer']}:{row['unit']}")
@@ -35,5 +35,5 @@ def test_export_as_parquet(surveyed_atlas, tmp_path):
     parquet = pytest.importorskip("pyarrow.parquet")
     written = export(fv.open_atlas(surveyed_atlas), tmp_path / "e", table="parquet", suffix="webp", progress=False)
     found = parquet.read_table(written).to_pydict()
-    assert len(found["unit"]) == 6 + 8 * 9 and set(found["layer"]) == {"conv1", "conv2"}
+    assert len(found["unit"]) == 6 + 8 * 7 and set(found["layer"]) == {"conv1", "conv2"}
     assert (tmp_path / "e" / found["file"][0]).suffix == ".webp"
