@@ -61,7 +61,7 @@ def test_a_resumed_atlas_of_facets_equals_one_rendered_in_one_run(photo_facets, 
 
 
 def test_a_damaged_objective_is_rendered_again(tiny, whole_survey, tmp_path, capsys):
-    options = {"units": range(2), "facets": 2, "survey": whole_survey, **OPTIONS, "site": False}
+    options = {"units": range(2), "facets": 2, "survey": whole_survey, **OPTIONS, "site": False, "compact": False}
     before = build_atlas(tiny, out=tmp_path / "a", **options)
     rows, path = list(before.rows()), before.find("conv2", role=Role.FACET).path
     (file,) = (tmp_path / "a" / path / "objective" / "json").glob("c.1*")
