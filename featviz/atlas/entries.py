@@ -1,6 +1,5 @@
 """The entries of one series: written array by array, the outcome last; read with checks."""
 
-import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -13,7 +12,7 @@ from jaxtyping import Float32, UInt8
 from featviz.ascent.outcome import Outcome
 from featviz.atlas.entry_arrays import ADDED, EntryArray, create_array, layout_of
 from featviz.atlas.locks import creation_lock
-from featviz.common.canonical import canonical_json
+from featviz.atlas.objective_text import decode, encode
 from featviz.errors import in_one_line
 from featviz.pictures.picture import Picture
 
@@ -118,11 +117,7 @@ class Entries:
 
     def objective(self, unit: int) -> dict[str, Any] | None:
         """What an entry maximizes, as provenance describes it; None where it follows from the series' role."""
-        if OBJECTIVE not in self.arrays:
-            return None
-        text = np.asarray(self.arrays[OBJECTIVE][unit]).tobytes().rstrip(b"\0")
-        described: dict[str, Any] | None = json.loads(text) if text else None
-        return described
+        return decode(self.arrays[OBJECTIVE][unit]) if OBJECTIVE in self.arrays else None
 
     def write(self, unit: int, pictures: Sequence[Picture]) -> None:
         """Writes one entry. Raises OSError if it cannot be written; then it does not count as written."""
@@ -146,8 +141,7 @@ class Entries:
             clean[: len(rows)] = values[rows]
             arrays[CLEAN_HISTORY][unit] = clean
         if OBJECTIVE in arrays:
-            text = canonical_json(first.provenance["objective"]).encode()
-            arrays[OBJECTIVE][unit] = np.frombuffer(text.ljust(arrays[OBJECTIVE].shape[1], b"\0"), np.uint8)
+            arrays[OBJECTIVE][unit] = encode(first.provenance["objective"], arrays[OBJECTIVE].shape[1])
         arrays["score"][unit] = scores[0] if single else scores
         arrays["outcome"][unit] = np.asarray(OUTCOMES.index(first.outcome), np.uint8)
 

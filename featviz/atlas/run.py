@@ -17,6 +17,7 @@ from featviz.atlas.entries import Entries
 from featviz.atlas.facet_objectives import facet_objectives
 from featviz.atlas.journal import Journal
 from featviz.atlas.locks import lock_name, lock_units
+from featviz.atlas.objective_text import TEXT_BYTES
 from featviz.atlas.plan import Plan
 from featviz.atlas.series import Task
 from featviz.common.canonical import digest
@@ -27,9 +28,6 @@ from featviz.model import Model
 from featviz.parameterizations import extra_channels
 from featviz.pictures.picture import Picture
 from featviz.surveys.survey import Survey
-
-# Room for the description of a facet's objective, besides its layer's name.
-TEXT_BYTES = 2048
 
 
 class RunObserver(Protocol):
