@@ -164,7 +164,14 @@ def fit_with_report(
         check_sufficiency(name, store.rows(TRAIN), done - done // HELD_OUT_EVERY, fit.latents, fires)
         code = fit_code(store, fit, progress=progress)
         report = report_fit(Dictionary(code), store)
-        loss = held_out_loss(model, name, Dictionary(code), photos, size=tuple(store.attributes["size"]))
+        loss = held_out_loss(
+            model,
+            name,
+            Dictionary(code),
+            photos,
+            size=tuple(store.attributes["size"]),
+            class_tokens=sampling.class_tokens,
+        )
         record = DictionaryRecord(
             model=model.name,
             layer=name,

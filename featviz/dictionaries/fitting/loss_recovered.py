@@ -8,11 +8,12 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
-from jaxtyping import Array, Float, UInt8
+from jaxtyping import Array, Float, Int, UInt8
 
 from featviz.common.compilation import compiled
 from featviz.dictionaries.dictionary import Dictionary
 from featviz.dictionaries.fitting.harvest import BATCH, HELD_OUT_EVERY
+from featviz.dictionaries.fitting.position_sampling import Sampling
 from featviz.errors import FeatvizError
 from featviz.evaluation.recognition import output_program
 from featviz.model import OUTPUT, Model
@@ -71,24 +72,31 @@ class LossRecovered(NamedTuple):
 
 
 def measure_loss_recovered(
-    model: Model, layer: str, dictionary: Dictionary, images: Iterable[UInt8[np.ndarray, "h w c"]]
+    model: Model,
+    layer: str,
+    dictionary: Dictionary,
+    images: Iterable[UInt8[np.ndarray, "h w c"]],
+    *,
+    tokens: Int[np.ndarray, " tokens"] | None = None,
 ) -> LossRecovered:
     """What a network loses where a dictionary's reconstruction stands in place of a layer.
 
-    The network's own classes are the target, so that no labels are needed. At all positions the reconstruction stands
-    in, class tokens too.
+    The network's own classes are the target, so that no labels are needed.
 
     Args:
       model: the network, whose output are logits.
       layer: the dictionary's layer.
       dictionary: of the layer.
       images: as the network gets them.
+      tokens: where the reconstruction stands in, and zeros, for a layer of tokens; None for all positions. A dictionary
+        knows nothing of class tokens that it was not fitted to.
 
     Raises:
       FeatvizError: if the dictionary is of another width, or the output is no row of logits.
     """
-    edited = model.edited({layer: Reconstruct(Selection(), dictionary)})
-    ablated = model.edited({layer: ablate(None)})
+    places = None if tokens is None else tokens[:, None]
+    edited = model.edited({layer: Reconstruct(Selection(positions=places), dictionary)})
+    ablated = model.edited({layer: ablate(None, positions=places)})
     count, sums = 0, np.zeros(3)
     waiting: list[np.ndarray] = []
 
@@ -114,7 +122,13 @@ def measure_loss_recovered(
 
 
 def held_out_loss(
-    model: Model, layer: str, dictionary: Dictionary, photos: PhotoInput, *, size: tuple[int, int]
+    model: Model,
+    layer: str,
+    dictionary: Dictionary,
+    photos: PhotoInput,
+    *,
+    size: tuple[int, int],
+    class_tokens: bool = False,
 ) -> LossRecovered | None:
     """What a network loses on photographs that were held out, at most `MAX_PHOTOS` of them, evenly spread ones.
 
@@ -124,17 +138,21 @@ def held_out_loss(
       dictionary: of the layer.
       photos: all of them.
       size: (height, width) to which they are cropped.
+      class_tokens: whether the dictionary was fitted to class tokens and registers; else they stay as they are.
 
     Returns:
       None where it cannot be measured: images that came once, a network that cannot be edited or has no row of logits.
     """
     held_out = _held_out(photos)
-    outputs = shapes_for(model, (OUTPUT,), (1, *size, model.input.channels))[OUTPUT]
+    shapes = shapes_for(model, (OUTPUT, layer), (1, *size, model.input.channels))
+    outputs, shape = shapes[OUTPUT], shapes[layer]
     if held_out is None or not isinstance(model.apply, Editable) or len(outputs) != 1 or outputs[0] < 2:
         return None
     with closing(read_ahead(held_out, size, channels=model.input.channels, batch=BATCH)) as reader:
         images = [photo.pixels for batch in reader for photo in batch if photo.pixels is not None]
-    return measure_loss_recovered(model, layer, dictionary, images) if images else None
+    tokens = Sampling(class_tokens=class_tokens).candidates(shape)
+    chosen = tokens if len(shape) == 2 and len(tokens) < shape[0] else None
+    return measure_loss_recovered(model, layer, dictionary, images, tokens=chosen) if images else None
 
 
 def _held_out(photos: PhotoInput) -> Source | None:

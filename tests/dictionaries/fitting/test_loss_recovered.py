@@ -1,13 +1,18 @@
 """What is lost with a reconstruction in place, against logits that are computed by hand."""
 
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from support.surveys import IMAGES, make_folder, refused
 
+import featviz as fv
 from featviz.dictionaries.dictionary import Dictionary
 from featviz.dictionaries.fitting import loss_recovered as module
 from featviz.dictionaries.fitting.loss_recovered import held_out_loss, log_softmax, measure_loss_recovered
 from featviz.dictionaries.kinds import ReluSae
+from featviz.model.edit_kinds import ablate
 
 SOME = IMAGES[:20]
 
@@ -68,3 +73,38 @@ def test_photographs_are_spread_over_those_that_were_held_out(tiny, tmp_path, mo
     for photos in (make_folder(tmp_path / "photos", many), many):
         assert held_out_loss(tiny, "conv2", autoencoder([0]), photos, size=(16, 16)) == expected_loss
     assert held_out_loss(tiny, "conv2", autoencoder([0]), many[:9], size=(16, 16)) is None
+
+
+class Tokens(nn.Module):
+    """A class token and four patches, which mix once before the class token decides."""
+
+    @nn.compact
+    def __call__(self, images):
+        n = len(images)
+        patches = nn.Dense(6, name="patches")(images.reshape(n, 2, 4, 2, 4, 3).swapaxes(2, 3).reshape(n, 4, 48))
+        first = self.param("first", nn.initializers.normal(1.0), (1, 1, 6))
+        tokens = nn.Dense(6, name="mixed")(jnp.concatenate([jnp.broadcast_to(first, (n, 1, 6)), patches], axis=1))
+        return nn.Dense(3, name="head")(jnp.tanh(tokens[:, 0] + tokens[:, 1:].mean(1)))
+
+
+def test_class_tokens_stay_as_they_are_unless_they_were_fitted_to():
+    module, layer, units = Tokens(), "mixed", 6
+    variables = module.init(jax.random.key(0), jnp.zeros((1, 8, 8, 3)))
+    vit = fv.from_linen(module, variables, input=fv.InputSpec(size=(8, 8)))
+    nothing = np.zeros((units, units), np.float32)
+    zeros = np.zeros(units, np.float32)
+    empty = Dictionary(ReluSae(encoder=nothing, encoder_bias=zeros, decoder=nothing, decoder_bias=zeros))
+    rng = np.random.default_rng(0)
+    photos = list(rng.integers(0, 255, (20, *vit.input.size, 3), np.uint8))
+    without = held_out_loss(vit, layer, empty, photos, size=vit.input.size)
+    everywhere = held_out_loss(vit, layer, empty, photos, size=vit.input.size, class_tokens=True)
+    tokens = np.arange(1, vit.layer(layer).shape[0])
+    edited = vit.edited({layer: ablate(None, positions=[(int(token),) for token in tokens])})
+    images = np.stack([photos[9], photos[19]]).astype(np.float32) / np.float32(255)
+    before, after = (
+        log_softmax(np.asarray(each.apply(each.weights, images, layers=("<output>",))["<output>"], np.float64))
+        for each in (vit, edited)
+    )
+    by_hand = np.mean(np.sum(np.exp(before) * (before - after), axis=1))
+    np.testing.assert_allclose([without.reconstructed, without.ablated], by_hand, rtol=1e-3)
+    assert everywhere.ablated != pytest.approx(by_hand, rel=1e-2)
