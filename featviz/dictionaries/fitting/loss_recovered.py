@@ -96,7 +96,7 @@ def measure_loss_recovered(
     """
     places = None if tokens is None else tokens[:, None]
     edited = model.edited({layer: Reconstruct(Selection(positions=places), dictionary)})
-    ablated = model.edited({layer: ablate(None, positions=places)})
+    ablated = model.edited({layer: ablate(None, positions=None if places is None else places.tolist())})
     count, sums = 0, np.zeros(3)
     waiting: list[np.ndarray] = []
 
