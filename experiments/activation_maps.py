@@ -3,15 +3,16 @@
 The built-in network is shown gratings of every orientation. Where its layers tell orientations apart, a map must have
 them in order, on a ring: the nearest activation of another photograph is of nearly the same orientation, and places are
 explained by cos 2a and sin 2a of the orientation a. For the maps in FOLDERS, which `featviz activation-atlas` has
-written, it prints the trustworthiness of UMAP and of PCA (scikit-learn, 15 neighbors by angle, 4,000 activations): the
-share of an activation's neighbors on the map that are its neighbors in the layer, by ranks, 1 at best.
+written, it prints the trustworthiness of UMAP and of PCA (scikit-learn, 15 neighbors by angle, at 3,000 activations):
+whether an activation's neighbors on the map are near to it in the layer too, by ranks, 1 at best and .5 by chance.
 
     python experiments/activation_maps.py [FOLDER ...]
 
-It needs umap-learn and takes a minute on one core, and half a minute for each folder.
+It needs umap-learn and scikit-learn, and takes a minute on one core, and another for each folder of 12,800 activations.
 
 Expected, gratings in mixed4a: by UMAP 2.2 degrees between neighbors and .76 of the places' variance, by PCA 4.4 degrees
-and .63; by chance 45 degrees and 0.
+and .63; by chance 45 degrees and 0. GoogLeNet's inception_4c on 800 photographs: trustworthiness .83 by UMAP, .70 by
+PCA.
 """
 
 import argparse
@@ -23,13 +24,13 @@ import numpy as np
 import featviz as fv
 from featviz.activation_atlas.map_layout import LAYOUTS, LayoutSettings
 from featviz.activation_atlas.map_positions import sample_positions
-from featviz.dictionaries.fitting.activation_store import open_activations
+from featviz.dictionaries.fitting.activation_store import HELD_OUT, TRAIN, open_activations
 from featviz.surveys.photos import find_photos
 
 COUNT, SIDE, FREQUENCY = 240, 64, 0.1
 LAYERS = ("conv2", "mixed3a", "mixed4a")
-# Activations of which trustworthiness is measured: it compares all pairs.
-MEASURED, NEIGHBORS = 4000, 15
+# Activations at which trustworthiness is measured: it compares all pairs.
+MEASURED, NEIGHBORS = 3000, 15
 
 
 def gratings(count: int, *, seed: int = 0) -> tuple[np.ndarray, list[np.ndarray]]:
@@ -72,11 +73,13 @@ def main():
     for folder in args.folders:
         from sklearn.manifold import trustworthiness
 
-        values = open_activations(folder / "activations").sample(MEASURED)[:MEASURED]
+        store = open_activations(folder / "activations")
+        values = np.concatenate([store.read(part, 0, store.rows(part)) for part in (TRAIN, HELD_OUT)])
+        measured = np.random.default_rng(0).choice(len(values), min(MEASURED, len(values)), replace=False)
         for name, layout in LAYOUTS.items():
             places = layout(values, LayoutSettings())
-            score = trustworthiness(values, places, n_neighbors=NEIGHBORS, metric="cosine")
-            print(f"{folder.name} by {name}: trustworthiness {score:.3f}, {len(values)} activations")
+            score = trustworthiness(values[measured], places[measured], n_neighbors=NEIGHBORS, metric="cosine")
+            print(f"{folder.name} by {name}: trustworthiness {score:.3f} of {len(values)} activations")
 
 
 if __name__ == "__main__":
