@@ -1,7 +1,10 @@
 """A map from photographs to its page: what it holds, resumed, stopped, refused."""
 
+import flax.linen as nn
+import jax.numpy as jnp
 import numpy as np
 import pytest
+from support.tiny import build as build_network
 
 import featviz as fv
 from featviz.activation_atlas import map_drawing
@@ -184,3 +187,24 @@ def test_layers_and_folders_that_do_not_fit_are_refused(tiny, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(FeatvizError, match="is a file"):
         build(tiny, tmp_path / "file")
+
+
+class Tokens(nn.Module):
+    """A class token and sixteen patches, which a mean mixes."""
+
+    @nn.compact
+    def __call__(self, x):
+        patches = nn.Conv(12, (4, 4), strides=4, name="patches")(x).reshape(x.shape[0], 16, 12)
+        token = self.param("token", nn.initializers.normal(1.0), (1, 1, 12))
+        tokens = jnp.concatenate([jnp.broadcast_to(token, (x.shape[0], 1, 12)), patches], 1)
+        tokens = nn.Dense(10, name="mix")(tokens + tokens.mean(1, keepdims=True))
+        return nn.Dense(4, name="head")(nn.relu(tokens).mean(1))
+
+
+def test_of_tokens_the_patches_are_laid_out(tmp_path):
+    model = build_network(Tokens())
+    options = {**OPTIONS, "levels": (2,), "per_photo": 100}
+    made = fv.build_activation_atlas(model, "mix", PHOTOS, out=tmp_path / "m", own_photos=PHOTOS[:1], **options)
+    assert len(made.photo) == 12 * 16 and len(made.levels[0]) > 1
+    assert any(made.levels[0].classes) and "from the mean of all activations" in made.facts["pictures"]
+    assert (tmp_path / "m" / "photos" / "own-0.webp").is_file()
