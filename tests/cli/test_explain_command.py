@@ -49,6 +49,7 @@ def test_a_class_is_ranked_over_photos(photos, tmp_path, capsys):
         (["--of", "3", "--for", "logit:3"], "--of goes without --for and --against"),
         (["--of", "99"], "--of: there is no class 99; patterns has 58, 0 to 57"),
         (["--method", "pathh"], "--method: there is no `pathh`; did you mean"),
+        (["--grid", "mixed4a"], "--grid draws pictures; expected no --no-pictures"),
         (["nowhere.png"], "PHOTOS: `nowhere.png` does not exist"),
     ],
 )

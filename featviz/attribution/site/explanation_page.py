@@ -55,7 +55,7 @@ class GroupItem(NamedTuple):
 
 
 class SourceItem(NamedTuple):
-    """What feeds a group: how strong it is, and the units and groups of the layer before that it comes from."""
+    """What feeds a group: how strong it is, and the shares of the units and groups of the layer before."""
 
     number: int
     color: str
@@ -248,7 +248,7 @@ def _group(view: LayerView, index: int, shown: _Shown, attribution: float) -> Gr
 
 
 def _sources(explanation: Explanation, index: int, shown: _Shown) -> tuple[SourceItem, ...]:
-    """What of the layer before feeds each group of a layer."""
+    """What of the layer before feeds each group of a layer, as shares of how strong the group is."""
     view = explanation.layers[index]
     found = view.sources
     if found is None:
@@ -256,12 +256,13 @@ def _sources(explanation: Explanation, index: int, shown: _Shown) -> tuple[Sourc
     before = explanation.layers[index - 1]
     items = []
     for group, score in enumerate(found.scores):
+        whole = float(score) or 1.0
         top = [(unit, value) for unit, value in found.top(group, AT_GROUP) if value > 0]
         units = tuple(
-            UnitItem(unit, shown.src(channel(found.layer, unit)), value, None, 100 * value / top[0][1])
+            UnitItem(unit, shown.src(channel(found.layer, unit)), value / whole, None, 100 * value / top[0][1])
             for unit, value in top
         )
-        shares = found.groups[group]
+        shares = found.groups[group] / whole
         groups = tuple(_group(before, each, shown, float(shares[each])) for each in range(len(shares) - 1))
         rest = float(shares[-1]) if len(shares) else 0.0
         items.append(SourceItem(group + 1, css_color(group), float(score), units, groups, rest))
