@@ -37,7 +37,7 @@ help:
 
 # Every unit with its picture and page; the classes and one layer with full pages.
 demo: $(INSTALLED)
-	$(BIN)/featviz atlas patterns -o demo --size 64 --steps 64 --full logits,conv1
+	$(BIN)/featviz demo -o demo
 	@echo "Open the address above in a browser: every unit of the built-in network, with a picture of what excites it."
 
 # What is promised to the bit is tested as users compile it.
@@ -96,7 +96,7 @@ $(BIN)/python:
 	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
 
 clean:
-	rm -rf demo build dist docs/_build docs/api featviz.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	rm -rf demo featviz-demo build dist docs/_build docs/api featviz.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis
 	find featviz tests experiments benchmarks -name __pycache__ -prune -exec rm -rf {} +
 
 distclean: clean

@@ -14,6 +14,7 @@ from featviz.atlas.entries import Entries
 from featviz.atlas.entry_records import AtlasRow, atlas_rows, read_pictures, summarize_faults
 from featviz.atlas.revisions import Revision, choose_revision, list_revisions
 from featviz.atlas.series import PlannedSeries
+from featviz.common.displayed_list import DisplayedList
 from featviz.errors import FeatvizError, suggest
 from featviz.pages.records import Role
 from featviz.pictures.captions import split_name
@@ -38,6 +39,11 @@ class Atlas:
     def __repr__(self) -> str:
         done, planned = self.count()
         return f"<Atlas {self.store.location}, {done} of {planned} entries>"
+
+    def _repr_html_(self) -> str:
+        from featviz.atlas.atlas_html import atlas_html
+
+        return atlas_html(self)
 
     @cached_property
     def plan(self) -> list[PlannedSeries]:
@@ -128,7 +134,7 @@ class Atlas:
         entries = self.entries(self.find(layer, role=role, seed=seed, unit=index).path)
         if not unit.isdecimal() or not int(unit) < entries.units or entries.outcome(int(unit)) is None:
             raise FeatvizError(f"the atlas has no picture of `{name}`; `table()` lists those that it has")
-        return read_pictures(entries, int(unit))
+        return DisplayedList(read_pictures(entries, int(unit)))
 
     def rows(self, *, layers: Sequence[str] | None = None, roles: Sequence[Role] = tuple(Role)) -> Iterator[AtlasRow]:
         """The written entries in the plan's order, optionally of some layers and roles only."""

@@ -4,6 +4,7 @@ from bisect import bisect_left, insort
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from jaxtyping import UInt8
@@ -183,6 +184,7 @@ class SiteData:
             command=command,
             complete=complete,
             surveyed=self.survey is not None,
+            picture_width=self._shared["run"]["size"][1] if self._shared else None,
         )
 
     def _similar(self, layer: str, unit: int) -> tuple[UnitLink, ...]:
@@ -228,12 +230,17 @@ class SiteData:
         last = self.model.layers[-1]
         return self.model.classes[unit] if layer == last.name and last.units == len(self.model.classes) else ""
 
+    @property
+    def _shared(self) -> dict[str, Any]:
+        """What the store says of the first series; empty for an atlas without pictures."""
+        first = next((series for series in self.atlas.plan if series.path in self.atlas.store.group), None)
+        return {} if first is None else self._entries(first).attributes
+
     def _facts(self) -> dict[str, str]:
         """What the pictures have in common, as label -> value; empty for an atlas without pictures."""
-        first = next((series for series in self.atlas.plan if series.path in self.atlas.store.group), None)
-        if first is None:
+        shared = self._shared
+        if not shared:
             return {}
-        shared = self._entries(first).attributes
         run, words = shared["run"], shared["recipe_words"]
         network = run["network"]
         return {

@@ -3,6 +3,7 @@
 import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from featviz.attribution.faithfulness import faithfulness
 from featviz.attribution.methods import Method, check_method
 from featviz.attribution.site.explanation_page import PACKAGE, page_address, render_explanation, render_index
 from featviz.common.arguments import check_count
+from featviz.common.displayed_list import DisplayedList
 from featviz.common.progress import progress_bar
 from featviz.errors import FeatvizError
 from featviz.model import Model, require_model
@@ -132,7 +134,7 @@ def explain(
             if view.layer in grid:
                 write_grid(model, view.layer, view.attribution.activations[0], folder, files, progress=progress)
     write_pages(model, explanations, folder, files, measure=measure)
-    return explanations
+    return DisplayedList(replace(each, folder=folder, files=files) for each in explanations)
 
 
 def write_pages(

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -10,6 +11,7 @@ from jaxtyping import Float, Int
 from featviz.atlas.class_scores import class_scores
 from featviz.attribution.attribute import Attribution, attribute
 from featviz.attribution.effects import unit_effects
+from featviz.attribution.explained_pictures import PictureFiles
 from featviz.attribution.group_sources import GroupSources, feeds, group_sources
 from featviz.attribution.groups import Groups, groups, tells_groups
 from featviz.attribution.methods import Method
@@ -83,6 +85,8 @@ class Explanation:
         score: Its value.
         classes: The network's largest outputs, or () where it has no classes.
         layers: The layers' parts, in forward order.
+        folder: Where its page is; None if there is none.
+        files: The names of the pictures there, which a notebook shows.
     """
 
     name: str
@@ -93,9 +97,16 @@ class Explanation:
     score: float
     classes: tuple[ClassScore, ...]
     layers: tuple[LayerView, ...]
+    folder: Path | None = None
+    files: PictureFiles | None = None
 
     def __repr__(self) -> str:
         return f"<Explanation of {self.title} on {self.name}, {len(self.layers)} layers>"
+
+    def _repr_html_(self) -> str:
+        from featviz.attribution.explanation_html import explanation_html
+
+        return explanation_html(self)
 
 
 def explained_layers(

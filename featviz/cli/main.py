@@ -21,6 +21,7 @@ from featviz.errors import FeatvizError, suggest
 # Every command by the heading under which `featviz --help` lists it. NAME-OF-COMMAND is the function `name_of_command`
 # of `featviz/cli/commands/name_of_command.py`.
 COMMANDS = {
+    "Start here": ["demo"],
     "Get to know a network": ["models", "layers", "check"],
     "Draw what units look for": ["recipes", "render", "dream"],
     "Draw every unit of a network": ["atlas", "activation-atlas", "site", "export"],

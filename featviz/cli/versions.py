@@ -1,8 +1,5 @@
 """`featviz --version`: what a report of a bug needs to name, none of it imported."""
 
-import importlib.metadata
-import platform
-
 import click
 
 from featviz.version import __version__
@@ -29,6 +26,9 @@ def version_lines() -> list[str]:
     >>> version_lines()[0].startswith("featviz ")
     True
     """
+    # Imported when it is asked for: every command imports this file.
+    import platform
+
     lines = [
         f"featviz {__version__}",
         f"{platform.python_implementation()} {platform.python_version()}",
@@ -39,6 +39,8 @@ def version_lines() -> list[str]:
 
 
 def _version(name: str) -> str | None:
+    import importlib.metadata
+
     try:
         return importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:

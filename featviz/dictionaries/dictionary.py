@@ -63,6 +63,11 @@ class Dictionary:
     def __repr__(self) -> str:
         return f"<Dictionary {self.code.title}, {self.units} units, {self.latents} latents>"
 
+    def _repr_html_(self) -> str:
+        from featviz.dictionaries.dictionary_html import dictionary_html
+
+        return dictionary_html(self)
+
     @property
     def units(self) -> int:
         """The width of the activations that it takes."""

@@ -29,14 +29,21 @@ class Evidence:
     Attributes:
       rows: one a unit.
       other: the network and the layer whose features compare pictures with photographs.
+      pictures: the first picture of each unit, in the order of the rows, which a notebook shows; () if there are none.
     """
 
     rows: tuple[UnitEvidence, ...]
     other: str
+    pictures: tuple[Picture, ...] = ()
 
     def __repr__(self) -> str:
         trusted = sum(row.trusted is True for row in self.rows)
         return f"<Evidence of {len(self.rows)} units, {trusted} trusted, compared by {self.other}>"
+
+    def _repr_html_(self) -> str:
+        from featviz.evaluation.evidence_html import evidence_html
+
+        return evidence_html(self)
 
     def column(self, quantity: str) -> Float[np.ndarray, " units"]:
         """One quantity of all units, such as "prediction"; "activation" and "flag_margin" too.
@@ -128,8 +135,10 @@ def evidence(
             bar.update()
             rows |= {row.name: row for row in evaluate_pictures(survey.model, reference, units, phi).values()}
             bar.update()
-    names = dict.fromkeys("{}:{}".format(*unit_of(picture, survey)) for picture in pictures)
-    return Evidence(tuple(rows[name] for name in names), f"{phi.model.name} {phi.layer}")
+    first: dict[str, Picture] = {}
+    for picture in pictures:
+        first.setdefault("{}:{}".format(*unit_of(picture, survey)), picture)
+    return Evidence(tuple(rows[name] for name in first), f"{phi.model.name} {phi.layer}", tuple(first.values()))
 
 
 def unit_of(picture: Picture, survey: Survey) -> tuple[str, int]:

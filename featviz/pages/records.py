@@ -198,6 +198,7 @@ class NetworkRecord:
     """What the front page says: `facts` are lines of label and value such as recipe, size, weights.
 
     `complete` is True once all planned pictures are rendered, `surveyed` if there is a survey of photographs.
+    `picture_width` is that of the pictures in pixels, None where there are none.
     """
 
     name: str
@@ -206,6 +207,7 @@ class NetworkRecord:
     command: str | None
     complete: bool
     surveyed: bool
+    picture_width: int | None = None
 
     @cached_property
     def _distinct_names(self) -> dict[str, str]:

@@ -12,6 +12,7 @@ from featviz.objectives import Objective
 from featviz.pictures.file_names import file_stem
 from featviz.recipes import RECIPES, Recipe
 from featviz.regularizers import PENALTIES, Fidelity
+from featviz.zoo.weights.recorded_weights import recorded_weights
 
 
 def command_line(
@@ -55,11 +56,13 @@ def network_words(source: Mapping[str, str]) -> list[str] | None:
     ['net.onnx', '--input', '224,nchw']
     >>> network_words({"model": "net.onnx", "fixed": "meta=/data/meta.npy"})
     ['net.onnx', '--fixed', 'meta=meta.npy']
+    >>> network_words({"model": "vit_tiny", "weights": "hf-hub:lab/vit"})
+    ['vit_tiny', '--weights', 'hf-hub:lab/vit']
     """
     if "model" not in source:
         return None
     words = [source["model"] if ":" in source["model"] else PurePath(source["model"]).name]
-    words += ["--weights", PurePath(source["weights"]).name] if "weights" in source else []
+    words += ["--weights", recorded_weights(source["weights"])] if "weights" in source else []
     words += ["--input", source["input"]] if "input" in source else []
     for option in ("fixed", "dictionary"):
         for assignment in shlex.split(source.get(option, "")):

@@ -14,6 +14,7 @@ from numpy.typing import DTypeLike
 from featviz.ascent.outcome import Outcome
 from featviz.common.bands import shown_bands
 from featviz.common.files import write_all_atomic
+from featviz.common.notebook_html import figure_html, image_html
 from featviz.errors import FeatvizError, in_one_line
 from featviz.pictures.endings import ending_sentence
 from featviz.pictures.picture_files import (
@@ -42,7 +43,8 @@ RECORD_KEYS = ("channels", "clean_history", "ending", "history", "outcome", "sco
 class Picture:
     """An image that maximizes an objective, and where it comes from.
 
-    NumPy and matplotlib take a picture as an array of its pixels: `plt.imshow(picture)`.
+    NumPy and matplotlib take a picture as an array of its pixels: `plt.imshow(picture)`. A notebook shows it with its
+    name, score and ending.
 
     Attributes:
       pixels: float32 in [0,1].
@@ -187,6 +189,12 @@ class Picture:
             [(target.with_suffix(".json"), (record_json(record, indent=1) + "\n").encode()), (target, data)]
         )
         return target
+
+    def _repr_html_(self) -> str:
+        ending = f"{self.ending[0].upper()}{self.ending[1:]}"
+        about = (str(self.provenance.get("class") or ""), str(self.provenance.get("note") or ""))
+        lines = [self.name, *about, f"score {self.score:.4g}" if np.isfinite(self.score) else "", ending]
+        return figure_html(image_html(self.preview(), f"Picture of {self.name}: {self.ending}."), lines)
 
     def _repr_png_(self) -> bytes:
         buffer = io.BytesIO()

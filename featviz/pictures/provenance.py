@@ -1,7 +1,6 @@
 """Where a picture comes from: all that is needed to make it again, as plain JSON values."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import PurePath
 from typing import Any
 
 import jax
@@ -18,6 +17,7 @@ from featviz.pictures.command import command_line
 from featviz.pictures.file_names import class_name
 from featviz.recipes import Recipe
 from featviz.version import __version__
+from featviz.zoo.weights.recorded_weights import recorded_weights
 
 
 def describe_run(
@@ -57,7 +57,7 @@ def _describe_origin(model: Model, weights_sha256: str) -> dict[str, Any]:
         "versions": machine["versions"],
         "network": {
             "name": model.name,
-            "weights": PurePath(model.source["weights"]).name if "weights" in model.source else None,
+            "weights": recorded_weights(model.source["weights"]) if "weights" in model.source else None,
             "weights_sha256": weights_sha256,
             "input": describe(model.input),
             **({"dictionaries": found} if (found := _describe_dictionaries(model)) else {}),

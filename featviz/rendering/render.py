@@ -6,12 +6,14 @@ from typing import overload
 from jax.typing import DTypeLike
 
 from featviz.ascent import Convergence
+from featviz.common.displayed_list import DisplayedList
 from featviz.model import Model, Weights
 from featviz.objectives import Objective
 from featviz.pictures.picture import Picture
 from featviz.recipes import Recipe
 from featviz.rendering.checks import Size, Start, as_objectives, require_objective
 from featviz.rendering.draw import render_groups
+from featviz.rendering.forming import render_shown
 from featviz.rendering.request import make_request
 
 
@@ -91,10 +93,12 @@ def render(
         picture's score are float32 in either case.
       convergence: when to stop before `steps`. None: the recipe's.
       transparency: whether the pictures get an alpha that shows where the objective's gradient was. None: the recipe's.
-      progress: whether to show a bar on standard error, if that is a terminal.
+      progress: whether to show a bar on standard error, if that is a terminal, and in a notebook the pictures as they
+        form.
 
     Returns:
-      One Picture for one objective, a list of Pictures in the same order for a list.
+      One Picture for one objective, a list of Pictures in the same order for a list, which a notebook shows side by
+        side.
 
     Raises:
       FeatvizError: for an unknown layer, a unit out of range, or an option out of its range, before any work.
@@ -120,8 +124,10 @@ def render(
         transparency=transparency,
         progress=progress,
     )
-    pictures = {index: group[0] for index, group in render_groups(request)}
-    return pictures[0] if isinstance(objectives, Objective) else [pictures[index] for index in range(len(pictures))]
+    groups = render_shown(request)
+    if isinstance(objectives, Objective):
+        return groups[0][0]
+    return DisplayedList(groups[index][0] for index in range(len(groups)))
 
 
 def render_each(
@@ -227,4 +233,4 @@ def render_group(
         transparency=transparency,
         progress=progress,
     )
-    return next(group for _, group in render_groups(request))
+    return DisplayedList(render_shown(request)[0])

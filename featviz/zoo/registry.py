@@ -95,12 +95,15 @@ def load(name: str, *, weights: str | os.PathLike[str] | None = None) -> Model:
 
     Args:
         name: A name or alias of the zoo; `featviz models` lists them.
-        weights: A file of weights, our own safetensors or an official file of PyTorch, Caffe or Keras. By default the
-            weights that are shipped with featviz, or those fetched from their official address into the user's cache.
+        weights: A file of weights, our own safetensors or an official file of PyTorch, Caffe or Keras; or
+            `hf-hub:OWNER/REPOSITORY`, the safetensors of a repository of Hugging Face, whose mean and std its images
+            get. By default the weights that are shipped with featviz, or those fetched from their official address
+            into the user's cache.
 
     Returns:
         The Model. Where a source of the file was trained on another range of images, its `input` is that one. Its
-        `source` says how to load it again: the network's name under `model` and a given file's name under `weights`.
+        `source` says how to load it again: the network's name under `model`, and under `weights` a given file's name or
+        the repository's.
 
     Raises:
         FeatvizError: If there is no such network, it has no weights, they cannot be fetched, or the file is not for it.
@@ -110,14 +113,20 @@ def load(name: str, *, weights: str | os.PathLike[str] | None = None) -> Model:
     """
     entry = find(name)
     if weights is not None and not isinstance(weights, (str, os.PathLike)):
-        raise FeatvizError(f"`weights` is of type {type(weights).__name__}; expected the path of a file")
+        raise FeatvizError(
+            f"`weights` is of type {type(weights).__name__}; expected the path of a file, or hf-hub:OWNER/REPOSITORY"
+        )
 
     import jax
 
+    from featviz.zoo.weights.hub_weights import fetch_hub_weights
     from featviz.zoo.weights.locate import find_weights, read_entry_weights
     from featviz.zoo.weights.match import identify
+    from featviz.zoo.weights.recorded_weights import PREFIX, recorded_weights
 
-    file = find_weights(entry) if weights is None else Path(weights)
+    given = "" if weights is None else Path(weights).as_posix()
+    hub = fetch_hub_weights(given) if given.startswith(PREFIX) else None
+    file = hub.file if hub else find_weights(entry) if weights is None else Path(weights)
     plan = _outline(entry)
     try:
         tree, file_source = read_entry_weights(entry, file, plan.weights["params"])
@@ -127,10 +136,12 @@ def load(name: str, *, weights: str | os.PathLike[str] | None = None) -> Model:
             raise
         raise FeatvizError(f"{error}; it fits {join_or(networks)}") from None
     adapted = entry.adapted_to(file_source)
+    if hub is not None:
+        adapted = dataclasses.replace(adapted, input=hub.adapted(adapted.input))
     plan = plan if adapted == entry else _outline(adapted)
     # One transfer for the tree, not one for each tensor.
     variables = jax.device_put({"params": tree})
-    source = {"model": entry.name} if weights is None else {"model": entry.name, "weights": file.name}
+    source = {"model": entry.name} if weights is None else {"model": entry.name, "weights": recorded_weights(given)}
     return dataclasses.replace(plan, weights=variables, source=source)
 
 

@@ -74,6 +74,9 @@ def test_pictures_are_drawn_where_they_are_missing(tiny, tmp_path):
     Image.new("RGB", (8, 8), "red").save(kept)
     before = kept.read_bytes()
     made = fv.explain(tiny, PHOTO, out=tmp_path, units=1, groups=2, **QUICK | {"draw": True})
+    # The photo, and one unit for the decision and one against it, with their pictures.
+    shares = [share for view in made[0].layers for share in (*view.supporting, *view.opposing)]
+    assert made._repr_html_().count("<img ") == 1 + len(shares)
     assert kept.read_bytes() == before
     shown = set(made[0].layers[0].strongest[..., 0].reshape(-1).tolist())
     assert any((tmp_path / files.address(fv.channel("conv2/relu", unit))).is_file() for unit in shown)

@@ -17,6 +17,7 @@ from featviz.errors import FeatvizError
 
 if TYPE_CHECKING:
     from featviz.atlas.atlas_store import Store
+    from featviz.atlas.reading import Atlas
     from featviz.atlas.series import Task
     from featviz.recipes import Recipe
     from featviz.surveys.survey import Survey
@@ -168,13 +169,18 @@ def atlas(
             **options,
         )
     if not quiet:
-        done, planned = result.count()
-        click.echo(f"{out}  {done} of {planned} entries")
-        front = Path(out) / "site" / "index.html"
-        if site and front.exists():
-            click.echo(front.resolve().as_uri())
-        for line in result.report():
-            click.echo(line)
+        report_atlas(out, result, site=site)
+
+
+def report_atlas(out: str, atlas: "Atlas", *, site: bool = True) -> None:
+    """Prints how many pictures an atlas has, the address of its first page, and which pictures mean little."""
+    done, planned = atlas.count()
+    click.echo(f"{out}  {done} of {planned} entries")
+    front = Path(out) / "site" / "index.html"
+    if site and front.exists():
+        click.echo(front.resolve().as_uri())
+    for line in atlas.report():
+        click.echo(line)
 
 
 def compact(out: str, *, quiet: bool) -> None:

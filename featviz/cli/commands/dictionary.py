@@ -18,7 +18,7 @@ KINDS = ("relu", "topk", "batch_topk", "jump_relu", "gated", "matryoshka", "pca"
 
 @click.group()
 def dictionary() -> None:
-    """Dictionaries: a layer's activations in another basis, whose latents are units like any others."""
+    """Fit, read or check a dictionary: a layer's activations in another basis, whose latents are units too."""
 
 
 dictionary.add_command(read)

@@ -61,7 +61,8 @@ weights_option = click.option(
     "--weights",
     type=PATH,
     metavar="FILE",
-    help="Read the network's weights from FILE: safetensors, .pth, .caffemodel or .h5.",
+    help="Read the network's weights from FILE: safetensors, .pth, .caffemodel or .h5; or from a repository of Hugging "
+    "Face, hf-hub:OWNER/REPOSITORY.",
 )
 classes_option = click.option(
     "--classes", type=PATH, metavar="FILE", help="Read the names of the classes from FILE: text, one a line, or JSON."

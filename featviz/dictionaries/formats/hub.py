@@ -1,19 +1,10 @@
 """`hf-hub:OWNER/REPOSITORY/FOLDER`: files of a dictionary from a repository of Hugging Face, into the user's cache."""
 
-import json
 from pathlib import Path
-from urllib.parse import quote
 
 from featviz.dictionaries.formats.contents import CONFIGS, is_weights
-from featviz.errors import FeatvizError, in_one_line, suggest
-from featviz.zoo.entry import Source
-from featviz.zoo.weights.download import fetch
-from featviz.zoo.weights.https import request_file
-
-PREFIX = "hf-hub:"
-SERVER = "https://huggingface.co"
-# A list of files is not larger.
-MAX_LIST = 2**24
+from featviz.errors import FeatvizError, suggest
+from featviz.zoo.weights.hub_files import SERVER, parse_hub_name
 
 
 def fetch_dictionary(name: str, *, server: str = SERVER, loopback: bool = False) -> Path:
@@ -27,30 +18,14 @@ def fetch_dictionary(name: str, *, server: str = SERVER, loopback: bool = False)
     Raises:
       FeatvizError: if there is no such repository, or it does not hold one file of weights there.
     """
-    words, _, revision = name.removeprefix(PREFIX).partition("@")
-    parts = words.strip("/").split("/")
-    if len(parts) < 2 or not all(parts):
-        raise FeatvizError(f"`{name}` names no repository; expected {PREFIX}OWNER/REPOSITORY, or a folder of one")
-    repository, inside = "/".join(parts[:2]), "/".join(parts[2:])
-    revision = revision or "main"
-    listed = _list_files(repository, revision, server=server, loopback=loopback)
+    repository, inside = parse_hub_name(name, server=server, loopback=loopback)
+    listed = repository.list_files()
     weights = _choose(name, listed, inside)
     folder = weights.rpartition("/")[0]
     beside = [path for path in listed if path.rpartition("/")[0] == folder]
     wanted = [weights, *(path for path in beside if path.rpartition("/")[2] in CONFIGS)]
-    base = f"{server}/{quote(repository)}/resolve/{quote(revision, safe='')}"
-    fetched = [fetch(Source(f"{base}/{quote(path)}"), loopback=loopback) for path in wanted]
+    fetched = [repository.fetch_file(path) for path in wanted]
     return fetched[0]
-
-
-def _list_files(repository: str, revision: str, *, server: str, loopback: bool) -> list[str]:
-    url = f"{server}/api/models/{quote(repository)}/revision/{quote(revision, safe='')}"
-    try:
-        with request_file(url, loopback=loopback) as reply:
-            text = reply.stream.read(MAX_LIST)
-        return sorted(str(entry["rfilename"]) for entry in json.loads(text)["siblings"])
-    except Exception as error:
-        raise FeatvizError(f"the files of `{PREFIX}{repository}` cannot be listed: {in_one_line(error)}") from None
 
 
 def _choose(name: str, listed: list[str], inside: str) -> str:

@@ -16,9 +16,10 @@ from featviz.dictionaries.formats import (
 )
 from featviz.dictionaries.formats.contents import EXPECTED, Contents, read_contents
 from featviz.dictionaries.formats.hints import Hints
-from featviz.dictionaries.formats.hub import PREFIX, fetch_dictionary
+from featviz.dictionaries.formats.hub import fetch_dictionary
 from featviz.dictionaries.normalizations import Normalization
 from featviz.errors import FeatvizError, in_one_line
+from featviz.zoo.weights.recorded_weights import PREFIX
 
 
 class Format(NamedTuple):
