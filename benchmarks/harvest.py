@@ -42,7 +42,9 @@ def main() -> None:
     parser.add_argument("--layer", default="blocks/6")
     parser.add_argument("--photos", type=int, default=320)
     options = parser.parse_args()
-    model, sampling = fv.load(options.network, weights=network(options.network)), Sampling()
+    names = {"deit_tiny": "deit_tiny_patch16_224"}
+    model = fv.load(options.network, weights=network(names.get(options.network, options.network)))
+    sampling = Sampling()
     files = sorted((FOLDER / "photos").glob("*.jpg"))[: options.photos]
     with tempfile.TemporaryDirectory() as name:
         photos = Path(name) / "photos"
