@@ -23,8 +23,9 @@ from typing import Any
 
 import numpy as np
 
-from featviz.atlas.entries import ARRAYS, CLEAN_HISTORY, LATER_ARRAYS, OBJECTIVE, Entries, complete_added, count_looks
+from featviz.atlas.entries import ARRAYS, CLEAN_HISTORY, LATER_ARRAYS, OBJECTIVE, Entries, complete_added
 from featviz.atlas.entry_arrays import ADDED, ArrayLayout, create_array, shard_units
+from featviz.atlas.entry_histories import count_looks
 from featviz.atlas.locks import creation_lock
 from featviz.common.files import describe_folder
 from featviz.errors import FeatvizError, in_one_line

@@ -11,6 +11,8 @@ from jaxtyping import Float32, UInt8
 
 from featviz.ascent.outcome import Outcome
 from featviz.atlas.entry_arrays import ADDED, EntryArray, create_array, layout_of
+from featviz.atlas.entry_blocks import neighbors, read_block, units_at_once
+from featviz.atlas.entry_histories import made_looks, made_steps
 from featviz.atlas.locks import creation_lock
 from featviz.atlas.objective_text import decode, encode
 from featviz.errors import in_one_line
@@ -32,8 +34,6 @@ OUTCOMES = (
     Outcome.CONSTANT,
     Outcome.UNMOVED,
 )
-# Entries read at once: reading a few costs as much as reading one.
-BLOCK = 64
 
 
 class Entries:
@@ -165,13 +165,9 @@ class Entries:
 
     def values(self, name: str, units: Iterable[int]) -> Iterator[tuple[int, np.ndarray | Exception]]:
         """What an array has of units, ascending, or the exception for each that cannot be read; read in blocks."""
-        for block in _blocks(sorted(units)):
-            array = self.arrays[name]
-            try:
-                values: Iterable[Any] = array[block[0] : block[-1] + 1]
-            except Exception:  # a decoder may raise anything; the units are read one by one to find the damaged ones
-                values = [_read(array, unit) for unit in block]
-            yield from zip(block, values, strict=True)
+        most = units_at_once(self.arrays[name])
+        for block in neighbors(sorted(units), most=most):
+            yield from zip(block, read_block(self.arrays[name], block), strict=True)
 
     def added_units(self, start: int, stop: int) -> set[int]:
         """The units from `start` up to `stop`, exclusive, written since the series was compacted."""
@@ -228,40 +224,6 @@ def complete_added(group: Any) -> None:
         create_array(added, name, layout_of(group[name]))
 
 
-def made_steps(history: Float32[np.ndarray, " steps"]) -> Float32[np.ndarray, " made"]:
-    """The scores of a stored history at the steps that were made.
-
-    >>> made_steps(np.array([1.0, 2.0, -np.inf], np.float32)).tolist()
-    [1.0, 2.0]
-    """
-    return history[: np.count_nonzero(history != -np.inf)]
-
-
-def made_looks(clean_history: Float32[np.ndarray, "looks 1+images"]) -> Float32[np.ndarray, "made 1+images"]:
-    """The looks of a stored clean history that were made.
-
-    >>> made_looks(np.array([[0.0, 1.0], [-np.inf, -np.inf]], np.float32)).tolist()
-    [[0.0, 1.0]]
-    """
-    return clean_history[clean_history[:, 0] != -np.inf]
-
-
-def count_looks(steps: int) -> int:
-    """Rows of a clean history: one at the start, and one after every 16 steps and after the last.
-
-    >>> count_looks(40)
-    4
-    """
-    return 1 + -(-steps // 16)
-
-
-def _read(array: EntryArray, unit: int) -> np.ndarray | Exception:
-    try:
-        return array[unit]
-    except Exception as error:
-        return error
-
-
 def _identity(file: Path) -> tuple[int, int] | None:
     """What differs for two files that replace each other, None for no file."""
     try:
@@ -280,19 +242,3 @@ def _units_with_files(folder: Path) -> set[int]:
             if parts[0] == "c" and len(parts) > 1 and parts[1].isdecimal() and parts[-1] != "partial":
                 units.add(int(parts[1]))
     return units
-
-
-def _blocks(units: Sequence[int]) -> Iterator[list[int]]:
-    """Ascending units as runs of neighbors, of at most `BLOCK`.
-
-    >>> list(_blocks([0, 1, 2, 5]))
-    [[0, 1, 2], [5]]
-    """
-    block: list[int] = []
-    for unit in units:
-        if block and (unit != block[-1] + 1 or len(block) == BLOCK):
-            yield block
-            block = []
-        block.append(unit)
-    if block:
-        yield block

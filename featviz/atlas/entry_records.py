@@ -11,7 +11,8 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from featviz.ascent.outcome import Outcome
-from featviz.atlas.entries import ARRAYS, CLEAN_HISTORY, OUTCOMES, Entries, made_looks, made_steps
+from featviz.atlas.entries import ARRAYS, CLEAN_HISTORY, OUTCOMES, Entries
+from featviz.atlas.entry_histories import made_looks, made_steps
 from featviz.atlas.series import PlannedSeries, objective_of
 from featviz.common.canonical import describe, digest
 from featviz.pages.records import Role
