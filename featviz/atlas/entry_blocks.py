@@ -14,10 +14,10 @@ def units_at_once(array: EntryArray) -> int:
     return min(max(BLOCK_BYTES // layout_of(array.base).entry_bytes, LEAST), MOST)
 
 
-def read_block(array: EntryArray, units: Sequence[int]) -> Sequence[Any]:
+def read_block(array: EntryArray, units: Sequence[int]) -> list[Any]:
     """The values of neighbors, and exceptions: where not all can be read at once, halves are tried."""
     try:
-        return array[units[0] : units[-1] + 1]
+        return list(array[units[0] : units[-1] + 1])
     except Exception as error:  # a decoder may raise anything
         if len(units) == 1:
             return [error]
