@@ -22,7 +22,7 @@ SENTENCE = re.compile(r"[A-Z][^\n]*[.?!](  \[default: [^\]]+\])?")
 
 
 # Options that say in each command what they are of.
-DIFFERING = {"out", "l", "size", "steps", "quiet", "survey", "facets", "photos"}
+DIFFERING = {"out", "l", "size", "steps", "quiet", "survey", "facets", "photos", "against", "of", "depth"}
 
 
 def command(name: str) -> click.Command:
