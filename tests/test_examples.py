@@ -100,11 +100,11 @@ def test_commands_have_the_options_that_are_given(document):
 
 
 def test_faults_are_found():
-    tree = ast.parse("fv.rendr(1)\nfv.render(model, [], colour=1)\nfv.recipes.nothing")
+    tree = ast.parse("fv.rendr(1)\nfv.render(model, [], shade=1)\nfv.recipes.nothing")
     assert len(faults_of_python(tree)) >= 3
     assert (
-        fault_of_command("featviz render patterns a:1 --colour red")
-        == "featviz render patterns a:1 --colour red: --colour"
+        fault_of_command("featviz render patterns a:1 --shade red")
+        == "featviz render patterns a:1 --shade red: --shade"
     )
     assert fault_of_command("featviz rendr x") == "no command rendr"
     assert fault_of_command("featviz dictionary fit patterns mixed4a photos/ -o sae.safetensors") is None

@@ -66,7 +66,7 @@ window.atlas = window.atlas || {};
       select(view.rowAt(view.width / 2, view.height / 2, Math.max(view.width, view.height)));
     };
 
-    const positionOf = (event) => {
+    const findPlace = (event) => {
       const box = canvas.getBoundingClientRect();
       return [event.clientX - box.left, event.clientY - box.top];
     };
@@ -74,11 +74,11 @@ window.atlas = window.atlas || {};
     canvas.addEventListener("drawn", showName);
     canvas.addEventListener("pointerdown", (event) => {
       canvas.setPointerCapture(event.pointerId);
-      pointers.set(event.pointerId, positionOf(event));
+      pointers.set(event.pointerId, findPlace(event));
       if (pointers.size === 1) moved = 0;
     });
     canvas.addEventListener("pointermove", (event) => {
-      const [x, y] = positionOf(event);
+      const [x, y] = findPlace(event);
       const before = pointers.get(event.pointerId);
       keyed = false;
       if (!before) {
@@ -99,7 +99,7 @@ window.atlas = window.atlas || {};
     });
     const released = (event) => {
       if (!pointers.delete(event.pointerId) || event.type !== "pointerup" || moved > CLICK) return;
-      const row = view.rowAt(...positionOf(event));
+      const row = view.rowAt(...findPlace(event));
       if (row >= 0) location.href = href(row);
     };
     canvas.addEventListener("pointerup", released);
@@ -111,7 +111,7 @@ window.atlas = window.atlas || {};
     canvas.addEventListener("wheel", (event) => {
       if (!event.ctrlKey && document.activeElement !== canvas) return;
       event.preventDefault();
-      view.zoomBy(Math.exp(-event.deltaY * (event.ctrlKey ? 0.01 : 0.002)), ...positionOf(event));
+      view.zoomBy(Math.exp(-event.deltaY * (event.ctrlKey ? 0.01 : 0.002)), ...findPlace(event));
     }, { passive: false });
 
     const actions = {
