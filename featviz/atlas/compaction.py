@@ -140,7 +140,7 @@ def _names(entries: Entries) -> list[str]:
 
 def _check_files(entries: Entries, written: set[int]) -> None:
     """Refuses a missing file, which any reader takes for an empty picture."""
-    for name in ARRAYS:
+    for name in entries.needed:
         if missing := entries.arrays[name].lacking(written):
             raise _damaged(entries, min(missing), f"no {name}")
 

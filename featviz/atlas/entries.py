@@ -60,6 +60,11 @@ class Entries:
         return self._arrays
 
     @property
+    def needed(self) -> tuple[str, ...]:
+        """The arrays that have a value of each entry: all but one, which a series of an earlier version got later."""
+        return tuple(name for name in self.arrays if name != CLEAN_HISTORY)
+
+    @property
     def units(self) -> int:
         """How many units the layer has, rendered or not."""
         return self._arrays["outcome"].shape[0]
@@ -156,7 +161,7 @@ class Entries:
         wanted = sorted(units)
         faults: dict[int, str] = {}
         for name, array in self.arrays.items():
-            missing = set() if name in LATER_ARRAYS else array.lacking(wanted)
+            missing = array.lacking(wanted) if name in self.needed else set()
             faults |= dict.fromkeys(missing, f"no {name}")
             for unit, value in self.values(name, [unit for unit in wanted if unit not in faults]):
                 if isinstance(value, Exception):

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from featviz.ascent.outcome import Outcome
-from featviz.atlas.entries import ARRAYS, CLEAN_HISTORY, OUTCOMES, Entries
+from featviz.atlas.entries import CLEAN_HISTORY, OUTCOMES, Entries
 from featviz.atlas.entry_histories import made_looks, made_steps
 from featviz.atlas.series import PlannedSeries, objective_of
 from featviz.common.canonical import describe, digest
@@ -45,7 +45,7 @@ class AtlasRow:
 def atlas_rows(series: PlannedSeries, entries: Entries, units: Iterable[int]) -> Iterator[AtlasRow]:
     """The rows of written entries, ascending; a damaged entry has the outcome "damaged" and no score."""
     wanted = sorted(units)
-    lacking = {unit for name in ARRAYS for unit in entries.arrays[name].lacking(wanted)}
+    lacking = {unit for name in entries.needed for unit in entries.arrays[name].lacking(wanted)}
     # Read side by side, many units at once.
     columns = [entries.values(name, wanted) for name in entries.arrays]
     for values in zip(*columns, strict=True):
@@ -105,6 +105,9 @@ def entry_command(entries: Entries, unit: int) -> str | None:
     """The command that reproduces an entry's pictures, or None if no command does."""
     shared = entries.attributes
     role = Role(shared["role"])
+    if role is Role.FACET and shared["count"] == 1:
+        # `featviz render --facets 1` draws the unit's own picture.
+        return None
     # A group of facets is requested by its unit.
     objective = objective_of(Role.MAIN if role is Role.FACET else role, shared["layer"], unit)
     more = ["--facets", str(shared["count"])] if role is Role.FACET else []

@@ -1,6 +1,7 @@
 """Facets of an atlas: of clusters of a unit's photographs with a survey, else of difference; planned, kept, shown."""
 
 import dataclasses
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,6 +10,8 @@ from support.atlases import PLAN, RENDERED, WITH_SITE, assert_equal, page
 import featviz as fv
 from featviz.atlas import facet_objectives as facet_objectives_module
 from featviz.atlas.build import build_atlas
+from featviz.atlas.compaction import compact_series
+from featviz.atlas.entry_records import entry_command
 from featviz.atlas.facet_objectives import facet_objectives, facet_photos
 from featviz.atlas.plan import make_plan
 from featviz.errors import FeatvizError
@@ -69,6 +72,25 @@ def test_a_damaged_objective_is_rendered_again(tiny, whole_survey, tmp_path, cap
     assert [row.outcome for row in fv.open_atlas(tmp_path / "a").rows(roles=[Role.FACET])][1] == "damaged"
     after = build_atlas(tiny, out=tmp_path / "a", **options)
     assert "conv2:1 (facet) is damaged" in capsys.readouterr().err and list(after.rows()) == rows
+    # Without its file, a facet of photographs must not pass for one that is drawn by difference.
+    file.unlink()
+    atlas = fv.open_atlas(tmp_path / "a")
+    assert atlas.entries(path).damaged(range(2)) == {1: "no objective/json"}
+    assert [row.outcome for row in atlas.rows(roles=[Role.FACET])][1] == "damaged"
+    with pytest.raises(FeatvizError, match="conv2:1 \\(facet\\) is damaged: no objective/json"):
+        compact_series(atlas.store, path)
+
+
+def test_no_command_draws_a_single_facet():
+    shared = {
+        "role": "facet",
+        "layer": "conv1",
+        "count": 1,
+        "source": {"name": "patterns"},
+        "recipe_words": [],
+        "run": {},
+    }
+    assert entry_command(SimpleNamespace(attributes=shared, objective=lambda unit: None), 0) is None
 
 
 def test_facets_of_the_latest_command_are_shown(tiny, whole_survey, tmp_path):

@@ -24,6 +24,7 @@ def test_wrong_commands(capsys, tmp_path):
         (["--full", "nose"], "`full`: no layer"),
         (["--recipe", "lucd"], "did you mean `lucid`"),
         (["--size", "2"], "`size` is 2"),
+        (["--edit", "conv1:99=zero"], "--edit is `conv1:99=zero`"),
     ):
         status, said = fails(capsys, *out, *arguments)
         assert status == 2 and says in said and len(said.splitlines()) == 1
@@ -60,6 +61,12 @@ def test_compacting_needs_no_network(capsys, tmp_path):
     for arguments, says in (
         (["-o", str(tmp_path / "none"), "--compact"], "does not exist"),
         (["-o", str(tmp_path / "a")], "Missing argument 'MODEL'"),
+        (
+            ["patterns", "-o", str(tmp_path / "a"), "--compact"],
+            "--compact goes with --out and --quiet alone; found MODEL",
+        ),
+        (["-o", str(tmp_path / "a"), "--compact", "--layers", "conv1"], "found --layers"),
+        (["-o", str(tmp_path / "a"), "--compact", "--no-site"], "found --site"),
     ):
         with pytest.raises(SystemExit):
             run(["atlas", *arguments])

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
 import click
+from click.core import ParameterSource
 
 from featviz.cli.exit_status import interruptible, usage_errors
 from featviz.cli.options.engine_options import EngineChoice, engine_options
@@ -87,8 +88,8 @@ def _parse_units(ctx: click.Context, param: click.Parameter, texts: tuple[str, .
     "--compact",
     "only_compact",
     is_flag=True,
-    help="Gather the files of the pictures that FOLDER has in a few large ones, and stop; takes no MODEL. The end of a "
-    "run does so for each finished layer.",
+    help="Gather the files of the pictures that FOLDER has in a few large ones, and stop; takes no MODEL and no other "
+    "options. The end of a run does so for each finished layer.",
 )
 @quiet_option(printed="report")
 def atlas(
@@ -115,6 +116,7 @@ def atlas(
     from featviz.common.compilation_cache import use_compilation_cache
 
     if only_compact:
+        check_compact_alone(click.get_current_context())
         compact(out, quiet=quiet)
         return
     if network.model is None:
@@ -183,16 +185,27 @@ def report_atlas(out: str, atlas: "Atlas", *, site: bool = True) -> None:
         click.echo(line)
 
 
+def check_compact_alone(ctx: click.Context) -> None:
+    """Refuses what --compact would leave aside: it is about the pictures that are there."""
+    for option in ctx.command.params:
+        given = ctx.get_parameter_source(option.name or "") is ParameterSource.COMMANDLINE
+        if given and option.name not in ("out", "only_compact", "quiet"):
+            name = option.opts[0] if isinstance(option, click.Option) else option.human_readable_name
+            raise click.UsageError(f"--compact goes with --out and --quiet alone; found {name}")
+
+
 def compact(out: str, *, quiet: bool) -> None:
     """Gathers the files of an atlas in large ones, and prints what was done for each series."""
     from featviz.atlas.compaction import compact_atlas
     from featviz.atlas.reading import open_atlas
 
     atlas, count = open_atlas(out), 0
-    for done in compact_atlas(atlas.store):
-        count += 1
-        if not quiet:
-            click.echo(f"{done.path.partition('/')[2]}  {done.entries} entries, {done.before} files -> {done.after}")
+    with interruptible(lambda: f"stopped; {out} is whole, and the same command continues"):
+        for done in compact_atlas(atlas.store):
+            count += 1
+            if not quiet:
+                name = done.path.partition("/")[2]
+                click.echo(f"{name}  {done.entries} entries, {done.before} files -> {done.after}")
     if not count and not quiet:
         click.echo(f"{out}  nothing to compact")
 

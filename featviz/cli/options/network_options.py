@@ -88,6 +88,7 @@ optional_classified_network_options = option_group(
     *_OPTIONS,
     classes_option,
     dictionary_option,
+    edit_option,
 )
 # Where the network is there only to be compared with.
 optional_network_options = option_group("network", NetworkChoice, click.argument("model", required=False), *_OPTIONS)

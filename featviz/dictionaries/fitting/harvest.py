@@ -87,7 +87,9 @@ def harvest(
         "sampling": asdict(sampling),
     }
     shape = shapes_at(model, (name,), (height, width))[name]
-    path, shards = Path(out), []
+    # `.` has no name beside which shards could lie.
+    path = Path(out) if Path(out).name not in ("", "..") else Path(out).resolve()
+    shards: list[ActivationStore] = []
     if shard != WHOLE:
         if not isinstance(source, Folder):
             raise FeatvizError(f"`shard` is {shard} of images from Python; expected a folder of photographs")

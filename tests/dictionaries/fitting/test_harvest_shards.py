@@ -101,3 +101,10 @@ def test_what_cannot_be_shared_is_refused(tiny, photos, tmp_path):
     refused("activations with other layer", harvest, tiny, "fc", photos, **given)
     harvest(tiny, "conv2", photos, shard=Shard(1, 3), **given)
     refused("some of 2 shards and 3 shards", harvest, tiny, "conv2", photos, **given)
+
+
+def test_the_folder_one_is_in_may_hold_the_harvest(tiny, photos, whole, tmp_path, monkeypatch):
+    (tmp_path / "a").mkdir()
+    monkeypatch.chdir(tmp_path / "a")
+    part = harvest(tiny, "conv2", photos, out=".", shard=Shard(2, 2), **OPTIONS)
+    assert part.path == tmp_path / "a.2-of-2"
