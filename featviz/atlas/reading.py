@@ -110,14 +110,32 @@ class Atlas:
     def pixels(
         self, layer: str, *, role: Role = Role.MAIN, seed: int | None = None
     ) -> UInt8[np.ndarray, "units *images h w c"]:
-        """All pictures of a layer, zeros where there is none."""
-        return np.asarray(self.entries(self.find(layer, role=role, seed=seed).path).arrays["pixels"][:])
+        """All pictures of a layer, zeros where there is none.
+
+        Raises:
+          FeatvizError: if there are none, or they are facets of several numbers or photographs, in an array each.
+        """
+        return np.asarray(self.entries(self._find_all(layer, role, seed).path).arrays["pixels"][:])
 
     def scores(
         self, layer: str, *, role: Role = Role.MAIN, seed: int | None = None
     ) -> Float32[np.ndarray, " units *images"]:
-        """All scores of a layer, nan where there is none."""
-        return self.entries(self.find(layer, role=role, seed=seed).path).scores()
+        """All scores of a layer, nan where there is none.
+
+        Raises:
+          FeatvizError: as `pixels` does.
+        """
+        return self.entries(self._find_all(layer, role, seed).path).scores()
+
+    def _find_all(self, layer: str, role: Role, seed: int | None) -> PlannedSeries:
+        """The series that has all pictures of a layer in a role."""
+        found = self.find(layer, role=role, seed=seed)
+        count = sum(series.layer == layer and series.role is Role.FACET for series in self.plan)
+        if role is Role.FACET and count > 1:
+            raise FeatvizError(
+                f"the facets of {layer} are in {count} series, of other numbers or photographs; `pictures` has a unit's"
+            )
+        return found
 
     def picture(self, name: str, *, role: Role = Role.MAIN, seed: int | None = None) -> Picture:
         """The picture of a unit by its name, such as `mixed4a:7`; the first one of a group.

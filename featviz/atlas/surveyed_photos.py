@@ -1,6 +1,7 @@
 """What is known of a survey's photographs, whatever the layer: features, the network's outputs, classes."""
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
+from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -59,10 +60,17 @@ def photo_classes(
     """The class of each photograph by its index, and where it comes from."""
     if folders is not None:
         return dict(enumerate(folders)), "folders"
-    names = survey.model.classes
-    known = {
-        index: names[int(values.argmax())].partition(",")[0]
-        for index, values in outputs.items()
-        if len(names) == len(values)
-    }
+    names = short_names(survey.model.classes)
+    known = {index: names[int(values.argmax())] for index, values in outputs.items() if len(names) == len(values)}
     return known, "the network"
+
+
+def short_names(classes: Sequence[str]) -> list[str]:
+    """The first word for each class, with its index where another class has the same: ImageNet has two cranes.
+
+    >>> short_names(["crane", "tabby, tabby cat", "crane"])
+    ['crane (0)', 'tabby', 'crane (2)']
+    """
+    first = [name.partition(",")[0] for name in classes]
+    counts = Counter(first)
+    return [f"{name} ({index})" if counts[name] > 1 else name for index, name in enumerate(first)]

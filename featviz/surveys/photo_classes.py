@@ -34,8 +34,10 @@ def folder_classes(survey: Survey) -> tuple[str, ...] | None:
     """
     if "images" in survey.store.group:
         return None
+    # Of photographs beside the other folders it is the survey's own.
+    own = survey.folder.resolve().name
     # A photograph has several windows.
-    folders = [PurePath(name).parent.name for name in survey.files for _ in range(survey.windows**2)]
+    folders = [PurePath(name).parent.name or own for name in survey.files for _ in range(survey.windows**2)]
     return tuple(folders[: len(survey)]) if len(set(folders)) > 1 else None
 
 

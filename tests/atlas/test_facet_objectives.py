@@ -99,10 +99,14 @@ def test_facets_of_the_latest_command_are_shown(tiny, whole_survey, tmp_path):
     atlas = build_atlas(tiny, units=[1], facets=3, survey=whole_survey, **options)
     assert [len(atlas.pictures(f"conv2:{unit}", role=Role.FACET)) for unit in range(3)] == [2, 3, 2]
     assert atlas.count() == (6, 6) and len(atlas.series) == 3
+    for read in (atlas.pixels, atlas.scores):
+        with pytest.raises(FeatvizError, match="facets of conv2 are in 2 series"):
+            read("conv2", role=Role.FACET)
     shown = page(tmp_path / "a" / "site", "conv2", 1)["pictures"]
     assert [picture["of_photos"] for picture in shown] == [False, True, True, True]
     back = build_atlas(tiny, units=range(3), facets=2, **options)
     assert len(back.pictures("conv2:1", role=Role.FACET)) == 2 and back.count() == (6, 6)
+    assert back.pixels("conv2", role=Role.FACET).shape[1] == 2
 
 
 def test_a_unit_that_too_few_photographs_excite_is_drawn_by_difference(whole_survey, monkeypatch):

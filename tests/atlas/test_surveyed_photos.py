@@ -1,5 +1,7 @@
 """What is known of a survey's photographs whatever the layer: computed once."""
 
+from types import SimpleNamespace
+
 import numpy as np
 
 from featviz.atlas import surveyed_photos as module
@@ -34,3 +36,5 @@ def test_classes_are_folders_or_what_the_network_sees(broken_survey):
     assert photo_classes(made, ("cat", "dog"), outputs) == ({0: "cat", 1: "dog"}, "folders")
     # The network's classes have no names.
     assert photo_classes(made, None, outputs) == ({}, "the network")
+    named = SimpleNamespace(model=SimpleNamespace(classes=("crane", "crane")))
+    assert photo_classes(named, None, outputs)[0] == {3: "crane (1)", 4: "crane (0)"}

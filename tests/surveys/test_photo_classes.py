@@ -1,5 +1,6 @@
 """Classes by folder, and their entropy."""
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -13,13 +14,14 @@ def a_survey(files, windows=1):
         def __len__(self):
             return len(self.files) * self.windows**2
 
-    return Survey(files=files, windows=windows, store=SimpleNamespace(group={}))
+    return Survey(files=files, windows=windows, store=SimpleNamespace(group={}), folder=Path("photos"))
 
 
 def test_photographs_in_several_folders_have_classes():
     assert folder_classes(a_survey(["cat/a.jpg", "dog/b.jpg"])) == ("cat", "dog")
     assert folder_classes(a_survey(["a/cat/1.jpg", "b/dog/2.jpg"], windows=2)) == ("cat",) * 4 + ("dog",) * 4
     assert folder_classes(a_survey(["a.jpg", "b.jpg"])) is None
+    assert folder_classes(a_survey(["a.jpg", "cat/b.jpg"])) == ("photos", "cat")
     assert folder_classes(a_survey(["cat/a.jpg", "cat/b.jpg"])) is None
 
 
