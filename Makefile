@@ -35,7 +35,7 @@ help:
 	@echo "make distclean  removes $(VENV) too"
 	@echo "Another Python: make PYTHON=python3.12 demo"
 
-# Every unit with its picture and page; the classes and one layer with full pages.
+# Every unit with its picture and page; one layer with full pages.
 demo: $(INSTALLED)
 	$(BIN)/featviz demo -o demo
 	@echo "Open the address above in a browser: every unit of the built-in network, with a picture of what excites it."

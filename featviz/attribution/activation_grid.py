@@ -16,7 +16,7 @@ from featviz.objectives import Objective, direction
 from featviz.pages.page_images import encode_webp, resize_to
 from featviz.pages.site_files import write_if_changed
 from featviz.pictures.picture import Picture
-from featviz.rendering.checks import check_image
+from featviz.rendering.checks import LARGEST_SIZE, SMALLEST_SIZE, check_image
 from featviz.rendering.observe import observe
 from featviz.rendering.render import render_each
 from featviz.surveys.receptive_fields import grid_of
@@ -69,9 +69,9 @@ class ActivationGrid:
         if self.pictures is None:
             raise FeatvizError("the grid has no pictures; expected one of fv.activation_grid")
         rows, columns, height, width = self.pictures.shape[:4]
-        sheet = Image.new("RGBA", (columns * width, rows * height))
+        sheet, sides = Image.new("RGBA", (columns * width, rows * height)), self.sides
         for row, column in np.ndindex(rows, columns):
-            share = self.sides[row, column]
+            share = sides[row, column]
             size = (max(round(width * share), 1), max(round(height * share), 1))
             left, top = column * width + (width - size[0]) // 2, row * height + (height - size[1]) // 2
             if share > 0:
@@ -97,13 +97,14 @@ def activation_grid(
       model: the network.
       image: (height, width, channels) in [0,1], or a Picture.
       layer: the name of a layer.
-      size: the side of a cell's picture in pixels; a network that takes only its own size draws at that.
+      size: the side of a cell's picture in pixels, at most the network's own; a network that takes only its own size
+        draws at that.
       steps: steps of each.
       cells: the most cells; where a layer has more positions, each cell is of several, and its activation their mean.
       progress: whether to show a bar.
 
     Raises:
-      FeatvizError: for an unknown layer or an image that does not fit.
+      FeatvizError: for an unknown layer, an image that does not fit, or a number out of its range.
 
     References:
       Olah et al. 2018, The Building Blocks of Interpretability.
@@ -116,7 +117,7 @@ def activation_grid(
     """
     pixels = check_image("image", image, model)
     model.layer(layer)
-    cells = check_count("cells", cells, 1, 10_000)
+    size, cells = check_count("size", size, SMALLEST_SIZE, LARGEST_SIZE), check_count("cells", cells, 1, 10_000)
     grid = ActivationGrid(layer, cell_vectors(observe(model, pixels, layer), cells))
     return draw_cells(model, grid, size=size, steps=steps, progress=progress)
 
@@ -170,6 +171,6 @@ def draw_cells(model: Model, grid: ActivationGrid, *, size: int, steps: int, pro
     side = drawn_size(model, size)
     for index, picture in render_each(model, chosen, size=side, steps=steps, progress=progress):
         pictures[int(shown[index])] = np.asarray(picture.preview().convert("RGB"))
-    blank = np.zeros_like(next(iter(pictures.values()), np.zeros((1, 1, 3), np.uint8)))
+    blank = np.zeros_like(next(iter(pictures.values()), np.zeros((*side, 3), np.uint8)))
     cells = [pictures.get(index, blank) for index in range(len(objectives))]
     return ActivationGrid(grid.layer, grid.vectors, np.stack(cells).reshape(*grid.vectors.shape[:2], *blank.shape))

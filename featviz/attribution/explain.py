@@ -80,7 +80,8 @@ def explain(
 
     Raises:
       FeatvizError: for a photo that cannot be read, an unknown layer, a layer that the objective is not computed from,
-        a method that does not tell units apart, an atlas of another network, or a grid of a layer that is not shown.
+        a method that does not tell units apart, an atlas of another network, or a grid of a layer that is not shown or
+        without `draw`.
 
     >>> import featviz as fv, tempfile
     >>> photo = np.random.default_rng(0).random((64, 64, 3), np.float32)
@@ -93,9 +94,7 @@ def explain(
     check_method(method, per_unit=True)
     chosen = explained_layers(model, layers, objective=objective)
     units, groups = check_count("units", units, 1, MAX_UNITS), check_count("groups", groups, 0, MAX_UNITS)
-    missing = [layer for layer in grid if layer not in chosen]
-    if missing:
-        raise FeatvizError(f"`grid` has `{missing[0]}`, which is not among the layers shown: {', '.join(chosen)}")
+    check_grid(grid, chosen, draw=draw)
     opened = open_atlas(atlas) if isinstance(atlas, str | os.PathLike) else atlas
     opened = None if opened is None else check_atlas(opened, model)
     read = read_photos(photos, model)
@@ -135,6 +134,21 @@ def explain(
                 write_grid(model, view.layer, view.attribution.activations[0], folder, files, progress=progress)
     write_pages(model, explanations, folder, files, measure=measure)
     return DisplayedList(replace(each, folder=folder, files=files) for each in explanations)
+
+
+def check_grid(grid: Sequence[str], layers: Sequence[str], *, draw: bool) -> None:
+    """Whether activation grids of these layers can be drawn on pages that show others.
+
+    Raises:
+      FeatvizError: for one name in place of a list, a layer that is not shown, or where nothing is to be drawn.
+    """
+    if isinstance(grid, str):
+        raise FeatvizError(f"`grid` is {grid!r}; expected a list of names, such as [{grid!r}]")
+    missing = [layer for layer in grid if layer not in layers]
+    if missing:
+        raise FeatvizError(f"`grid` has `{missing[0]}`, which is not among the layers shown: {', '.join(layers)}")
+    if grid and not draw:
+        raise FeatvizError("`grid` is given without `draw`; expected draw=True, or no grid")
 
 
 def write_pages(

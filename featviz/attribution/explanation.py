@@ -84,7 +84,7 @@ class Explanation:
         title: The objective in words.
         score: Its value.
         classes: The network's largest outputs, or () where it has no classes.
-        layers: The layers' parts, in forward order.
+        layers: The layers' parts, in the order of the page: as they were named, else forward.
         folder: Where its page is; None if there is none.
         files: The names of the pictures there, which a notebook shows.
     """

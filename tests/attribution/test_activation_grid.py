@@ -51,3 +51,16 @@ def test_each_cell_is_the_picture_of_its_direction(tiny):
     np.testing.assert_array_equal(grid.pictures[1, 0], np.asarray(alone.preview().convert("RGB")))
     with pytest.raises(FeatvizError, match="`cells` is 0"):
         fv.activation_grid(tiny, PHOTO, "conv2/relu", cells=0)
+
+
+@pytest.mark.parametrize("size", [0, -3, 2.5, "large", 5000])
+def test_a_size_that_no_picture_has_is_refused(tiny, size):
+    with pytest.raises(FeatvizError, match="`size` is .*; expected a whole number from 8 to 4096"):
+        fv.activation_grid(tiny, PHOTO, "conv2/relu", size=size, cells=1)
+
+
+def test_a_silent_layer_is_black_at_the_size_that_is_asked(tiny):
+    silent = tiny.edited({"conv2/relu": fv.ablate(None)})
+    grid = fv.activation_grid(silent, PHOTO, "conv2/relu", size=16, steps=1, cells=4, progress=False)
+    assert grid.pictures.shape == (2, 2, 16, 16, 3) and not grid.pictures.any()
+    assert grid.to_pil().size == (32, 32)

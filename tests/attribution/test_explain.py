@@ -208,6 +208,8 @@ def test_layers_are_chosen_and_titles_have_names(patterns):
         ({"objective": 3, "layers": None}, "`objective` is 3; expected an Objective"),
         ({"method": Occlusion()}, "`method` is occlusion, which does not tell units apart; expected another"),
         ({"grid": ["conv1"]}, "`grid` has `conv1`, which is not among the layers shown: conv2/relu"),
+        ({"grid": "conv2/relu"}, "`grid` is 'conv2/relu'; expected a list of names, such as"),
+        ({"grid": ["conv2/relu"], "draw": False}, "`grid` is given without `draw`; expected draw=True"),
         ({"units": 0}, "`units` is 0; expected a whole number from 1"),
         ({"photos": "nowhere.png"}, "`photos`: `nowhere.png` cannot be read"),
         ({"photos": []}, "`photos` is empty"),

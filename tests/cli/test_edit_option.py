@@ -2,6 +2,7 @@
 
 import json
 
+import click
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from support.commands import refused
 
 import featviz as fv
-from featviz.cli.main import run
+from featviz.cli.main import COMMANDS, cli, run
 from featviz.cli.options.edit_option import add_edits, parse_edit
 from featviz.pictures.command import network_words
 
@@ -100,6 +101,8 @@ def test_a_picture_records_the_command_with_its_edit(tmp_path, capsys):
         ("mixed4a:3=", "expected LAYER:UNITS=EDIT"),
         ("mixed4x:3=zero", "patterns has no layer `mixed4x`; did you mean"),
         ("mixed4a:99=zero", "`units` has 99; mixed4a has 80 units, 0 to 79"),
+        ("mixed4a:70-99999999999999=zero", "`units` has 80; mixed4a has 80 units, 0 to 79"),
+        ("mixed4a:99999999999999-99999999999999=zero", "expected a whole number"),
         ("mixed4a:5-3=zero", "the range 5-3 runs backwards; expected 3-5"),
         ("mixed4a:3@9x9=zero", "`positions` has (9, 9), which is outside mixed4a, 8 x 8"),
         ("mixed4a:3@9=zero", "`positions` has 1 numbers a position"),
@@ -115,3 +118,11 @@ def test_a_picture_records_the_command_with_its_edit(tmp_path, capsys):
 def test_what_is_no_edit_is_refused(capsys, command, text, message):
     status, line = refused(capsys, *command, "--edit", text)
     assert status == 2 and message in line
+
+
+def test_every_command_that_adds_dictionaries_to_its_network_edits_it():
+    for names in COMMANDS.values():
+        for name in names:
+            command = cli.get_command(click.Context(cli), name)
+            options = {parameter.name for parameter in command.params}
+            assert ("dictionaries" in options) == ("edits" in options), name

@@ -58,6 +58,12 @@ def test_what_cannot_be_explained_is_refused(photos, tmp_path, capsys, more, mes
     assert status == 2 and message in text
 
 
+def test_a_grid_of_a_layer_that_is_not_shown_is_refused(photos, tmp_path, capsys):
+    given = [word for word in words(photos, tmp_path, "--grid", "mixed3a") if word != "--no-pictures"]
+    status, text = refused(capsys, *given)
+    assert status == 2 and "`grid` has `mixed3a`, which is not among the layers shown" in text
+
+
 def test_a_photo_that_cannot_be_read_is_named(tmp_path, capsys):
     (tmp_path / "broken.png").write_bytes(b"no image")
     status, text = refused(capsys, *words(tmp_path / "broken.png", tmp_path / "out"))

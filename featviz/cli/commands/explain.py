@@ -78,6 +78,7 @@ def explain(
     use_compilation_cache()
     model = network.load()
     from featviz.attribution.attribute import check_layer
+    from featviz.attribution.explain import check_grid
     from featviz.attribution.explain import explain as run
     from featviz.attribution.explanation import explained_layers
 
@@ -92,6 +93,7 @@ def explain(
         cells = find_layers(model, grid) or []
         if no_pictures and cells:
             raise FeatvizError("--grid draws pictures; expected no --no-pictures")
+        check_grid(cells, names, draw=True)
         if objective is not None:
             for layer in names:
                 check_layer(model, layer, objective, model.input.size)

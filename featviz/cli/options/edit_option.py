@@ -105,17 +105,19 @@ def _split_place(place: str, model: "Model") -> tuple[str, list[int] | None, lis
         positions = [tuple(map(int, each.split("x"))) for each in match["positions"].split(",")]
     if place not in known and (match := UNITS.fullmatch(place)):
         place = match["layer"]
-        units = [unit for each in match["units"].split(",") for unit in _range(each)]
+        count = model.layer(place).units if place in known else 0
+        units = [unit for each in match["units"].split(",") for unit in _range(each, count)]
     if place not in known:
         raise FeatvizError(f"{model.name} has no layer `{place}`; {suggest(place, list(known))}")
     return place, units, positions
 
 
-def _range(text: str) -> range:
+def _range(text: str, count: int) -> range:
+    """The units of a text, as far as the first that a layer of `count` units lacks, which the edit's check names."""
     first, _, last = text.partition("-")
     if int(last or first) < int(first):
         raise FeatvizError(f"the range {text} runs backwards; expected {last}-{first}")
-    return range(int(first), int(last or first) + 1)
+    return range(int(first), min(int(last or first), max(int(first), count)) + 1)
 
 
 def _read(name: str) -> "np.ndarray":
