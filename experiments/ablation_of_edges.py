@@ -2,9 +2,10 @@
 
     python experiments/ablation_of_edges.py --units 10
 
-Of each random unit that fires on photographs, twelve inputs from the strongest to the weakest are ablated, each alone,
-on eight photographs; the share of the unit's activation that is lost is compared with the signed weight times the
-standard deviation of the input. Within units the rank correlation is averaged; the interval is a bootstrap over units.
+Of each random unit that fires on photographs, twelve inputs from the strongest to the median one are ablated, each
+alone, on eight photographs; the share of the unit's activation that is lost is compared with the signed weight times
+the standard deviation of the input. Within units the rank correlation is averaged; the interval is a bootstrap over
+units.
 
 Hardware: two CPU cores. Time: five minutes. Expected: see docs/circuits.md.
 """

@@ -9,8 +9,8 @@ what the articles say of their weights, and checked by what the units do:
   inhibited by those for the arc bent the other way. Checked on drawn arcs of radius 37 px at 16 directions;
 - high-low frequency detectors (inception_3b): excited by units of 3a for high frequencies on one side and for low ones
   on the other. Checked on boundaries between a fine and a coarse texture at 16 directions;
-- a car detector (inception_4c): the unit that photographs of cars excite most among all; its circuit has windows above
-  and wheels below.
+- a car detector (inception_4c): the unit that photographs of cars excite most among all. In the articles its circuit
+  has windows above and wheels below; here the unit lies in the pooled branch, whose weights have no places.
 
 Writes a page of each circuit into the folder, its links tested on the photographs, and prints the figures.
 

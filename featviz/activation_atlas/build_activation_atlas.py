@@ -157,6 +157,9 @@ def build_activation_atlas(
             f"`photos`: no cell has activations of {min_photos} photos; expected more photos, fewer cells (`levels`) "
             "or a smaller `min_photos`"
         )
+    # Before anything is drawn: a photo that cannot be read is refused at once.
+    own = None if own_photos is None else _listed(own_photos)
+    placed = () if own is None else place_photos(model, name, own, positions.values, places, moments.center)
     drawn = [_draw_level(source, contents, moments, level, drawing, store) for level in cells if len(level.members)]
     atlas = ActivationAtlas(
         folder,
@@ -178,8 +181,6 @@ def build_activation_atlas(
             classes=tuple(names.values()),
         ),
     )
-    own = None if own_photos is None else _listed(own_photos)
-    placed = () if own is None else place_photos(model, name, own, positions.values, places, moments.center)
     exemplars = {row for level in atlas.levels for rows in level.exemplars for row in rows}
     crops, photo_names = crop_exemplars(model, name, source.photos, positions, exemplars, progress=progress)
     write_map_page(atlas, crops, photo_names, class_names=model.classes, own=placed)
@@ -210,7 +211,7 @@ def read_subject(model: Model, of: str | int | None, against: str | int | None) 
 def _class_index(model: Model, argument: str, given: str | int) -> int:
     if isinstance(given, str) and not given.isdecimal():
         return model.class_index(given)
-    return check_count(argument, int(given), 0, model.layers[-1].units - 1)
+    return check_count(argument, int(given) if isinstance(given, str) else given, 0, model.layers[-1].units - 1)
 
 
 def _listed(photos: PhotoInput) -> PhotoInput:

@@ -69,6 +69,7 @@ def kept_classes(
                 bar.update(1)
                 if len(waiting) == BLOCK:
                     flush()
+            flush()
         except OSError as error:
             waiting.clear()
             raise FeatvizError(

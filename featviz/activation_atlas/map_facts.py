@@ -37,7 +37,8 @@ def describe_map(
       classes: what the map is of: none, a class, or two, of which the first one is on the right.
     """
     count = len(np.unique(positions.photo))
-    where = f" of {photos.path.name}" if isinstance(photos, Folder) else ""
+    # The folder `.` has a name too.
+    where = f" of {photos.path.resolve().name}" if isinstance(photos, Folder) else ""
     height, width = drawing.size
     if layout == "umap":
         laid_out = f"UMAP of the angles ({settings.neighbors} neighbors, minimal distance {settings.min_dist:g})"
@@ -48,7 +49,7 @@ def describe_map(
         )
     if len(classes) == 2:
         right, left = classes
-        laid_out = f"from left to right what adds to {left} rather than to {right}; upwards {laid_out}"
+        laid_out = f"from left to right what adds to {right} rather than to {left}; upwards {laid_out}"
     facts = {
         "photos": f"{format_count(count, of='photo')}{where}",
         "activations": f"{format_count(len(positions.photo))}, of up to {per_photo} positions of each photo, seed "

@@ -97,7 +97,7 @@ def contributions(
 
 
 def judge(changes: Float[np.ndarray, " n"], sign: float) -> EdgeEffect:
-    """The effect, and whether it has the sign of the weight; with 0, any sign will do.
+    """The effect, and whether it has the sign of the weight; with 0, any sign will do. One photo confirms nothing.
 
     >>> judge(np.array([0.2, 0.3, 0.25, 0.2]), 1.0).verdict.value, judge(np.zeros(4), 1.0).verdict.value
     ('confirmed', 'silent')
@@ -108,7 +108,8 @@ def judge(changes: Float[np.ndarray, " n"], sign: float) -> EdgeEffect:
     drawn = changes[np.random.default_rng(0).integers(0, count, (RESAMPLES, count))].mean(1)
     low, high = np.percentile(drawn, [2.5, 97.5])
     active = float((np.abs(changes) > ROUNDING).mean())
-    confirmed = (sign >= 0 and low > 0) or (sign <= 0 and high < 0)
+    # One photo has no interval.
+    confirmed = count > 1 and ((sign >= 0 and low > 0) or (sign <= 0 and high < 0))
     verdict = Verdict.SILENT if not active else Verdict.CONFIRMED if confirmed else Verdict.UNCONFIRMED
     return EdgeEffect(float(changes.mean()), float(low), float(high), count, active, verdict)
 

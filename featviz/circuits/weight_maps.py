@@ -12,6 +12,7 @@ from jaxtyping import Array, Float, Int
 from featviz.circuits.linearization import linearize
 from featviz.circuits.linearization_point import aligned_center, linearization_image, receptive_field_radius
 from featviz.circuits.path_rules import DIRECT, EVERY, Paths
+from featviz.common.arguments import as_int, is_sequence
 from featviz.common.compilation import compiled
 from featviz.common.kept import kept_with_owner
 from featviz.errors import FeatvizError
@@ -169,12 +170,15 @@ def checked_units(model: Model, layer: str, units: Sequence[int] | None) -> Int[
     count = model.layer(layer).units
     if units is None:
         return np.arange(count, dtype=np.int32)
-    wrong = [unit for unit in units if not 0 <= unit < count]
+    if not is_sequence(units):
+        raise FeatvizError(f"`units` is {units!r}; expected a list of units, such as [3]")
+    listed = [as_int("units", unit) for unit in units]
+    wrong = [unit for unit in listed if not 0 <= unit < count]
     if wrong:
         raise FeatvizError(f"`units` has {wrong[0]}; {layer} has {count} units, 0 to {count - 1}")
-    if not len(units):
+    if not listed:
         raise FeatvizError("`units` is empty; expected at least one unit")
-    return np.asarray(units, np.int32)
+    return np.asarray(listed, np.int32)
 
 
 def check_order(model: Model, source: str, target: str) -> None:

@@ -130,6 +130,7 @@ def test_other_steps_are_drawn_beside_the_old_ones(tiny, made):
         ({"recipe": "nothing"}, "nothing"),
         ({"against": 3}, "`against` is given without `of`"),
         ({"of": 3, "against": 3}, "`against` is the class that `of` is"),
+        ({"of": 3.5}, "`of` is 3.5; expected a whole number"),
         ({"of": 80}, "`of` is 80; expected a whole number from 0 to 79"),
         ({"own_photos": ["nowhere.png"]}, "`own_photos`: `nowhere.png` cannot be read"),
     ],
@@ -154,7 +155,8 @@ def test_the_map_of_a_class_has_what_speaks_for_it(tiny, made):
     assert two.subject == f"class {first} rather than class {second}" and len(two.photo) == len(rows)
     order = np.argsort(shares[0] - shares[1], kind="stable")
     assert (np.diff(two.places[order, 0]) >= 0).all()
-    assert "from left to right" in (made.folder / "index.html").read_text()
+    said = f"from left to right what adds to class {first} rather than to class {second};"
+    assert said in (made.folder / "index.html").read_text()
     build(tiny, made.folder)
 
 
@@ -171,6 +173,25 @@ def test_a_photo_of_the_map_lies_where_its_activations_lie(tiny, made):
     assert sorted(path.name for path in (made.folder / "photos").glob("own-*")) == ["own-0.webp", "own-1.webp"]
     build(tiny, made.folder)
     assert not list((made.folder / "photos").glob("own-*"))
+
+
+def test_a_photo_that_cannot_be_read_is_refused_before_anything_is_drawn(tiny, tmp_path, monkeypatch):
+    monkeypatch.setattr(map_drawing.Entries, "write", lambda *args: pytest.fail("a picture is drawn"))
+    with pytest.raises(FeatvizError, match="`own_photos`: `nowhere.png` cannot be read"):
+        build(tiny, tmp_path / "m", own_photos=["nowhere.png"])
+
+
+def test_classes_that_cannot_be_written_are_one_line(tiny, made, tmp_path, monkeypatch):
+    def growing(store, name, shapes):
+        raise_full = type("Full", (), {"attrs": {"done": 0}, "__getitem__": lambda *args: full()})
+        return raise_full()
+
+    def full():
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("featviz.activation_atlas.kept_classes.growing_arrays", growing)
+    with pytest.raises(FeatvizError, match="cannot be written: No space left on device"):
+        kept_classes_of(tiny, made)
 
 
 def test_layers_and_folders_that_do_not_fit_are_refused(tiny, tmp_path):

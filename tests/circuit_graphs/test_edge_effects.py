@@ -25,6 +25,8 @@ def test_what_is_not_distinct_from_zero_is_not_confirmed():
     assert judge(np.array([-0.5, -0.4, -0.4]), 0).verdict is Verdict.CONFIRMED
     assert judge(np.array([0.5, -0.5, 0.4, -0.4]), 0).verdict is Verdict.UNCONFIRMED
     assert judge(np.zeros(0), 1.0).verdict is Verdict.UNTESTED
+    # The interval of one photo is a point.
+    assert judge(np.array([0.5]), 1.0).verdict is Verdict.UNCONFIRMED
 
 
 @settings(deadline=None)

@@ -112,6 +112,8 @@ def test_invalid_layers_and_units_are_refused(bottleneck):
     refused("is not computed from `source` block", weights_between, bottleneck, "block", "below")
     refused("has no layer", weights_between, bottleneck, "belo", "block")
     refused("`units` has 8; block has 8 units", weights_between, bottleneck, "below", "block", units=[8])
+    refused("`units` is 1.5; expected a whole number", weights_between, bottleneck, "below", "block", units=[1.5])
+    refused("`units` is 3; expected a list", weights_between, bottleneck, "below", "block", units=3)
     refused("`units` is empty", weights_between, bottleneck, "below", "block", units=[])
 
 

@@ -2,8 +2,11 @@
 
 import json
 
+import numpy as np
 from support.commands import refused
 
+from featviz.circuit_graphs.circuit_parts import Circuit, CircuitEdge, CircuitUnit
+from featviz.cli.commands.circuit import describe_circuit
 from featviz.cli.main import run
 
 QUICK = ("--layers", "mixed3a,mixed3b", "--depth", "1", "--families", "0", "--inputs", "3", "--no-pictures")
@@ -14,6 +17,13 @@ def test_the_page_is_written_and_its_address_is_printed(tmp_path, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "mixed3b:5: 3 links to 3 units" and lines[-1] == (tmp_path / "index.html").resolve().as_uri()
     assert len(json.loads((tmp_path / "circuit.json").read_text())["edges"]) == 3
+
+
+def test_one_link_to_one_unit(capsys, tmp_path):
+    root, source = CircuitUnit("b", 1), CircuitUnit("a", 0)
+    edge = CircuitEdge(source, root, -1.0, np.array([[-1.0]], np.float16))
+    made = Circuit("network", root, ((root,), (source,)), (edge,), (), 0)
+    assert describe_circuit(made) == "b:1: 1 link to 1 unit\n  a:0  -1.00"
 
 
 def test_wrong_words_are_refused(tmp_path, capsys):

@@ -11,7 +11,7 @@ from featviz.circuit_graphs.graph_layout import MAP_SIDE, SIDE, lay_out
 from featviz.model import Model
 from featviz.objectives import Objective, channel, direction
 from featviz.pages.addresses import ASSETS, INDEX, link
-from featviz.pages.formatting import format_percent
+from featviz.pages.formatting import format_count, format_percent
 from featviz.pages.map_images import MapImage, map_image
 from featviz.pages.site_files import FileExists, cached_file_exists, write_if_changed
 from featviz.pages.templating import render_page, static_files
@@ -158,12 +158,13 @@ def effect_words(effect: EdgeEffect | None) -> str:
     """
     if effect is None or effect.verdict is Verdict.UNTESTED:
         return "not tested"
+    photos = format_count(effect.photos, of="photo")
     if effect.verdict is Verdict.SILENT:
-        return f"does not fire on the {effect.photos} photos"
+        return f"changes nothing on {photos}"
     low, high = (_change(value) for value in (effect.low, effect.high))
-    between = f"{_change(effect.contribution)} ({low} to {high}, {effect.photos} photos)"
+    between = f"{_change(effect.contribution)} ({low} to {high}, {photos})"
     if low.endswith("less") and high.endswith("less"):
-        between = f"{_change(effect.contribution)} ({low.removesuffix(' less')} to {high}, {effect.photos} photos)"
+        between = f"{_change(effect.contribution)} ({low.removesuffix(' less')} to {high}, {photos})"
     return f"{effect.verdict.value}: without it {between}"
 
 

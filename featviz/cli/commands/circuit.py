@@ -95,8 +95,10 @@ def read_unit(target: str, layers: list[str]) -> tuple[str, int]:
 def describe_circuit(circuit: "Circuit") -> str:
     """The links into the unit as lines of text."""
     from featviz.circuit_graphs.site.circuit_page import effect_words
+    from featviz.pages.formatting import format_count
 
-    lines = [f"{circuit.root.label}: {len(circuit.edges)} links to {sum(map(len, circuit.levels)) - 1} units"]
+    links, units = len(circuit.edges), sum(map(len, circuit.levels)) - 1
+    lines = [f"{circuit.root.label}: {format_count(links, of='link')} to {format_count(units, of='unit')}"]
     for edge in circuit.inputs(circuit.root):
         words = f"  {effect_words(edge.effect)}" if circuit.photos else ""
         lines.append(f"  {edge.source.label}  {edge.strength:+.2f}{words}")

@@ -52,7 +52,8 @@ def test_units_of_a_level_stand_apart(found):
 def test_effects_in_words():
     effect = EdgeEffect(-0.1, -0.2, 0.05, 16, 0.5, Verdict.UNCONFIRMED)
     assert effect_words(effect) == "not confirmed: without it 10 % more (20 % more to 5.0 % less, 16 photos)"
-    assert effect_words(replace(effect, verdict=Verdict.SILENT)) == "does not fire on the 16 photos"
+    assert effect_words(replace(effect, verdict=Verdict.SILENT)) == "changes nothing on 16 photos"
+    assert effect_words(EdgeEffect(0.1, 0.1, 0.1, 1, 1.0, Verdict.UNCONFIRMED)).endswith("1 photo)")
     assert effect_words(None) == "not tested"
 
 
