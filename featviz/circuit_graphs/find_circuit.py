@@ -71,7 +71,8 @@ def circuit(
       The circuit.
 
     Raises:
-      FeatvizError: for an unknown layer or unit, a unit with no layer below, or photos that cannot be read.
+      FeatvizError: for an unknown layer or unit, a unit with no layer below, weights that are not finite, or photos
+        that cannot be read.
 
     References:
       Olah et al. 2020, Zoom In; Voss et al. 2021, Visualizing Weights.
@@ -132,6 +133,9 @@ def _strongest_inputs(
             source: weights_between(model, source, layer, units=[each.unit for each in chosen]).maps * std[source]
             for source in below.get(layer, ())
         }
+        for source, each in maps.items():
+            if not np.isfinite(each).all():
+                raise FeatvizError(f"the weights from {source} to {layer} are not finite; expected finite values")
         for index, target in enumerate(chosen):
             ranked = [
                 (abs(value), value, CircuitUnit(source, unit), each[index, :, :, unit])

@@ -1,8 +1,12 @@
 """A circuit holds the strongest links, each tested by ablation of the unit below."""
 
+from dataclasses import replace
+
+import jax
 import numpy as np
 import pytest
 from support.surveys import refused
+from support.tiny import build
 
 import featviz as fv
 from featviz.circuit_graphs.circuit_parts import CircuitUnit, Verdict
@@ -56,3 +60,9 @@ def test_wrong_units_layers_and_photos_are_refused(model, tmp_path):
     refused("has no layer", circuit, model, "mixed9", 0)
     refused("`depth`", circuit, model, "mixed3a", 0, depth=9)
     refused("`photos`", circuit, model, "mixed3a", 0, photos=[], progress=False)
+
+
+def test_weights_that_are_not_finite_are_refused():
+    tiny = build()
+    broken = replace(tiny, weights=jax.tree.map(lambda values: values * np.nan, tiny.weights))
+    refused("from conv1 to conv2 are not finite", circuit, broken, "conv2", 1, layers=["conv1"], progress=False)
