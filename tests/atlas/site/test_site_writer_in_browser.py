@@ -108,7 +108,7 @@ def test_from_the_front_page_to_a_layer_to_a_unit_and_back(page, site):
     page.click("#grid a >> nth=1")
     page.wait_for_selector("h1")
     assert page.inner_text("h1") == "Unit 1"
-    assert page.locator("img").count() == 9 + 4 + 5  # its own, photographs, other units
+    assert page.locator("img").count() == 9 + 4 + 2 * 5  # its own, photographs, other units with weights
     page.click(".units a >> nth=0")
     page.wait_for_url(re.compile(r"conv%252F1/0/index\.html"))
     page.go_back()

@@ -72,7 +72,7 @@ def test_the_page_shows_it(tmp_path, copied):
 def test_the_data_have_it(tmp_path):
     found = json.loads((write(tmp_path, copied=False) / "unit.json").read_text())["survey"]["profile"]
     assert found["fired_on"][0]["heat"] == HEAT.tolist() and found["position_density"] == 0.031
-    assert found["co_active"] == [{"layer": "a", "unit": 0, "strength": 0.75}]
+    assert found["co_active"] == [{"layer": "a", "unit": 0, "strength": 0.75, "map": None}]
     suppressed = found["held"][0]
     assert (suppressed["value"], suppressed["photos"], suppressed["held_out"]) == (0.0, 8, 7)
     assert suppressed["outputs"][0] == {"index": 3, "name": "tabby", "change": -1.25, "held_out_change": -0.004}
