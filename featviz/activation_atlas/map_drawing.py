@@ -1,7 +1,6 @@
 """The pictures of a map's cells: one compiled program for a map, each picture kept as soon as it is finished."""
 
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,14 +8,13 @@ import jax
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from featviz.atlas.atlas_store import Store
+from featviz.atlas.atlas_store import Store, one_line_errors
 from featviz.atlas.entries import Entries
 from featviz.atlas.locks import lock_units
 from featviz.atlas.plan import describe_computation
 from featviz.common.canonical import describe, digest
 from featviz.common.files import delayed_interrupts
 from featviz.common.progress import progress_bar
-from featviz.errors import FeatvizError, in_one_line
 from featviz.model import Model, hash_weights
 from featviz.objectives import Objective, direction
 from featviz.parameterizations import extra_channels
@@ -83,7 +81,7 @@ def draw_cells(
     path = f"pictures/{name}-{_identity(model, layer, directions, drawing)[:16]}"
     alpha = extra_channels(drawing.recipe.parameterization) or int(drawing.recipe.transparency)
     assert isinstance(store.location, Path)
-    with lock_units(store.location / "locks", [(path, range(len(objectives)))]), _written(store):
+    with lock_units(store.location / "locks", [(path, range(len(objectives)))]), one_line_errors(store):
         attributes = {"layer": layer, "recipe": describe(drawing.recipe), "seed": drawing.seed}
         entries = store.add_series(path, (*drawing.size, channels + alpha), len(objectives), drawing.steps, attributes)
         whole = entries.written() - set(entries.damaged(entries.written()))
@@ -141,15 +139,3 @@ def _identity(model: Model, layer: str, directions: Float[np.ndarray, "cells uni
         "power": POWER,
         "drawing": drawing,
     })  # fmt: skip
-
-
-@contextmanager
-def _written(store: Store) -> Iterator[None]:
-    """A context in which a failed write is one line."""
-    try:
-        yield
-    except OSError as error:
-        raise FeatvizError(
-            f"`{store.location}` cannot be written: {error.strerror or in_one_line(error)}; finished pictures are "
-            "kept, and the same command continues"
-        ) from None

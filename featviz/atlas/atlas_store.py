@@ -17,7 +17,7 @@ pictures/LAYER/ROLE-HASH/     attributes: what the pictures of a series share; L
 
 import contextlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -231,3 +231,15 @@ def is_atlas(folder: Path) -> bool:
         return json.loads((folder / "zarr.json").read_text("utf-8")).get("attributes", {}).get("kind") == KIND
     except (OSError, ValueError, AttributeError):
         return False
+
+
+@contextlib.contextmanager
+def one_line_errors(store: Store) -> Iterator[None]:
+    """A context in which a failed write is raised as a FeatvizError."""
+    try:
+        yield
+    except OSError as error:
+        raise FeatvizError(
+            f"`{store.location}` cannot be written: {error.strerror or in_one_line(error)}; finished pictures are "
+            "kept, and the same command continues"
+        ) from None

@@ -3,15 +3,15 @@
 import json
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
 from tqdm import tqdm
 
-from featviz.atlas.atlas_store import Store
+from featviz.atlas.atlas_store import Store, one_line_errors
 from featviz.atlas.engines import Engine, RenderedEntry
 from featviz.atlas.entries import Entries
 from featviz.atlas.facet_objectives import facet_objectives
@@ -23,7 +23,7 @@ from featviz.atlas.series import Task
 from featviz.common.canonical import digest
 from featviz.common.files import delayed_interrupts
 from featviz.common.progress import progress_bar
-from featviz.errors import FeatvizError, in_one_line
+from featviz.errors import FeatvizError
 from featviz.model import Model
 from featviz.parameterizations import extra_channels
 from featviz.pictures.picture import Picture
@@ -73,7 +73,7 @@ def run_tasks(
             stack.enter_context(
                 lock_units(store.folder / "locks", [(lock_name(task.path), task.units) for task in tasks])
             )
-        with _one_line_errors(store):
+        with one_line_errors(store):
             # Series of other shards too: the whole plan can be read from the first moment.
             entries = {task.path: _add_series(store, plan, task, model) for task in plan.tasks}
             content = plan.to_json()
@@ -113,7 +113,7 @@ class _EntryWriter:
     observer: RunObserver | None
 
     def start(self, task: Task, unit: int) -> None:
-        with _one_line_errors(self.store):
+        with one_line_errors(self.store):
             self._record("start", task, unit)
 
     def write(self, entry: RenderedEntry) -> None:
@@ -121,7 +121,7 @@ class _EntryWriter:
         task, unit, pictures = entry
         series_entries = self.entries[task.path]
         _check_machine(task, pictures[0])
-        with delayed_interrupts(), _one_line_errors(self.store):
+        with delayed_interrupts(), one_line_errors(self.store):
             if "lanes" not in series_entries.attributes:
                 series_entries.fix_lanes(pictures[0].provenance["lanes"])
             series_entries.write(unit, pictures)
@@ -135,18 +135,6 @@ class _EntryWriter:
     def _record(self, event: str, task: Task, unit: int) -> None:
         if self.journal is not None:
             self.journal.record(event, lock_name(task.path), unit)
-
-
-@contextmanager
-def _one_line_errors(store: Store) -> Iterator[None]:
-    """A context in which a failed write is raised as a FeatvizError."""
-    try:
-        yield
-    except OSError as error:
-        raise FeatvizError(
-            f"`{store.location}` cannot be written: {error.strerror or in_one_line(error)}; finished pictures are "
-            "kept, and the same command continues"
-        ) from None
 
 
 def _with_objectives(task: Task, survey: Survey) -> Task:

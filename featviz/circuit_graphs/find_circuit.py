@@ -23,7 +23,7 @@ from featviz.common.arguments import check_count
 from featviz.errors import FeatvizError
 from featviz.model import Model, require_model
 from featviz.model.layer_patterns import choose_layers
-from featviz.surveys.photos import find_photos
+from featviz.surveys.photos import some_photos
 
 MAX_DEPTH, MAX_INPUTS, MAX_FAMILIES = 4, 24, 12
 # Photos of a folder that are read, and how many of them tell how much units vary.
@@ -133,9 +133,9 @@ def _strongest_inputs(
             source: weights_between(model, source, layer, units=[each.unit for each in chosen]).maps * std[source]
             for source in below.get(layer, ())
         }
-        for source, each in maps.items():
-            if not np.isfinite(each).all():
-                raise FeatvizError(f"the weights from {source} to {layer} are not finite; expected finite values")
+        for below_it, weights in maps.items():
+            if not np.isfinite(weights).all():
+                raise FeatvizError(f"the weights from {below_it} to {layer} are not finite; expected finite values")
         for index, target in enumerate(chosen):
             ranked = [
                 (abs(value), value, CircuitUnit(source, unit), each[index, :, :, unit])
@@ -190,7 +190,5 @@ def _reached(below: Mapping[str, tuple[str, ...]], layer: str, depth: int) -> li
 def _read(photos: PhotoChoice, model: Model) -> Float[np.ndarray, "n h w c"]:
     """At most 256 photos, evenly from a folder."""
     if isinstance(photos, str | os.PathLike) and Path(photos).is_dir():
-        files = [image for _, image, _ in find_photos(photos).items(0)]
-        spread = np.linspace(0, len(files) - 1, min(READ, len(files))).round().astype(int)
-        photos = [files[index] for index in spread]
+        photos = [image for _, image, _ in some_photos(photos, READ).items(0)]
     return np.stack([pixels for _, pixels in read_photos(photos, model)])

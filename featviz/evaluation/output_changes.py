@@ -1,16 +1,15 @@
 """What a network's outputs do when a unit is suppressed or clamped: stated on some photographs, verified on others."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int, UInt8
+from jaxtyping import Float, Int, UInt8
 
 from featviz.common.compilation import compiled
-from featviz.common.kept import kept_with_owner
-from featviz.model import OUTPUT, Apply, Model, Weights
+from featviz.evaluation.recognition import output_program
+from featviz.model import Model, Weights
 from featviz.model.edit_kinds import clamp
 from featviz.model.editable import Editable
 from featviz.model.latent_layer import LatentApply
@@ -105,7 +104,7 @@ def network_outputs(
     """The network's outputs on photographs of one size; `weights` are the model's by default."""
     weights = model.weights if weights is None else weights
     parts = [
-        np.asarray(compiled(_outputs_of(model.apply), weights, batch)(weights, batch))[:count]
+        np.asarray(compiled(output_program(model.apply), weights, batch)(weights, batch), np.float32)[:count]
         for count, batch in batches(photos, count=BATCH)
     ]
     return np.concatenate(parts)
@@ -115,18 +114,8 @@ def has_outputs(model: Model, size: tuple[int, int]) -> bool:
     """Whether a network has an output of several numbers an image of that size, such as classes."""
     images = jax.ShapeDtypeStruct((2, *size, model.input.channels), np.uint8)
     try:
-        shape = jax.eval_shape(_outputs_of(model.apply), model.weights, images).shape
+        shape = jax.eval_shape(output_program(model.apply), model.weights, images).shape
     # A network may refuse a size in any way.
     except Exception:
         return False
     return len(shape) == 2 and shape[0] == 2 and shape[1] > 1
-
-
-@kept_with_owner(maxsize=4)
-def _outputs_of(apply: Apply) -> Callable[..., Array]:
-    @jax.jit
-    def outputs(weights: Weights, images: jax.Array) -> Array:
-        found = apply(weights, images.astype(jnp.float32) / jnp.float32(255), layers=(OUTPUT,))[OUTPUT]
-        return found.astype(jnp.float32)
-
-    return outputs

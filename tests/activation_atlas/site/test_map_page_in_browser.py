@@ -1,15 +1,11 @@
 """A map's page in a browser, from the disk: pointer, keys, zoom, the search for a class, a phone; no message."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
+from support.browsers import open_browser
 
 import featviz as fv
 
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-
-CHROMIUM = Path("/usr/bin/chromium")
 PHOTOS = list(np.random.default_rng(0).integers(0, 256, (12, 16, 16, 3), np.uint8))
 TIMES = "\N{MULTIPLICATION SIGN}"
 SIZES = {"desk": (1280, 900), "tablet": (820, 1180), "phone": (390, 844)}
@@ -17,12 +13,7 @@ SIZES = {"desk": (1280, 900), "tablet": (820, 1180), "phone": (390, 844)}
 
 @pytest.fixture(scope="module")
 def browser():
-    if not CHROMIUM.exists():
-        pytest.skip(f"no browser: {CHROMIUM} is not there; it is Debian's package chromium")
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
-        yield browser
-        browser.close()
+    yield from open_browser()
 
 
 @pytest.fixture(scope="module")

@@ -4,11 +4,11 @@ import re
 from dataclasses import replace
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from threading import Thread
 
 import pytest
 from support import sites
+from support.browsers import open_browser
 from support.sites import HOSTILE
 
 from featviz.ascent.outcome import Outcome
@@ -16,9 +16,6 @@ from featviz.atlas.site.site_writer import write_assets, write_layer
 from featviz.pages import addresses
 from featviz.pages.records import UnitSummary
 
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-
-CHROMIUM = Path("/usr/bin/chromium")
 NAMES = tuple(HOSTILE[index] for index in (0, 1, 2, 3, 5, 8, 11, 13, 14))
 PHONE = {"width": 390, "height": 844}
 
@@ -32,12 +29,7 @@ class QuietHandler(SimpleHTTPRequestHandler):
 
 @pytest.fixture(scope="module")
 def browser():
-    if not CHROMIUM.exists():
-        pytest.skip(f"no browser: {CHROMIUM} is not there; it is Debian's package chromium")
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
-        yield browser
-        browser.close()
+    yield from open_browser()
 
 
 @pytest.fixture

@@ -1,16 +1,12 @@
 """An explanation's page in a browser, from the disk: pointer, keys, a phone, no message on the console."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
+from support.browsers import open_browser
 
 import featviz as fv
 from featviz.attribution.methods import GradientTimesActivation
 
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-
-CHROMIUM = Path("/usr/bin/chromium")
 PHOTO = np.random.default_rng(0).random((16, 16, 3), np.float32)
 CLEAR = "rgba(0, 0, 0, 0)"
 SIZES = {"desk": (1280, 900), "tablet": (820, 1180), "phone": (390, 844)}
@@ -18,12 +14,7 @@ SIZES = {"desk": (1280, 900), "tablet": (820, 1180), "phone": (390, 844)}
 
 @pytest.fixture(scope="module")
 def browser():
-    if not CHROMIUM.exists():
-        pytest.skip(f"no browser: {CHROMIUM} is not there; it is Debian's package chromium")
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
-        yield browser
-        browser.close()
+    yield from open_browser()
 
 
 @pytest.fixture(scope="module")

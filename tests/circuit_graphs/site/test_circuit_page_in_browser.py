@@ -1,17 +1,12 @@
 """The page of a circuit in a browser, from the disk: filters, keys, a phone, no message on the console."""
 
-from pathlib import Path
-
 import pytest
+from support.browsers import open_browser
 
 from featviz.attribution.explained_pictures import PictureFiles
 from featviz.circuit_graphs.site.circuit_page import PACKAGE, render_circuit
 from featviz.pages.addresses import ASSETS
 from featviz.pages.templating import static_files
-
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-
-CHROMIUM = Path("/usr/bin/chromium")
 
 
 @pytest.fixture(scope="module")
@@ -24,19 +19,20 @@ def address(found, tmp_path_factory):
     return (folder / "index.html").as_uri()
 
 
+@pytest.fixture(scope="module")
+def browser():
+    yield from open_browser()
+
+
 @pytest.fixture
-def page(address):
-    if not CHROMIUM.exists():
-        pytest.skip(f"no browser: {CHROMIUM} is not there; it is Debian's package chromium")
+def page(browser, address):
     messages = []
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 390, "height": 844})
-        page.on("console", lambda message: messages.append(message.text))
-        page.on("pageerror", lambda error: messages.append(str(error)))
-        page.goto(address)
-        yield page
-        browser.close()
+    page = browser.new_page(viewport={"width": 390, "height": 844})
+    page.on("console", lambda message: messages.append(message.text))
+    page.on("pageerror", lambda error: messages.append(str(error)))
+    page.goto(address)
+    yield page
+    page.close()
     assert messages == []
 
 

@@ -22,7 +22,7 @@ window.atlas = window.atlas || {};
     const nameOf = (row) => {
       const unit = data.units[row];
       const faults = (data.faults[row] || []).map((index) => data.fault_names[index]);
-      return [`Unit ${unit}`, data.labels?.[row], map.names?.[row], ...faults].filter(Boolean).join(", ");
+      return [`Unit ${unit}`, data.labels?.[row], ...faults].filter(Boolean).join(", ");
     };
 
     const showName = () => {
