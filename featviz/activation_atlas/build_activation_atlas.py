@@ -127,7 +127,7 @@ def build_activation_atlas(
     resolved = resolve(recipe, model)
     pixels = check_size(default_size(model, resolved, (name,)) if size is None else size, None)
     steps = check_count("steps", resolved.steps if steps is None else steps, 1, 1_000_000)
-    drawing = CellDrawing(resolved, pixels, steps, seed, grid_of(shape).skipped)
+    drawing = CellDrawing(resolved, pixels, steps, seed, grid_of(shape, model.input.size).skipped)
     source = _MapSource(model, name, find_photos(_listed(photos)), seed, progress)
     folder = Path(out)
     store = open_map(folder)

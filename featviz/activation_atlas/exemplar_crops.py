@@ -42,7 +42,7 @@ def crop_exemplars(
     for row in sorted(set(rows)):
         wanted.setdefault(int(positions.photo[row]), []).append(row)
     size = model.input.size
-    grid = grid_of(shapes_at(model, (layer,), size)[layer])
+    grid = grid_of(shapes_at(model, (layer,), size)[layer], size)
     crops: dict[int, np.ndarray] = {}
     names: dict[int, str] = {}
     side = 0

@@ -26,7 +26,7 @@ from featviz.evaluation.features import Features
 from featviz.model import Model, hash_weights
 from featviz.recipes import Recipe
 from featviz.rendering.checks import Size
-from featviz.surveys.survey import Survey
+from featviz.surveys.survey import Survey, check_survey
 
 
 def build_atlas(
@@ -82,7 +82,7 @@ def build_atlas(
 
     Raises:
       FeatvizError: for an unknown layer or unit, a folder that cannot be written or holds something else, such as an
-        atlas of another network, or another run that renders the same units.
+        atlas of another network, another run that renders the same units, or a survey of another network.
 
     >>> import featviz as fv, tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -150,10 +150,11 @@ def build_site(
       the path of the front page.
 
     Raises:
-      FeatvizError: for an atlas in object storage, or one of another network than `model`.
+      FeatvizError: for an atlas in object storage, or an atlas or a survey of another network than `model`.
     """
     if atlas.store.folder is None:
         raise FeatvizError(f"`{atlas.store.location}` is not a folder; expected an atlas on this machine's disk")
+    check_survey(survey, model)
     weights = hash_weights(model.weights)
     for series in atlas.plan[:1]:
         rendered = atlas.entries(series.path).attributes["run"]["network"]["weights_sha256"]

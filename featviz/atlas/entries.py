@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,8 @@ class Entries:
         """The arrays by their names; opened again where another process has compacted them, or added to them."""
         # Opening reads a file each, this only looks at two.
         if (form := self._read_form()) != self._form:
-            self._form, self._arrays = form, self._open()
+            self._form = form
+            self._arrays = self._open()
         return self._arrays
 
     @property
@@ -76,7 +78,12 @@ class Entries:
 
     def written(self) -> set[int]:
         """The units that have an entry; whether it is intact is not checked."""
-        outcome = self.arrays["outcome"]
+        arrays = self.arrays
+        found = self._find_written(arrays["outcome"])
+        # Another process may have compacted the series meanwhile.
+        return found if self.arrays is arrays else self.written()
+
+    def _find_written(self, outcome: EntryArray) -> set[int]:
         if self.folder is None:
             return set(np.flatnonzero(outcome[:]).tolist())
         if not outcome.sharded:
@@ -196,9 +203,14 @@ class Entries:
                 None if self.folder is None else self.folder / name,
                 None if self.folder is None else self.folder / ADDED / name,
                 self.added_units,
+                partial(self._latest, name, self._form),
             )
             for name in names
         }
+
+    def _latest(self, name: str, form: tuple[tuple[int, int] | None, ...]) -> EntryArray | None:
+        """An array opened again, or None as long as the series has this form."""
+        return None if self._read_form() == form else self.arrays[name]
 
     def _read_form(self) -> tuple[tuple[int, int] | None, ...]:
         """What changes when the series is compacted or gets the group `added`: the files of its last arrays."""
@@ -212,7 +224,8 @@ class Entries:
             return
         with creation_lock(None if self.folder is None else self.folder.parents[2]):
             complete_added(self.group)
-        self._form, self._arrays = self._read_form(), self._open()
+        self._form = self._read_form()
+        self._arrays = self._open()
 
     def _invalidate(self, unit: int) -> None:
         """An entry that is written again does not count until it is complete."""

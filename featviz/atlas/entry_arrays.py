@@ -3,6 +3,10 @@
 A new array has one file a unit, `c.UNIT...`. A compacted one has shards (Zarr's sharding codec), `c/N/...`: files of
 many units each. What is written after that has one file a unit again, in the group `added` of the series, and counts
 in place of what the shards have, until it is compacted too. Every array on the disk is one of Zarr's own.
+
+A reader may open an array just before another process compacts it: then the files of units that it reads are gone, and
+Zarr gives the fill value for them. So whoever has read looks whether the series still has the form in which it was
+opened, and reads again if not; files are removed only after the form has changed.
 """
 
 from collections.abc import Callable, Iterable
@@ -102,6 +106,7 @@ class EntryArray:
       folder: of `base` on this machine's disk, or None.
       added_folder: of `added`.
       added_units: the units from a first one up to a last one, exclusive, whose entries are in `added`.
+      latest: the array opened again, or None as long as the series has the form in which this one was opened.
     """
 
     def __init__(
@@ -111,11 +116,13 @@ class EntryArray:
         folder: Path | None,
         added_folder: Path | None,
         added_units: Callable[[int, int], set[int]],
+        latest: "Callable[[], EntryArray | None]",
     ) -> None:
         # A chunk that holds only the fill value is written like any other, so a missing one is damage.
         self.base = base.with_config({"write_empty_chunks": True})
         self.added: Any = None if added is None else added.with_config({"write_empty_chunks": True})
         self.folder, self.added_folder, self.added_units = folder, added_folder, added_units
+        self._latest = latest
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -134,10 +141,13 @@ class EntryArray:
 
     def __getitem__(self, units: int | slice) -> np.ndarray:
         """The values of a unit, or of neighbors."""
-        if isinstance(units, slice):
-            start, stop, _ = units.indices(self.shape[0])
-            return self._read(start, max(start, stop))
-        return np.asarray((self.added if self.added_units(units, units + 1) else self.base)[units])
+        try:
+            values = self._values(units)
+        except Exception:  # shards that are being replaced may be read in any way
+            if (latest := self._latest()) is None:
+                raise
+            return latest[units]
+        return values if (latest := self._latest()) is None else latest[units]
 
     def __setitem__(self, unit: int, values: np.ndarray) -> None:
         """Writes the values of a unit, to one file."""
@@ -145,9 +155,13 @@ class EntryArray:
 
     def lacking(self, units: Iterable[int]) -> set[int]:
         """Those of written units for which there is no file; on a disk only."""
+        wanted = set(units)
+        found = self._lacking(wanted)
+        return found if not found or (latest := self._latest()) is None else latest.lacking(wanted)
+
+    def _lacking(self, wanted: set[int]) -> set[int]:
         if self.folder is None:
             return set()
-        wanted = set(units)
         added = self.added_units(0, self.shape[0]) & wanted
         missing = {unit for unit in added if not _unit_file(self.added_folder, unit, self.ndim).exists()}
         if not self.sharded:
@@ -156,6 +170,12 @@ class EntryArray:
         shards = {unit // size for unit in wanted - added}
         lost = {shard for shard in shards if not self.folder.joinpath(shard_file(shard, self.ndim)).exists()}
         return missing | {unit for unit in wanted - added if unit // size in lost}
+
+    def _values(self, units: int | slice) -> np.ndarray:
+        if isinstance(units, slice):
+            start, stop, _ = units.indices(self.shape[0])
+            return self._read(start, max(start, stop))
+        return np.asarray((self.added if self.added_units(units, units + 1) else self.base)[units])
 
     def _read(self, start: int, stop: int) -> np.ndarray:
         """The values of neighbors. What the base has of added units is not read: it may be damaged."""

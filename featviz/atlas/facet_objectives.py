@@ -9,7 +9,7 @@ import numpy as np
 from featviz.objectives import Objective, channel, diverse
 from featviz.surveys.best_photos import best_photos_of
 from featviz.surveys.survey import Survey
-from featviz.surveys.unit_facets import facets
+from featviz.surveys.unit_facets import facets_of_photos
 
 # Facets of a full page, where no number is asked for, and how many there may be: provenance lists each one's share.
 FACETS, MAX_FACETS = 4, 16
@@ -50,6 +50,6 @@ def facet_objectives(survey: Survey, layer: str, units: Sequence[int], count: in
       count: facets of a unit.
     """
     photos = best_photos_of(survey, layer, units, count)
-    covered = [unit for unit in units if len(photos[unit]) >= count]
-    found = dict(zip(covered, facets(survey, layer, covered, count=count), strict=True)) if covered else {}
+    covered = {unit: found for unit, found in photos.items() if len(found) >= count}
+    found = facets_of_photos(survey, layer, covered, count=count)
     return [found[unit] if unit in found else diverse(channel(layer, unit)) for unit in units]

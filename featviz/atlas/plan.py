@@ -23,7 +23,7 @@ from featviz.pictures.command import network_words, recipe_words
 from featviz.pictures.provenance import describe_run
 from featviz.recipes import Recipe, default_size, expand_stages, resolve
 from featviz.rendering.checks import Size, check_count, check_dtype, check_objectives, check_size
-from featviz.surveys.survey import Survey
+from featviz.surveys.survey import Survey, check_survey
 
 
 @dataclass(frozen=True)
@@ -87,9 +87,11 @@ def make_plan(
       machine: the `device` and `versions` of the machine that renders; by default those of this process.
 
     Raises:
-      FeatvizError: for a pattern that matches no layer, a unit that no layer has, or an invalid option.
+      FeatvizError: for a pattern that matches no layer, a unit that no layer has, an invalid option, or a survey of
+        another network.
     """
     chosen = choose_layers(require_model(model), layers)
+    check_survey(survey, model)
     full_layers = set(
         chosen if full is None else choose_layers(model, full, among=chosen, option="full") if full else ()
     )

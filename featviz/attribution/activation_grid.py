@@ -118,7 +118,7 @@ def activation_grid(
     pixels = check_image("image", image, model)
     model.layer(layer)
     size, cells = check_count("size", size, SMALLEST_SIZE, LARGEST_SIZE), check_count("cells", cells, 1, 10_000)
-    grid = ActivationGrid(layer, cell_vectors(observe(model, pixels, layer), cells))
+    grid = ActivationGrid(layer, cell_vectors(observe(model, pixels, layer), cells, model.input.size))
     return draw_cells(model, grid, size=size, steps=steps, progress=progress)
 
 
@@ -140,18 +140,25 @@ def write_grid(
     """Draws the grid of a layer's activation, if the folder lacks it."""
     path = folder / grid_address(files, layer, activation)
     if not path.is_file():
-        grid = ActivationGrid(layer, cell_vectors(activation, MAX_CELLS))
+        grid = ActivationGrid(layer, cell_vectors(activation, MAX_CELLS, model.input.size))
         drawn = draw_cells(model, grid, size=CELL, steps=STEPS, progress=progress)
         write_if_changed(path, encode_webp(drawn.to_pil(), quality=QUALITY))
 
 
-def cell_vectors(activation: Float[np.ndarray, "*positions units"], cells: int) -> Float[np.ndarray, "r c units"]:
+def cell_vectors(
+    activation: Float[np.ndarray, "*positions units"], cells: int, size: tuple[int, int]
+) -> Float[np.ndarray, "r c units"]:
     """The activations of at most `cells` cells: of squares of positions, of which the last ones may be cut.
 
-    >>> cell_vectors(np.arange(16.0).reshape(4, 4, 1), 4)[..., 0].tolist()
+    Args:
+      activation: of one photo.
+      cells: how many at most.
+      size: (height, width) of the photo as the network gets it.
+
+    >>> cell_vectors(np.arange(16.0).reshape(4, 4, 1), 4, (32, 32))[..., 0].tolist()
     [[2.5, 4.5], [10.5, 12.5]]
     """
-    grid = grid_of(activation.shape)
+    grid = grid_of(activation.shape, size)
     maps = activation.reshape(-1, activation.shape[-1])[grid.skipped :].reshape(grid.rows, grid.columns, -1)
     side = next(s for s in range(1, max(maps.shape[:2]) + 1) if -(-grid.rows // s) * -(-grid.columns // s) <= cells)
     rows, columns = (np.arange(0, length, side) for length in maps.shape[:2])

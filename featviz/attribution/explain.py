@@ -1,10 +1,12 @@
 """`fv.explain`: pages that say why a network decides as it does on photos."""
 
+import itertools
 import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 
@@ -37,7 +39,7 @@ from featviz.surveys.photos import ImageInput, Photo, find_photos, prepare
 DRAWN_PLACES = 12
 MAX_UNITS = 64
 
-PhotoChoice = str | os.PathLike[str] | np.ndarray | Iterable[ImageInput]
+PhotoChoice: TypeAlias = "ImageInput | Iterable[ImageInput]"
 
 
 def explain(
@@ -189,7 +191,7 @@ def read_photos(photos: PhotoChoice, model: Model) -> list[tuple[Photo, np.ndarr
     Raises:
       FeatvizError: for a photo that cannot be read, or none at all.
     """
-    listed = [photos] if isinstance(photos, np.ndarray | str | os.PathLike) else photos
+    listed = _listed(photos)
     items: list[tuple[str, ImageInput]] = []
     for given in listed:
         if isinstance(given, str | os.PathLike) and Path(given).is_dir():
@@ -197,12 +199,13 @@ def read_photos(photos: PhotoChoice, model: Model) -> list[tuple[Photo, np.ndarr
         else:
             items.append((Path(given).name if isinstance(given, str | os.PathLike) else "", given))
     read = []
-    names: dict[str, int] = {}
+    # Of pages, whose files are one on disks that ignore case.
+    taken: set[str] = set()
     for index, (name, image) in enumerate(items):
-        shown = name or f"{index:06d}"
-        names[shown] = names.get(shown, 0) + 1
-        if names[shown] > 1:
-            shown = f"{names[shown]} {shown}"
+        own = name or f"{index:06d}"
+        numbered = (own if count == 1 else f"{count} {own}" for count in itertools.count(1))
+        shown = next(each for each in numbered if each.casefold() not in taken)
+        taken.add(shown.casefold())
         photo = prepare(shown, image, model.input.size, model.input.channels)
         if photo.pixels is None:
             raise FeatvizError(f"`photos`: `{shown}` cannot be read: {photo.fault}")
@@ -210,6 +213,22 @@ def read_photos(photos: PhotoChoice, model: Model) -> list[tuple[Photo, np.ndarr
     if not read:
         raise FeatvizError("`photos` is empty; expected a photo, a folder, or a list of them")
     return read
+
+
+def _listed(photos: PhotoChoice) -> Iterable[ImageInput]:
+    """One photo as a list of it.
+
+    Raises:
+      FeatvizError: for what is neither a photo nor a list of them.
+    """
+    from PIL.Image import Image
+
+    single = photos.ndim < 4 if isinstance(photos, np.ndarray) else isinstance(photos, str | os.PathLike | Image)
+    if single:
+        return [photos]
+    if not isinstance(photos, Iterable):
+        raise FeatvizError(f"`photos` is a {type(photos).__name__}; expected a photo, a folder, or a list of them")
+    return photos
 
 
 def _decisive_units(explanations: Sequence[Explanation], layer: str) -> list[int]:

@@ -237,7 +237,7 @@ def _layer_view(
         UnitShare(unit, float(why.units[0, unit]), float(effect), float(peaks[unit]))
         for unit, effect in zip([*listed, *against], effects, strict=True)
     ]
-    grid = grid_of(activation.shape)
+    grid = grid_of(activation.shape, model.input.size)
     rows = activation.reshape(-1, activation.shape[-1])[grid.skipped :]
     count = min(AT_PLACE, rows.shape[-1])
     strongest = np.argsort(-rows, axis=1, kind="stable")[:, :count]

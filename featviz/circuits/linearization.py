@@ -61,7 +61,7 @@ def linearize(
 
     def above(*values: Float[Array, "1 *positions source_units"]) -> Float[Array, " units"]:
         (activation,) = evaluate(program, [*args, *values], program.outputs, rules=rules)
-        return activation.reshape(-1, activation.shape[-1])[middle_position(activation.shape[1:])]
+        return activation.reshape(-1, activation.shape[-1])[middle_position(activation.shape[1:], (image.shape[1], image.shape[2]))]
 
     units, pullback = jax.vjp(above, *below)
     return units, lambda cotangent: list(pullback(cotangent.astype(units.dtype)))
@@ -95,13 +95,17 @@ def program_behind(
     return program, leaves
 
 
-def middle_position(shape: tuple[int, ...]) -> int:
+def middle_position(shape: tuple[int, ...], size: tuple[int, int]) -> int:
     """The flat index of the middle position of an activation (..., units); among tokens, that of the middle patch.
 
-    >>> middle_position((5, 5, 8)), middle_position((10, 8)), middle_position((8,))
+    Args:
+      shape: of the layer, without the batch.
+      size: (height, width) of the image.
+
+    >>> middle_position((5, 5, 8), (40, 40)), middle_position((10, 8), (24, 24)), middle_position((8,), (24, 24))
     (12, 5, 0)
     """
-    grid = grid_of(shape)
+    grid = grid_of(shape, size)
     if len(shape) == 2:
         return grid.skipped + grid.rows // 2 * grid.columns + grid.columns // 2
     index = 0

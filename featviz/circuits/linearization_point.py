@@ -108,7 +108,8 @@ def _sees(apply: Apply, upstream: str, layer: str) -> jax.stages.Wrapped:
         program, args = program_behind(apply, weights, image, {upstream: probe}, layer)
         # A ReLU written as a select would turn nan into 0.
         (activation,) = evaluate(program, [*args, probe], program.outputs, rules=[_without_relu])
-        middle = activation.reshape(-1, activation.shape[-1])[middle_position(activation.shape[1:])]
+        place = middle_position(activation.shape[1:], (image.shape[1], image.shape[2]))
+        middle = activation.reshape(-1, activation.shape[-1])[place]
         return jnp.any(jnp.isnan(middle))
 
     return jax.jit(sees)

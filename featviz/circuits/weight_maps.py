@@ -124,7 +124,8 @@ def weight_chunks(
         if program is None or len(chunk) == 1:
             program = compiled(_gradients(model.apply, sources, target, paths), model.weights, image, padded)
         found = program(model.weights, image, padded)
-        yield tuple(_chunk(np.asarray(each)[: len(chunk)]) for each in found)
+        size = (image.shape[1], image.shape[2])
+        yield tuple(_chunk(np.asarray(each)[: len(chunk)], size) for each in found)
 
 
 def window(model: Model, source: str, target: str, shape: tuple[int, int]) -> tuple[slice, slice]:
@@ -201,11 +202,11 @@ def ancestors(model: Model, layer: str, *, stops: set[str] | None = None) -> set
     return found
 
 
-def _chunk(gradient: Float[np.ndarray, "units 1 *positions source_units"]) -> WeightChunk:
-    """A gradient by place."""
+def _chunk(gradient: Float[np.ndarray, "units 1 *positions source_units"], size: tuple[int, int]) -> WeightChunk:
+    """A gradient by place, for an image of (height, width)."""
     shape = gradient.shape[2:]
     flat = gradient.reshape(len(gradient), -1, shape[-1])
-    grid = grid_of(shape)
+    grid = grid_of(shape, size)
     if len(shape) > 3:
         return WeightChunk(flat[:, None], flat[:, :0])
     located = flat[:, grid.skipped :].reshape(len(gradient), grid.rows, grid.columns, shape[-1])

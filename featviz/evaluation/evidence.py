@@ -16,7 +16,7 @@ from featviz.evaluation.features import Features, features_of
 from featviz.evaluation.reference_statistics import features_of_photos, reference_statistics, split_photos
 from featviz.evaluation.sample_statistics import bootstrap_interval, finite_mean
 from featviz.evaluation.unit_crops import PER_DECILE
-from featviz.model import Model
+from featviz.model import Model, hash_weights
 from featviz.pictures.captions import split_name
 from featviz.pictures.picture import Picture, plain_json
 from featviz.surveys.survey import Survey
@@ -108,8 +108,8 @@ def evidence(
 
     Returns: one row a unit, in the order of the pictures.
 
-    Raises: FeatvizError for a picture that is not of a channel, or of a layer that the survey lacks, or a survey of
-      too few photographs.
+    Raises: FeatvizError for a picture that is not of a channel, of a layer that the survey lacks, or of other weights
+      than the survey's, or a survey of too few photographs.
 
     >>> import featviz as fv, tempfile
     >>> model, photos = fv.load("patterns"), np.random.default_rng(0).random((40, 32, 32, 3))
@@ -122,6 +122,7 @@ def evidence(
     """
     phi = replace(features_of(other), rgb=survey.model.input.rgb)
     split_photos(survey)
+    check_weights_match(pictures, survey.model)
     layers: dict[str, dict[int, list[Pixels]]] = {}
     for picture in pictures:
         layer, unit = unit_of(picture, survey)
@@ -139,6 +140,16 @@ def evidence(
     for picture in pictures:
         first.setdefault("{}:{}".format(*unit_of(picture, survey)), picture)
     return Evidence(tuple(rows[name] for name in first), f"{phi.model.name} {phi.layer}", tuple(first.values()))
+
+
+def check_weights_match(pictures: Sequence[Picture], model: Model) -> None:
+    """Refuses pictures that were drawn of other weights than a network's, where they record their own."""
+    expected = hash_weights(model.weights)
+    other = [p.name for p in pictures if p.provenance.get("network", {}).get("weights_sha256", expected) != expected]
+    if other:
+        raise FeatvizError(
+            f"`{other[0]}` was drawn with other weights than the survey's; expected pictures of {model.name}"
+        )
 
 
 def unit_of(picture: Picture, survey: Survey) -> tuple[str, int]:

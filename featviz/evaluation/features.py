@@ -65,7 +65,7 @@ class Features:
 def _pooled(apply: Apply, layer: str) -> Callable[..., jax.Array]:
     def pooled(weights: Weights, images: jax.Array) -> jax.Array:
         activation = apply(weights, images.astype(jnp.float32) / jnp.float32(255), layers=[layer])[layer]
-        return by_position(activation).mean(1)
+        return by_position(activation, (images.shape[1], images.shape[2])).mean(1)
 
     return jax.jit(pooled)
 

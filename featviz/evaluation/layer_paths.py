@@ -73,15 +73,18 @@ def pooled_in(
 def _pooling(apply: Apply, layers: tuple[str, ...]) -> Callable[..., dict[str, jax.Array]]:
     def pool(weights: Weights, images: jax.Array, boxes: jax.Array) -> dict[str, jax.Array]:
         activations = apply(weights, images.astype(jnp.float32) / jnp.float32(255), layers=layers)
-        return {layer: _mean_within(activations[layer], boxes[:, index]) for index, layer in enumerate(layers)}
+        size = (images.shape[1], images.shape[2])
+        return {layer: _mean_within(activations[layer], boxes[:, index], size) for index, layer in enumerate(layers)}
 
     return jax.jit(pool)
 
 
-def _mean_within(activation: Float[Array, "n *positions units"], boxes: Float[Array, "n 4"]) -> Float[Array, "n units"]:
+def _mean_within(
+    activation: Float[Array, "n *positions units"], boxes: Float[Array, "n 4"], size: tuple[int, int]
+) -> Float[Array, "n units"]:
     """The mean over the positions within a box in shares of the image, (left, top, right, bottom)."""
-    grid = grid_of(activation.shape[1:])
-    maps = by_position(activation).reshape(activation.shape[0], grid.rows, grid.columns, activation.shape[-1])
+    grid = grid_of(activation.shape[1:], size)
+    maps = by_position(activation, size).reshape(len(activation), grid.rows, grid.columns, activation.shape[-1])
     rows = _position_weights(boxes[:, 1], boxes[:, 3], grid.rows)
     columns = _position_weights(boxes[:, 0], boxes[:, 2], grid.columns)
     return jnp.einsum("nhwc,nh,nw->nc", maps, rows, columns)

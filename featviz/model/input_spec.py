@@ -79,6 +79,19 @@ class InputSpec:
 
         object.__setattr__(self, "rgb", _parse_bands(self.rgb, self.channels))
 
+    @property
+    def encoding(self) -> dict[str, Any]:
+        """What decides which values the network gets of an image, as JSON: equal where all images are encoded alike.
+
+        >>> InputSpec(size=8, mean=0.5).encoding["mean"]
+        [0.5, 0.5, 0.5]
+        """
+        rows = {
+            name: [float(value) for value in (values * self.channels if len(values) == 1 else values)]
+            for name, values in (("mean", self.mean), ("std", self.std))
+        }
+        return {"scale": float(self.scale), **rows, "bgr": bool(self.bgr), "multiple": int(self.multiple)}
+
     def encode(self, images: Float[Array, "n h w c"]) -> Float[Array, "n _ _ _"]:
         """Images in [0,1] as the network expects them, of the same size or of the nearest one that it takes.
 

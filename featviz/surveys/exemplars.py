@@ -155,7 +155,8 @@ def maps_of(
 @kept_with_owner(maxsize=8)
 def _activation(apply: Any, layer: str) -> Any:
     def activation(weights: Weights, images: jax.Array) -> jax.Array:
-        return by_position(apply(weights, images.astype(jnp.float32) / jnp.float32(255), layers=[layer])[layer])
+        found = apply(weights, images.astype(jnp.float32) / jnp.float32(255), layers=[layer])[layer]
+        return by_position(found, (images.shape[1], images.shape[2]))
 
     return jax.jit(activation)
 

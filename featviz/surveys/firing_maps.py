@@ -103,7 +103,7 @@ def _firing(apply: Apply, layer: str) -> Callable[..., tuple[Array, Array]]:
     @jax.jit
     def program(weights: Weights, images: jax.Array, chosen: jax.Array) -> tuple[Array, Array]:
         activation = apply(weights, images.astype(jnp.float32) / jnp.float32(255), layers=[layer])[layer]
-        values = by_position(activation).astype(jnp.float32)
+        values = by_position(activation, (images.shape[1], images.shape[2])).astype(jnp.float32)
         own = jnp.maximum(jnp.take_along_axis(values, chosen[:, None], axis=-1), 0)
         largest = own.max(axis=1, keepdims=True)
         scaled = jnp.round(255 * own / jnp.where(largest > 0, largest, 1)).astype(jnp.uint8)

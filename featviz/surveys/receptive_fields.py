@@ -10,6 +10,7 @@ from jaxtyping import Array, Float, Int
 
 from featviz.model import Model, Weights, before_relu
 from featviz.model.shapes import shapes_at
+from featviz.surveys.token_grids import token_grid
 
 # The share of the gradient's energy within the receptive field: influence falls off like a Gaussian, so the effective
 # field is well inside the theoretical one (Luo et al. 2016, Effective Receptive Fields).
@@ -23,7 +24,8 @@ Box = tuple[int, int, int, int]
 class Grid:
     """The positions of a layer's activations: rows x columns, after `skipped` tokens without a location in the image.
 
-    A layer of shape (c,) has one position, the whole image; a transformer's (tokens, c) skips its class token.
+    A layer of shape (c,) has one position, the whole image; a transformer's (tokens, c) skips its class token and
+    registers.
     """
 
     rows: int
@@ -37,45 +39,59 @@ class Grid:
         return tall, wide
 
 
-def grid_of(shape: tuple[int, ...]) -> Grid:
+def grid_of(shape: tuple[int, ...], size: tuple[int, int]) -> Grid:
     """The grid of an activation's shape without its batch: (h, w, c), (tokens, c) or (c,).
 
-    >>> grid_of((14, 14, 512)).margin, grid_of((197, 192)), grid_of((1000,))
+    Args:
+      shape: of the layer.
+      size: (height, width) of the images in pixels, whose proportions the grid of tokens has.
+
+    >>> square = (224, 224)
+    >>> grid_of((14, 14, 512), square).margin, grid_of((197, 192), square), grid_of((1000,), square)
     ((1, 1), Grid(rows=14, columns=14, skipped=1), Grid(rows=1, columns=1, skipped=0))
     """
     if len(shape) == 3:
         return Grid(shape[0], shape[1])
     if len(shape) == 2:
-        side = math.isqrt(shape[0])
-        return Grid(side, side, shape[0] - side * side)
+        rows, columns = token_grid(shape[0], size)
+        return Grid(rows, columns, shape[0] - rows * columns)
     return Grid(1, 1)
 
 
-def by_position(activation: Float[Array, "n *positions c"]) -> Float[Array, "n grid c"]:
+def by_position(activation: Float[Array, "n *positions c"], size: tuple[int, int]) -> Float[Array, "n grid c"]:
     """A batch's activations by position of the grid; tokens without a location in the image are omitted.
 
-    >>> [by_position(jnp.zeros(shape)).shape for shape in ((1, 4, 5, 2), (1, 5, 2), (1, 2))]
+    Args:
+      activation: of a layer.
+      size: (height, width) of the images.
+
+    >>> [by_position(jnp.zeros(shape), (8, 8)).shape for shape in ((1, 4, 5, 2), (1, 5, 2), (1, 2))]
     [(1, 20, 2), (1, 4, 2), (1, 1, 2)]
     """
-    located = activation[:, grid_of(activation.shape[1:]).skipped :] if activation.ndim == 3 else activation
+    skipped = grid_of(activation.shape[1:], size).skipped if activation.ndim == 3 else 0
+    located = activation[:, skipped:] if skipped else activation
     return located.reshape(located.shape[0], -1, located.shape[-1])
 
 
 def interior(
-    activation: Float[Array, "n *positions c"],
+    activation: Float[Array, "n *positions c"], size: tuple[int, int]
 ) -> tuple[Float[Array, "n interior c"], Int[Array, " interior"]]:
     """A batch's activations at interior positions, and these positions, row * columns + column of the grid.
 
-    >>> values, positions = interior(jnp.zeros((1, 4, 5, 2)))
+    Args:
+      activation: of a layer.
+      size: (height, width) of the images.
+
+    >>> values, positions = interior(jnp.zeros((1, 4, 5, 2)), (32, 40))
     >>> values.shape, positions.tolist()
     ((1, 6, 2), [6, 7, 8, 11, 12, 13])
     """
     shape = activation.shape[1:]
     if len(shape) > 3:
         raise ValueError(f"`activation` has shape {activation.shape}; expected two to four axes")
-    grid = grid_of(shape)
+    grid = grid_of(shape, size)
     tall, wide = grid.margin
-    maps = by_position(activation).reshape(activation.shape[0], grid.rows, grid.columns, shape[-1])
+    maps = by_position(activation, size).reshape(activation.shape[0], grid.rows, grid.columns, shape[-1])
     inside = maps[:, tall : grid.rows - tall, wide : grid.columns - wide]
     positions = np.arange(grid.rows * grid.columns, dtype=np.int32).reshape(grid.rows, grid.columns)
     positions = positions[tall : grid.rows - tall, wide : grid.columns - wide]
@@ -83,17 +99,22 @@ def interior(
 
 
 def largest_activations(
-    activation: Float[Array, "n *positions units"],
+    activation: Float[Array, "n *positions units"], size: tuple[int, int]
 ) -> tuple[Float[Array, "n units"], Int[Array, "n units"]]:
     """Each unit's largest activation over interior positions, and its position.
 
     The first of equal positions; the middle one of a constant map, such as a silent unit's.
 
-    >>> values, positions = largest_activations(jnp.arange(5.0).reshape(1, 5, 1, 1) * jnp.ones((1, 5, 5, 1)))
+    Args:
+      activation: of a layer.
+      size: (height, width) of the images.
+
+    >>> rows = jnp.arange(5.0).reshape(1, 5, 1, 1) * jnp.ones((1, 5, 5, 1))
+    >>> values, positions = largest_activations(rows, (40, 40))
     >>> float(values[0, 0]), int(positions[0, 0])
     (3.0, 16)
     """
-    values, positions = interior(activation)
+    values, positions = interior(activation, size)
     top = values.max(1)
     # Two plain reductions: XLA's argmax on a CPU is many times slower.
     order = jnp.arange(values.shape[1], dtype=jnp.int32)[None, :, None]
@@ -138,6 +159,8 @@ def receptive_fields(model: Model, images: Float[np.ndarray, "n h w c"], layers:
       layers: their names.
     """
 
+    # Of these images, which need not have the size of the training.
+    size = (images.shape[1], images.shape[2])
     # Most latents are 0 at a position and have no gradient there; their pre-activation has one.
     read = tuple(before_relu(layer) if model.layer(layer).latents else layer for layer in layers)
 
@@ -145,7 +168,7 @@ def receptive_fields(model: Model, images: Float[np.ndarray, "n h w c"], layers:
     def energies(weights: Weights, images: jax.Array) -> jax.Array:
         def middles(images: jax.Array) -> jax.Array:
             activations = model.apply(weights, images, layers=read)
-            return jnp.stack([_middle(activations[layer]) for layer in read])
+            return jnp.stack([_middle(activations[layer], size) for layer in read])
 
         # One backward pass for all layers, not one compiled for each.
         _, pull = jax.vjp(middles, images)
@@ -153,17 +176,16 @@ def receptive_fields(model: Model, images: Float[np.ndarray, "n h w c"], layers:
         return jnp.sum(jnp.square(gradients), axis=(1, 4))
 
     energy_maps = np.asarray(energies(model.weights, images), np.float64)
-    # At the size of these images, which need not be that of the training.
-    shapes = shapes_at(model, tuple(layers), images.shape[1:3])
-    grids = [grid_of(shapes[layer]) for layer in layers]
+    shapes = shapes_at(model, tuple(layers), size)
+    grids = [grid_of(shapes[layer], size) for layer in layers]
     sides = [_smallest_square(energy, grid) for energy, grid in zip(energy_maps, grids, strict=True)]
     return dict(zip(layers, sides, strict=True))
 
 
-def _middle(activation: jax.Array) -> jax.Array:
+def _middle(activation: jax.Array, size: tuple[int, int]) -> jax.Array:
     """The units of a middle position of all images, summed with random signs."""
-    grid = grid_of(activation.shape[1:])
-    maps = by_position(activation)
+    grid = grid_of(activation.shape[1:], size)
+    maps = by_position(activation, size)
     signs = jax.random.rademacher(jax.random.key(0), (1, maps.shape[-1]), dtype=maps.dtype)
     return jnp.sum(maps[:, grid.rows // 2 * grid.columns + grid.columns // 2] * signs)
 

@@ -42,14 +42,15 @@ def maxima_of(
 def _reduction(apply: Apply, layers: tuple[str, ...]) -> Callable[..., Maxima]:
     def reduce(weights: Weights, images: jax.Array) -> Maxima:
         activations = apply(weights, images.astype(jnp.float32) / jnp.float32(255), layers=layers)
-        return {layer: largest_activations(activations[layer]) for layer in layers}
+        size = (images.shape[1], images.shape[2])
+        return {layer: largest_activations(activations[layer], size) for layer in layers}
 
     return jax.jit(reduce)
 
 
 def grid_at(model: Model, layer: str, size: tuple[int, int]) -> Grid:
     """The positions of a layer for images of `size` (height, width)."""
-    return grid_of(shapes_at(model, (layer,), size)[layer])
+    return grid_of(shapes_at(model, (layer,), size)[layer], size)
 
 
 def batches(images: Iterable[np.ndarray], *, count: int = BATCH) -> Iterator[tuple[int, np.ndarray]]:

@@ -76,6 +76,7 @@ def survey(
         "network": {"name": model.name, **dict(model.source), "weights_sha256": hash_weights(model.weights)},
         "layers": list(chosen),
         "size": [height, width],
+        "input": model.input.encoding,
         "photos": str(source.path.resolve()) if isinstance(source, Folder) else None,
         "windows": source.windows,
     }
@@ -199,8 +200,9 @@ def _check_network(model: Model, layers: tuple[str, ...], size: tuple[int, int])
 def _check_same(store: SurveyStore, attributes: dict[str, Any], source: Source) -> None:
     """Refuses to resume a survey of something else."""
     stored = store.attributes
-    for name in ("network", "layers", "size", "photos", "windows"):
-        if stored[name] != attributes[name]:
+    for name in ("network", "layers", "size", "input", "photos", "windows"):
+        # A survey of an earlier version does not say what its network's input was.
+        if stored.get(name, attributes[name]) != attributes[name]:
             found, asked = describe_attribute(name, stored[name]), describe_attribute(name, attributes[name])
             raise FeatvizError(
                 f"`out`: `{store.path}` is a survey of other {name}, {found} in place of {asked}; expected a new folder"

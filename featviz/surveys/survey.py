@@ -13,7 +13,7 @@ from featviz.model import Layer, Model, hash_weights
 from featviz.surveys.photos import Folder, prepare, quiet
 from featviz.surveys.receptive_fields import Grid, receptive_fields
 from featviz.surveys.reduction import grid_at
-from featviz.surveys.survey_store import SurveyStore, open_store
+from featviz.surveys.survey_store import SurveyStore, describe_attribute, open_store
 
 # Photographs on which receptive fields are measured.
 MEASURED_PHOTOS = 4
@@ -41,7 +41,7 @@ class Survey:
       model: the network.
       photos: where the folder of photographs is, if it has moved.
 
-    Raises: FeatvizError if the survey is of other weights than the model's.
+    Raises: FeatvizError if the survey is of other weights than the model's, or of another input.
     """
 
     def __init__(self, store: SurveyStore, model: Model, photos: str | os.PathLike[str] | None = None) -> None:
@@ -51,6 +51,12 @@ class Survey:
             raise FeatvizError(
                 f"`{store.path}` surveys {attributes['network']['name']} with other weights "
                 f"({attributes['network']['weights_sha256'][:8]}) than {model.name}'s ({sha256[:8]})"
+            )
+        if attributes.get("input", model.input.encoding) != model.input.encoding:
+            found, given = (describe_attribute("input", each) for each in (attributes["input"], model.input.encoding))
+            raise FeatvizError(
+                f"`{store.path}` surveys {attributes['network']['name']} with another input than {model.name}'s: "
+                f"{found} in place of {given}"
             )
         self.store, self.model = store, model
         self.size: tuple[int, int] = tuple(attributes["size"])
@@ -159,6 +165,24 @@ def open_survey(path: str | os.PathLike[str], model: Model, *, photos: str | os.
       model: the network that was surveyed.
       photos: where its folder of images is now, if it has moved.
 
-    Raises: FeatvizError if there is no survey, or it is of another network or other weights.
+    Raises: FeatvizError if there is no survey, or it is of another network, other weights or another input.
     """
     return Survey(open_store(path, writable=os.access(path, os.W_OK)), model, photos)
+
+
+def check_survey(survey: object, model: Model) -> None:
+    """Refuses what is no survey of a network.
+
+    Args:
+      survey: as a caller gives it, or None.
+      model: the network.
+
+    Raises: FeatvizError for a survey of other weights or another input, or for what is no survey.
+    """
+    if survey is None:
+        return
+    if not isinstance(survey, Survey):
+        raise FeatvizError(f"`survey` is {survey!r}; expected a survey, such as fv.open_survey gives")
+    if survey.model is not model:
+        # It is refused as where it is opened.
+        Survey(survey.store, model)

@@ -170,6 +170,8 @@ def describe_attribute(name: str, value: Any, *, max_layers: int = 6) -> str:
             return ", ".join(value[:max_layers]) + more
         case "network":
             return f"{value['name']} ({value['weights_sha256'][:8]})"
+        case "input":
+            return ", ".join(f"{key} {each}" for key, each in value.items())
         case "size":
             return "x".join(map(str, value))
         case "photos":

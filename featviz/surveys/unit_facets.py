@@ -1,6 +1,6 @@
 """An objective of a group of pictures that together show what a unit's best photographs show: one for each cluster."""
 
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import overload
 
@@ -17,7 +17,7 @@ from featviz.objectives.base import STATIC, Index, LayerTerm, Shapes, Values, mo
 from featviz.objectives.objective import Examples, single
 from featviz.objectives.positions import position_mean
 from featviz.objectives.vectors import check_vector, scale_by_cosine
-from featviz.surveys.best_photos import activations_on, best_photos_of
+from featviz.surveys.best_photos import Photos, activations_on, best_photos_of
 from featviz.surveys.clusters import cluster
 from featviz.surveys.exemplars import layer_moments, maps_of, unit_length
 from featviz.surveys.reduction import BATCH, batches, maxima_of
@@ -126,6 +126,17 @@ def facets(
             raise FeatvizError(
                 f"`count` is {count}; {layer}:{index} is active on {len(photos[index])} photos of the survey's half"
             )
+    made = facets_of_photos(survey, layer, photos, count=count, share=share, power=power)
+    return [made[index] for index in indices] if is_sequence(unit) else made[indices[0]]
+
+
+def facets_of_photos(
+    survey: Survey, layer: str, photos: Mapping[int, Photos], *, count: int, share: float = 0.5, power: float = 1.0
+) -> dict[int, Objective]:
+    """The facets of each unit of its own photographs, `count` of them at least."""
+    if not photos:
+        return {}
+    units = survey.layer(layer).units
     mean, deviation = layer_moments(survey, layer, halves(survey)[0])
     made = {}
     for index, activations in activations_on(survey, layer, photos):
@@ -138,7 +149,7 @@ def facets(
         shares = np.bincount(labels, minlength=count) / len(labels)
         term = Facets(layer, np.int32(index), vectors.astype(np.float32), shares.astype(np.float32), power)
         made[index] = single(term)
-    return [made[index] for index in indices] if is_sequence(unit) else made[indices[0]]
+    return made
 
 
 def facet_shares(

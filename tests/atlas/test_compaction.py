@@ -20,6 +20,7 @@ from support.atlases import (
 )
 
 import featviz as fv
+from featviz.atlas import entries as entries_module
 from featviz.atlas import entry_arrays
 from featviz.atlas.atlas_store import open_store
 from featviz.atlas.build import build_atlas
@@ -159,3 +160,34 @@ def test_object_storage_is_refused():
     store = open_store("memory://bucket/compacted", writable=True, create=True)
     with pytest.raises(FeatvizError, match="is not a folder; expected an atlas on this machine's disk"):
         list(compact_atlas(store))
+
+
+def test_a_reader_that_opened_the_series_before_reads_the_same(store):
+    entries = add_synthetic(store, UNITS)
+    for unit in (1, 2, 17):
+        entries.write(unit, [synthetic(unit)])
+    for later in ((3, 17), ()):  # files of units become shards, and what was added to shards becomes part of them
+        stale = dict(entries.arrays)
+        expected = {name: (array[:], array[17]) for name, array in stale.items()}
+        compact_series(store, SYNTHETIC)
+        for name, array in stale.items():
+            np.testing.assert_array_equal(array[:], expected[name][0])
+            np.testing.assert_array_equal(array[17], expected[name][1])
+            assert array.lacking([1, 2, 17]) == set()
+        for unit in later:
+            entries.write(unit, [synthetic(unit)])
+
+
+def test_units_are_counted_while_another_process_compacts(store, monkeypatch):
+    entries = add_synthetic(store, UNITS)
+    for unit in (1, 2, 17):
+        entries.write(unit, [synthetic(unit)])
+    listed = entries_module._units_with_files
+
+    def compacted_meanwhile(folder):
+        monkeypatch.setattr(entries_module, "_units_with_files", listed)
+        compact_series(store, SYNTHETIC)
+        return listed(folder)
+
+    monkeypatch.setattr(entries_module, "_units_with_files", compacted_meanwhile)
+    assert entries.written() == {1, 2, 17}

@@ -6,16 +6,18 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from support.atlases import PLAN, RENDERED, WITH_SITE, assert_equal, page
+from support.surveys import IMAGES
 
 import featviz as fv
 from featviz.atlas import facet_objectives as facet_objectives_module
-from featviz.atlas.build import build_atlas
+from featviz.atlas.build import build_atlas, build_site
 from featviz.atlas.compaction import compact_series
 from featviz.atlas.entry_records import entry_command
 from featviz.atlas.facet_objectives import facet_objectives, facet_photos
 from featviz.atlas.plan import make_plan
 from featviz.errors import FeatvizError
 from featviz.pages.records import Role
+from featviz.surveys import best_photos, unit_facets
 
 OPTIONS = {**WITH_SITE, "layers": ["conv2"]}
 
@@ -141,3 +143,35 @@ def test_a_plan_without_facets_has_none(tiny):
     assert Role.FACET not in {task.series.role for task in plan.tasks}
     with pytest.raises(FeatvizError, match="`facets` is 17; expected a whole number from 0 to 16"):
         make_plan(tiny, **{**PLAN, "facets": 17})
+
+
+def test_the_photographs_of_units_are_looked_for_once(whole_survey, monkeypatch):
+    def count(survey, layer, units, number):
+        calls.append(list(units))
+        return best(survey, layer, units, number)
+
+    calls, best = [], best_photos.best_photos_of
+    for module in (facet_objectives_module, unit_facets):
+        monkeypatch.setattr(module, "best_photos_of", count)
+    found = facet_objectives(whole_survey, "conv2", [0, 1], 2)
+    assert calls == [[0, 1]]
+    assert [each.hash for each in found] == [each.hash for each in fv.facets(whole_survey, "conv2", [0, 1], count=2)]
+
+
+def test_a_survey_of_another_network_is_refused(tiny, other_weights, whole_survey, tmp_path):
+    other = dataclasses.replace(tiny, weights=other_weights)
+    ranged = dataclasses.replace(tiny, input=dataclasses.replace(tiny.input, mean=(0.5,)))
+    for model, says in ((other, "with other weights"), (ranged, "with another input than")):
+        with pytest.raises(FeatvizError, match=says):
+            build_atlas(model, out=tmp_path / "a", survey=whole_survey, **OPTIONS)
+    assert not (tmp_path / "a").exists()
+    with pytest.raises(FeatvizError, match="`survey` is 'photos/s'; expected a survey, such as fv.open_survey gives"):
+        build_atlas(tiny, out=tmp_path / "a", survey="photos/s", **OPTIONS)
+
+
+def test_a_site_does_not_show_a_survey_of_another_network(photo_facets, tiny, other_weights, tmp_path):
+    other = fv.survey(
+        dataclasses.replace(tiny, weights=other_weights), IMAGES[:8], out=tmp_path / "s", layers=["fc"], progress=False
+    )
+    with pytest.raises(FeatvizError, match="with other weights"):
+        build_site(photo_facets, tiny, survey=other)

@@ -220,3 +220,28 @@ def test_what_cannot_be_explained_is_refused_in_one_line(tiny, tmp_path, changes
     photos = given.pop("photos")
     with pytest.raises(FeatvizError, match=message):
         fv.explain(tiny, photos, out=tmp_path, **given)
+
+
+def test_one_pil_image_or_a_batch_is_taken_and_what_is_none_is_refused(tiny, tmp_path):
+    image = Image.fromarray((PHOTO * 255).astype(np.uint8))
+    (made,) = fv.explain(tiny, image, out=tmp_path, groups=0, **QUICK)
+    assert made.name == "000000"
+    both = fv.explain(tiny, np.stack([PHOTO, 1 - PHOTO]), out=tmp_path, groups=0, **QUICK)
+    assert [each.name for each in both] == ["000000", "000001"]
+    with pytest.raises(FeatvizError, match="`photos` is a int; expected a photo, a folder, or a list of them"):
+        fv.explain(tiny, 3, out=tmp_path, groups=0, **QUICK)
+
+
+def test_pages_have_files_of_their_own_whatever_photos_are_called(tiny, tmp_path):
+    folders = [tmp_path / str(index) for index in range(3)]
+    files = [folders[0] / "index", folders[1] / "INDEX", folders[0] / "2 INDEX", folders[2] / "cat"]
+    for file in files:
+        file.parent.mkdir(exist_ok=True)
+        Image.fromarray((PHOTO * 255).astype(np.uint8)).save(file, "png")
+    out = tmp_path / "out"
+    made = fv.explain(tiny, files, out=out, groups=0, **QUICK)
+    assert [each.name for each in made] == ["index", "2 INDEX", "2 2 INDEX", "cat"]
+    pages = [file.name for file in out.iterdir() if file.suffix == ".html"]
+    assert len({page.lower() for page in pages}) == 5 and "index.html" in pages
+    listing = (out / "index.html").read_text()
+    assert "%2569ndex.html" in listing and (out / "%69ndex.html").is_file()

@@ -23,4 +23,4 @@ def test_pink_noise_falls_off_with_frequency():
 
 
 def test_the_middle_of_a_volume():
-    assert middle_position((4, 4, 4, 2)) == 42
+    assert middle_position((4, 4, 4, 2), (32, 32)) == 42

@@ -1,6 +1,7 @@
 """Evidence on a small network: the figures of good and of wrong pictures, several of a unit, and refusals."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -102,3 +103,10 @@ def test_a_survey_of_too_few_photographs_is_refused(patterns, tmp_path, blob_sur
     few = fv.survey(patterns, [blob_survey.photo(0)] * 8, out=tmp_path / "few", layers=[LAYER], progress=False)
     with pytest.raises(FeatvizError, match="8 photos; expected 40 or more"):
         fv.evidence([picture_of(blob_survey.photo(0), 0)], few, other=patterns, progress=False)
+
+
+def test_pictures_of_other_weights_are_refused(patterns, blob_survey):
+    drawn = picture_of(blob_survey.photo(0), 0)
+    other = replace(drawn, provenance=drawn.provenance | {"network": {"weights_sha256": "0" * 64}})
+    with pytest.raises(FeatvizError, match=f"`{LAYER}:0` was drawn with other weights than the survey's"):
+        fv.evidence([drawn, other], blob_survey, other=patterns, progress=False)

@@ -1,5 +1,7 @@
 """Largest activations and their positions, the box around a position, and effective receptive fields."""
 
+from functools import partial
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -56,7 +58,7 @@ def plain_largest(x):
 def test_largest_activations_agree_with_plain_loops(shape, kind):
     x = RNG.normal(size=shape).astype(np.float32)
     x = {"random": x, "ties": np.round(x), "flat": np.zeros_like(x)}[kind]
-    values, at = jax.jit(largest_activations)(x)
+    values, at = jax.jit(partial(largest_activations, size=(224, 224)))(x)
     expected = plain_largest(x)
     assert np.array_equal(values, expected[0]) and np.array_equal(at, expected[1])
     assert values.dtype == jnp.float32 and at.dtype == jnp.int32
@@ -64,19 +66,19 @@ def test_largest_activations_agree_with_plain_loops(shape, kind):
 
 def test_class_tokens_and_edges_are_omitted():
     tokens = jnp.zeros((1, 17, 2)).at[:, 0].set(100.0).at[0, 5, 1].set(1.0)
-    values, at = largest_activations(tokens)
+    values, at = largest_activations(tokens, (32, 32))
     assert values.tolist() == [[0.0, 1.0]] and at.tolist() == [[8, 4]]
     picture = jnp.zeros((1, 8, 8, 1)).at[0, 0, 3].set(9.0).at[0, 4, 7].set(9.0).at[0, 2, 5].set(1.0)
-    values, at = largest_activations(picture)
+    values, at = largest_activations(picture, (64, 64))
     assert (float(values[0, 0]), int(at[0, 0])) == (1.0, 2 * 8 + 5)
 
 
 def test_interior_positions_are_indices_of_the_whole_grid():
     x = jnp.arange(6 * 9.0).reshape(1, 6, 9, 1)
-    values, numbers = interior(x)
+    values, numbers = interior(x, (48, 72))
     assert values[0, :, 0].astype(int).tolist() == numbers.tolist() and len(numbers) == 4 * 7
     with pytest.raises(ValueError, match="expected two to four axes"):
-        interior(jnp.zeros((1, 2, 2, 2, 2)))
+        interior(jnp.zeros((1, 2, 2, 2, 2)), (8, 8))
 
 
 @given(st.data())
@@ -159,7 +161,7 @@ def test_the_box_holds_the_energy_and_a_smaller_one_does_not(fields, measured, l
 
     def middle(images):
         maps = fields.apply(fields.weights, images, layers=[layer])[layer]
-        grid = grid_of(maps.shape[1:])
+        grid = grid_of(maps.shape[1:], size)
         maps = maps[:, grid.skipped :].reshape(len(images), -1) if maps.ndim == 3 else maps.reshape(len(images), -1)
         return maps[:, grid.rows // 2 * grid.columns + grid.columns // 2].sum(), grid
 

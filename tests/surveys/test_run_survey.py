@@ -113,7 +113,7 @@ def test_each_window_is_a_photo(tiny, tmp_path):
 def test_another_size_than_that_of_the_training(tiny, tmp_path):
     images = np.random.default_rng(3).integers(0, 256, (4, 40, 60, 3), np.uint8)
     made = survey(tiny, images, out=tmp_path / "s", layers=["conv1"], size=(24, 40), progress=False)
-    assert made.grid("conv1") == grid_of((12, 20, 80)) and made.photo(0).shape == (24, 40, 3)
+    assert made.grid("conv1") == grid_of((12, 20, 80), (24, 40)) and made.photo(0).shape == (24, 40, 3)
     check(made, np.stack([made.photo(number) for number in range(4)]))
     assert 3 <= made.receptive_field("conv1") <= 5
 

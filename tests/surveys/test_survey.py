@@ -1,6 +1,7 @@
 """A survey opened from the disk: its layers, its photographs, receptive fields, and the store."""
 
 import os
+from dataclasses import replace
 
 import numpy as np
 import zarr
@@ -57,3 +58,13 @@ def test_a_read_only_survey_still_has_receptive_fields(tiny, tmp_path, monkeypat
         patch.setattr("featviz.common.files.open", read_only, raising=False)
         assert 3 <= made.receptive_field("conv1") <= 4
     assert not (tmp_path / "s" / "receptive_fields.json").exists()
+
+
+def test_a_survey_of_another_input_is_refused(tiny, tmp_path):
+    options = {"out": tmp_path / "s", "layers": ["fc"]}
+    survey(tiny, IMAGES[:5], progress=False, **options)
+    same = replace(tiny, input=replace(tiny.input, mean=tiny.input.mean * tiny.input.channels, channels_first=True))
+    assert len(open_survey(tmp_path / "s", same)) == 5
+    other = replace(tiny, input=replace(tiny.input, bgr=True))
+    refused("another input than tiny's: scale 1.0, mean [0.0, 0.0, 0.0]", open_survey, tmp_path / "s", other)
+    refused("a survey of other input, scale 1.0", survey, other, IMAGES[:5], **options)

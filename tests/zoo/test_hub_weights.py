@@ -1,5 +1,6 @@
 """Weights from repositories of Hugging Face, on a local server: safetensors only, with their normalization."""
 
+import dataclasses
 import json
 from functools import partial
 
@@ -27,8 +28,8 @@ def hub(tmp_path, monkeypatch):
         yield server
 
 
-def put(server, repository, files, *, revision="main"):
-    listed = json.dumps({"siblings": [{"rfilename": name} for name in files]}).encode()
+def put(server, repository, files, *, revision="main", listed=()):
+    listed = json.dumps({"siblings": [{"rfilename": name} for name in (*files, *listed)]}).encode()
     server.files[f"/api/models/{repository}/revision/{revision}"] = listed
     for name, data in files.items():
         whole = data if isinstance(data, bytes) else json.dumps(data).encode()
@@ -47,7 +48,7 @@ def weights():
         ({"config.json": TIMM}, (0.1, 0.2, 0.3), (0.4, 0.5, 0.6)),
         ({"preprocessor_config.json": TRANSFORMERS}, (0.5, 0.5, 0.5), (0.25, 0.25, 0.25)),
         ({"config.json": {"hidden_size": 3}, "preprocessor_config.json": TRANSFORMERS}, (0.5,) * 3, (0.25,) * 3),
-        ({"preprocessor_config.json": TRANSFORMERS | {"do_normalize": False}}, (0.5,), (0.25,)),
+        ({"preprocessor_config.json": TRANSFORMERS | {"do_normalize": False}}, (0.0,), (1.0,)),
         ({}, (0.5,), (0.25,)),
     ],
 )
@@ -63,6 +64,25 @@ def test_a_network_gets_the_weights_and_the_normalization_of_a_repository(hub, c
     assert not any(path.endswith(".bin") for path, _ in hub.asked)
 
 
+@pytest.mark.parametrize(
+    ("config", "expected"),
+    [
+        (TRANSFORMERS, lambda x: (x / 255 - 0.5) / 0.25),
+        (TRANSFORMERS | {"do_rescale": True, "rescale_factor": 1 / 255}, lambda x: (x / 255 - 0.5) / 0.25),
+        (TRANSFORMERS | {"do_rescale": False}, lambda x: (x - 0.5) / 0.25),
+        (TRANSFORMERS | {"rescale_factor": 1 / 127.5}, lambda x: (x / 127.5 - 0.5) / 0.25),
+        ({"do_normalize": False, "do_rescale": False}, lambda x: x),
+        ({"do_normalize": False, "do_flip_channel_order": True}, lambda x: x[..., ::-1] / 255),
+    ],
+)
+def test_a_network_gets_the_values_that_the_image_processor_makes(hub, config, expected):
+    put(hub, "lab/net", {"model.safetensors": b"", "preprocessor_config.json": config})
+    spec = hub.fetch("hf-hub:lab/net").adapted(find("patterns").input)
+    image = np.random.default_rng(0).integers(0, 256, (1, 4, 4, 3)).astype(np.float32)
+    found = dataclasses.replace(spec, channels_first=False, multiple=1).encode(image / 255)
+    np.testing.assert_allclose(found, expected(image), rtol=1e-5, atol=1e-5)
+
+
 def jax_leaves(tree):
     import jax
 
@@ -74,16 +94,40 @@ def test_a_file_and_a_revision_may_be_named_and_are_fetched_once(hub):
     first = hub.fetch("hf-hub:lab/net/a/one.safetensors@v2")
     assert first.file.read_bytes() == weights()
     asked = len(hub.asked)
-    assert hub.fetch("hf-hub:lab/net/a/one.safetensors@v2") == first and len(hub.asked) == asked + 1
-    with pytest.raises(FeatvizError, match=r"holds 2 .safetensors files \(one.safetensors, two.safetensors\)"):
+    assert hub.fetch("hf-hub:lab/net/a/one.safetensors@v2") == first and len(hub.asked) == asked
+    with pytest.raises(FeatvizError, match=r"several files of weights; expected .*`a/one.safetensors`, `a/two"):
         hub.fetch("hf-hub:lab/net/a@v2")
+
+
+def test_what_was_fetched_needs_no_network(hub):
+    put(hub, "lab/net", {"model.safetensors": weights(), "preprocessor_config.json": TRANSFORMERS})
+    first = hub.fetch("hf-hub:lab/net")
+    hub.status = 503
+    asked = len(hub.asked)
+    assert hub.fetch("hf-hub:lab/net") == first and len(hub.asked) == asked
+    # A file that the list lacks is looked for anew.
+    hub.status = None
+    put(hub, "lab/net", {"b/more.safetensors": weights()}, listed=["model.safetensors", "preprocessor_config.json"])
+    assert hub.fetch("hf-hub:lab/net/b").file.read_bytes() == weights()
+    # A list that is damaged is asked for again.
+    (listed,) = (path for path in first.file.parents[4].rglob("main") if path.is_file())
+    listed.write_bytes(b"{")
+    assert hub.fetch("hf-hub:lab/net") == first and listed.stat().st_size > 1
+
+
+def test_files_beside_weights_are_none(hub):
+    put(hub, "lab/net", {"net.safetensors": weights(), "optimizer.safetensors": b"not asked for"})
+    assert hub.fetch("hf-hub:lab/net").file.name == "net.safetensors"
+    # The only file below a repository's folder is meant by the folder.
+    put(hub, "lab/deep", {"a/b/net.safetensors": weights(), "README.md": b""})
+    assert hub.fetch("hf-hub:lab/deep/a").file.name == "net.safetensors"
 
 
 def test_other_kinds_of_files_are_not_asked_for(hub):
     put(hub, "lab/pickles", {"pytorch_model.bin": b"\x80\x02", "model.pt": b"\x80\x02"})
-    with pytest.raises(FeatvizError, match="`hf-hub:lab/pickles` holds no .safetensors file, the only kind"):
+    with pytest.raises(FeatvizError, match="`hf-hub:lab/pickles` has no .safetensors file, the only kind"):
         load("patterns", weights="hf-hub:lab/pickles")
-    with pytest.raises(FeatvizError, match="`hf-hub:lab/pickles/model.pt` is not a .safetensors file"):
+    with pytest.raises(FeatvizError, match="`hf-hub:lab/pickles/model.pt` is no .safetensors file"):
         load("patterns", weights="hf-hub:lab/pickles/model.pt")
     assert [path for path, _ in hub.asked] == ["/api/models/lab/pickles/revision/main"] * 2
 
@@ -95,6 +139,8 @@ def test_other_kinds_of_files_are_not_asked_for(hub):
         ({"model.safetensors": b"", "config.json": b"{"}, "`config.json` of lab/bad cannot be read"),
         ({"model.safetensors": b"", "config.json": {"pretrained_cfg": {"mean": "x", "std": 1}}}, "`mean` of lab/bad"),
         ({"model.safetensors": b"", "preprocessor_config.json": b"[" * 100_000}, "cannot be read"),
+        ({"model.safetensors": b"", "preprocessor_config.json": {"rescale_factor": "x"}}, "`rescale_factor` of lab/bad"),
+        ({"model.safetensors": b"", "preprocessor_config.json": {"rescale_offset": True}}, "`rescale_offset` of lab/"),
     ],
 )
 def test_what_a_repository_holds_is_refused_in_one_line(hub, files, says):

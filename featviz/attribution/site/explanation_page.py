@@ -87,12 +87,14 @@ class LayerSection(NamedTuple):
 
 
 def page_address(name: str) -> str:
-    """The address of a photo's page.
+    """The address of a photo's page, which is not that of the page that lists them.
 
-    >>> page_address("cat.jpg")
-    'cat.jpg.html'
+    >>> page_address("cat.jpg"), page_address("index")
+    ('cat.jpg.html', '%69ndex.html')
     """
-    return f"{safe_name(name)}.html"
+    address = f"{safe_name(name)}.html"
+    # Some disks ignore case.
+    return f"%{ord(address[0]):02X}{address[1:]}" if address.lower() == INDEX else address
 
 
 def render_explanation(

@@ -16,7 +16,6 @@ from featviz.cli.options.survey_options import ComparisonNetwork, comparison_opt
 from featviz.errors import FeatvizError
 
 if TYPE_CHECKING:
-    from featviz.model import Model
     from featviz.pictures.picture import Picture
 
 
@@ -54,6 +53,7 @@ def evidence(
     """
     from featviz.common.compilation_cache import use_compilation_cache
     from featviz.common.files import check_suffix, check_writable, write_atomic
+    from featviz.evaluation.evidence import check_weights_match
     from featviz.evaluation.evidence import evidence as measure
     from featviz.evaluation.evidence_drawing import SUFFIXES, draw_evidence, save_evidence
     from featviz.evaluation.evidence_text import table
@@ -104,15 +104,3 @@ def load_pictures(paths: Sequence[Path]) -> list["Picture"]:
     if not pictures:
         raise FeatvizError(f"`{paths[0]}` holds no picture with its record; expected what `featviz render` writes")
     return pictures
-
-
-def check_weights_match(pictures: Sequence["Picture"], model: "Model") -> None:
-    """Refuses pictures of another network or of other weights than those of the survey."""
-    from featviz.model import hash_weights
-
-    expected = hash_weights(model.weights)
-    other = [p.name for p in pictures if p.provenance.get("network", {}).get("weights_sha256", expected) != expected]
-    if other:
-        raise FeatvizError(
-            f"`{other[0]}` was drawn with other weights than the survey's; expected pictures of {model.name}"
-        )

@@ -154,8 +154,9 @@ def fit_with_report(
     source = find_photos(photos)
     if isinstance(source, Folder):
         # Known before anything is computed.
-        shape = shapes_at(model, (name,), check_size(model.input.size if size is None else size, None))[name]
-        each = len(sampling.draw(0, sampling.candidates(shape)))
+        sides = check_size(model.input.size if size is None else size, None)
+        candidates = sampling.candidates(shapes_at(model, (name,), sides)[name], sides)
+        each = len(sampling.draw(0, candidates))
         count = len(source.names) - len(source.names) // HELD_OUT_EVERY
         check_sufficiency(name, count * each, count, fit.latents, fires)
     with _folder(activations) as folder:

@@ -82,6 +82,7 @@ def harvest(
         "network": {"name": model.name, **dict(model.source), "weights_sha256": hash_weights(model.weights)},
         "layer": name,
         "size": [height, width],
+        "input": model.input.encoding,
         "photos": str(source.path.resolve()) if isinstance(source, Folder) else None,
         "images": images,
         "sampling": asdict(sampling),
@@ -108,7 +109,8 @@ def harvest(
     if shards:
         merge_shards(store, shards)
     elif store.attributes["total"] is None:
-        _run(model, store, source, name, (height, width), sampling, sampling.candidates(shape), progress=progress)
+        candidates = sampling.candidates(shape, (height, width))
+        _run(model, store, source, name, (height, width), sampling, candidates, progress=progress)
     return store
 
 

@@ -36,7 +36,9 @@ def identified_source(source: Source, size: tuple[int, int], channels: int) -> t
 def check_same(store: ActivationStore, attributes: dict[str, Any]) -> None:
     """Refuses to resume a harvest of something else."""
     stored = store.attributes
-    for name in ("network", "layer", "size", "photos", "images", "sampling"):
+    for name in ("network", "layer", "size", "input", "photos", "images", "sampling"):
+        if name == "input" and name not in stored:
+            continue  # of an earlier version, which does not say it
         if _compared(name, stored.get(name)) != _compared(name, attributes[name]):
             found, asked = (_describe(name, each.get(name)) for each in (stored, attributes))
             raise FeatvizError(
@@ -55,6 +57,6 @@ def _describe(name: str, value: Any) -> str:
         return "unknown ones" if value is None else f"those of digest {value[:8]}"
     if name == "network":
         return f"{value['name']} ({value['weights_sha256'][:8]})"
-    if name == "sampling":
+    if name in ("input", "sampling"):
         return ", ".join(f"{key} {each}" for key, each in value.items())
     return "images from Python" if value is None else str(value)

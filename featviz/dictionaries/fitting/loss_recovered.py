@@ -150,7 +150,7 @@ def held_out_loss(
         return None
     with closing(read_ahead(held_out, size, channels=model.input.channels, batch=BATCH)) as reader:
         images = [photo.pixels for batch in reader for photo in batch if photo.pixels is not None]
-    tokens = Sampling(class_tokens=class_tokens).candidates(shape)
+    tokens = Sampling(class_tokens=class_tokens).candidates(shape, size)
     chosen = tokens if len(shape) == 2 and len(tokens) < shape[0] else None
     return measure_loss_recovered(model, layer, dictionary, images, tokens=chosen) if images else None
 

@@ -30,7 +30,7 @@ def photo_features(
     Raises:
       FeatvizError: if fewer photographs can be read.
     """
-    candidates = sampling.candidates(shapes_at(model, (layer,), size)[layer])
+    candidates = sampling.candidates(shapes_at(model, (layer,), size)[layer], size)
     source = find_photos(photos)
     rows: list[np.ndarray] = []
     with closing(read_ahead(source, size, channels=model.input.channels, batch=BATCH)) as reader:

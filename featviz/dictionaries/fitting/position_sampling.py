@@ -73,16 +73,18 @@ class Sampling:
         if self.per_photo is not None:
             check_count("positions", self.per_photo, 1, 10**9)
 
-    def candidates(self, shape: tuple[int, ...]) -> Int[np.ndarray, " positions"]:
+    def candidates(self, shape: tuple[int, ...], size: tuple[int, int]) -> Int[np.ndarray, " positions"]:
         """The indices of a layer's positions that may be drawn.
 
         Args:
           shape: of the layer, without the batch.
+          size: (height, width) of the photographs.
 
-        >>> Sampling().candidates((197, 192))[:3].tolist(), len(Sampling(class_tokens=True).candidates((197, 192)))
+        >>> shape, size = (197, 192), (224, 224)
+        >>> Sampling().candidates(shape, size)[:3].tolist(), len(Sampling(class_tokens=True).candidates(shape, size))
         ([1, 2, 3], 197)
         """
-        skipped = 0 if self.class_tokens or len(shape) != 2 else grid_of(shape).skipped
+        skipped = 0 if self.class_tokens or len(shape) != 2 else grid_of(shape, size).skipped
         return np.arange(skipped, int(np.prod(shape[:-1], dtype=np.int64)))
 
     def draw(self, photo: int, candidates: Int[np.ndarray, " positions"]) -> Int[np.ndarray, " sampled"]:

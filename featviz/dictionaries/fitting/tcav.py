@@ -143,7 +143,7 @@ def class_slopes(
       FeatvizError: if no photograph can be read, or the network cannot be edited.
     """
     shape = shapes_at(model, (layer,), size)[layer]
-    candidates = sampling.candidates(shape)
+    candidates = sampling.candidates(shape, size)
     edited = model.edited({layer: Shift(Selection(), jnp.zeros((1, *shape)))})
     program = _slope_program(edited.apply, layer, class_index)
     rows: list[np.ndarray] = []

@@ -15,12 +15,11 @@ from featviz.errors import FeatvizError, in_one_line, suggest
 from featviz.zoo.readers.reading_errors import MalformedError, signature
 from featviz.zoo.readers.torch_files import looks_like_torch_legacy, read_torch_legacy
 from featviz.zoo.readers.weight_file import looks_like_safetensors, read_safetensors
+from featviz.zoo.weights.hub_files import is_weights
 
 # Of files with weights, and of the configurations beside them.
 SUFFIXES = (".safetensors", ".pt", ".pth", ".npz", ".npy")
 CONFIGS = ("cfg.json", "config.json")
-# Files that lie beside the weights and are none, by what their names contain.
-OTHERS = ("sparsity", "optimizer", "activation_store", "runner_cfg")
 ZIP, NUMPY = b"PK\x03\x04", b"\x93NUMPY"
 # A header of saev's is far shorter.
 MAX_HEADER = 2**20
@@ -174,18 +173,9 @@ def _config_beside(source: Path) -> dict[str, Any]:
     return {}
 
 
-def is_weights(path: Path) -> bool:
-    """Whether a file is one of weights, by its name.
-
-    >>> [is_weights(Path(name)) for name in ("sae_weights.safetensors", "sparsity.safetensors", "cfg.json")]
-    [True, False, False]
-    """
-    return path.suffix in SUFFIXES and not any(word in path.name for word in OTHERS)
-
-
 def _weights_in(folder: Path) -> Path:
     """The one file of weights in a folder."""
-    files = sorted(filter(is_weights, folder.iterdir()))
+    files = sorted(path for path in folder.iterdir() if is_weights(path.name, SUFFIXES))
     if not files:
         raise FeatvizError(f"the folder `{folder.name}` holds no weights; expected {EXPECTED}")
     if len(files) > 1:

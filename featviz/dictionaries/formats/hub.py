@@ -1,10 +1,10 @@
 """`hf-hub:OWNER/REPOSITORY/FOLDER`: files of a dictionary from a repository of Hugging Face, into the user's cache."""
 
+from functools import partial
 from pathlib import Path
 
-from featviz.dictionaries.formats.contents import CONFIGS, is_weights
-from featviz.errors import FeatvizError, suggest
-from featviz.zoo.weights.hub_files import SERVER, parse_hub_name
+from featviz.dictionaries.formats.contents import CONFIGS, SUFFIXES
+from featviz.zoo.weights.hub_files import SERVER, choose_weights, parse_hub_name
 
 
 def fetch_dictionary(name: str, *, server: str = SERVER, loopback: bool = False) -> Path:
@@ -19,25 +19,9 @@ def fetch_dictionary(name: str, *, server: str = SERVER, loopback: bool = False)
       FeatvizError: if there is no such repository, or it does not hold one file of weights there.
     """
     repository, inside = parse_hub_name(name, server=server, loopback=loopback)
-    listed = repository.list_files()
-    weights = _choose(name, listed, inside)
+    weights, listed = repository.find_file(partial(choose_weights, name, inside=inside, suffixes=SUFFIXES))
     folder = weights.rpartition("/")[0]
     beside = [path for path in listed if path.rpartition("/")[0] == folder]
     wanted = [weights, *(path for path in beside if path.rpartition("/")[2] in CONFIGS)]
     fetched = [repository.fetch_file(path) for path in wanted]
     return fetched[0]
-
-
-def _choose(name: str, listed: list[str], inside: str) -> str:
-    """The one file of weights that a name means."""
-    weights = [path for path in listed if is_weights(Path(path))]
-    if inside in weights:
-        return inside
-    under = [path for path in weights if not inside or path.startswith(inside + "/")]
-    here = [path for path in under if path.rpartition("/")[0] == inside]
-    found = here if here else under
-    if len(found) == 1:
-        return found[0]
-    folders = sorted({path.rpartition("/")[0] or path for path in (found or weights)})
-    problem = "several files of weights" if found else "no file of weights"
-    raise FeatvizError(f"`{name}` has {problem}; {suggest(inside, folders)}" if folders else f"`{name}` has {problem}")

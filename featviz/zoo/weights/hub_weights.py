@@ -3,12 +3,13 @@
 import json
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from featviz.errors import FeatvizError, in_one_line
 from featviz.model import InputSpec
-from featviz.zoo.weights.hub_files import SERVER, HubRepository, parse_hub_name
+from featviz.zoo.weights.hub_files import SERVER, HubRepository, choose_weights, parse_hub_name
 
 SUFFIX = ".safetensors"
 # The name that timm and transformers give to a network's weights.
@@ -18,19 +19,24 @@ TIMM_CONFIG, TRANSFORMERS_CONFIG = "config.json", "preprocessor_config.json"
 MAX_CONFIG = 2**22
 
 
+class Normalization(NamedTuple):
+    """What a repository does to images in [0,1]: `(image * scale - mean) / std`, channels reversed first if `bgr`."""
+
+    scale: float
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    bgr: bool = False
+
+
 class HubWeights(NamedTuple):
-    """A file of weights in the user's cache, and the mean and std of its images, where its repository says them."""
+    """A file of weights in the user's cache, and how its repository normalizes images, where it says so."""
 
     file: Path
-    mean: tuple[float, ...] | None
-    std: tuple[float, ...] | None
+    normalization: Normalization | None
 
     def adapted(self, spec: InputSpec) -> InputSpec:
-        """A network's input with the mean and std that the weights were trained on."""
-        if self.mean is None or self.std is None:
-            return spec
-        # They are of RGB images in [0,1].
-        return replace(spec, scale=1.0, bgr=False, mean=self.mean, std=self.std)
+        """A network's input with the normalization that the weights were trained on."""
+        return spec if self.normalization is None else replace(spec, **self.normalization._asdict())
 
 
 def fetch_hub_weights(name: str, *, server: str = SERVER, loopback: bool = False) -> HubWeights:
@@ -45,44 +51,45 @@ def fetch_hub_weights(name: str, *, server: str = SERVER, loopback: bool = False
         FeatvizError: If there is no such repository, or it does not hold one file of safetensors there.
     """
     repository, inside = parse_hub_name(name, server=server, loopback=loopback)
-    listed = repository.list_files()
-    path = _choose(name, listed, inside)
+    path, listed = repository.find_file(
+        partial(choose_weights, name, inside=inside, suffixes=(SUFFIX,), usual=USUAL)
+    )
     folder = path.rpartition("/")[0]
-    mean, std = _normalization(repository, listed, f"{folder}/" if folder else "")
-    return HubWeights(repository.fetch_file(path), mean, std)
+    found = _normalization(repository, listed, f"{folder}/" if folder else "")
+    return HubWeights(repository.fetch_file(path), found)
 
 
-def _choose(name: str, listed: list[str], inside: str) -> str:
-    """The one file of weights that a name means."""
-    if inside in listed:
-        if inside.endswith(SUFFIX):
-            return inside
-        raise FeatvizError(f"`{name}` is not a {SUFFIX} file, the only kind that is read from a repository")
-    here = [path for path in listed if path.rpartition("/")[0] == inside and path.endswith(SUFFIX)]
-    usual = [path for path in here if path.rpartition("/")[2] == USUAL]
-    found = usual or here
-    if len(found) == 1:
-        return found[0]
-    if not found:
-        raise FeatvizError(f"`{name}` holds no {SUFFIX} file, the only kind that is read from a repository")
-    files = ", ".join(path.rpartition("/")[2] for path in found[:4]) + (", ..." if len(found) > 4 else "")
-    raise FeatvizError(f"`{name}` holds {len(found)} {SUFFIX} files ({files}); expected the name of one behind it")
-
-
-def _normalization(
-    repository: HubRepository, listed: list[str], folder: str
-) -> tuple[tuple[float, ...] | None, tuple[float, ...] | None]:
-    """The mean and std of the configuration beside the weights; (None, None) where there is none."""
+def _normalization(repository: HubRepository, listed: list[str], folder: str) -> Normalization | None:
+    """What the configuration beside the weights says; None where there is none."""
     if folder + TIMM_CONFIG in listed:
         found = _read_config(repository, folder + TIMM_CONFIG).get("pretrained_cfg")
         if isinstance(found, Mapping) and "mean" in found and "std" in found:
-            return _values(repository, "mean", found["mean"]), _values(repository, "std", found["std"])
+            mean, std = (_values(repository, key, found[key]) for key in ("mean", "std"))
+            return Normalization(1.0, mean, std)
     if folder + TRANSFORMERS_CONFIG in listed:
-        config = _read_config(repository, folder + TRANSFORMERS_CONFIG)
-        if config.get("do_normalize", True) and "image_mean" in config and "image_std" in config:
-            mean = _values(repository, "image_mean", config["image_mean"])
-            return mean, _values(repository, "image_std", config["image_std"])
-    return None, None
+        return _of_processor(repository, _read_config(repository, folder + TRANSFORMERS_CONFIG))
+    return None
+
+
+def _of_processor(repository: HubRepository, config: Mapping[str, Any]) -> Normalization | None:
+    """What an image processor of transformers does to images in 0..255: rescales them, then normalizes them."""
+    for key in ("rescale_offset", "offset"):
+        if config.get(key):
+            raise FeatvizError(f"`{key}` of {repository.name} is {config[key]!r}; expected none, since it is not read")
+    factor = 1 / 255
+    if not config.get("do_rescale", True):
+        factor = 1.0
+    elif config.get("rescale_factor") is not None:
+        (factor,) = _values(repository, "rescale_factor", config["rescale_factor"])[:1]
+    # 1, not 0.9999..., for the usual factor.
+    scale = round(255 * factor, 9)
+    bgr = bool(config.get("do_flip_channel_order", False))
+    if not config.get("do_normalize", True):
+        return Normalization(scale, (0.0,), (1.0,), bgr)
+    if "image_mean" not in config or "image_std" not in config:
+        return None
+    mean, std = (_values(repository, key, config[key]) for key in ("image_mean", "image_std"))
+    return Normalization(scale, mean, std, bgr)
 
 
 def _read_config(repository: HubRepository, path: str) -> Mapping[str, Any]:

@@ -1,5 +1,7 @@
 """A harvest: the layer's own activations, the same with a stop, in bounded memory."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from support.surveys import IMAGES, make_folder, refused
@@ -116,3 +118,10 @@ def test_a_seed_matters_only_where_positions_are_drawn(tiny, tmp_path):
     assert run("all", seed=0).rows(TRAIN) == run("all", seed=1).rows(TRAIN)
     run("drawn", per_photo=3, seed=0)
     refused("other sampling", run, "drawn", per_photo=3, seed=1)
+
+
+def test_activations_of_another_input_are_not_reused(tiny, tmp_path):
+    options = {"out": tmp_path / "a", "sampling": Sampling(), "progress": False}
+    harvest(tiny, "fc", SOME[:8], **options)
+    other = replace(tiny, input=replace(tiny.input, scale=255.0))
+    refused("activations with other input, scale 1.0", harvest, other, "fc", SOME[:8], **options)
