@@ -16,7 +16,7 @@ PHOTO = np.random.default_rng(0).random((16, 16, 3), np.float32)
 @given(st.integers(1, 20), st.integers(1, 20), st.integers(1, 60))
 def test_cells_are_means_of_squares_and_no_more_than_asked(rows, columns, cells):
     h = np.random.default_rng(rows).random((rows, columns, 3))
-    found = cell_vectors(h, cells)
+    found = cell_vectors(h, cells, (64, 64))
     assert found.shape[0] * found.shape[1] <= cells
     side = -(-rows // found.shape[0])
     while -(-rows // side) != found.shape[0] or -(-columns // side) != found.shape[1]:
@@ -28,8 +28,8 @@ def test_cells_are_means_of_squares_and_no_more_than_asked(rows, columns, cells)
 
 def test_tokens_without_a_place_are_left_out():
     tokens = np.arange(10.0).reshape(5, 2)
-    np.testing.assert_array_equal(cell_vectors(tokens, 4), tokens[1:].reshape(2, 2, 2))
-    assert cell_vectors(np.ones(7), 4).shape == (1, 1, 7)
+    np.testing.assert_array_equal(cell_vectors(tokens, 4, (16, 16)), tokens[1:].reshape(2, 2, 2))
+    assert cell_vectors(np.ones(7), 4, (16, 16)).shape == (1, 1, 7)
 
 
 def test_a_cell_is_as_large_as_its_activation_is_long():
