@@ -61,7 +61,9 @@ def place_photos(
         if photo.pixels is None:
             raise FeatvizError(f"`own_photos`: `{name}` cannot be read: {photo.fault}")
         whole = observe(model, photo.pixels.astype(np.float32) / np.float32(255), layer)
-        rows = whole.reshape(-1, whole.shape[-1])[grid_of(whole.shape, model.input.size).skipped if whole.ndim == 2 else 0 :]
+        rows = whole.reshape(-1, whole.shape[-1])[
+            grid_of(whole.shape, model.input.size).skipped if whole.ndim == 2 else 0 :
+        ]
         rows = rows[~high_norms(rows)] if whole.ndim == 2 else rows
         shown = shown_bands(photo.pixels, model.input.rgb)
         size = fit_cell(shown.shape[1], shown.shape[0], side=SIDE)

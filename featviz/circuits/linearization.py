@@ -61,7 +61,9 @@ def linearize(
 
     def above(*values: Float[Array, "1 *positions source_units"]) -> Float[Array, " units"]:
         (activation,) = evaluate(program, [*args, *values], program.outputs, rules=rules)
-        return activation.reshape(-1, activation.shape[-1])[middle_position(activation.shape[1:], (image.shape[1], image.shape[2]))]
+        return activation.reshape(-1, activation.shape[-1])[
+            middle_position(activation.shape[1:], (image.shape[1], image.shape[2]))
+        ]
 
     units, pullback = jax.vjp(above, *below)
     return units, lambda cotangent: list(pullback(cotangent.astype(units.dtype)))

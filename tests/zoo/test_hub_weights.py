@@ -139,7 +139,10 @@ def test_other_kinds_of_files_are_not_asked_for(hub):
         ({"model.safetensors": b"", "config.json": b"{"}, "`config.json` of lab/bad cannot be read"),
         ({"model.safetensors": b"", "config.json": {"pretrained_cfg": {"mean": "x", "std": 1}}}, "`mean` of lab/bad"),
         ({"model.safetensors": b"", "preprocessor_config.json": b"[" * 100_000}, "cannot be read"),
-        ({"model.safetensors": b"", "preprocessor_config.json": {"rescale_factor": "x"}}, "`rescale_factor` of lab/bad"),
+        (
+            {"model.safetensors": b"", "preprocessor_config.json": {"rescale_factor": "x"}},
+            "`rescale_factor` of lab/bad",
+        ),
         ({"model.safetensors": b"", "preprocessor_config.json": {"rescale_offset": True}}, "`rescale_offset` of lab/"),
     ],
 )

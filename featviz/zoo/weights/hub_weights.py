@@ -51,9 +51,7 @@ def fetch_hub_weights(name: str, *, server: str = SERVER, loopback: bool = False
         FeatvizError: If there is no such repository, or it does not hold one file of safetensors there.
     """
     repository, inside = parse_hub_name(name, server=server, loopback=loopback)
-    path, listed = repository.find_file(
-        partial(choose_weights, name, inside=inside, suffixes=(SUFFIX,), usual=USUAL)
-    )
+    path, listed = repository.find_file(partial(choose_weights, name, inside=inside, suffixes=(SUFFIX,), usual=USUAL))
     folder = path.rpartition("/")[0]
     found = _normalization(repository, listed, f"{folder}/" if folder else "")
     return HubWeights(repository.fetch_file(path), found)
