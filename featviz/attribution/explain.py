@@ -223,9 +223,10 @@ def _listed(photos: PhotoChoice) -> Iterable[ImageInput]:
     """
     from PIL.Image import Image
 
-    single = photos.ndim < 4 if isinstance(photos, np.ndarray) else isinstance(photos, str | os.PathLike | Image)
-    if single:
+    if isinstance(photos, str | os.PathLike | Image):
         return [photos]
+    if isinstance(photos, np.ndarray):
+        return [photos] if photos.ndim < 4 else list(photos)
     if not isinstance(photos, Iterable):
         raise FeatvizError(f"`photos` is a {type(photos).__name__}; expected a photo, a folder, or a list of them")
     return photos
