@@ -42,7 +42,7 @@ def circuit(
     depth: int = 2,
     inputs: int = 6,
     families: int = 3,
-    photos: PhotoChoice | None = None,
+    photos: "PhotoChoice | None" = None,
     atlas: str | os.PathLike[str] | Atlas | None = None,
     draw: bool = True,
     progress: bool = True,
