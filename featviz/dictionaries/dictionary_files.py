@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from featviz.common.array_files import read_arrays
 from featviz.common.files import write_atomic
 from featviz.dictionaries.dictionary import Dictionary, DictionaryRecord
 from featviz.dictionaries.kinds import KINDS, Code
@@ -68,19 +69,14 @@ def read_dictionary(path: str | os.PathLike[str]) -> Dictionary:
     Raises:
       FeatvizError: if there is no such file, or it holds no dictionary.
     """
-    import safetensors
-
     source = Path(path)
-    try:
-        with safetensors.safe_open(source, framework="numpy") as file:
-            metadata = file.metadata() or {}
-            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except FileNotFoundError:
-        raise FeatvizError(f"`{source.name}` does not exist; expected a file of a dictionary") from None
-    except Exception as error:
-        raise FeatvizError(f"`{source.name}` cannot be read as a dictionary: {in_one_line(error)}") from None
-    if metadata.get("format") != FORMAT:
-        raise FeatvizError(f"`{source.name}` is of another format; expected a file of `fv.save_dictionary`")
+    metadata, arrays = read_arrays(
+        source,
+        FORMAT,
+        "a dictionary",
+        missing="a file of a dictionary",
+        other="a file of `fv.save_dictionary`",
+    )
     return dictionary_of(metadata, arrays, source.name)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from featviz.common.files import write_atomic
 from featviz.errors import FeatvizError
-from featviz.priors.array_files import read_arrays
+from featviz.common.array_files import read_arrays
 from featviz.priors.training_step import FitSettings, FitState, init_state
 from featviz.priors.unet import DenoiserConfig
 

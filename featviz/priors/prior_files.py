@@ -12,7 +12,7 @@ import numpy as np
 
 from featviz.common.files import write_atomic
 from featviz.errors import FeatvizError, in_one_line
-from featviz.priors.array_files import read_arrays
+from featviz.common.array_files import read_arrays
 from featviz.priors.denoiser import Denoiser
 from featviz.priors.unet import DenoiserConfig, init_weights
 

@@ -58,14 +58,13 @@ def refusal(path):
 
 
 def test_broken_files_are_refused_in_one_line(saved, tmp_path):
-    assert (
-        refusal(tmp_path / "other.safetensors") == "`other.safetensors` does not exist; expected a file of a dictionary"
-    )
+    missing = tmp_path / "other.safetensors"
+    assert refusal(missing) == f"`{missing}` does not exist; expected a file of a dictionary"
     (tmp_path / "text.safetensors").write_bytes(b"no")
     assert "cannot be read as a dictionary" in refusal(tmp_path / "text.safetensors")
     arrays = load_file(saved)
     save_file(arrays, tmp_path / "plain.safetensors")
-    assert "of another format" in refusal(tmp_path / "plain.safetensors")
+    assert "is not a dictionary in this version's format" in refusal(tmp_path / "plain.safetensors")
     code = json.dumps({"kind": "topq"})
     assert "its kind is `topq`; did you mean `topk`?" in refusal(rewrite(saved, code=code))
 
@@ -79,7 +78,7 @@ def test_missing_and_broken_arrays_are_refused_in_one_line(saved):
     rewrite(saved, arrays, record="[]")
     assert "says nothing usable of its dictionary" in refusal(saved)
     rewrite(saved, arrays, format=FORMAT[:-1] + "2")
-    assert "of another format" in refusal(saved)
+    assert "is not a dictionary in this version's format" in refusal(saved)
 
 
 def test_what_cannot_be_used_is_not_written(tmp_path):

@@ -1,4 +1,4 @@
-"""Arrays and metadata of the files of this room, with one-line errors."""
+"""Arrays and metadata of safetensors files of a form, with one-line errors."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,5 +35,5 @@ def read_arrays(
     except Exception as error:
         raise FeatvizError(f"`{path.name}` cannot be read as {kind}: {in_one_line(error)}") from None
     if metadata.get("format") != form:
-        raise FeatvizError(f"`{path.name}` is not {kind}; expected {other}")
+        raise FeatvizError(f"`{path.name}` is not {kind} in this version's format; expected {other}")
     return metadata, arrays
