@@ -10,9 +10,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from featviz.common.array_files import read_arrays
 from featviz.common.files import write_atomic
 from featviz.errors import FeatvizError, in_one_line
-from featviz.common.array_files import read_arrays
 from featviz.priors.denoiser import Denoiser
 from featviz.priors.unet import DenoiserConfig, init_weights
 

@@ -22,7 +22,10 @@ def test_what_cannot_be_read_is_said_in_one_line(tmp_path):
     for write, message in [
         (lambda: None, f"`{path}` does not exist; expected a file of a thing"),
         (lambda: path.write_bytes(b"no"), "`thing.safetensors` cannot be read as a thing: "),
-        (lambda: save_file({}, path), "`thing.safetensors` is not a thing in this version's format; expected a file of `make`"),
+        (
+            lambda: save_file({}, path),
+            "`thing.safetensors` is not a thing in this version's format; expected a file of `make`",
+        ),
     ]:
         write()
         with pytest.raises(FeatvizError) as caught:

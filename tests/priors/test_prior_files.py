@@ -44,7 +44,9 @@ def test_wrong_files(tmp_path):
     with pytest.raises(FeatvizError, match="`prior.safetensors` cannot be read as a prior"):
         read_prior(path)
     save_file({"kernel": np.ones(3, np.float32)}, path)
-    with pytest.raises(FeatvizError, match="is not a prior in this version's format; expected a file of `featviz prior fit`"):
+    with pytest.raises(
+        FeatvizError, match="is not a prior in this version's format; expected a file of `featviz prior fit`"
+    ):
         read_prior(path)
 
 
