@@ -6,9 +6,10 @@ PYTHON ?= python3
 JOBS ?= auto
 # Each process begins with a part of the tests in their order, so that what a file compiles is compiled once.
 PYTEST := -m pytest -q -n $(JOBS) --dist worksteal
-# At LLVM's second level of optimization the programs are as fast, and equal up to rounding; those that draw at random
-# compile four times sooner than at its third.
-QUICK := XLA_FLAGS="$(XLA_FLAGS) --xla_backend_optimization_level=2"
+# Tests compile much and compute little: XLA's options for programs that are compiled soon and run slowly, as far as this
+# version knows them. The values are equal up to rounding.
+QUICK = XLA_FLAGS="$(XLA_FLAGS) $$($(BIN)/python -c '$(QUICK_OPTIONS)')"
+QUICK_OPTIONS := import featviz.common.compilation as c; print(*[f"--{k}={v}" for k, v in c.quick_options().items()])
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -21,12 +22,13 @@ DOCUMENTABLE := $(VENV)/.featviz-documentable
 # `make docs OFFLINE=1` asks no other project's site for the addresses of its pages.
 OFFLINE ?=
 
-.PHONY: help demo test test-frameworks docs docs-links lint venv clean distclean
+.PHONY: help demo test test-slow test-frameworks docs docs-links lint venv clean distclean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo       draws what every unit of the built-in network looks for, as a site in demo/"
 	@echo "make test       runs the tests, JOBS=$(JOBS) at a time"
+	@echo "make test-slow  runs the tests that take long and are rarely needed"
 	@echo "make test-frameworks  installs PyTorch, Keras, ONNX and others (about a gigabyte), and runs the tests that need them"
 	@echo "make docs       builds the documentation site, and runs its notebooks, in docs/_build/html"
 	@echo "make docs-links looks whether what the site links to is there"
@@ -40,10 +42,15 @@ demo: $(INSTALLED)
 	$(BIN)/featviz demo -o demo
 	@echo "Open the address above in a browser: every unit of the built-in network, with a picture of what excites it."
 
-# What is promised to the bit is tested as users compile it.
+SAMENESS := tests/ascent/test_lanes_sameness.py
+
 test: $(TESTABLE)
-	$(QUICK) $(BIN)/python $(PYTEST) --ignore tests/ascent/test_lanes_sameness.py -m "not frameworks"
-	$(BIN)/python $(PYTEST) tests/ascent/test_lanes_sameness.py
+	$(QUICK) $(BIN)/python $(PYTEST) --ignore $(SAMENESS) -m "not frameworks and not slow"
+
+# Of things that are slow by nature and rarely touched, and what is promised to the bit, compiled as users compile it.
+test-slow: $(TESTABLE)
+	$(QUICK) $(BIN)/python $(PYTEST) tests --ignore $(SAMENESS) -m "slow and not frameworks"
+	$(BIN)/python $(PYTEST) $(SAMENESS)
 
 test-frameworks: $(FRAMEWORKS)
 	$(QUICK) $(BIN)/python $(PYTEST) tests -m frameworks

@@ -1,13 +1,12 @@
 """The design's rules about the code itself: who imports whom, what is light, how functions are called."""
 
 import ast
+import functools
 import re
 import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
-
-import pytest
 
 import featviz
 
@@ -25,6 +24,7 @@ def room(path):
     return path.relative_to(ROOT).parts[0].removesuffix(".py")
 
 
+@functools.cache
 def parse(path):
     return ast.parse(path.read_text(), str(path))
 
@@ -62,23 +62,22 @@ def positional(function):
     return names[1:] if names[:1] in (["self"], ["cls"]) else names
 
 
-FUNCTIONS = [
-    pytest.param(function, id=f"{path.relative_to(ROOT)}:{name}")
-    for path in FILES
-    for name, function in public_functions(path)
-]
+# By file and name.
+FUNCTIONS = {
+    f"{path.relative_to(ROOT)}:{name}": function for path in FILES for name, function in public_functions(path)
+}
 
 
 def test_every_room_is_in_the_table_of_the_document():
     assert sorted({room(path) for path in FILES}) == sorted([*ROOMS, "__init__", "__main__"])
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_a_room_imports_only_those_above_it(path):
-    own = room(path)
-    before = {"__init__": ["version"], "__main__": ["cli"]}.get(own) or ROOMS[: ROOMS.index(own) + 1]
-    rooms = {name.split(".")[1] for name in imports(parse(path)) if name.startswith("featviz.")}
-    assert rooms <= set(before)
+def test_a_room_imports_only_those_above_it():
+    for path in FILES:
+        own = room(path)
+        before = {"__init__": ["version"], "__main__": ["cli"]}.get(own) or ROOMS[: ROOMS.index(own) + 1]
+        rooms = {name.split(".")[1] for name in imports(parse(path)) if name.startswith("featviz.")}
+        assert rooms <= set(before), path
 
 
 def test_no_two_files_share_a_name():
@@ -103,15 +102,14 @@ def test_tests_mirror_the_tree():
         assert any(named == module or named.startswith(f"{module}_") for module in modules), path.relative_to(tests)
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_a_file_has_at_most_300_lines(path):
-    assert len(path.read_text().splitlines()) <= 300
+def test_a_file_has_at_most_300_lines():
+    assert [path for path in FILES if len(path.read_text().splitlines()) > 300] == []
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_what_is_slow_to_import_is_imported_when_used(path):
-    at_import = {name.split(".")[0] for name in imports(parse(path), inside_functions=False)}
-    assert not at_import & {"matplotlib", "PIL", "jinja2", "torch", "keras", "onnx", "IPython"}
+def test_what_is_slow_to_import_is_imported_when_used():
+    for path in FILES:
+        at_import = {name.split(".")[0] for name in imports(parse(path), inside_functions=False)}
+        assert not at_import & {"matplotlib", "PIL", "jinja2", "torch", "keras", "onnx", "IPython"}, path
 
 
 def test_importing_the_package_imports_no_framework():
@@ -134,15 +132,12 @@ def test_no_module_shares_its_name_with_a_function_of_the_face():
     assert not functions & {room(path) for path in FILES}
 
 
-@pytest.mark.parametrize("function", FUNCTIONS)
-def test_the_key_comes_first(function):
-    names = positional(function)
-    keyword_only = [argument.arg for argument in function.args.kwonlyargs]
-    assert "key" not in keyword_only
-    assert "key" not in names[1:]
+def test_the_key_comes_first():
+    for name, function in FUNCTIONS.items():
+        keyword_only = [argument.arg for argument in function.args.kwonlyargs]
+        assert "key" not in keyword_only, name
+        assert "key" not in positional(function)[1:], name
 
 
-@pytest.mark.parametrize("function", FUNCTIONS)
-def test_arguments_with_defaults_are_given_by_keyword(function, request):
-    name = request.node.callspec.id
-    assert not function.args.defaults or name in POSITIONAL
+def test_arguments_with_defaults_are_given_by_keyword():
+    assert {name for name, function in FUNCTIONS.items() if function.args.defaults} <= POSITIONAL

@@ -72,6 +72,7 @@ def test_an_unknown_layout_is_refused_with_the_nearest():
         choose_layout("pcs")
 
 
+@pytest.mark.slow
 def test_umap_keeps_clusters_apart_and_repeats_itself():
     pytest.importorskip("umap")
     rng = np.random.default_rng(2)

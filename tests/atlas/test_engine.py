@@ -24,6 +24,8 @@ from featviz.atlas.series import Series
 from featviz.errors import FeatvizError
 from featviz.pictures.provenance import describe_machine
 
+pytestmark = pytest.mark.slow
+
 
 def render_all(engine, model, tasks, *, each=lambda entry: None):
     """All entries of an engine, by layer and unit; `each` is called with each one as it comes."""

@@ -2,13 +2,13 @@
 
 import jax
 import jax.numpy as jnp
-from support.tiny import Gauges, build
+from support.tiny import Gauges, build, build_anew
 
 from featviz.model import InputSpec, Model, hash_architecture
 
 
 def test_architectures_have_different_hashes():
-    assert hash_architecture(build()) == hash_architecture(build(seed=1))
+    assert hash_architecture(build_anew()) == hash_architecture(build_anew(seed=1))
     assert hash_architecture(build()) != hash_architecture(build(Gauges()))
     assert hash_architecture(build()) != hash_architecture(build(), size=(24, 24))
     before = hash_architecture(build())

@@ -1,5 +1,7 @@
 """Networks small enough to compile in a second, whose every number a test can compute by itself."""
 
+import functools
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -53,8 +55,14 @@ class Gauges(nn.Module):
         return jnp.concatenate([*units, nn.relu(m - 0.01), nn.relu(m - 4.5), shift * nn.relu(m - 0.01)], axis=-1)
 
 
+@functools.cache
 def build(module: nn.Module | None = None, *, size: int = 16, channels: int = 3, seed: int = 0) -> Model:
-    """A Model of the module, Tiny by default, with random weights."""
+    """A Model of the module, Tiny by default, with random weights: one for all tests, which share its programs."""
+    return build_anew(module, size=size, channels=channels, seed=seed)
+
+
+def build_anew(module: nn.Module | None = None, *, size: int = 16, channels: int = 3, seed: int = 0) -> Model:
+    """Another Model of the same module and weights."""
     module = module or Tiny()
     variables = jax.jit(module.init)(jax.random.key(seed), jnp.zeros((1, size, size, channels)))
     return from_linen(module, variables, input=InputSpec(size=(size, size), channels=channels), name="tiny")
