@@ -32,7 +32,7 @@ from featviz.atlas.atlas_store import Store
 from featviz.common.arguments import check_count
 from featviz.common.canonical import digest
 from featviz.errors import FeatvizError
-from featviz.model import Model, require_model
+from featviz.model import Model, find_class, require_model
 from featviz.model.shapes import shapes_at
 from featviz.recipes import Recipe, default_size, resolve
 from featviz.rendering.checks import Size, check_seed, check_size
@@ -201,17 +201,11 @@ def read_subject(model: Model, of: str | int | None, against: str | int | None) 
         if against is not None:
             raise FeatvizError("`against` is given without `of`; expected both, or `of` alone")
         return MapSubject(), {}
-    indices = [_class_index(model, name, each) for name, each in (("of", of), ("against", against)) if each is not None]
+    indices = [find_class(model, name, each) for name, each in (("`of`", of), ("`against`", against)) if each is not None]
     if len(set(indices)) < len(indices):
         raise FeatvizError(f"`against` is the class that `of` is, {indices[0]}; expected another one")
     named = len(model.classes) > max(indices)
     return MapSubject(*indices), {index: model.classes[index] if named else f"class {index}" for index in indices}
-
-
-def _class_index(model: Model, argument: str, given: str | int) -> int:
-    if isinstance(given, str) and not given.isdecimal():
-        return model.class_index(given)
-    return check_count(argument, int(given) if isinstance(given, str) else given, 0, model.layers[-1].units - 1)
 
 
 def _listed(photos: PhotoInput) -> PhotoInput:

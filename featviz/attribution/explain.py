@@ -2,7 +2,6 @@
 
 import itertools
 import os
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,29 +13,31 @@ from featviz.atlas.reading import Atlas, open_atlas
 from featviz.attribution.activation_grid import write_grid
 from featviz.attribution.attribute import check_layer
 from featviz.attribution.explained_pictures import (
-    PictureFiles,
+    SIZE,
+    STEPS,
     check_atlas,
     name_pictures,
     write_pictures,
     write_unit_pictures,
 )
-from featviz.attribution.explanation import Explanation, explain_photo, explained_layers, listed_sources
+from featviz.attribution.explanation import Explanation, explain_photo, explained_layers
 from featviz.attribution.faithfulness import faithfulness
 from featviz.attribution.methods import Method, check_method
+from featviz.attribution.picture_order import listed_units, picture_rounds
+from featviz.attribution.shown_pictures import ShownPictures, show_pictures
 from featviz.attribution.site.explanation_page import PACKAGE, page_address, render_explanation, render_index
 from featviz.common.arguments import check_count
 from featviz.common.displayed_list import DisplayedList
 from featviz.common.progress import progress_bar
 from featviz.errors import FeatvizError
 from featviz.model import Model, require_model
-from featviz.objectives import Objective, direction
+from featviz.objectives import Objective
 from featviz.pages.addresses import ASSETS, INDEX, PageLink, link
 from featviz.pages.site_files import cached_file_exists, write_if_changed
 from featviz.pages.templating import static_files
+from featviz.rendering.checks import LARGEST_SIZE, SMALLEST_SIZE
 from featviz.surveys.photos import ImageInput, Photo, find_photos, prepare
 
-# Of the units that are strongest at some place, how many of a layer are drawn where no atlas has them.
-DRAWN_PLACES = 12
 MAX_UNITS = 64
 
 PhotoChoice: TypeAlias = "ImageInput | Iterable[ImageInput]"
@@ -54,6 +55,8 @@ def explain(
     groups: int = 4,
     atlas: str | os.PathLike[str] | Atlas | None = None,
     draw: bool = True,
+    size: int = SIZE,
+    steps: int = STEPS,
     grid: Sequence[str] = (),
     measure: bool = False,
     progress: bool = True,
@@ -71,8 +74,11 @@ def explain(
       units: how many units for it and how many against it, of each layer.
       groups: how many groups of units that fire together; 0 for none.
       atlas: an atlas of the network, or its folder, whose pictures are shown.
-      draw: whether pictures that are missing are drawn: those of the units for and against, of the 12 units that are
-        strongest at most places of a layer, those that feed the groups, and of the groups.
+      draw: whether pictures that are missing are drawn, those that matter most first: of three units for it and two
+        against it in each layer, of the groups, of the other units for and against, of the 12 that are strongest at most
+        places of a layer, and of those that feed the groups. The pages are written before and after each of these.
+      size: the side of the pictures that are drawn, at most that of the network's images.
+      steps: steps of each.
       grid: names of layers, of those that are shown, of which every place is drawn (`fv.activation_grid`).
       measure: whether the page says how far its last layer's attribution is to be trusted, which ablates every unit.
       progress: whether to show bars.
@@ -96,6 +102,8 @@ def explain(
     check_method(method, per_unit=True)
     chosen = explained_layers(model, layers, objective=objective)
     units, groups = check_count("units", units, 1, MAX_UNITS), check_count("groups", groups, 0, MAX_UNITS)
+    size = check_count("size", size, SMALLEST_SIZE, LARGEST_SIZE)
+    steps = check_count("steps", steps, 1, 1_000_000)
     check_grid(grid, chosen, draw=draw)
     opened = open_atlas(atlas) if isinstance(atlas, str | os.PathLike) else atlas
     opened = None if opened is None else check_atlas(opened, model)
@@ -116,26 +124,38 @@ def explain(
         )
         for photo, pixels in progress_bar(read, shown=progress, unit="photo")
     ]
-    # The pages are there while their pictures are being drawn.
-    files = name_pictures(model)
-    write_pages(model, explanations, folder, files, measure=False)
-    decisive = {layer: _decisive_units(explanations, layer) for layer in chosen}
-    seen = {layer: _seen_units(explanations, layer) for layer in chosen}
-    if opened is not None:
-        every = {layer: [*decisive[layer], *seen[layer]] for layer in chosen}
-        write_unit_pictures(model, every, folder, files, atlas=opened, draw=False, progress=progress)
+    shown = show_pictures(name_pictures(model, size=size, steps=steps), opened)
+    if opened is not None and shown.atlas is not None:
+        listed = {layer: listed_units(explanations, layer) for layer in chosen}
+        write_unit_pictures(model, listed, folder, shown.atlas, atlas=opened, draw=False, progress=progress)
     if draw:
-        drawn = {layer: [*decisive[layer], *seen[layer][:DRAWN_PLACES]] for layer in chosen}
-        write_unit_pictures(model, drawn, folder, files, atlas=None, draw=True, progress=progress)
-        views = [view for each in explanations for view in each.layers]
-        found = [view.groups for view in views if view.groups is not None]
-        directions = [direction(each.layer, row) for each in found for row in each.directions]
-        write_pictures(model, directions, folder, files, progress=progress)
-        for view in views:
-            if view.layer in grid:
-                write_grid(model, view.layer, view.attribution.activations[0], folder, files, progress=progress)
-    write_pages(model, explanations, folder, files, measure=measure)
-    return DisplayedList(replace(each, folder=folder, files=files) for each in explanations)
+        draw_pictures(model, explanations, folder, shown, layers=chosen, grid=grid, progress=progress)
+    write_pages(model, explanations, folder, shown, measure=measure)
+    return DisplayedList(replace(each, folder=folder, pictures=shown) for each in explanations)
+
+
+def draw_pictures(
+    model: Model,
+    explanations: Sequence[Explanation],
+    folder: Path,
+    shown: ShownPictures,
+    *,
+    layers: Sequence[str],
+    grid: Sequence[str],
+    progress: bool,
+) -> None:
+    """Draws what the folder lacks, those that matter most first; the pages are written before each round."""
+    rounds = picture_rounds(explanations, layers)
+    for index in range(len(rounds)):
+        exists = cached_file_exists(folder)
+        missing = [
+            [each for each in later if shown.find(each, exists) is None] for later in rounds[index:]
+        ]
+        if missing[0]:
+            write_pages(model, explanations, folder, shown, measure=False, coming=sum(map(len, missing)))
+            write_pictures(model, missing[0], folder, shown.drawn, progress=progress)
+    for view in (view for each in explanations for view in each.layers if view.layer in grid):
+        write_grid(model, view.layer, view.attribution.activations[0], folder, shown.drawn, progress=progress)
 
 
 def check_grid(grid: Sequence[str], layers: Sequence[str], *, draw: bool) -> None:
@@ -154,9 +174,15 @@ def check_grid(grid: Sequence[str], layers: Sequence[str], *, draw: bool) -> Non
 
 
 def write_pages(
-    model: Model, explanations: Sequence[Explanation], folder: Path, files: PictureFiles, *, measure: bool
+    model: Model,
+    explanations: Sequence[Explanation],
+    folder: Path,
+    shown: ShownPictures,
+    *,
+    measure: bool,
+    coming: int = 0,
 ) -> None:
-    """Writes the pages of explanations, with the pictures that the folder has."""
+    """Writes the pages of explanations, with the pictures that the folder has; `coming` says how many it will get."""
     file_exists = cached_file_exists(folder)
     for name, data in static_files(PACKAGE).items():
         write_if_changed(folder / ASSETS / name, data)
@@ -178,7 +204,8 @@ def write_pages(
             network=model.name,
             neighbors=(neighbors[0], neighbors[1]),
             faithfulness=lines,
-            files=files,
+            pictures=shown,
+            coming=coming,
             file_exists=file_exists,
         )
         write_if_changed(folder / addresses[index], page)
@@ -230,23 +257,3 @@ def _listed(photos: PhotoChoice) -> Iterable[ImageInput]:
     if not isinstance(photos, Iterable):
         raise FeatvizError(f"`photos` is a {type(photos).__name__}; expected a photo, a folder, or a list of them")
     return photos
-
-
-def _decisive_units(explanations: Sequence[Explanation], layer: str) -> list[int]:
-    """The units of a layer that speak for a decision or against it, then those that feed groups of the next one."""
-    views = [view for each in explanations for view in each.layers]
-    units = [share.unit for view in views if view.layer == layer for share in (*view.supporting, *view.opposing)]
-    units += [unit for view in views if view.sources and view.sources.layer == layer for unit in listed_sources(view)]
-    return list(dict.fromkeys(units))
-
-
-def _seen_units(explanations: Sequence[Explanation], layer: str) -> list[int]:
-    """The units of a layer that places list, those that are strongest at most places first."""
-    strongest, listed = Counter[int](), Counter[int]()
-    for each in explanations:
-        for view in each.layers:
-            if view.layer == layer:
-                strongest.update(view.strongest[..., 0].reshape(-1).tolist())
-                listed.update(view.strongest.reshape(-1).tolist())
-    others = [unit for unit, _ in listed.most_common() if unit not in strongest]
-    return [unit for unit, _ in strongest.most_common()] + others

@@ -17,7 +17,7 @@ from featviz.pictures.picture import Picture
 from featviz.recipes import resolve
 from featviz.rendering.render import render_each
 
-# Sides and steps of a picture that is drawn for a page: small, as it is shown small.
+# Sides and steps of a picture that is drawn for a page, unless it is told: small, as it is shown small.
 SIZE, STEPS = 128, 128
 # Digits of a hash in the name of a file.
 DIGITS = 16
@@ -32,9 +32,13 @@ class PictureFiles:
 
     Attributes:
         network: A hash of the network and of how pictures are drawn.
+        size: Height and width of those that are drawn.
+        steps: Their steps.
     """
 
     network: str
+    size: tuple[int, int] = (SIZE, SIZE)
+    steps: int = STEPS
 
     def name(self, objective: Objective) -> str:
         """The file's name without its suffix.
@@ -58,17 +62,17 @@ class PictureFiles:
         return f"pictures/{self.network}/"
 
 
-def name_pictures(model: Model) -> PictureFiles:
-    """The names of a network's pictures."""
-    size = drawn_size(model, SIZE)
+def name_pictures(model: Model, *, size: int = SIZE, steps: int = STEPS) -> PictureFiles:
+    """The names of a network's pictures, of this size where the network takes it, in this number of steps."""
+    sides = drawn_size(model, size)
     drawing = {
         "weights": hash_weights(model.weights),
-        "computation": describe_computation(model, size),
+        "computation": describe_computation(model, sides),
         "recipe": describe(resolve(None, model)),
-        "size": list(size),
-        "steps": STEPS,
+        "size": list(sides),
+        "steps": steps,
     }
-    return PictureFiles(digest(drawing)[:DIGITS])
+    return PictureFiles(digest(drawing)[:DIGITS], sides, steps)
 
 
 def drawn_size(model: Model, side: int) -> tuple[int, int]:
@@ -149,8 +153,8 @@ def write_pictures(
     missing = {address: each for each in objectives if not (folder / (address := files.address(each))).is_file()}
     if not missing:
         return
-    addresses, size = list(missing), drawn_size(model, SIZE)
-    for index, picture in render_each(model, list(missing.values()), size=size, steps=STEPS, progress=progress):
+    addresses, drawn = list(missing), list(missing.values())
+    for index, picture in render_each(model, drawn, size=files.size, steps=files.steps, progress=progress):
         write_if_changed(folder / addresses[index], _encode(picture))
 
 

@@ -11,10 +11,10 @@ from jaxtyping import Float, Int
 from featviz.atlas.class_scores import class_scores
 from featviz.attribution.attribute import Attribution, attribute
 from featviz.attribution.effects import unit_effects
-from featviz.attribution.explained_pictures import PictureFiles
 from featviz.attribution.group_sources import GroupSources, feeds, group_sources
 from featviz.attribution.groups import Groups, groups, tells_groups
 from featviz.attribution.methods import Method
+from featviz.attribution.shown_pictures import ShownPictures
 from featviz.common.bands import shown_bands
 from featviz.errors import FeatvizError
 from featviz.model import BEFORE_RELU, OUTPUT, Model
@@ -86,7 +86,7 @@ class Explanation:
         classes: The network's largest outputs, or () where it has no classes.
         layers: The layers' parts, in the order of the page: as they were named, else forward.
         folder: Where its page is; None if there is none.
-        files: The names of the pictures there, which a notebook shows.
+        pictures: The pictures there, which a notebook shows.
     """
 
     name: str
@@ -98,7 +98,7 @@ class Explanation:
     classes: tuple[ClassScore, ...]
     layers: tuple[LayerView, ...]
     folder: Path | None = None
-    files: PictureFiles | None = None
+    pictures: ShownPictures | None = None
 
     def __repr__(self) -> str:
         return f"<Explanation of {self.title} on {self.name}, {len(self.layers)} layers>"

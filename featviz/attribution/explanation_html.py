@@ -59,9 +59,13 @@ def _picture(explanation: Explanation, layer: str, unit: int) -> Html:
     """The unit's picture from the folder of the pages; nothing where it has none."""
     from PIL import Image
 
-    if explanation.folder is None or explanation.files is None:
+    folder, pictures = explanation.folder, explanation.pictures
+    if folder is None or pictures is None:
         return Html("")
-    file = explanation.folder / explanation.files.address(channel(layer, unit))
+    address = pictures.find(channel(layer, unit), lambda address: (folder / address).is_file())
+    if address is None:
+        return Html("")
+    file = folder / address
     try:
         with Image.open(file) as image:
             width = image.width

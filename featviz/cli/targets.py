@@ -58,7 +58,9 @@ def _find_source(layer: str, model: "Model", directions: "np.ndarray | None") ->
             raise FeatvizError(f"--directions: each has {directions.shape[1]} numbers; {layer} has {units} units")
         return UnitSource(model, layer, UnitsOf.DIRECTIONS, len(directions), directions)
     if layer == LOGIT and LOGIT not in {known.name for known in model.layers}:
-        return UnitSource(model, layer, UnitsOf.OUTPUT, model.layers[-1].units)
+        from featviz.model import output_units
+
+        return UnitSource(model, layer, UnitsOf.OUTPUT, output_units(model))
     return UnitSource(model, layer, UnitsOf.LAYER, model.layer(layer).units)
 
 

@@ -12,7 +12,7 @@ from featviz.common.kept import kept_with_owner
 from featviz.errors import FeatvizError
 from featviz.evaluation.corruptions import Pixels
 from featviz.evaluation.features import fit
-from featviz.model import OUTPUT, Apply, Model, Weights
+from featviz.model import OUTPUT, Apply, Model, Weights, output_units
 from featviz.surveys.reduction import batches
 
 
@@ -32,7 +32,7 @@ def class_ranks(model: Model, images: Iterable[Pixels], classes: Sequence[int]) 
     >>> class_ranks(fv.load("patterns"), [np.zeros((64, 64, 3), np.uint8)], [2]).shape
     (1,)
     """
-    units = model.layers[-1].units
+    units = output_units(model)
     for index in classes:
         if not 0 <= index < units:
             raise FeatvizError(f"`classes` has {index}; {model.name} has {units} outputs, 0 to {units - 1}")

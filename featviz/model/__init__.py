@@ -15,6 +15,7 @@ from featviz.model.model import (
     Weights,
     before_relu,
 )
+from featviz.model.output_classes import find_class, output_units
 from featviz.model.shapes import shapes_at, shapes_for
 
 __all__ = [
@@ -33,10 +34,12 @@ __all__ = [
     "Weights",
     "before_relu",
     "extend_weights",
+    "find_class",
     "find_framework",
     "hash_architecture",
     "hash_weights",
     "network_alone",
+    "output_units",
     "require_model",
     "shapes_at",
     "shapes_for",

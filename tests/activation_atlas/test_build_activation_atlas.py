@@ -130,8 +130,8 @@ def test_other_steps_are_drawn_beside_the_old_ones(tiny, made):
         ({"recipe": "nothing"}, "nothing"),
         ({"against": 3}, "`against` is given without `of`"),
         ({"of": 3, "against": 3}, "`against` is the class that `of` is"),
-        ({"of": 3.5}, "`of` is 3.5; expected a whole number"),
-        ({"of": 80}, "`of` is 80; expected a whole number from 0 to 79"),
+        ({"of": 3.5}, "`of` is 3.5; expected one of the 80 classes"),
+        ({"of": 80}, "`of` is 80; expected one of the 80 classes of tiny, 0 to 79"),
         ({"own_photos": ["nowhere.png"]}, "`own_photos`: `nowhere.png` cannot be read"),
     ],
 )

@@ -86,6 +86,26 @@ def test_pictures_are_drawn_where_they_are_missing(tiny, tmp_path):
         assert files.name(fv.direction("conv2/relu", row)) in page
 
 
+def test_pages_are_written_after_each_round_and_say_what_is_to_come(tiny, tmp_path, monkeypatch):
+    monkeypatch.setattr("featviz.attribution.picture_order.DRAWN_PLACES", 2)
+    page, seen = tmp_path / "000000.html", []
+
+    def draw(model, objectives, folder, files, **options):
+        (said,) = re.findall(r"(\d+) are still to come", page.read_text())
+        seen.append((int(said), len(objectives), page.read_text().count("looks for")))
+        for each in objectives:
+            (folder / files.address(each)).parent.mkdir(parents=True, exist_ok=True)
+            Image.new("RGB", (8, 8)).save(folder / files.address(each))
+
+    monkeypatch.setattr("featviz.attribution.explain.write_pictures", draw)
+    made = fv.explain(tiny, PHOTO, out=tmp_path, units=4, groups=2, size=16, steps=5, **QUICK | {"draw": True})
+    coming, drawn, shown = (np.array(column) for column in zip(*seen, strict=True))
+    np.testing.assert_array_equal(coming[:-1] - drawn[:-1], coming[1:])
+    assert coming[-1] == drawn[-1] and shown[0] == 0 and (np.diff(shown) >= 0).all() and shown[1] == drawn[0]
+    assert "still to come" not in page.read_text() and "drawn at 16 x 16 px in 5 steps" in page.read_text()
+    assert made[0].pictures.drawn.steps == 5
+
+
 def test_a_folder_shows_no_picture_of_another_network_or_of_other_groups(tiny, tmp_path):
     fv.explain(tiny, PHOTO, out=tmp_path, units=1, groups=2, **QUICK | {"draw": True})
     old = {path.name for path in tmp_path.rglob("*.webp")}
@@ -143,7 +163,7 @@ def test_latents_are_explained_with_what_their_dictionary_leaves_kept(tiny, tmp_
 def test_a_grid_is_drawn_once_and_shown_beside_the_groups(tiny, tmp_path, monkeypatch):
     monkeypatch.setattr("featviz.attribution.activation_grid.STEPS", 2)
     monkeypatch.setattr("featviz.attribution.activation_grid.MAX_CELLS", 4)
-    monkeypatch.setattr("featviz.attribution.explain.DRAWN_PLACES", 0)
+    monkeypatch.setattr("featviz.attribution.picture_order.DRAWN_PLACES", 0)
     options = QUICK | {"draw": True, "grid": ["conv2/relu"], "groups": 0, "units": 1}
     fv.explain(tiny, PHOTO, out=tmp_path, **options)
     (sheet,) = tmp_path.rglob("grid-*.webp")
@@ -210,6 +230,8 @@ def test_layers_are_chosen_and_titles_have_names(patterns):
         ({"grid": ["conv1"]}, "`grid` has `conv1`, which is not among the layers shown: conv2/relu"),
         ({"grid": "conv2/relu"}, "`grid` is 'conv2/relu'; expected a list of names, such as"),
         ({"grid": ["conv2/relu"], "draw": False}, "`grid` is given without `draw`; expected draw=True"),
+        ({"steps": 0}, "`steps` is 0; expected a whole number from 1"),
+        ({"size": 4}, "`size` is 4; expected a whole number from 8"),
         ({"units": 0}, "`units` is 0; expected a whole number from 1"),
         ({"photos": "nowhere.png"}, "`photos`: `nowhere.png` cannot be read"),
         ({"photos": []}, "`photos` is empty"),

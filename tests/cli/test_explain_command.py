@@ -47,7 +47,7 @@ def test_a_class_is_ranked_over_photos(photos, tmp_path, capsys):
         (["--for", "logit:1,2"], "--for is `logit:1,2`, 2 targets; expected one"),
         (["--against", "logit:3"], "--against goes with --for"),
         (["--of", "3", "--for", "logit:3"], "--of goes without --for and --against"),
-        (["--of", "99"], "--of: there is no class 99; patterns has 58, 0 to 57"),
+        (["--of", "99"], "--of is 99; expected one of the 58 classes of patterns, 0 to 57"),
         (["--method", "pathh"], "--method: there is no `pathh`; did you mean"),
         (["--grid", "mixed4a"], "--grid draws pictures; expected no --no-pictures"),
         (["nowhere.png"], "PHOTOS: `nowhere.png` does not exist"),

@@ -6,8 +6,8 @@ from typing import NamedTuple
 import numpy as np
 
 from featviz.attribution.activation_grid import grid_address
-from featviz.attribution.explained_pictures import PictureFiles
 from featviz.attribution.explanation import AT_GROUP, Explanation, LayerView, UnitShare
+from featviz.attribution.shown_pictures import ShownPictures
 from featviz.attribution.site.photo_overlays import css_color, data_address, overlay, photo_pixels
 from featviz.common.safe_names import safe_name
 from featviz.objectives import Objective, channel, direction
@@ -70,7 +70,6 @@ class LayerSection(NamedTuple):
 
     id: str
     name: str
-    pictures: str
     files: str
     grid: str | None
     rows: tuple[tuple[PlaceItem, ...], ...]
@@ -103,8 +102,9 @@ def render_explanation(
     network: str,
     neighbors: tuple[PageLink | None, PageLink | None],
     faithfulness: Sequence[tuple[str, str]],
-    files: PictureFiles,
+    pictures: ShownPictures,
     file_exists: FileExists,
+    coming: int = 0,
 ) -> bytes:
     """The page's HTML.
 
@@ -113,11 +113,12 @@ def render_explanation(
       network: the network's name.
       neighbors: the pages of the photos before and after this one.
       faithfulness: lines of the table that says how far the explanation is to be trusted.
-      files: the names of pictures.
-      file_exists: whether the folder has a picture.
+      pictures: those that it shows.
+      file_exists: whether the folder has a file.
+      coming: how many pictures are still being drawn.
     """
     address = page_address(explanation.name)
-    shown = _Shown(address, files, file_exists)
+    shown = _Shown(address, pictures, file_exists)
     content = {
         "network": network,
         "name": explanation.name,
@@ -134,6 +135,8 @@ def render_explanation(
         ],
         "layers": [_section(explanation, index, shown) for index in range(len(explanation.layers))],
         "faithfulness": faithfulness,
+        "pictures": pictures.words,
+        "coming": coming,
     }  # fmt: skip
     return render_page(PACKAGE, "explanation.html", address=address, content=content)
 
@@ -156,12 +159,13 @@ class _Shown(NamedTuple):
     """The page at an address, and the pictures that its folder has."""
 
     address: str
-    files: PictureFiles
+    pictures: ShownPictures
     file_exists: FileExists
 
     def src(self, objective: Objective) -> str | None:
         """The picture of an objective, if there is one."""
-        return self.link(self.files.address(objective))
+        file = self.pictures.find(objective, self.file_exists)
+        return None if file is None else link(file, self.address)
 
     def link(self, file: str) -> str | None:
         """A file, if there is one."""
@@ -187,14 +191,13 @@ def _section(explanation: Explanation, index: int, shown: _Shown) -> LayerSectio
 
     row, column = np.unravel_index(int(view.strengths[..., 0].argmax()), view.places.shape)
     error = float(why.completeness_error[0])
-    listed = {int(unit): channel(view.layer, int(unit)) for unit in np.unique(view.strongest)}
-    files = [f"{unit}:{shown.files.name(each)}" for unit, each in listed.items() if shown.src(each) is not None]
+    listed = {int(unit): shown.src(channel(view.layer, int(unit))) for unit in np.unique(view.strongest)}
+    files = [f"{unit}:{src}" for unit, src in listed.items() if src is not None]
     return LayerSection(
         id=f"layer-{index}",
         name=view.layer,
-        pictures=link(shown.files.folder, shown.address),
         files=" ".join(files),
-        grid=shown.link(grid_address(shown.files, view.layer, why.activations[0])),
+        grid=shown.link(grid_address(shown.pictures.drawn, view.layer, why.activations[0])),
         rows=_places(view),
         strongest_place=f"{row}-{column}",
         supporting=items(view.supporting),

@@ -49,6 +49,10 @@ if TYPE_CHECKING:
     "--grid", multiple=True, metavar="NAME,...", help="Draw every place of these layers, of those that are shown."
 )
 @click.option("--no-pictures", is_flag=True, help="Draw no pictures that are missing.")
+@click.option(
+    "--size", type=int, metavar="PX", help="Draw missing pictures at this side, at most the network's.  [default: 128]"
+)
+@click.option("--steps", type=int, metavar="N", help="Draw them in N steps.  [default: 128]")
 @click.option("--measure", is_flag=True, help="Measure how far the attributions are to be trusted.")
 @quiet_option(printed="address")
 def explain(
@@ -65,6 +69,8 @@ def explain(
     atlas: Path | None,
     grid: tuple[str, ...],
     no_pictures: bool,
+    size: int | None,
+    steps: int | None,
     measure: bool,
     quiet: bool,
 ) -> None:
@@ -80,6 +86,7 @@ def explain(
     from featviz.attribution.attribute import check_layer
     from featviz.attribution.explain import check_grid
     from featviz.attribution.explain import explain as run
+    from featviz.attribution.explained_pictures import SIZE, STEPS
     from featviz.attribution.explanation import explained_layers
 
     with usage_errors():
@@ -97,6 +104,9 @@ def explain(
         if objective is not None:
             for layer in names:
                 check_layer(model, layer, objective, model.input.size)
+    address = (out / "index.html").resolve().as_uri()
+    if not quiet and not no_pictures:
+        click.echo(f"The pages will be in {address} soon; their pictures follow, the most important first.", err=True)
     made = run(
         model,
         list(photos),
@@ -108,17 +118,20 @@ def explain(
         groups=groups,
         atlas=atlas,
         draw=not no_pictures,
+        size=SIZE if size is None else size,
+        steps=STEPS if steps is None else steps,
         grid=cells,
         measure=measure,
         progress=not quiet,
     )
     if class_name is not None:
         from featviz.attribution.class_units import class_units
+        from featviz.model import find_class
 
         found = class_units(
             model,
             [(each.name, each.photo) for each in made],
-            class_index(model, class_name),
+            find_class(model, "--of", class_name),
             layers=names,
             method=divided,
             units=units,
@@ -127,7 +140,7 @@ def explain(
         if not quiet:
             click.echo(describe_class(found, class_name))
     if not quiet:
-        click.echo((out / "index.html").resolve().as_uri())
+        click.echo(address)
 
 
 def read_objective(
@@ -141,9 +154,10 @@ def read_objective(
     if class_name is not None:
         if target is not None or against is not None:
             raise FeatvizError("--of goes without --for and --against; expected one of them")
+        from featviz.model import find_class
         from featviz.objectives import logit
 
-        return logit(class_index(model, class_name))
+        return logit(find_class(model, "--of", class_name))
     if target is None:
         if against is not None:
             raise FeatvizError("--against goes with --for, which it is held against")
@@ -164,20 +178,6 @@ def find_method(name: str) -> "Method":
     if name not in known:
         raise FeatvizError(f"--method: there is no `{name}`; {suggest(name, known)}")
     return known[name]
-
-
-def class_index(model: "Model", name: str) -> int:
-    """The index of a class, by name or number.
-
-    Raises:
-      FeatvizError: if the network lacks it.
-    """
-    units = model.layers[-1].units
-    if name.isdecimal():
-        if int(name) >= units:
-            raise FeatvizError(f"--of: there is no class {name}; {model.name} has {units}, 0 to {units - 1}")
-        return int(name)
-    return model.class_index(name)
 
 
 def describe_class(found: "ClassUnits", name: str) -> str:

@@ -113,7 +113,9 @@ def name_classes(model: "Model", path: Path) -> "Model":
         raise FeatvizError(f"--classes: `{path.name}` cannot be read: {in_one_line(error)}") from None
     if not all(isinstance(name, str) for name in names):
         raise FeatvizError(f"--classes: `{path.name}` has entries that are no text; expected names of classes")
-    units = model.layers[-1].units
+    from featviz.model import output_units
+
+    units = output_units(model)
     if len(names) != units:
         raise FeatvizError(f"--classes: `{path.name}` has {len(names)} names; {model.name} has {units} classes")
     return dataclasses.replace(model, classes=names)

@@ -18,7 +18,7 @@ from featviz.dictionaries.fitting.harvest import BATCH
 from featviz.dictionaries.fitting.photo_features import photo_features
 from featviz.dictionaries.fitting.position_sampling import Sampling
 from featviz.errors import FeatvizError
-from featviz.model import OUTPUT, Apply, Model, require_model
+from featviz.model import OUTPUT, Apply, Model, find_class, require_model
 from featviz.model.edits import Edit, EditedWeights, Selection
 from featviz.model.shapes import shapes_at
 from featviz.rendering.checks import check_seed, check_size
@@ -99,8 +99,7 @@ def tcav(
     chosen = require_model(model).layer(layer).name
     sides = check_size(model.input.size if size is None else size, None)
     check_count("runs", runs, 2, 10_000)
-    index = model.class_index(class_index) if isinstance(class_index, str) else class_index
-    check_count("class_index", index, 0, model.layers[-1].units - 1)
+    index = find_class(model, "`class_index`", class_index)
     sampling = Sampling(class_tokens=class_tokens)
     concept, others = (
         photo_features(model, chosen, given, sides, sampling, least=least, name=name)

@@ -17,7 +17,7 @@ for (const grid of document.querySelectorAll(".places")) {
     }
     const image = new Image();
     image.alt = `what unit ${unit} of ${grid.dataset.layer} looks for`;
-    image.src = `${grid.dataset.pictures}${files.get(unit)}.webp`;
+    image.src = files.get(unit);
     return image;
   };
 
