@@ -201,7 +201,9 @@ def read_subject(model: Model, of: str | int | None, against: str | int | None) 
         if against is not None:
             raise FeatvizError("`against` is given without `of`; expected both, or `of` alone")
         return MapSubject(), {}
-    indices = [find_class(model, name, each) for name, each in (("`of`", of), ("`against`", against)) if each is not None]
+    indices = [
+        find_class(model, name, each) for name, each in (("`of`", of), ("`against`", against)) if each is not None
+    ]
     if len(set(indices)) < len(indices):
         raise FeatvizError(f"`against` is the class that `of` is, {indices[0]}; expected another one")
     named = len(model.classes) > max(indices)

@@ -12,7 +12,7 @@ from featviz.attribution.effects import unit_effects
 from featviz.attribution.methods import Method, check_method
 from featviz.common.progress import progress_bar
 from featviz.errors import FeatvizError
-from featviz.model import OUTPUT, Model
+from featviz.model import OUTPUT, Model, output_units
 from featviz.objectives import Objective, logit
 from featviz.rendering.observe import observe
 
@@ -78,8 +78,8 @@ def class_units(
       progress: whether to show a bar.
 
     Raises:
-      FeatvizError: without photos, for a class or a layer that the network lacks, or a method that does not tell units
-        apart.
+      FeatvizError: without photos, for a class or a layer that the network lacks, a network of one output, or a method
+        that does not tell units apart.
 
     >>> import featviz as fv
     >>> rng, model = np.random.default_rng(0), fv.load("patterns")
@@ -91,6 +91,8 @@ def class_units(
     if not photos:
         raise FeatvizError("`photos` is empty; expected photos of the class")
     check_method(method, per_unit=True)
+    if output_units(model) < 2:
+        raise FeatvizError(f"{model.name} has one output, which is no class among others; expected two or more")
     own = logit(class_index)
     right: list[str] = []
     wrong: list[tuple[str, int]] = []

@@ -12,6 +12,7 @@ import numpy as np
 from featviz.atlas.reading import Atlas, open_atlas
 from featviz.attribution.activation_grid import write_grid
 from featviz.attribution.attribute import check_layer
+from featviz.attribution.explained_layers import explained_layers
 from featviz.attribution.explained_pictures import (
     SIZE,
     STEPS,
@@ -20,7 +21,7 @@ from featviz.attribution.explained_pictures import (
     write_pictures,
     write_unit_pictures,
 )
-from featviz.attribution.explanation import Explanation, explain_photo, explained_layers
+from featviz.attribution.explanation import Explanation, explain_photo
 from featviz.attribution.faithfulness import faithfulness
 from featviz.attribution.methods import Method, check_method
 from featviz.attribution.picture_order import listed_units, picture_rounds
@@ -75,8 +76,8 @@ def explain(
       groups: how many groups of units that fire together; 0 for none.
       atlas: an atlas of the network, or its folder, whose pictures are shown.
       draw: whether pictures that are missing are drawn, those that matter most first: of three units for it and two
-        against it in each layer, of the groups, of the other units for and against, of the 12 that are strongest at most
-        places of a layer, and of those that feed the groups. The pages are written before and after each of these.
+        against it in each layer, of the groups, of the other units for and against, of the 12 that are strongest at
+        most places of a layer, and of those that feed the groups. The pages are written before and after each of these.
       size: the side of the pictures that are drawn, at most that of the network's images.
       steps: steps of each.
       grid: names of layers, of those that are shown, of which every place is drawn (`fv.activation_grid`).
@@ -148,9 +149,7 @@ def draw_pictures(
     rounds = picture_rounds(explanations, layers)
     for index in range(len(rounds)):
         exists = cached_file_exists(folder)
-        missing = [
-            [each for each in later if shown.find(each, exists) is None] for later in rounds[index:]
-        ]
+        missing = [[each for each in later if shown.find(each, exists) is None] for later in rounds[index:]]
         if missing[0]:
             write_pages(model, explanations, folder, shown, measure=False, coming=sum(map(len, missing)))
             write_pictures(model, missing[0], folder, shown.drawn, progress=progress)

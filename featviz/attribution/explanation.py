@@ -17,15 +17,11 @@ from featviz.attribution.methods import Method
 from featviz.attribution.shown_pictures import ShownPictures
 from featviz.common.bands import shown_bands
 from featviz.errors import FeatvizError
-from featviz.model import BEFORE_RELU, OUTPUT, Model
-from featviz.model.layer_patterns import block_layers
+from featviz.model import Model
 from featviz.objectives import Objective, logit
 from featviz.pages.records import ClassScore
-from featviz.rendering.checks import require_objective
 from featviz.surveys.receptive_fields import grid_of
 
-# Of the network's blocks, how many a page shows unless it is told.
-LAYERS = 4
 # Units listed at each place, and of those that feed a group.
 AT_PLACE = 4
 AT_GROUP = 3
@@ -109,36 +105,6 @@ class Explanation:
         return explanation_html(self)
 
 
-def explained_layers(
-    model: Model, layers: Sequence[str] | None, *, objective: Objective | None = None
-) -> tuple[str, ...]:
-    """The layers of a page: those named, else four of the network's blocks with positions, evenly spaced.
-
-    With an objective within the network, the blocks are those before its last layer.
-
-    Raises:
-      FeatvizError: for an unknown layer, or what is not an objective.
-
-    >>> import featviz as fv
-    >>> len(explained_layers(fv.load("patterns"), None))
-    4
-    """
-    if layers is not None:
-        if isinstance(layers, str) or not layers:
-            raise FeatvizError(f"`layers` is {layers!r}; expected a list of names, such as ['{model.layers[0].name}']")
-        return tuple(dict.fromkeys(model.layer(name).name for name in layers))
-    # The output itself, and what has one position, says nothing of places.
-    blocks = [layer.name for layer in block_layers(model) if len(layer.shape) > 1] or [model.layers[0].name]
-    read = () if objective is None else require_objective("objective", objective).layers
-    order = {layer.name: index for index, layer in enumerate(model.layers)}
-    ends = [order[name.removesuffix(BEFORE_RELU)] for name in read if name.removesuffix(BEFORE_RELU) in order]
-    if ends and OUTPUT not in read:
-        blocks = [block for block in blocks if order[block] < max(ends)] or [model.layers[0].name]
-    # The first ones see edges, on which no decision hangs.
-    chosen = np.linspace(len(blocks) / 4, len(blocks) - 1, LAYERS).round().astype(int)
-    return tuple(dict.fromkeys(blocks[index] for index in chosen))
-
-
 def explain_photo(
     model: Model,
     name: str,
@@ -168,7 +134,8 @@ def explain_photo(
     (classes,) = class_scores(model, (photo[None] * 255).round().astype(np.uint8), count=5)
     if objective is None:
         if not classes:
-            raise FeatvizError(f"{model.name} has no classes; expected a target, such as a channel of its last layers")
+            expected = "a target, such as logit:0 or a channel of its last layers"
+            raise FeatvizError(f"{model.name} has no classes; expected {expected}")
         objective = logit(classes[0].index)
     views: list[LayerView] = []
     for layer in layers:

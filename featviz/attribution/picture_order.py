@@ -15,8 +15,9 @@ DRAWN_PLACES = 12
 def picture_rounds(explanations: Sequence[Explanation], layers: Sequence[str]) -> list[list[Objective]]:
     """The pictures that pages need, in rounds: a page is of more use after each.
 
-    First the foremost units for each decision and against it, then the groups, the other units, those that are strongest
-    at most places, and those that feed groups. Within a round the last layers come first, which are nearest the decision.
+    First the foremost units for each decision and against it, then the groups, the other units, those that are
+    strongest at most places, and those that feed groups. Within a round the last layers come first, which are nearest
+    the decision.
     """
     first, others, places, sources, found = [], [], [], [], []
     for layer in reversed(layers):
@@ -24,9 +25,7 @@ def picture_rounds(explanations: Sequence[Explanation], layers: Sequence[str]) -
         foremost = [unit for view in views for unit in _foremost(view)]
         decisive = [share.unit for view in views for share in (*view.supporting, *view.opposing)]
         first += _channels(layer, foremost)
-        found += [
-            direction(layer, row) for view in views if view.groups is not None for row in view.groups.directions
-        ]
+        found += [direction(layer, row) for view in views if view.groups is not None for row in view.groups.directions]
         others += _channels(layer, decisive)
         places += _channels(layer, seen_units(explanations, layer)[:DRAWN_PLACES])
         sources += _channels(layer, source_units(explanations, layer))
@@ -41,9 +40,7 @@ def picture_rounds(explanations: Sequence[Explanation], layers: Sequence[str]) -
 
 def listed_units(explanations: Sequence[Explanation], layer: str) -> list[int]:
     """All units of a layer that pages list, each once."""
-    decisive = [
-        share.unit for view in _views(explanations, layer) for share in (*view.supporting, *view.opposing)
-    ]
+    decisive = [share.unit for view in _views(explanations, layer) for share in (*view.supporting, *view.opposing)]
     return list(dict.fromkeys([*decisive, *source_units(explanations, layer), *seen_units(explanations, layer)]))
 
 

@@ -10,17 +10,11 @@ from featviz.model.shapes import shapes_at
 def output_units(model: Model) -> int:
     """The number of units of a network's output, which need not be those of its last layer.
 
-    Raises:
-      FeatvizError: for an output that is one number for each image, without an axis of units.
-
     >>> from featviz.zoo.registry import outline
     >>> output_units(outline("patterns"))
     58
     """
-    shape = shapes_at(model, (OUTPUT,), model.input.size)[OUTPUT]
-    if not shape:
-        raise FeatvizError(f"the output of {model.name} is one number for each image, without classes")
-    return shape[-1]
+    return shapes_at(model, (OUTPUT,), model.input.size)[OUTPUT][-1]
 
 
 def find_class(model: Model, argument: str, given: str | int) -> int:
@@ -42,5 +36,7 @@ def find_class(model: Model, argument: str, given: str | int) -> int:
         return model.class_index(given)
     units = output_units(model)
     if isinstance(given, bool) or not isinstance(given, str | int | np.integer) or not 0 <= int(given) < units:
-        raise FeatvizError(f"{argument} is {given}; expected one of the {units} classes of {model.name}, 0 to {units - 1}")
+        raise FeatvizError(
+            f"{argument} is {given}; expected one of the {units} classes of {model.name}, 0 to {units - 1}"
+        )
     return int(given)

@@ -3,19 +3,33 @@
 import re
 from dataclasses import replace
 
+import flax.linen as nn
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from PIL import Image
 from support.parsed_pages import parse_page
+from support.tiny import build
 
 import featviz as fv
 from featviz.attribution.attribute import check_layer
+from featviz.attribution.class_units import class_units
+from featviz.attribution.explained_layers import explained_layers
 from featviz.attribution.explained_pictures import name_pictures
-from featviz.attribution.explanation import explain_photo, explained_layers, title_of
+from featviz.attribution.explanation import explain_photo, title_of
 from featviz.attribution.methods import Ablation, Conductance, GradientTimesActivation, Occlusion
 from featviz.dictionaries.kinds import ReluSae
 from featviz.errors import FeatvizError
+
+
+class OneOutput(nn.Module):
+    """A detector: one number, how sure it is."""
+
+    @nn.compact
+    def __call__(self, x):
+        return nn.Dense(1, name="fc")(jnp.mean(nn.relu(nn.Conv(8, (3, 3), name="conv")(x)), axis=(1, 2)))
+
 
 RNG = np.random.default_rng(0)
 PHOTO = RNG.random((16, 16, 3), np.float32)
@@ -197,6 +211,26 @@ def test_an_objective_within_the_network_is_explained_by_the_blocks_before_it(pa
     for layer in layers:
         check_layer(patterns, layer, objective, patterns.input.size)
     assert explained_layers(patterns, None, objective=fv.channel("conv1", 1)) == (patterns.layers[0].name,)
+
+
+def test_of_paths_with_dots_the_outermost_modules_are_shown(tiny):
+    names = ["stem", "stem.conv", "pool", *(f"layer{i}{part}" for i in range(4) for part in ("", ".0.conv"))]
+    layers = tuple(replace(tiny.layers[0], name=name) for name in names)
+    one_place = replace(tiny.layers[0], name="global_pool", shape=(1, 1, 80))
+    shown = explained_layers(replace(tiny, layers=(*layers, one_place, tiny.layers[-1])), None)
+    assert shown == ("layer0", "layer1", "layer2", "layer3")
+
+
+def test_a_network_of_one_output_is_explained_by_it(tmp_path):
+    one = build(OneOutput())
+    (made,) = fv.explain(one, PHOTO, out=tmp_path, objective=fv.logit(0), **QUICK | {"layers": ["conv"]})
+    output = one.apply(one.weights, made.photo[None], layers=["<output>"])["<output>"][0, 0]
+    assert made.classes == () and made.score == pytest.approx(float(output), abs=1e-5)
+    assert "<table" not in (tmp_path / "000000.html").read_text()
+    with pytest.raises(FeatvizError, match="tiny has no classes; expected a target, such as logit:0 or a channel"):
+        fv.explain(one, PHOTO, out=tmp_path, **QUICK | {"layers": ["conv"]})
+    with pytest.raises(FeatvizError, match="tiny has one output, which is no class among others"):
+        class_units(one, [("a", PHOTO)], 0, layers=["conv"])
 
 
 @pytest.mark.parametrize("method", [Conductance(steps=2), Ablation()])

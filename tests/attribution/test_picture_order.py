@@ -25,9 +25,7 @@ def test_each_picture_comes_once_and_the_foremost_come_first(explanations):
     hashes = [each.hash for objectives in rounds for each in objectives]
     assert len(set(hashes)) == len(hashes)
     views = [view for each in explanations for view in each.layers]
-    foremost = {
-        f"{view.layer}:{share.unit}" for view in views for share in (*view.supporting[:3], *view.opposing[:2])
-    }
+    foremost = {f"{view.layer}:{share.unit}" for view in views for share in (*view.supporting[:3], *view.opposing[:2])}
     assert {each.label for each in rounds[0]} == foremost
     # The last layer first, then the groups of every view.
     assert rounds[0][0].label.startswith("conv2/relu")

@@ -86,8 +86,8 @@ def explain(
     from featviz.attribution.attribute import check_layer
     from featviz.attribution.explain import check_grid
     from featviz.attribution.explain import explain as run
+    from featviz.attribution.explained_layers import explained_layers
     from featviz.attribution.explained_pictures import SIZE, STEPS
-    from featviz.attribution.explanation import explained_layers
 
     with usage_errors():
         chosen = find_layers(model, layers)

@@ -1,0 +1,55 @@
+"""The layers by which a decision is explained unless they are named: a few of the network's blocks."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from featviz.errors import FeatvizError
+from featviz.model import BEFORE_RELU, OUTPUT, Layer, Model
+from featviz.model.layer_patterns import MIN_BLOCKS, block_layers
+from featviz.objectives import Objective
+from featviz.rendering.checks import require_objective
+
+# Of the network's blocks, how many a page shows unless it is told.
+LAYERS = 4
+
+
+def explained_layers(
+    model: Model, layers: Sequence[str] | None, *, objective: Objective | None = None
+) -> tuple[str, ...]:
+    """The layers of a page: those named, else four of the network's blocks with positions, evenly spaced.
+
+    With an objective within the network, the blocks are those before its last layer.
+
+    Raises:
+      FeatvizError: for an unknown layer, or what is not an objective.
+
+    >>> import featviz as fv
+    >>> len(explained_layers(fv.load("patterns"), None))
+    4
+    """
+    if layers is not None:
+        if isinstance(layers, str) or not layers:
+            raise FeatvizError(f"`layers` is {layers!r}; expected a list of names, such as ['{model.layers[0].name}']")
+        return tuple(dict.fromkeys(model.layer(name).name for name in layers))
+    # The output itself, and what has one position, says nothing of places.
+    placed = [layer for layer in block_layers(model) if math.prod(layer.shape[:-1]) > 1]
+    blocks = [layer.name for layer in _outermost(placed)] or [model.layers[0].name]
+    read = () if objective is None else require_objective("objective", objective).layers
+    order = {layer.name: index for index, layer in enumerate(model.layers)}
+    ends = [order[name.removesuffix(BEFORE_RELU)] for name in read if name.removesuffix(BEFORE_RELU) in order]
+    if ends and OUTPUT not in read:
+        blocks = [block for block in blocks if order[block] < max(ends)] or [model.layers[0].name]
+    # The first ones see edges, on which no decision hangs.
+    chosen = np.linspace(len(blocks) / 4, len(blocks) - 1, LAYERS).round().astype(int)
+    return tuple(dict.fromkeys(blocks[index] for index in chosen))
+
+
+def _outermost(layers: Sequence[Layer]) -> Sequence[Layer]:
+    """The layers whose names have the fewest dots, as deep as needed for five: PyTorch's paths of modules have them."""
+    for depth in range(max((layer.name.count(".") for layer in layers), default=0)):
+        chosen = [layer for layer in layers if layer.name.count(".") <= depth]
+        if len(chosen) >= MIN_BLOCKS:
+            return chosen
+    return layers
