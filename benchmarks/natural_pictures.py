@@ -15,7 +15,7 @@ cannot be drawn is left out, with a line that says why.
 - E1 of 4 and of 9 pictures of a unit together (`--sets`): other seeds, pictures that are optimized to differ, and
   facets at clusters of photographs of half A, against as many photographs. E1 asks about photographs of half B.
 - Pictures of random classes, recognized by other networks: first, and in the top five.
-- All other figures of evidence with `--figures`, by the first feature space.
+- All other figures of evidence with `--figures`, by the last feature space, with paired differences from the default.
 - Two sheets, of units and of classes, a row an arm.
 
 Units fire on a tenth of the photographs at least. Pictures are kept in the folder, and only what is missing is drawn;
@@ -48,6 +48,7 @@ from natural_arms import (
     set_folder,
     unit_stem,
 )
+from natural_figures import measure_figures, print_figures
 from natural_scores import (
     PHOTO,
     Space,
@@ -62,9 +63,7 @@ from natural_scores import (
 from natural_sheets import draw_sheet
 
 import featviz as fv
-from featviz.evaluation.evaluate import evaluate_pictures
 from featviz.evaluation.features import Features
-from featviz.evaluation.reference_statistics import features_of_photos, reference_statistics
 from featviz.surveys.receptive_fields import box_around
 from featviz.surveys.statistics import halves, top_photos
 
@@ -77,8 +76,6 @@ WEIGHTS = {
 LAYERS = {"googlenet": "inception_4c", "squeezenet1_1": "fire6,fire8", "deit_tiny": "blocks/4/mlp/act,blocks/6/mlp/act"}
 # The layer of each network whose features compare.
 SPACES = {"deit_tiny": "blocks/6", "googlenet": "inception_4c", "squeezenet1_1": "fire6"}
-FIGURES = {"activation_z": "E0 sd", "selectivity_rank": "E2", "robustness": "E3", "path_similarity": "E4 path",
-           "coactivation": "coact.", "transfer_percentile": "E5 %"}  # fmt: skip
 
 
 def load(name: str) -> fv.Model:
@@ -159,31 +156,6 @@ def merge(scores: dict[str, dict[str, Values]], name: str, found: Mapping[str, V
         scores.setdefault(name, {}).setdefault(space, {}).update(values)
 
 
-def print_figures(
-    arms: list[Arm], survey: fv.Survey, units: Mapping[str, list[int]], space: Space, out: Path
-) -> dict[str, dict[str, float]]:
-    """The other figures of evidence, means over units; kept in the folder by arm."""
-    path = out / "figures.json"
-    kept: dict[str, dict[str, float]] = json.loads(path.read_text()) if path.exists() else {}
-    missing = [arm for arm in arms if arm.name not in kept]
-    rows: dict[str, list[Mapping[str, float]]] = {arm.name: [] for arm in missing}
-    if missing:
-        photo_features = features_of_photos(survey, space.features)
-        for layer, chosen in units.items():
-            reference = reference_statistics(survey, layer, chosen, space.features, photo_features)
-            for arm in missing:
-                pictures = {unit: [arm.load(out / "units" / arm.name / f"{layer}-{unit}.png")] for unit in chosen}
-                found = evaluate_pictures(survey.model, reference, pictures, space.features)
-                rows[arm.name] += [row.figures for row in found.values()]
-        for name, figures in rows.items():
-            kept[name] = {quantity: float(np.nanmean([row[quantity] for row in figures])) for quantity in FIGURES}
-        path.write_text(json.dumps(kept, indent=1))
-    print(f"\nother figures by {space.name}\n{'arm':16} " + " ".join(f"{text:>8}" for text in FIGURES.values()))
-    for arm in arms:
-        print(f"{arm.name:16} " + " ".join(f"{kept[arm.name][quantity]:8.3g}" for quantity in FIGURES))
-    return kept
-
-
 def best_crops(survey: fv.Survey, units: Mapping[str, list[int]]) -> list[np.ndarray]:
     """The receptive field of each unit in its best photograph of half A."""
     a, _ = halves(survey)
@@ -262,7 +234,8 @@ def main() -> None:
         print_recognition(ranks)
         results["ranks"] = {arm: {name: row.tolist() for name, row in of.items()} for arm, of in ranks.items()}
     if options.figures:
-        results["figures"] = print_figures(arms, survey, units, spaces[-1], out)
+        results["figures"] = measure_figures(arms, survey, units, spaces[-1], out)
+        print_figures(results["figures"], spaces[-1].name)
     (out / "results.json").write_text(json.dumps(results, indent=1))
     draw_sheets(arms, survey, units, classes, out)
 
