@@ -97,8 +97,8 @@ def draw_groups(
 
 
 def draw_lucent(arm: Arm, python: str, weights: Path, layer: str, units: Sequence[int], folder: Path) -> None:
-    """lucent's pictures of a layer's channels, those that the folder lacks; the file names are `LAYER-UNIT`."""
-    missing = [unit for unit in units if not (folder / f"{layer}-{unit}.png").exists()]
+    """lucent's pictures of a layer's channels, those that the folder lacks; named by `unit_stem`."""
+    missing = [unit for unit in units if not (folder / f"{unit_stem(layer, unit)}.png").exists()]
     if missing:
         folder.mkdir(parents=True, exist_ok=True)
         words = peers_words("lucent-batch", python, weights, layer, missing, folder)
@@ -121,7 +121,7 @@ def read_seconds(folder: Path) -> tuple[float, float]:
 
 def unit_stem(layer: str, unit: int, member: int | None = None) -> str:
     """The file name of a unit's picture, or of one of a set."""
-    return f"{layer}-{unit}" + ("" if member is None else f"-{member}")
+    return f"{layer.replace('/', '_')}-{unit}" + ("" if member is None else f"-{member}")
 
 
 def draw_set(

@@ -117,7 +117,7 @@ def score_singles(
     scores: dict[str, dict[str, Values]] = {}
     for layer, chosen in units.items():
         for arm in arms:
-            pictures = {unit: [arm.load(out / "units" / arm.name / f"{layer}-{unit}.png")] for unit in chosen}
+            pictures = {unit: [arm.load(out / "units" / arm.name / f"{unit_stem(layer, unit)}.png")] for unit in chosen}
             merge(scores, arm.name, score_pictures(survey, layer, pictures, spaces, out, units=chosen))
         for count in (1, *SET_SIZES):
             merge(scores, f"{PHOTO} {count}", score_photographs(survey, layer, chosen, count, spaces, out))
@@ -175,7 +175,8 @@ def draw_sheets(
 ) -> None:
     names = [(layer, unit) for layer, chosen in units.items() for unit in chosen]
     rows: dict[str, Any] = {
-        arm.name: [arm.load(out / "units" / arm.name / f"{layer}-{unit}.png") for layer, unit in names] for arm in arms
+        arm.name: [arm.load(out / "units" / arm.name / f"{unit_stem(layer, unit)}.png") for layer, unit in names]
+        for arm in arms
     }
     rows["best photo"] = best_crops(survey, units)
     draw_sheet(rows, [f"{layer}:{unit}".removeprefix("inception_") for layer, unit in names], out / "units.webp")
