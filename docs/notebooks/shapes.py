@@ -2,7 +2,7 @@
 
 import numpy as np
 
-CLASSES = ("horizontal stripes", "vertical stripes", "checks", "disk", "ring", "cross", "dots", "slope")
+CLASSES = ("horizontal stripes", "vertical stripes", "checks", "disk", "ring", "cross", "dots", "half-plane")
 
 
 def draw(count, *, size=32, seed=0):
@@ -31,10 +31,10 @@ def draw_one(rng, name, size):
         "ring": np.abs(distance - radius) < width,
         "cross": (np.minimum(np.abs(x), np.abs(y)) < width) & (np.maximum(np.abs(x), np.abs(y)) < 0.35),
         "dots": np.hypot((x / period + phase) % 1 - 0.5, (y / period) % 1 - 0.5) < 0.3,
-        "slope": (x * np.cos(6.3 * phase) + y * np.sin(6.3 * phase)) > 0,
+        "half-plane": (x * np.cos(6.3 * phase) + y * np.sin(6.3 * phase)) > 0,
     }[name]
     ground, figure = rng.random((2, 3))
-    # Two colors that can be told apart.
+    # Two colors that differ clearly.
     figure = np.where(abs(figure - ground).max() < 0.4, (ground + 0.5) % 1, figure)
     image = np.where(mask[..., None], figure, ground) + rng.normal(0, 0.03, (size, size, 3))
     return image.clip(0, 1).astype(np.float32)

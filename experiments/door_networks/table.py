@@ -14,9 +14,9 @@ DOORS = {
     "equinox": "Equinox", "function": "Functions",
 }  # fmt: skip
 HEAD = """\
-# Networks through the doors
+# Networks compared with their frameworks
 
-Networks that nobody here wrote, adapted by featviz and compared with their own frameworks: {summary}.
+Networks of other libraries, adapted by featviz, against what their own frameworks compute: {summary}.
 
 Each has random weights, drawn so that nothing in it is trivial: statistics of batch norm, biases, and branches that
 begin at zero. For two random images, what each module returns in its framework is compared with the layer of that name:
@@ -31,8 +31,8 @@ python experiments/doors.py -o docs/doors.md
 python experiments/doors.py --only timm/resnet18 --again
 ```
 
-Every network runs in a process of its own; those of libraries that are not installed are passed over. Adaptations are
-in seconds of a processor of which others had their share. Layers are more than what is compared where activation
+Every network runs in a process of its own; those of libraries that are not installed are passed over. Adaptation is in
+seconds of processor time, on a machine with other work. Layers are more than what is compared where activation
 functions are no modules. "Absent" counts the values that are no layers; their reasons are below the tables.
 """
 

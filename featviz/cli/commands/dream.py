@@ -66,7 +66,7 @@ def dream(
     preview: Path | None,
     quiet: bool,
 ) -> None:
-    """Change PHOTO so that the activations of layers or units of MODEL rise: DeepDream.
+    """Change PHOTO so that the activations of layers or units of MODEL increase: DeepDream.
 
     PHOTO is an image, a video or a folder of frames; frames are dreamed one after another. After Ctrl-C the same
     command continues.

@@ -207,5 +207,5 @@ recipe_change_options = option_group(
         default=None,
         help="Add an alpha channel that shows where the gradient was.  [default: the recipe's]",
     ),
-    click.option("--converge", is_flag=True, help="Stop each picture when its score no longer rises."),
+    click.option("--converge", is_flag=True, help="Stop each picture when its score no longer increases."),
 )

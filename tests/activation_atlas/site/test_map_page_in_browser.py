@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from support.accessibility import SCHEMES, violations
 from support.browsers import open_browser
 
 import featviz as fv
@@ -136,4 +137,17 @@ def test_the_list_of_cells_leads_to_each(browser, made):
     assert (
         page.locator("#cell h2").inner_text().startswith(f"Row {fine.row[other] + 1}, column {fine.column[other] + 1}")
     )
+    page.close()
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_the_page_does_not_violate_wcag(browser, made, scheme):
+    page = browser.new_page(color_scheme=scheme)
+    page.goto((made.folder / "index.html").as_uri())
+    assert violations(page) == []
+    # With a square kept and the list open.
+    page.locator("#list summary").click()
+    page.locator("#list button").first.click()
+    page.locator(".own button").first.click()
+    assert violations(page) == []
     page.close()

@@ -5,6 +5,7 @@ import re
 import numpy as np
 import pytest
 from support import sites
+from support.accessibility import SCHEMES, violations
 from support.browsers import open_browser, watched_page
 
 from featviz.atlas.site.site_writer import write_assets, write_layer
@@ -158,4 +159,12 @@ def test_on_a_telephone_it_fits_and_in_the_dark_it_is_light(browser, site):
     open_map(page, site)
     assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
     assert page.evaluate("() => atlas.mapView.ink") == "#ebe8e2"
+    page.close()
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_the_map_does_not_violate_wcag(browser, site, scheme):
+    page = browser.new_page(color_scheme=scheme)
+    open_map(page, site)
+    assert violations(page) == []
     page.close()

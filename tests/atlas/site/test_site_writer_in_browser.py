@@ -8,6 +8,7 @@ from threading import Thread
 
 import pytest
 from support import sites
+from support.accessibility import SCHEMES, violations
 from support.browsers import open_browser
 from support.sites import HOSTILE
 
@@ -280,3 +281,15 @@ def test_a_grid_of_5000_units_holds_only_those_in_view(page, tmp_path):
     page.fill("#search", "class 42")
     assert page.inner_text("#count") == "50 of 5,000"
     assert set(shown_units(page)) <= set(range(42, count, 100))
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_no_page_violates_wcag(browser, site, scheme):
+    page = browser.new_page(color_scheme=scheme)
+    # A page with all that there can be, one with a fault, one with little, a layer with units and one without.
+    units = [addresses.unit_page("conv/1", unit) for unit in (1, 5, 0)]
+    for address in (addresses.INDEX, *map(addresses.layer_page, ("conv/1", "later")), *units):
+        if (site / address).exists():
+            page.goto((site / address).as_uri())
+            assert violations(page) == [], address
+    page.close()

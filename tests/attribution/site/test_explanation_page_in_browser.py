@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from support.accessibility import SCHEMES, violations
 from support.browsers import open_browser
 
 import featviz as fv
@@ -66,3 +67,16 @@ def test_places_are_shown_to_pointer_and_keys_at_every_size(browser, made, size,
     assert page.locator('button[tabindex="0"]').count() == 2
     page.close()
     assert problems == []
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_no_page_violates_wcag(browser, made, scheme):
+    address, _ = made
+    page = browser.new_page(color_scheme=scheme)
+    page.goto((address.parent / "index.html").as_uri())
+    assert violations(page) == []
+    page.goto(address.as_uri())
+    page.locator('#layer-1 button[data-at="3-4"]').focus()
+    page.locator("#layer-1 .sources summary").first.click()
+    assert violations(page) == []
+    page.close()

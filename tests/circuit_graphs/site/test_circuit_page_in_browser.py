@@ -1,6 +1,7 @@
 """The page of a circuit in a browser, from the disk: filters, keys, a phone, no message on the console."""
 
 import pytest
+from support.accessibility import SCHEMES, violations
 from support.browsers import open_browser
 
 from featviz.attribution.explained_pictures import PictureFiles
@@ -52,3 +53,13 @@ def test_the_slider_the_switch_and_the_keys(page, found):
     assert page.locator(".edge.near").count() == into and page.locator(".graph.marked").count() == 1
     # The graph scrolls, not the page.
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_the_page_does_not_violate_wcag(browser, address, scheme):
+    page = browser.new_page(color_scheme=scheme)
+    page.goto(address)
+    assert violations(page) == []
+    page.focus(".node")
+    assert violations(page) == []
+    page.close()
