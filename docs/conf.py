@@ -23,6 +23,7 @@ extensions = [
     # Of this folder.
     "outside_links",
     "api_pages",
+    "accessible_pages",
 ]
 exclude_patterns = ["_build", "**/.ipynb_checkpoints"]
 
@@ -65,6 +66,7 @@ html_theme = "furo"
 html_title = "featviz"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
+html_js_files = ["scrolling.js"]
 html_show_sourcelink = False
 html_copy_source = False
 copybutton_exclude = ".linenos, .gp, .go"

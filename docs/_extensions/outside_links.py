@@ -13,7 +13,7 @@ PAGES = {
     ROOT / "CHANGELOG.md": "/project/changelog.md",
     ROOT / "benchmarks" / "README.md": "/project/benchmarks.md",
 }
-LINK = re.compile(r"\[([^\]]*)\]\(([^)#:\s]+)(#[\w-]*)?\)")
+LINK = re.compile(r"(?<!!)\[([^\]]*)\]\(([^)#:\s]+)(#[\w-]*)?\)")
 
 
 def redirect(folder: Path, text: str) -> str:
@@ -22,8 +22,12 @@ def redirect(folder: Path, text: str) -> str:
     def replaced(match: re.Match[str]) -> str:
         words, target, place = match[1], match[2], match[3] or ""
         path = (folder / target).resolve()
+        # A page that is called by its file's name is called by its title in the site.
+        named = "" if words.endswith(".md") and path.suffix == ".md" else words
         if path in PAGES:
-            return f"[{words}]({PAGES[path]}{place})"
+            return f"[{named}]({PAGES[path]}{place})"
+        if path.parent == ROOT / "docs":
+            return f"[{named}]({target}{place})"
         return match[0] if path.is_file() or not target.startswith("../") else words
 
     return LINK.sub(replaced, text)
