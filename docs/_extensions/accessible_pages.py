@@ -19,9 +19,7 @@ def mend_html(html: str) -> str:
     '<p role="heading" aria-level="2">How to</p>'
     """
     html = CAPTION.sub('role="heading" aria-level="2"', html)
-    return PARAMETERS.sub(
-        lambda found: f'<span class="sig-lines">{LINE.sub(_line, found[1])}</span>', html
-    )
+    return PARAMETERS.sub(lambda found: f'<span class="sig-lines">{LINE.sub(_line, found[1])}</span>', html)
 
 
 def _line(found: re.Match[str]) -> str:
