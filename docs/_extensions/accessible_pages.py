@@ -1,4 +1,4 @@
-"""What Sphinx's pages lack for readers of the screen: levels of captions, and lists of parameters that are no definitions."""
+"""What Sphinx's pages lack for screen readers: levels of captions; and lists of parameters that are no definitions."""
 
 import re
 from typing import Any
