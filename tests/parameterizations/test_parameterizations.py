@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from support.parameterized import KEY, draw, start
+from support.parameterized import KEY, draw, draw_with_gradient, start
 from support.pieces import check_docstring, examples, parameters
 
 import featviz as fv
@@ -32,21 +32,14 @@ def test_it_is_documented_and_exported(kind):
 
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("parameterization", INSTANCES)
-def test_images_have_the_shape_and_the_range(parameterization, shape):
-    _, image = draw(parameterization, shape)
+def test_images_have_the_shape_and_the_range_and_the_gradient_reaches_the_parameters(parameterization, shape):
     extra = extra_channels(parameterization)
     assert extra in (0, 1)
+    target = np.random.default_rng(0).uniform(size=(*shape[:3], shape[3] + extra)).astype(np.float32)
+    _, image, gradient = draw_with_gradient(parameterization, shape, lambda image: jnp.mean(jnp.square(image - target)))
     assert image.shape == (*shape[:3], shape[3] + extra) and image.dtype == np.float32 and np.isfinite(image).all()
     if parameterization.bounded:
         assert image.min() > 0 and image.max() < 1
-
-
-@pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize("parameterization", INSTANCES)
-def test_the_gradient_reaches_the_parameters(parameterization, shape):
-    params, image = draw(parameterization, shape)
-    target = np.random.default_rng(0).uniform(size=image.shape).astype(np.float32)
-    gradient = jax.jit(jax.grad(lambda p: jnp.mean(jnp.square(parameterization.to_image(p, shape) - target))))(params)
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(gradient))
     reached = [bool(np.any(leaf)) for leaf in jax.tree.leaves(gradient)]
     for index in range(len(reached))[UNREACHED.get(type(parameterization), slice(0, 0))]:
@@ -58,8 +51,14 @@ def test_the_gradient_reaches_the_parameters(parameterization, shape):
 @pytest.mark.parametrize("parameterization", INSTANCES)
 def test_an_image_comes_back(parameterization, shape):
     image = np.random.default_rng(1).uniform(0.05, 0.95, shape).astype(np.float32)
+
+    @jax.jit
+    def there_and_back(image):
+        params = parameterization.from_image(image)
+        return params, parameterization.to_image(params, shape)[..., : shape[3]]
+
     try:
-        params = jax.jit(parameterization.from_image)(image)
+        params, again = there_and_back(image)
     except FeatvizError as error:
         assert parameterization.inverse_tolerance is None and "no inverse" in str(error)
         return
@@ -67,7 +66,6 @@ def test_an_image_comes_back(parameterization, shape):
     assert jax.tree.map(lambda leaf: (leaf.shape, leaf.dtype), params) == jax.tree.map(
         lambda leaf: (leaf.shape, leaf.dtype), drawn
     )
-    again = np.asarray(jax.jit(lambda params: parameterization.to_image(params, shape))(params))[..., : shape[3]]
     assert np.isfinite(again).all()
     if parameterization.inverse_tolerance is not None:
         np.testing.assert_allclose(again, image, atol=parameterization.inverse_tolerance)
@@ -76,13 +74,7 @@ def test_an_image_comes_back(parameterization, shape):
 @pytest.mark.parametrize("parameterization", INSTANCES)
 def test_images_of_a_group_have_their_own_parameters(parameterization):
     shape = (3, 16, 16, 3)
-
-    @jax.jit
-    @jax.grad
-    def gradient_of_the_first(params):
-        return jnp.sum(jnp.sin(3.0 * parameterization.to_image(params, shape)[0]))
-
-    gradient = gradient_of_the_first(draw(parameterization, shape)[0])
+    *_, gradient = draw_with_gradient(parameterization, shape, lambda image: jnp.sum(jnp.sin(3.0 * image[0])))
     # Only what is shared lets one image's gradient reach another.
     leaves = [leaf for leaf in jax.tree.leaves(gradient) if leaf.shape[0] == 3]
     assert leaves and all(not np.any(leaf[1:]) for leaf in leaves)

@@ -5,6 +5,7 @@ import pytest
 
 import featviz as fv
 from featviz.recipes import by_name
+from featviz.rendering.request import make_request
 from featviz.zoo.registry import outline
 
 
@@ -36,8 +37,13 @@ def dense(side):
     [(8, "conv", 16), (40, "conv", 80), (100, "conv", 128), (224, "conv", 128), (8, "dense", 8), (16, "dense", 16)],
 )
 def test_pictures_fit_the_networks_size_where_none_is_told(side, layer, size):
-    picture = fv.render(dense(side), fv.channel(layer, 1), steps=1, progress=False)
-    assert picture.pixels.shape == (size, size, 3) and picture.provenance["size"] == [size, size]
+    request = make_request(dense(side), fv.channel(layer, 1), steps=1)
+    assert request.stages[-1].routine.shape == (1, size, size, 3)
+
+
+def test_a_picture_has_that_size():
+    picture = fv.render(dense(8), fv.channel("dense", 1), steps=1, progress=False)
+    assert picture.pixels.shape == (8, 8, 3) and picture.provenance["size"] == [8, 8]
 
 
 def test_a_recipe_without_a_size_takes_the_networks(deit):

@@ -30,6 +30,24 @@ def start(parameterization, shape, key):
     return params, parameterization.to_image(params, shape)
 
 
+def draw_with_gradient(parameterization, shape, loss):
+    """Parameters, their image and the gradient of the image's loss, by one program."""
+
+    @jax.jit
+    def drawn(key):
+        params = parameterization.init(key, shape)
+
+        def loss_and_image(params):
+            image = parameterization.to_image(params, shape)
+            return loss(image), image
+
+        gradient, image = jax.grad(loss_and_image, has_aux=True)(params)
+        return params, image, gradient
+
+    params, image, gradient = drawn(KEY)
+    return params, np.asarray(image), gradient
+
+
 def draw(parameterization, shape, *, key=KEY):
     params, image = start(parameterization, shape, key)
     return params, np.asarray(image)
