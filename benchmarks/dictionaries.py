@@ -1,15 +1,16 @@
 """Dictionaries of two layers: how well each kind fits in the same time, beside other libraries on the same activations.
 
     python benchmarks/dictionaries.py [--network deit|googlenet] [--steps 4000] [--batch 2048] [--photos 800]
-        [--kinds batch_topk,pca,nmf] [--k 32] [--rate X] [--activations FOLDER]
+        [--kinds batch_topk,pca,nmf] [--k 32] [--rate X] [--activations FOLDER] [--keep FOLDER]
 
 A layer's activations on the photographs are harvested once: DeiT-tiny's `blocks/6` (192 units) or GoogLeNet's
 `inception_4c` (512). An autoencoder of eight times the width is then trained; PCA, ICA and k-means have as many
 latents as the layer has units, NMF, whose latents are found by iterations for each position, has `--factors`. Where
 `overcomplete` or `sae_lens` can be imported, the same kind of the same width is trained on the same activations for
 the same processor time, with that library's modules and losses, Adam, and as many positions a step. All are judged by
-one program on the photographs that were held out: explained variance, L0, dead latents, loss recovered. Networks and
-photographs are read from `FEATVIZ_TEST_DATA`; NMF, ICA and k-means need scikit-learn.
+one program on the photographs that were held out: explained variance, L0, dead latents, loss recovered. `--keep` writes
+each dictionary as soon as it is fitted. Networks and photographs are read from `FEATVIZ_TEST_DATA`; NMF, ICA and k-means
+need scikit-learn.
 
 Hardware: two CPU cores. Time: a step of 2048 positions takes .3 s of processor time for DeiT-tiny (jax 0.10.2,
 AVX-512), 4000 of them about ten minutes on two cores; GoogLeNet takes about seven times as long (`--steps 600`).
@@ -30,7 +31,7 @@ import numpy as np
 from data import FOLDER, network
 
 import featviz as fv
-from featviz.dictionaries.dictionary import Dictionary
+from featviz.dictionaries.dictionary import Dictionary, DictionaryRecord
 from featviz.dictionaries.fitting.activation_store import TRAIN, ActivationStore
 from featviz.dictionaries.fitting.classic_fits import CLASSIC
 from featviz.dictionaries.fitting.fit_dictionary import Fit, check_fit, fit_code
@@ -184,6 +185,7 @@ def main() -> None:
     parser.add_argument("--factors", type=int, default=64)
     parser.add_argument("--rate", type=float)
     parser.add_argument("--activations", type=Path)
+    parser.add_argument("--keep", type=Path)
     options = parser.parse_args()
     architecture, layer = NETWORKS[options.network]
     names = {"deit_tiny": "deit_tiny_patch16_224"}
@@ -202,6 +204,7 @@ def main() -> None:
             latents = options.factors if kind == "nmf" else None
             fit = Fit(kind, latents, options.k, options.steps, options.batch, options.rate)
             row = ours(store, fit)
+            keep(row, options.keep, model, layer)
             show(row, store, model, layer, photos)
             if kind in ("topk", "batch_topk"):
                 for name, train in OTHERS.items():
@@ -209,7 +212,19 @@ def main() -> None:
                         __import__(name)
                     except ImportError:
                         continue
-                    show(train(store, fit, row.seconds), store, model, layer, photos)
+                    theirs = train(store, fit, row.seconds)
+                    keep(theirs, options.keep, model, layer)
+                    show(theirs, store, model, layer, photos)
+
+
+def keep(row: Row, folder: Path | None, model: fv.Model, layer: str) -> None:
+    """Writes a dictionary to a folder, if there is one."""
+    if folder is None:
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    record = DictionaryRecord(model=model.name, layer=layer, notes=(("steps", str(row.steps)),))
+    name = f"{model.name}-{layer.replace('/', '-')}-{row.name.replace(' ', '-')}.safetensors"
+    fv.save_dictionary(folder / name, replace(row.dictionary, record=record))
 
 
 def show(row: Row, store: ActivationStore, model: fv.Model, layer: str, photos: list[Path]) -> None:

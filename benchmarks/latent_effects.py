@@ -1,6 +1,6 @@
 """Does suppressing a latent change what its page says? Stated on half of its photographs, verified on the rest.
 
-    python benchmarks/latent_effects.py googlenet|deit [--dictionary SAE] [--steps 2000] [--latents 48]
+    python benchmarks/latent_effects.py googlenet|deit [--dictionary SAE] [--steps 2000] [--latents 48] [--survey FOLDER]
 
 FEATVIZ_TEST_DATA has `networks/` and `photos/`. Without a dictionary, a BatchTopK autoencoder of eight times the width
 is fitted first. Of the latents that fire on at least sixteen photographs some are drawn; each is suppressed, and held
@@ -11,18 +11,14 @@ the correlation of all outputs' changes between both halves, and how often the f
 """
 
 import argparse
-import os
 import tempfile
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
+from dictionary_networks import LAYERS, add_options, firing_units, survey_both, with_latents
 
-import featviz as fv
 from featviz.atlas.unit_profiles import HELD, layer_profile, unit_profile
 from featviz.pages.profile_records import HeldUnitRecord
-
-LAYERS = {"googlenet": "inception_4c", "deit": "blocks/6"}
 
 
 def summary(records: Sequence[HeldUnitRecord]) -> str:
@@ -43,28 +39,13 @@ def summary(records: Sequence[HeldUnitRecord]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("network", choices=list(LAYERS))
-    parser.add_argument("--dictionary", type=Path)
-    parser.add_argument("--steps", type=int, default=2000)
+    add_options(parser)
     parser.add_argument("--latents", type=int, default=48)
-    parser.add_argument("--photos", type=Path)
     options = parser.parse_args()
-    data = Path(os.environ["FEATVIZ_TEST_DATA"])
-    photos, layer = options.photos or data / "photos", LAYERS[options.network]
-    name, file = {
-        "googlenet": ("googlenet", "googlenet.safetensors"),
-        "deit": ("deit_tiny", "deit_tiny_patch16_224.safetensors"),
-    }[options.network]
-    model = fv.load(name, weights=data / "networks" / file)
-    if options.dictionary is None:
-        made = fv.fit_dictionary(model, layer, photos, kind="batch_topk", k=32, steps=options.steps)
-    else:
-        made = fv.load_dictionary(options.dictionary)
-    latents, layer = model.with_dictionary(layer, made), f"{layer}/latents"
+    model, layer = with_latents(options), f"{LAYERS[options.network]}/latents"
     with tempfile.TemporaryDirectory() as folder:
-        survey = fv.survey(latents, photos, out=Path(folder) / "survey", layers=[layer])
-        fires = (survey.maxima(layer)[survey.readable] > 0).sum(axis=0)
-        candidates = np.flatnonzero(fires >= HELD)
+        survey = survey_both(model, options, folder)
+        candidates = firing_units(survey, layer, HELD)
         drawn = np.random.default_rng(0).permutation(candidates)[: options.latents]
         profile = layer_profile(survey, layer, sorted(drawn.tolist()), effects=True)
         records = [unit_profile(profile, unit, ()).held for unit in profile.units]

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Bool, Float, Int
 
 from featviz.dictionaries.fitting.largest_values import keep_largest_values
 from featviz.dictionaries.fitting.trained_kinds import TRAINED, Parameters
@@ -124,23 +124,13 @@ def sae_step(state: SaeState, inputs: Float[Array, "n units"], settings: SaeSett
       inputs: activations, scaled to the variance of independent units of variance 1.
       settings: of the training.
     """
-    kind = TRAINED[settings.kind]
     dead = state.silent >= settings.dead_after
-
-    def loss_of(parameters: Parameters) -> tuple[Float[Array, ""], Any]:
-        passed = kind.run(parameters, inputs, settings.k)
-        error = jax.lax.stop_gradient(inputs - passed.reconstruction)
-        revival = jax.lax.cond(
-            jnp.any(dead),
-            lambda: _revival(parameters, passed.pre_activations, error, dead),
-            lambda: jnp.float32(0),
-        )
-        loss = passed.loss + REVIVAL * revival
-        if kind.regulated:
-            loss += jnp.exp(state.log_strength) * passed.penalty
-        return loss, (passed.latents > 0, jnp.mean(jnp.square(error)))
-
-    (_, (fires, unexplained)), gradient = jax.value_and_grad(loss_of, has_aux=True)(state.parameters)
+    # Whole gradients, with revival and without: a branch within one would make arrays of zeros of all that it is kept.
+    gradient, passed = jax.lax.cond(
+        jnp.any(dead),
+        lambda: _gradient(state, inputs, settings, dead),
+        lambda: _gradient(state, inputs, settings, None),
+    )
     gradient["decoder"] = _across(gradient["decoder"], state.parameters["decoder"])
     # Adam's correction is a number to the power of a count, of another type.
     with jax.numpy_dtype_promotion("standard"):
@@ -148,11 +138,40 @@ def sae_step(state: SaeState, inputs: Float[Array, "n units"], settings: SaeSett
     rate = scheduled_rate(state.step, settings)
     parameters = {name: value - rate * updates[name] for name, value in state.parameters.items()}
     parameters["decoder"] /= jnp.maximum(jnp.linalg.norm(parameters["decoder"], axis=1, keepdims=True), 1e-12)
-    l0 = jnp.mean(jnp.sum(fires, axis=1, dtype=jnp.float32))
-    silent = jnp.where(jnp.any(fires, axis=0), 0, jnp.minimum(state.silent + inputs.shape[0], 2**30))
-    excess = jnp.clip(jnp.log((l0 + 1) / (settings.k + 1)), -1, 1)
+    silent = jnp.where(passed.fired, 0, jnp.minimum(state.silent + inputs.shape[0], 2**30))
+    excess = jnp.clip(jnp.log((passed.l0 + 1) / (settings.k + 1)), -1, 1)
     after = SaeState(state.step + 1, parameters, adam, silent, state.log_strength + REGULATION * excess)
-    return after, StepFigures(unexplained, l0, jnp.sum(dead))
+    return after, StepFigures(passed.unexplained, passed.l0, jnp.sum(dead))
+
+
+class _Measured(NamedTuple):
+    """What a batch shows: the share of the variance that is unexplained, L0, and which latents fired."""
+
+    unexplained: Float[Array, ""]
+    l0: Float[Array, ""]
+    fired: Bool[Array, " latents"]
+
+
+def _gradient(
+    state: SaeState, inputs: Float[Array, "n units"], settings: SaeSettings, dead: Bool[Array, " latents"] | None
+) -> tuple[Parameters, _Measured]:
+    """The gradient of the loss, and what the batch shows; `dead` latents, if there are some, are revived."""
+    kind = TRAINED[settings.kind]
+
+    def loss_of(parameters: Parameters) -> tuple[Float[Array, ""], _Measured]:
+        passed = kind.run(parameters, inputs, settings.k)
+        error = jax.lax.stop_gradient(inputs - passed.reconstruction)
+        loss = passed.loss
+        if dead is not None:
+            loss += REVIVAL * _revival(parameters, passed.pre_activations, error, dead)
+        if kind.regulated:
+            loss += jnp.exp(state.log_strength) * passed.penalty
+        fires = passed.latents > 0
+        l0 = jnp.mean(jnp.sum(fires, axis=1, dtype=jnp.float32))
+        return loss, _Measured(jnp.mean(jnp.square(error)), l0, jnp.any(fires, axis=0))
+
+    gradient, measured = jax.grad(loss_of, has_aux=True)(state.parameters)
+    return gradient, measured
 
 
 def scheduled_rate(step: Any, settings: SaeSettings) -> Float[Array, ""]:

@@ -178,7 +178,7 @@ class Gated(TrainedKind):
         return {**Relu().extend(parameters, sample, k), "magnitude": zeros, "gate_bias": zeros}
 
     def run(self, parameters: Parameters, inputs: Float[Array, "n units"], k: int) -> Pass:
-        projections = (inputs - parameters["decoder_bias"][None]) @ parameters["encoder"]
+        projections = project(parameters, inputs)
         gate = projections + parameters["gate_bias"][None]
         magnitude = projections * jnp.exp(parameters["magnitude"])[None] + parameters["encoder_bias"][None]
         latents = jnp.where(gate > 0, jnp.maximum(magnitude, 0), 0)
@@ -205,9 +205,20 @@ TRAINED: Mapping[str, TrainedKind] = MappingProxyType(
 )
 
 
+def project(parameters: Parameters, inputs: Float[Array, "n units"]) -> Float[Array, "n latents"]:
+    """(x - decoder_bias) encoder.
+
+    The bias gets its gradient through a vector of zeros: through x - decoder_bias it would take a product as large as
+    the layer's.
+    """
+    bias, encoder = parameters["decoder_bias"], parameters["encoder"]
+    frozen = jax.lax.stop_gradient(bias)
+    return (inputs - frozen[None]) @ encoder + ((frozen - bias) @ encoder)[None]
+
+
 def pre_activations(parameters: Parameters, inputs: Float[Array, "n units"]) -> Float[Array, "n latents"]:
     """(x - decoder_bias) encoder + encoder_bias."""
-    return (inputs - parameters["decoder_bias"][None]) @ parameters["encoder"] + parameters["encoder_bias"][None]
+    return project(parameters, inputs) + parameters["encoder_bias"][None]
 
 
 def decode(parameters: Parameters, latents: Float[Array, "n latents"]) -> Float[Array, "n units"]:
