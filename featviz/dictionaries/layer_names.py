@@ -1,10 +1,11 @@
 """The layer of a network that a dictionary was fitted on, of the name that its file has for it."""
 
 import re
+from contextlib import suppress
 
 from featviz.dictionaries.dictionary import Dictionary
 from featviz.errors import FeatvizError
-from featviz.model import Model
+from featviz.model import Model, hash_weights, network_alone
 
 # TransformerLens's names: a block's output, and what its parts add.
 HOOK = re.compile(r"(?:blocks|layers?)\.(\d+)\.hook_(resid_post|resid_pre|mlp_out|attn_out)$")
@@ -42,6 +43,27 @@ def layer_of(model: Model, dictionary: Dictionary) -> str:
     problem = f"says that its layer is `{said}`, which {model.name} lacks" if said else "does not say its layer"
     hint = f"layers of {dictionary.units} units: {shown}" if fitting else f"no layer of {model.name} has its units"
     raise FeatvizError(f"the dictionary {problem}; expected a layer for it; {hint}")
+
+
+def describe_origin(model: Model, layer: str, dictionary: Dictionary) -> str | None:
+    """What speaks against a dictionary in a layer of as many units: it was fitted on another, or on other weights.
+
+    Args:
+      model: the network.
+      layer: where the dictionary is put.
+      dictionary: with what its file says of its origin.
+
+    Returns:
+      a few words, or None.
+    """
+    record = dictionary.record
+    with suppress(FeatvizError):
+        if record.layer and (own := layer_of(model, dictionary)) != model.layer(layer).name:
+            return f"it was fitted on {own}, and is put into {layer}"
+    if record.weights_sha256 not in ("", hash_weights(network_alone(model).weights)):
+        named = f" of {record.model}" if record.model and record.model != model.name else ""
+        return f"it was fitted on other weights{named}"
+    return None
 
 
 def _plain(name: str) -> str:

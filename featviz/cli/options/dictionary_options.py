@@ -91,7 +91,7 @@ def add_dictionaries(model: "Model", texts: Sequence[str]) -> "Model":
     if not texts:
         return model
     from featviz.dictionaries import load_dictionary
-    from featviz.dictionaries.layer_names import layer_of
+    from featviz.dictionaries.layer_names import describe_origin, layer_of
     from featviz.model.latent_layer import LATENTS
 
     for text in texts:
@@ -99,11 +99,14 @@ def add_dictionaries(model: "Model", texts: Sequence[str]) -> "Model":
         try:
             dictionary = load_dictionary(file)
             layer = layer or layer_of(model, dictionary)
+            note = describe_origin(model, layer, dictionary)
             known = {each.name for each in model.layers}
             numbers = (f"{layer}{LATENTS}{index if index > 1 else ''}" for index in range(1, len(known) + 2))
             model = model.with_dictionary(layer, dictionary, name=next(name for name in numbers if name not in known))
         except FeatvizError as error:
             raise FeatvizError(f"--dictionary: {error}") from None
+        if note is not None:
+            click.echo(f"featviz: --dictionary: `{Path(file).name}`: {note}", err=True)
     return model
 
 
