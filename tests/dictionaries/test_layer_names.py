@@ -53,6 +53,8 @@ def test_a_dictionary_of_another_layer_or_of_other_weights_is_noticed(patterns):
     other = replace(same, record=replace(same.record, weights_sha256="0" * 64, model="alexnet"))
     assert describe_origin(patterns, "conv1", other) == "it was fitted on other weights of alexnet"
     model = outline("deit_tiny")
-    assert describe_origin(model, "blocks/5", named("blocks.6")) == "it was fitted on blocks/6, and is put into blocks/5"
+    assert (
+        describe_origin(model, "blocks/5", named("blocks.6")) == "it was fitted on blocks/6, and is put into blocks/5"
+    )
     # A name that the network does not have says nothing.
     assert describe_origin(model, "blocks/5", named("encoder.stage2")) is None
