@@ -9,8 +9,8 @@ latents as the layer has units, NMF, whose latents are found by iterations for e
 `overcomplete` or `sae_lens` can be imported, the same kind of the same width is trained on the same activations for
 the same processor time, with that library's modules and losses, Adam, and as many positions a step. All are judged by
 one program on the photographs that were held out: explained variance, L0, dead latents, loss recovered. `--keep` writes
-each dictionary as soon as it is fitted. Networks and photographs are read from `FEATVIZ_TEST_DATA`; NMF, ICA and k-means
-need scikit-learn.
+each dictionary as soon as it is fitted. Networks and photographs are read from `FEATVIZ_TEST_DATA`; NMF, ICA and
+k-means need scikit-learn.
 
 Hardware: two CPU cores. Time: a step of 2048 positions takes .3 s of processor time for DeiT-tiny (jax 0.10.2,
 AVX-512), 4000 of them about ten minutes on two cores; GoogLeNet takes about seven times as long (`--steps 600`).

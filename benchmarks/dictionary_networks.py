@@ -1,4 +1,4 @@
-"""What the measurements of a dictionary's latents share: two networks, a dictionary of a layer of each, and a survey."""
+"""What the measurements of a dictionary's latents share: two networks, a dictionary of each, and a survey."""
 
 import argparse
 import os

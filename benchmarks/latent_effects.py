@@ -1,6 +1,7 @@
 """Does suppressing a latent change what its page says? Stated on half of its photographs, verified on the rest.
 
-    python benchmarks/latent_effects.py googlenet|deit [--dictionary SAE] [--steps 2000] [--latents 48] [--survey FOLDER]
+    python benchmarks/latent_effects.py googlenet|deit [--dictionary SAE] [--steps 2000] [--latents 48]
+        [--survey FOLDER]
 
 FEATVIZ_TEST_DATA has `networks/` and `photos/`. Without a dictionary, a BatchTopK autoencoder of eight times the width
 is fitted first. Of the latents that fire on at least sixteen photographs some are drawn; each is suppressed, and held

@@ -36,7 +36,7 @@ def firing_maxima(survey: fv.Survey, layer: str) -> np.ndarray:
 
 
 def as_sparse(neurons: np.ndarray, latents: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """For each latent a neuron drawn at random, 0 but on as many of its strongest photographs as the latent fires on."""
+    """For each latent a neuron drawn at random, of which as many photographs count as the latent fires on."""
     drawn = neurons[:, rng.integers(0, neurons.shape[1], latents.shape[1])]
     ranks = np.argsort(np.argsort(-drawn, axis=0, kind="stable"), axis=0, kind="stable")
     kept = ranks < (latents > 0).sum(axis=0)[None]
