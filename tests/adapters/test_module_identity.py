@@ -86,8 +86,8 @@ def exports(tmp_path, monkeypatch):
     jax.config.update("jax_compilation_cache_dir", before)
 
 
-def draw(module, *, size=24, layer="conv"):
-    model = fv.from_torch(module, input=SPEC)
+def draw(module, *, size=24, layer="conv", upto=None):
+    model = fv.from_torch(module, input=SPEC, upto=upto)
     picture = fv.render(model, fv.channel(layer, 1), size=size, steps=2, progress=False)
     return model, picture
 
@@ -109,6 +109,27 @@ def test_the_same_module_is_neither_exported_nor_traced_again(exports, function)
     # What was not asked for before is exported then.
     check_output(second, seeded(function))
     assert exports
+
+
+def test_a_module_cut_behind_a_layer_is_recognized_too(exports):
+    """It is another network than the whole one, of which the graph is another."""
+    _, picture = draw(seeded(relu), upto="conv")
+    assert exports
+    exports.clear()
+    second, again = draw(seeded(relu), upto="conv")
+    assert not exports
+    np.testing.assert_array_equal(picture.pixels, again.pixels)
+    whole = fv.from_torch(seeded(relu), input=SPEC)
+    assert exports
+    assert [layer.name for layer in second.layers] == ["conv"] != [layer.name for layer in whole.layers]
+
+
+def test_a_layer_that_is_not_called_is_refused_each_time(exports):
+    module = seeded(relu)
+    module.unused = nn.Conv2d(3, 8, 1)
+    for _ in range(2):
+        with pytest.raises(fv.FeatvizError, match="`upto` names `unused`, which Function does not call"):
+            fv.from_torch(module, input=SPEC, upto="unused")
 
 
 def check_output(model, module):

@@ -61,12 +61,17 @@ class ExportedNetwork:
         """The graph for images of the size of the training."""
         return next(iter(self.graphs.values()))
 
+    @property
+    def ends_as_asked(self) -> bool:
+        """Whether the layer that the network is to end behind is among its layers; known where there is a graph."""
+        return self.upto is None or not self.graphs or any(layer == self.upto for layer, _ in self.first.marks)
+
     def prepare(self, shape: tuple[int, ...]) -> tuple[Weights, bool]:
         """Exports the module for images of a shape; its weights, and whether it takes one image at a time."""
         self.single_image = not self.runs(shape) and self.runs((1, *shape[1:]))
         self.training = shape
-        if not self.single_image and self.upto is None:
-            self.identity = ModuleIdentity(self.module, shape, self._digest)
+        if not self.single_image:
+            self.identity = ModuleIdentity(self.module, shape, self._digest, upto=self.upto)
         # A graph that needs no further weights, and of which nothing is said, waits until it is asked for.
         shortcut = None if self.identity is None else find_shortcut("PyTorch graph", self.identity)
         constants = {} if recall(shortcut) else self._find(shape).constants
@@ -81,7 +86,7 @@ class ExportedNetwork:
             if tensor.numel() > 1 and (path != placeholder or tensor.is_floating_point()):
                 self.constants[placeholder] = path
                 weights[path] = to_array(tensor)
-        if self.graphs and not self.constants and not any(self._messages()):
+        if self.graphs and not self.constants and not any(self._messages()) and self.ends_as_asked:
             keep(shortcut, True)
         return {path: jax.device_put(array, may_alias=True) for path, array in weights.items()}, self.single_image
 
@@ -165,11 +170,14 @@ class ExportedNetwork:
         return shape if self.single_image else (max(2, shape[0]), *shape[1:])
 
     def _digest(self, shape: tuple[int, ...]) -> str | None:
-        """The hash of what the module does with images of a shape; None where it fails, or its graph ends early."""
+        """The hash of what the module does with images of a shape, as far as it is wanted; None where it fails.
+
+        Nor is there one where the graph ends early.
+        """
         if any(graph.failure is not None for graph in self.graphs.values()):
             return None
         with LOCK:
-            return self.digests[shape] if self._run(shape) is None else None
+            return self.digests[shape] if self.runs(shape) else None
 
     def _does_the_same(self, graph: Graph, known: tuple[int, ...], shape: tuple[int, ...]) -> bool:
         """Whether the module does with images of a shape what it did with those that a graph was exported for.

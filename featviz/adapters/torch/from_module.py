@@ -86,7 +86,7 @@ def from_torch(
             weights, single_image = network.prepare(shape)
         except StoppedError as stopped:
             raise FeatvizError(f"{name} cannot be exported: {reason(stopped.failure)}") from stopped.failure
-    if upto is not None and not any(layer == upto for layer, _ in network.first.marks):
+    if not network.ends_as_asked:
         raise FeatvizError(f"`upto` names `{upto}`, which {name} does not call; expected a module that it calls")
     try:
         model = build_model(

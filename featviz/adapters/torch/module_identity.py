@@ -31,10 +31,18 @@ class ModuleIdentity(Identified):
         module: A copy of the user's module, which takes images alone.
         shape: The shape of the images of the training.
         digest: The hash of what the module does with images of a shape (`RunRecord`), None where there is none.
+        upto: The path of the module within behind which nothing is wanted.
     """
 
-    def __init__(self, module: "torch.nn.Module", shape: Shape, digest: Callable[[Shape], str | None]) -> None:
-        self._module, self._shape, self._digest = module, shape, digest
+    def __init__(
+        self,
+        module: "torch.nn.Module",
+        shape: Shape,
+        digest: Callable[[Shape], str | None],
+        *,
+        upto: str | None = None,
+    ) -> None:
+        self._module, self._shape, self._digest, self._upto = module, shape, digest, upto
         self._identity: str | None = None
         # The shapes of which the graph was asked for, those of another number of images once.
         self.asked: set[Shape] = {shape}
@@ -45,7 +53,7 @@ class ModuleIdentity(Identified):
             ran = self._digest(self._shape)
             if ran is None:
                 raise UnspelledError(type(self._module).__name__)
-            total = hashlib.sha256(f"{ran} {self._shape}".encode())
+            total = hashlib.sha256(f"{ran} {self._shape} {self._upto}".encode())
             for text in (*_parts(self._module), *_sources(self._module)):
                 total.update(f"\0{text}".encode())
             self._identity = total.hexdigest()
