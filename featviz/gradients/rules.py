@@ -1,7 +1,9 @@
 """Which gradient rules run on which backend: each only where it was measured to gain."""
 
+from collections.abc import Mapping
+
 import jax
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int32
 
 from featviz.gradients.convolution import phased_convolution
 from featviz.gradients.dense_convolution import dense_convolution, pointwise_convolution
@@ -9,6 +11,7 @@ from featviz.gradients.error_function import complementary_error_function
 from featviz.gradients.max_pooling import indexed_max_pool
 from featviz.gradients.power import constant_power
 from featviz.gradients.shifted_convolution import shifted_convolution
+from featviz.gradients.single_unit import read_single_units
 from featviz.model import Activations, Apply, Weights
 from featviz.tracing.evaluation import Rule, evaluate
 from featviz.tracing.program import trace
@@ -44,6 +47,7 @@ def run_with_rules(
     layers: tuple[str, ...],
     *,
     extra_rules: tuple[Rule, ...] = (),
+    units: Mapping[str, Int32[Array, ""]] | None = None,
 ) -> Activations:
     """The named activations of images, with this backend's faster gradients.
 
@@ -53,6 +57,7 @@ def run_with_rules(
       images: the images.
       layers: the names of the activations.
       extra_rules: rules that apply after the backend's.
+      units: of these layers one unit alone is computed, as an array of one unit (`single_unit`).
 
     >>> double = lambda weights, images, *, layers: {layer: weights * images for layer in layers}
     >>> run_with_rules(double, 2.0, jax.numpy.ones(2), ("twice",))["twice"].tolist()
@@ -64,5 +69,8 @@ def run_with_rules(
 
     leaves, structure = jax.tree.flatten((weights, images))
     program, shapes = trace(forward, *leaves)
+    if units:
+        program = read_single_units(program, [list(shapes).index(layer) for layer in units])
+        leaves = [*leaves, *units.values()]
     values = evaluate(program, leaves, program.outputs, rules=(*rules_for(jax.default_backend()), *extra_rules))
     return dict(zip(shapes, values, strict=True))
