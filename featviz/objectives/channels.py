@@ -10,7 +10,16 @@ from jaxtyping import Array, Float
 
 from featviz.common.arguments import as_int, is_sequence
 from featviz.model import Activations
-from featviz.objectives.base import STATIC, Index, LayerTerm, Shapes, UnitRead, label_as_target, move_before_relu, read_unit
+from featviz.objectives.base import (
+    STATIC,
+    Index,
+    LayerTerm,
+    Shapes,
+    UnitRead,
+    label_as_target,
+    move_before_relu,
+    read_unit,
+)
 from featviz.objectives.objective import Examples, Objective, single
 from featviz.objectives.positions import (
     UNIT_OVER_PATCHES,
