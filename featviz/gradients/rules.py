@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 
 import jax
-from jaxtyping import Array, Float, Int32
+from jax.typing import ArrayLike
+from jaxtyping import Array, Float
 
 from featviz.gradients.convolution import phased_convolution
 from featviz.gradients.dense_convolution import dense_convolution, pointwise_convolution
@@ -47,7 +48,7 @@ def run_with_rules(
     layers: tuple[str, ...],
     *,
     extra_rules: tuple[Rule, ...] = (),
-    units: Mapping[str, Int32[Array, ""]] | None = None,
+    units: Mapping[str, ArrayLike] | None = None,
 ) -> Activations:
     """The named activations of images, with this backend's faster gradients.
 

@@ -1,6 +1,6 @@
 """Of which layers an objective reads one unit alone."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -10,27 +10,27 @@ from featviz.objectives.objective import Objective
 
 
 class SingleUnits(NamedTuple):
-    """The unit of each layer of which objectives read no other, and the objectives of layers with these units alone."""
+    """The unit of each layer of which nothing else is read; objective and penalty of layers with these units alone."""
 
     units: dict[str, Index]
-    objectives: tuple[Objective | None, ...]
+    objective: Objective
+    penalty: Objective | None
 
 
-def single_units(objectives: Sequence[Objective | None], *, whole: Collection[str] = ()) -> SingleUnits:
+def single_units(objective: Objective, penalty: Objective | None, *, whole: Collection[str] = ()) -> SingleUnits:
     """The layers of which one term reads one unit, and no other term anything.
 
     Args:
-      objectives: what is computed from the same activations.
+      objective: an objective.
+      penalty: another one, of the same activations.
       whole: layers that are needed with all of their units.
 
     >>> from featviz.objectives import channel
-    >>> units, (alone,) = single_units([channel("conv1", 3) + 0.5 * channel("conv2", 1) - channel("conv2", 4)])
-    >>> units
-    {'conv1': np.int32(3)}
-    >>> alone
-    <Objective conv1:0 + 0.5 * conv2:1 - conv2:4>
+    >>> objective = channel("conv1", 3) + 0.5 * channel("conv2", 1) - channel("conv2", 4)
+    >>> single_units(objective, None).units, single_units(objective, None).objective
+    ({'conv1': np.int32(3)}, <Objective conv1:0 + 0.5 * conv2:1 - conv2:4>)
     """
-    terms = [term for objective in objectives if objective is not None for term in objective.terms]
+    terms = (*objective.terms, *(() if penalty is None else penalty.terms))
     read = [layer for term in terms for layer in dict.fromkeys(term.layers)]
     units: dict[str, Index] = {}
 
@@ -44,10 +44,7 @@ def single_units(objectives: Sequence[Objective | None], *, whole: Collection[st
         units[layer] = read_unit.unit
         return read_unit.alone
 
-    return SingleUnits(
-        units,
-        tuple(
-            None if objective is None else replace(objective, terms=tuple(map(alone, objective.terms)))
-            for objective in objectives
-        ),
-    )
+    objective = replace(objective, terms=tuple(map(alone, objective.terms)))
+    if penalty is not None:
+        penalty = replace(penalty, terms=tuple(map(alone, penalty.terms)))
+    return SingleUnits(units, objective, penalty)
