@@ -16,7 +16,7 @@ class DrawnLevel:
 
     Attributes:
         cells: Where the cells are, and what lies in them.
-        pictures: Of the cells, gray or RGB.
+        pictures: Of the cells, as they are shown: gray or RGB, of more channels those that `InputSpec.rgb` names.
         classes: Of each cell, the classes that its activations speak for, with what each adds on average.
         neighbors: Of each cell, the other cells of the smallest angles.
         exemplars: Of each cell, the rows of the activations nearest to its mean, one a photograph.

@@ -30,6 +30,7 @@ from featviz.activation_atlas.site.map_page import write_map_page
 from featviz.activation_atlas.whitening import Moments, measure_moments, whitened_directions
 from featviz.atlas.atlas_store import Store
 from featviz.common.arguments import check_count
+from featviz.common.bands import shown_bands
 from featviz.common.canonical import digest
 from featviz.errors import FeatvizError
 from featviz.model import Model, find_class, require_model
@@ -241,7 +242,7 @@ def _draw_level(
     exemplars = central_members(level, positions.values, positions.photo, moments.center, count=EXEMPLARS)
     return DrawnLevel(
         level,
-        pictures,
+        shown_bands(pictures, source.model.input.rgb),
         tuple(listed),
         most_alike(level.means - moments.center, count=NEIGHBORS),
         tuple(tuple(rows) for rows in exemplars),

@@ -32,6 +32,7 @@ class Verdict(enum.Enum):
 
     CONFIRMED = "confirmed"
     UNCONFIRMED = "not confirmed"
+    UNDECIDED = "undecided"
     SILENT = "silent"
     UNTESTED = "not tested"
 
@@ -47,7 +48,7 @@ class EdgeEffect:
         photos: How many photos.
         active: The share of them on which ablation changes anything.
         verdict: Confirmed if the interval is on the side of the weight's sign, or on either side of zero where the map
-            is of both signs; silent if nothing changes.
+            is of both signs; silent if nothing changes, undecided on fewer than six photos otherwise.
     """
 
     contribution: float

@@ -16,6 +16,9 @@ from featviz.surveys.reduction import batches
 
 # Photos on which an edge is tested, and resamples of the bootstrap.
 PHOTOS, RESAMPLES = 16, 1000
+# Fewer photos decide nothing: even five changes of one sign come about by chance in more than 5 % of cases, by a
+# two-sided sign test, and a bootstrap of so few is too narrow.
+FEWEST = 6
 BATCH = 8
 # Relative changes below it are rounding.
 ROUNDING = 1e-5
@@ -97,10 +100,12 @@ def contributions(
 
 
 def judge(changes: Float[np.ndarray, " n"], sign: float) -> EdgeEffect:
-    """The effect, and whether it has the sign of the weight; with 0, any sign will do. One photo confirms nothing.
+    """The effect, and whether it has the sign of the weight; with 0, any sign will do. Five photos decide nothing.
 
-    >>> judge(np.array([0.2, 0.3, 0.25, 0.2]), 1.0).verdict.value, judge(np.zeros(4), 1.0).verdict.value
+    >>> judge(np.array([0.2, 0.3, 0.25, 0.2, 0.1, 0.3]), 1.0).verdict.value, judge(np.zeros(4), 1.0).verdict.value
     ('confirmed', 'silent')
+    >>> judge(np.array([0.2, 0.3, 0.25, 0.2]), 1.0).verdict.value
+    'undecided'
     """
     count = len(changes)
     if not count:
@@ -108,9 +113,13 @@ def judge(changes: Float[np.ndarray, " n"], sign: float) -> EdgeEffect:
     drawn = changes[np.random.default_rng(0).integers(0, count, (RESAMPLES, count))].mean(1)
     low, high = np.percentile(drawn, [2.5, 97.5])
     active = float((np.abs(changes) > ROUNDING).mean())
-    # One photo has no interval.
-    confirmed = count > 1 and ((sign >= 0 and low > 0) or (sign <= 0 and high < 0))
-    verdict = Verdict.SILENT if not active else Verdict.CONFIRMED if confirmed else Verdict.UNCONFIRMED
+    if not active:
+        verdict = Verdict.SILENT
+    elif count < FEWEST:
+        verdict = Verdict.UNDECIDED
+    else:
+        confirmed = (sign >= 0 and low > 0) or (sign <= 0 and high < 0)
+        verdict = Verdict.CONFIRMED if confirmed else Verdict.UNCONFIRMED
     return EdgeEffect(float(changes.mean()), float(low), float(high), count, active, verdict)
 
 

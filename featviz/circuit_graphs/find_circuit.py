@@ -14,7 +14,7 @@ from featviz.attribution.explained_pictures import check_atlas
 from featviz.circuit_graphs.circuit_parts import Circuit, CircuitEdge, CircuitUnit, Family
 from featviz.circuit_graphs.edge_effects import PHOTOS, edge_effects, firing_photos, maximum_activations
 from featviz.circuit_graphs.families import family_of, find_families
-from featviz.circuit_graphs.site.circuit_page import write_circuit
+from featviz.circuit_graphs.site.circuit_page import check_circuit_folder, write_circuit
 from featviz.circuits.expanded_weights import nearest_layers_below
 from featviz.circuits.ranked_maps import relative_maps
 from featviz.circuits.unit_std import unit_std
@@ -52,12 +52,13 @@ def circuit(
     Weights are expanded (`fv.weights_between`) and count as much as the unit below varies. With photos, each link is
     tested: the unit below is set to zero on 16 photos on which the unit above fires, and the link is confirmed if the
     mean change has the sign of the weight, or any where the weights are of both signs, by a 95 % bootstrap interval.
+    Fewer than six such photos leave it undecided.
 
     Args:
       model: the network, from any framework.
       layer, unit: the unit.
-      out: a folder for the page `index.html`, its pictures and `circuit.json`. Pictures that are there already are not
-        drawn again.
+      out: a folder for the page `index.html`, its pictures and `circuit.json`, new or of a circuit. Pictures that are
+        there already are not drawn again.
       layers: names or patterns of the layers that may be part of it; by default the network's blocks.
       depth: how many layers below the unit's, 1 to 4.
       inputs: how many inputs of the unit; half as many of theirs, and so on, at least two.
@@ -71,8 +72,8 @@ def circuit(
       The circuit.
 
     Raises:
-      FeatvizError: for an unknown layer or unit, a unit with no layer below, weights that are not finite, or photos
-        that cannot be read.
+      FeatvizError: for an unknown layer or unit, a unit with no layer below, weights that are not finite, photos that
+        cannot be read, or a folder that holds something else.
 
     References:
       Olah et al. 2020, Zoom In; Voss et al. 2021, Visualizing Weights.
@@ -87,6 +88,8 @@ def circuit(
     depth = check_count("depth", depth, 1, MAX_DEPTH)
     inputs = check_count("inputs", inputs, 1, MAX_INPUTS)
     families = check_count("families", families, 0, MAX_FAMILIES)
+    if out is not None:
+        check_circuit_folder(Path(out))
     order = [each.name for each in model.layers]
     chosen = {*choose_layers(model, layers), layer}
     below = nearest_layers_below(model, [name for name in order if name in chosen])

@@ -10,14 +10,11 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Float16
 
+from featviz.circuits.gathered_maps import GatheredMaps
 from featviz.circuits.linearization_point import linearization_image
 from featviz.circuits.weight_maps import ancestors, trimmed, weight_chunks, window
 from featviz.errors import FeatvizError
 from featviz.model import Model
-
-# Values of one pair of layers' maps up to which they are kept, in float16.
-MAX_VALUES = 1 << 27
-TINY = np.float32(1e-30)
 
 
 def expanded_weights(
@@ -108,9 +105,8 @@ def expand(
     units = np.arange(model.layer(layer).units, dtype=np.int32)
     counts = [model.layer(source).units for source in sources]
     strengths = [np.empty((len(units), count), np.float32) for count in counts]
-    scales = [np.zeros(len(units), np.float32) for _ in sources]
-    parts: list[list[Float16[np.ndarray, "chunk rows columns source_units"]] | None]
-    parts = [[] if with_maps else None for _ in sources]
+    # At places, and of tokens without a place: which of them are the layer's maps is known once all units are there.
+    gathered = [[GatheredMaps(len(units), kept=with_maps) for _ in range(2)] for _ in sources]
     windows: list[tuple[slice, slice]] = []
     first = 0
     # Filled chunk by chunk: the matrix of two large layers may take a gigabyte, so there is only one of it.
@@ -121,16 +117,15 @@ def expand(
         for index, chunk in enumerate(chunks):
             rows = slice(first, first + len(chunk.maps))
             strengths[index][rows] = chunk.strengths() * source_std[index]
-            maps = chunk.located(windows[index]) * source_std[index]
-            kept = parts[index] if maps[0].size * len(units) <= MAX_VALUES else None
-            parts[index] = kept
-            if kept is not None:
-                scales[index][rows] = np.abs(maps).max((1, 2, 3))
-                relative = maps / np.maximum(scales[index][rows], TINY)[:, None, None, None]
-                kept.append(relative.astype(np.float16))
+            for kind, maps in zip(gathered[index], (chunk.maps[:, *windows[index]], chunk.tokens), strict=True):
+                kind.add(maps * source_std[index])
         first += len(chunks[0].maps)
-    joined = [None if part is None else trimmed(np.concatenate(part)) for part in parts]
-    return tuple(Expanded(*each) for each in zip(strengths, joined, scales, strict=True))
+    chosen = [tokens if tokens.present and not places.present else places for places, tokens in gathered]
+    found = []
+    for strength, each in zip(strengths, chosen, strict=True):
+        maps = each.joined()
+        found.append(Expanded(strength, None if maps is None else trimmed(maps), each.scales))
+    return tuple(found)
 
 
 def nearest_layers_below(model: Model, layers: Sequence[str]) -> dict[str, tuple[str, ...]]:

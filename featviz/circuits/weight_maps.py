@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
+from featviz.circuits.gathered_maps import of_one_kind
 from featviz.circuits.linearization import linearize
 from featviz.circuits.linearization_point import aligned_center, linearization_image, receptive_field_radius
 from featviz.circuits.path_rules import DIRECT, EVERY, Paths
@@ -58,9 +59,10 @@ class WeightChunk(NamedTuple):
         flat = self.maps.reshape(len(self.maps), -1, self.maps.shape[-1])
         return signed_norms(np.concatenate([flat, self.others], axis=1)[:, None])
 
-    def located(self, where: tuple[slice, slice]) -> Maps:
-        """The maps within a window; where only tokens without a place count, one row of these."""
-        return self.others[:, None] if self.others.any() and not self.maps.any() else self.maps[:, *where]
+    @property
+    def tokens(self) -> Maps:
+        """The weights of tokens without a place, as one row."""
+        return self.others[:, None]
 
 
 def weights_between(
@@ -99,10 +101,9 @@ def weights_between(
     check_order(model, source, target)
     paths = DIRECT if direct else EVERY
     image = linearization_image(model, source, target)
-    parts = weight_chunks(model, (source,), target, image=image, units=chosen, paths=paths)
-    first = next(parts)[0]
-    where = window(model, source, target, first.maps.shape[1:3])
-    maps = [first.located(where), *(part.located(where) for (part,) in parts)]
+    parts = [part for (part,) in weight_chunks(model, (source,), target, image=image, units=chosen, paths=paths)]
+    where = window(model, source, target, parts[0].maps.shape[1:3])
+    maps = of_one_kind([part.maps[:, *where] for part in parts], [part.tokens for part in parts])
     return WeightMaps(source, target, tuple(chosen.tolist()), trimmed(np.concatenate(maps)))
 
 

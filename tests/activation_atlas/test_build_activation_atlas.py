@@ -1,5 +1,7 @@
 """A map from photographs to its page: what it holds, resumed, stopped, refused."""
 
+from dataclasses import replace
+
 import flax.linen as nn
 import jax.numpy as jnp
 import numpy as np
@@ -208,6 +210,21 @@ def test_layers_and_folders_that_do_not_fit_are_refused(tiny, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(FeatvizError, match="is a file"):
         build(tiny, tmp_path / "file")
+
+
+def test_of_more_channels_those_that_the_network_names_are_shown(tmp_path):
+    network = build_network(channels=5)
+    photos = list(np.random.default_rng(0).integers(0, 256, (12, 16, 16, 5), np.uint8))
+    options = {**OPTIONS, "levels": (2,), "steps": 1}
+    shown = []
+    for rgb in ((), (4, 2, 0)):
+        model = replace(network, input=replace(network.input, rgb=rgb))
+        made = fv.build_activation_atlas(model, "conv1/relu", photos, out=tmp_path / f"m{len(rgb)}", **options)
+        shown.append(made.levels[0].pictures)
+    first, chosen = shown
+    assert first.shape == chosen.shape and first.shape[-1] == 3
+    # The first three are 0, 1 and 2, of which two are among the chosen ones.
+    np.testing.assert_array_equal(first[..., [2, 0]], chosen[..., [1, 2]])
 
 
 class Tokens(nn.Module):

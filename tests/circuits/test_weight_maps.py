@@ -11,6 +11,7 @@ from support.connected import Strided, kernel
 from support.surveys import refused
 from support.tiny import build
 
+from featviz.circuits.expanded_weights import expand
 from featviz.circuits.weight_maps import signed_norms, weights_between
 
 
@@ -106,6 +107,33 @@ def test_a_classifier_sees_all_places(bottleneck):
     found = weights_between(bottleneck, "block", "fc", units=[2])
     assert found.maps.shape == (1, 24, 24, 8)
     np.testing.assert_allclose(found.maps[0, 5, 5], kernel(bottleneck, "fc")[:, 2] / 576, rtol=1e-4)
+
+
+class TokenReader(nn.Module):
+    """Seventy units that read the class token alone."""
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        patches = nn.Conv(5, (4, 4), strides=4, name="patches")(x).reshape(x.shape[0], 16, 5)
+        token = self.param("token", nn.initializers.normal(1.0), (1, 1, 5))
+        tokens = jnp.concatenate([jnp.broadcast_to(token, (x.shape[0], 1, 5)), patches], 1)
+        tokens = nn.Dense(6, name="mix")(tokens)
+        return nn.Dense(70, name="head")(tokens[:, 0])
+
+
+def test_units_without_a_weight_do_not_decide_the_shape():
+    model = build(TokenReader())
+    weights = jax.tree.map(np.array, model.weights)
+    # The first 64 units are one chunk.
+    weights["params"]["head"]["kernel"][:, :64] = 0
+    object.__setattr__(model, "weights", weights)
+    expected = np.transpose(weights["params"]["head"]["kernel"])[:, None, None]
+    np.testing.assert_allclose(weights_between(model, "mix", "head").maps, expected, rtol=1e-5)
+    (found,) = expand(model, ("mix",), "head", (np.ones(6, np.float32),))
+    np.testing.assert_allclose(found.maps * found.scales[:, None, None, None], expected, rtol=2e-3)
+    assert not found.strengths[:64].any() and (found.strengths[64:] != 0).all()
+    # Without any weight there is one place.
+    assert weights_between(model, "mix", "head", units=range(64)).maps.shape == (64, 1, 1, 6)
 
 
 def test_invalid_layers_and_units_are_refused(bottleneck):

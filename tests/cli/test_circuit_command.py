@@ -19,6 +19,20 @@ def test_the_page_is_written_and_its_address_is_printed(tmp_path, capsys):
     assert len(json.loads((tmp_path / "circuit.json").read_text())["edges"]) == 3
 
 
+def test_a_folder_of_something_else_is_refused(tmp_path, capsys):
+    (tmp_path / "thesis.txt").write_text("")
+    code, text = refused(capsys, "circuit", "patterns", "mixed3b:5", "-o", tmp_path, *QUICK)
+    assert code == 2 and "holds other files; expected a new folder for the circuit" in text
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+    code, text = refused(capsys, "circuit", "patterns", "mixed3b:5", "-o", tmp_path / "thesis.txt", *QUICK)
+    assert code == 2 and "is a file; expected a new folder" in text
+    # That of a circuit may hold another.
+    run(["circuit", "patterns", "mixed3b:5", "-o", str(tmp_path / "c"), *QUICK])
+    (tmp_path / "c" / "note.txt").write_text("")
+    run(["circuit", "patterns", "mixed3b:6", "-o", str(tmp_path / "c"), *QUICK])
+    assert json.loads((tmp_path / "c" / "circuit.json").read_text())["unit"]["unit"] == 6
+
+
 def test_one_link_to_one_unit(capsys, tmp_path):
     root, source = CircuitUnit("b", 1), CircuitUnit("a", 0)
     edge = CircuitEdge(source, root, -1.0, np.array([[-1.0]], np.float16))

@@ -10,7 +10,6 @@ from jaxtyping import Float, UInt8
 from featviz.activation_atlas.activation_map import ActivationAtlas, DrawnLevel
 from featviz.activation_atlas.exemplar_crops import CROP, Crops
 from featviz.activation_atlas.own_photos import OwnPhoto
-from featviz.common.bands import shown_bands
 from featviz.pages.addresses import ASSETS, INDEX
 from featviz.pages.formatting import format_count
 from featviz.pages.page_images import encode_webp, resize_to, to_pil
@@ -171,7 +170,7 @@ def level_sheet(level: DrawnLevel) -> UInt8[np.ndarray, "h w 3"]:
     side = cell_pixels(level)
     sheet = np.zeros((level.cells.side * side, level.cells.side * side, 3), np.uint8)
     for row, column, pixels in zip(level.cells.row, level.cells.column, level.pictures, strict=True):
-        shown = resize_to(shown_bands(pixels, ()), (side, side))
+        shown = resize_to(pixels, (side, side))
         sheet[row * side : (row + 1) * side, column * side : (column + 1) * side] = shown
     return sheet
 

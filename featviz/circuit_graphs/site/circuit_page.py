@@ -8,6 +8,8 @@ from featviz.atlas.reading import Atlas
 from featviz.attribution.explained_pictures import PictureFiles, name_pictures, write_pictures, write_unit_pictures
 from featviz.circuit_graphs.circuit_parts import Circuit, CircuitEdge, CircuitUnit, EdgeEffect, Verdict
 from featviz.circuit_graphs.graph_layout import MAP_SIDE, SIDE, lay_out
+from featviz.common.files import describe_folder
+from featviz.errors import FeatvizError, in_one_line
 from featviz.model import Model
 from featviz.objectives import Objective, channel, direction
 from featviz.pages.addresses import ASSETS, INDEX, link
@@ -68,9 +70,10 @@ def write_circuit(
     model: Model, circuit: Circuit, folder: Path, *, atlas: Atlas | None, draw: bool, progress: bool
 ) -> None:
     """Writes the page of a circuit, its record, and the pictures that the folder lacks."""
+    # First: by its record a folder is known as that of a circuit, also if the run is killed after it.
+    write_if_changed(folder / RECORD, circuit_json(circuit))
     for name, data in static_files(PACKAGE).items():
         write_if_changed(folder / ASSETS / name, data)
-    write_if_changed(folder / RECORD, circuit_json(circuit))
     # The page is there while its pictures are being drawn.
     files = name_pictures(model)
     write_if_changed(folder / INDEX, render_circuit(circuit, files, file_exists=cached_file_exists(folder)))
@@ -82,6 +85,21 @@ def write_circuit(
         directions = [direction(family.layer, family.direction) for family in circuit.families]
         write_pictures(model, directions, folder, files, progress=progress)
     write_if_changed(folder / INDEX, render_circuit(circuit, files, file_exists=cached_file_exists(folder)))
+
+
+def check_circuit_folder(folder: Path) -> None:
+    """Refuses a folder that holds something else than a circuit, before anything is computed.
+
+    Raises:
+      FeatvizError: that says what is there.
+    """
+    try:
+        taken = folder.exists() and (not folder.is_dir() or any(not _is_temporary(path) for path in folder.iterdir()))
+    except OSError as error:
+        raise FeatvizError(f"`{folder}` cannot be read: {error.strerror or in_one_line(error)}") from None
+    if taken and not (folder / RECORD).is_file():
+        found = describe_folder(folder, lacks="holds other files")
+        raise FeatvizError(f"`{folder}` {found}; expected a new folder for the circuit, or that of one")
 
 
 def render_circuit(circuit: Circuit, files: PictureFiles, *, file_exists: FileExists) -> bytes:
@@ -183,6 +201,11 @@ def circuit_json(circuit: Circuit) -> bytes:
         "photos": circuit.photos,
     }
     return (json.dumps(plain_json(record, "circuit"), indent=1) + "\n").encode()
+
+
+def _is_temporary(path: Path) -> bool:
+    """Whether a file was left by a run that was killed as it wrote its first one."""
+    return path.name.startswith(".featviz-")
 
 
 def _unit(unit: CircuitUnit) -> dict[str, object]:

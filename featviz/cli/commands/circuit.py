@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @click.command()
 @classified_network_options
 @click.argument("target")
-@out_option("Write the page into this folder.", metavar="FOLDER")
+@out_option("Write the page into this folder, which is new or of a circuit.", metavar="FOLDER")
 @click.option("--photos", type=PATH, metavar="FOLDER", help="Test each link by ablation on these photos.")
 @layers_option("Follow weights through these layers, by name or pattern.  [default: the network's blocks]")
 @click.option("--depth", type=int, default=2, show_default=True, metavar="N", help="Layers below the unit's, 1 to 4.")
