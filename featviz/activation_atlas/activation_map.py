@@ -46,6 +46,7 @@ class ActivationAtlas:
         photo: The photograph of each activation.
         levels: The zoom levels, the coarsest first.
         facts: What the page says about how it was made.
+        missing: How many cells other shards have still to draw; their pictures are black, and there is no page yet.
     """
 
     folder: Path
@@ -57,6 +58,7 @@ class ActivationAtlas:
     photo: Int[np.ndarray, " rows"]
     levels: tuple[DrawnLevel, ...]
     facts: Mapping[str, str]
+    missing: int = 0
 
     def __repr__(self) -> str:
         counts = ", ".join(f"{len(level)} cells of {level.cells.side} x {level.cells.side}" for level in self.levels)

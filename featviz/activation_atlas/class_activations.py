@@ -7,6 +7,7 @@ from jaxtyping import Float, Int
 
 from featviz.activation_atlas.map_classes import MapClasses
 from featviz.activation_atlas.map_positions import MapPositions
+from featviz.activation_atlas.map_subject import MapSubject
 from featviz.errors import FeatvizError
 
 # Beside those that speak for a class more than for any other, those with the largest attributions (Carter et al. 2019).
@@ -15,18 +16,6 @@ MOST = 2000
 FEWEST = 20
 # Differences beyond this percentile lie on the edge.
 CLIP = 99.0
-
-
-class MapSubject(NamedTuple):
-    """What a map is of.
-
-    Args:
-      of: the index of a class, or None for the whole layer.
-      against: that of another class, which is on the left where the first one is on the right; or None.
-    """
-
-    of: int | None = None
-    against: int | None = None
 
 
 class MapContents(NamedTuple):

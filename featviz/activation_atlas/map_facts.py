@@ -23,6 +23,7 @@ def describe_map(
     settings: LayoutSettings,
     signed: bool,
     classes: Sequence[str],
+    aligned_with: str = "",
 ) -> dict[str, str]:
     """Lines of label and value.
 
@@ -35,6 +36,7 @@ def describe_map(
       settings: of UMAP.
       signed: whether directions are meant from the mean.
       classes: what the map is of: none, a class, or two, of which the first one is on the right.
+      aligned_with: what the map is of that this one goes by; "" for none.
     """
     count = len(np.unique(positions.photo))
     # The folder `.` has a name too.
@@ -50,6 +52,9 @@ def describe_map(
     if len(classes) == 2:
         right, left = classes
         laid_out = f"from left to right what adds to {right} rather than to {left}; upwards {laid_out}"
+    if aligned_with:
+        begun = "begun at" if layout == "umap" else "turned to"
+        laid_out = f"{laid_out}, {begun} the places of the same photos on the map of {aligned_with}"
     facts = {
         "photos": f"{format_count(count, of='photo')}{where}",
         "activations": f"{format_count(len(positions.photo))}, of up to {per_photo} positions of each photo, seed "

@@ -29,8 +29,8 @@ class LayoutSettings(NamedTuple):
     axes: int = 2
 
 
-def by_umap(values: Rows, settings: LayoutSettings) -> Places:
-    """UMAP of the angles between rows (McInnes et al. 2018)."""
+def by_umap(values: Rows, settings: LayoutSettings, guide: Places | None = None) -> Places:
+    """UMAP of the angles between rows (McInnes et al. 2018), which begins at the guide's places where there are any."""
     import umap
 
     with warnings.catch_warnings():
@@ -43,12 +43,13 @@ def by_umap(values: Rows, settings: LayoutSettings) -> Places:
             metric="cosine",
             random_state=settings.seed,
             n_jobs=1,
+            init="spectral" if guide is None else guide,
         )
         return np.asarray(reducer.fit_transform(values), np.float32)
 
 
-def by_pca(values: Rows, settings: LayoutSettings) -> Places:
-    """The largest principal components of the rows' angles; nothing is random.
+def by_pca(values: Rows, settings: LayoutSettings, guide: Places | None = None) -> Places:
+    """The largest principal components of the rows' angles; nothing is random, and nothing begins anywhere.
 
     >>> places = by_pca(np.eye(3, dtype=np.float32), LayoutSettings())
     >>> places.shape, bool(np.allclose(places.sum(0), 0, atol=1e-6))
@@ -92,6 +93,7 @@ def lay_out(
     layout: str,
     settings: LayoutSettings,
     contrast: Float[np.ndarray, " rows"] | None = None,
+    guide: Places | None = None,
 ) -> Places:
     """A place in the unit square for each row, y upwards.
 
@@ -100,13 +102,27 @@ def lay_out(
       layout: a name of `LAYOUTS`.
       settings: of UMAP.
       contrast: where each row lies from left to right; the layout then decides its height alone.
+      guide: places on another map that the rows are to lie near to: UMAP begins at them, and the result is turned, and
+        reflected if need be, to lie on them.
     """
     if len(values) < 4:
         return np.linspace(0.25, 0.75, max(len(values), 1), dtype=np.float32)[: len(values), None].repeat(2, axis=1)
     if contrast is None:
-        return to_unit_square(LAYOUTS[layout](values, settings))
+        places = LAYOUTS[layout](values, settings, guide)
+        return to_unit_square(places if guide is None else turned(places, guide))
     heights = to_unit_square(LAYOUTS[layout](values, settings._replace(axes=1)))
     return np.stack([contrast, heights[:, 0]], 1)
+
+
+def turned(places: Places, guide: Places) -> Places:
+    """Places turned about their middle, and reflected if need be, so that they lie on others best (Procrustes).
+
+    >>> turned(np.array([[0.0, 0.0], [0.0, 2.0]]), np.array([[5.0, 5.0], [6.0, 5.0]])).round(6).tolist()
+    [[-1.0, 0.0], [1.0, 0.0]]
+    """
+    centered = places - places.mean(0)
+    left, _, right = np.linalg.svd(centered.astype(np.float64).T @ (guide - guide.mean(0)))
+    return (centered @ (left @ right)).astype(np.float32)
 
 
 def to_unit_square(places: Places) -> Places:

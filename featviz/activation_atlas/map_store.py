@@ -1,6 +1,6 @@
 """A map on the disk: a Zarr group in the folder `map`.
 
-zarr.json                     attributes: `kind`
+zarr.json                     attributes: `kind`, and `shown`, the layout of the page
 NAME/                         arrays that are written at once, such as the places of a layout, `whole` once they are; or
                               from the first row on, `done` so far
 pictures/LEVEL-HASH/          the pictures of a level's cells, as an atlas keeps those of units (`atlas.atlas_store`)
@@ -8,7 +8,7 @@ pictures/LEVEL-HASH/          the pictures of a level's cells, as an atlas keeps
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -19,10 +19,27 @@ from featviz.errors import FeatvizError, in_one_line
 
 KIND = "featviz activation atlas"
 # The folders that a run writes into, beside the pages.
-ACTIVATIONS, MAP = "activations", "map"
+ACTIVATIONS, MAP, LOCKS = "activations", "map", "locks"
 
 # Rows of a chunk of a growing array.
 CHUNK_ROWS = 4096
+
+
+def check_map_folder(out: Path) -> None:
+    """Refuses a folder that holds something else than a map, before anything is written into it.
+
+    Raises:
+      FeatvizError: that says what is there.
+    """
+    if holds_kind(out / MAP, KIND) or not out.exists():
+        return
+    try:
+        taken = not out.is_dir() or any(not _is_own(path) for path in out.iterdir())
+    except OSError as error:
+        raise FeatvizError(f"`{out}` cannot be read: {error.strerror or in_one_line(error)}") from None
+    if taken:
+        found = describe_folder(out, lacks="holds other files")
+        raise FeatvizError(f"`{out}` {found}; expected a new folder for the activation atlas")
 
 
 def open_map(out: Path) -> Store:
@@ -34,20 +51,37 @@ def open_map(out: Path) -> Store:
     Raises:
       FeatvizError: if the folder holds something else, or cannot be written or read.
     """
+    check_map_folder(out)
+    if not holds_kind(out / MAP, KIND):
+        with new_group(out / MAP, purpose="an activation atlas") as group:
+            group.attrs["kind"] = KIND
+    return _opened(out / MAP, mode="r+")
+
+
+def read_map(out: Path) -> Store:
+    """The store of the map in a folder, to read.
+
+    Raises:
+      FeatvizError: if there is none.
+    """
+    if not holds_kind(out / MAP, KIND):
+        found = describe_folder(out, lacks="holds no activation atlas")
+        raise FeatvizError(f"`{out}` {found}; expected a folder that `featviz activation-atlas` has written")
+    return _opened(out / MAP, mode="r")
+
+
+def _opened(folder: Path, *, mode: Literal["r", "r+"]) -> Store:
     import zarr
 
-    folder = out / MAP
-    if not holds_kind(folder, KIND):
-        known = (ACTIVATIONS, MAP)
-        if out.exists() and (not out.is_dir() or any(path.name not in known for path in out.iterdir())):
-            found = describe_folder(out, lacks="holds other files")
-            raise FeatvizError(f"`{out}` {found}; expected a new folder for the activation atlas")
-        with new_group(folder, purpose="an activation atlas") as group:
-            group.attrs["kind"] = KIND
     try:
-        return Store(folder, zarr.open_group(folder, mode="r+"))
+        return Store(folder, zarr.open_group(folder, mode=mode))
     except Exception as error:
         raise FeatvizError(f"`{folder}` holds a damaged map: {in_one_line(error)}") from None
+
+
+def _is_own(path: Path) -> bool:
+    """Whether a file or folder is one of a run that has begun, or was killed as it began."""
+    return path.name in (ACTIVATIONS, MAP, LOCKS) or path.name.startswith(".featviz-")
 
 
 def read_arrays(store: Store, name: str) -> dict[str, np.ndarray] | None:

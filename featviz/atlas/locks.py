@@ -9,7 +9,7 @@ import errno
 import hashlib
 import os
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -62,17 +62,20 @@ def lock_units(folder: Path, wanted: Iterable[tuple[str, Iterable[int]]]) -> Ite
 
 
 @contextmanager
-def creation_lock(folder: Path | None) -> Iterator[None]:
+def creation_lock(folder: Path | None, *, on_wait: Callable[[], None] | None = None) -> Iterator[None]:
     """A context in which no other process creates the atlas or one of its series; waits for one that does.
 
-    None, for an address, takes no lock.
+    None, for an address, takes no lock. `on_wait` is called once if there is another.
     """
     if folder is None:
         yield
         return
     descriptor = _open(folder / "locks", "creating.lock")
     try:
-        _lock(descriptor, 0, 1, folder=folder, wait=True)
+        if on_wait is None or not _lock(descriptor, 0, 1, folder=folder):
+            if on_wait is not None:
+                on_wait()
+            _lock(descriptor, 0, 1, folder=folder, wait=True)
         yield
     finally:
         os.close(descriptor)

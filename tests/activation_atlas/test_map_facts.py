@@ -18,3 +18,5 @@ def test_the_folder_that_one_is_in_has_its_name(tiny, tmp_path, monkeypatch):
     drawing = CellDrawing(resolve(None, tiny), (16, 16), 4, 0, 0)
     options = {"per_photo": 2, "layout": "pca", "settings": LayoutSettings(), "signed": False, "classes": ()}
     assert describe_map(find_photos("."), positions, drawing, **options)["photos"] == "2 photos of woods"
+    aligned = describe_map(find_photos("."), positions, drawing, aligned_with="a of net", **options)["layout"]
+    assert aligned.endswith("turned to the places of the same photos on the map of a of net")

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from featviz.activation_atlas import map_layout
-from featviz.activation_atlas.map_layout import LayoutSettings, by_pca, choose_layout, lay_out, to_unit_square
+from featviz.activation_atlas.map_layout import LayoutSettings, by_pca, choose_layout, lay_out, to_unit_square, turned
 from featviz.errors import FeatvizError
 
 FINITE = st.floats(-1e3, 1e3, width=32)
@@ -83,3 +83,22 @@ def test_umap_keeps_clusters_apart_and_repeats_itself():
     group = np.repeat(np.arange(3), 30)
     distances = np.linalg.norm(first[:, None] - first[None], axis=-1) + 10 * np.eye(90)
     assert (group[distances.argmin(1)] == group).mean() > 0.95
+
+
+@given(st.integers(0, 2**16), st.floats(0, 7), st.booleans())
+def test_a_turn_and_a_reflection_are_undone(seed, angle, reflected):
+    rng = np.random.default_rng(seed)
+    guide = rng.normal(size=(20, 2))
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]) * ([1, -1] if reflected else 1)
+    found = turned((guide @ turn) * 3 + 5, guide)
+    np.testing.assert_allclose(found, 3 * (guide - guide.mean(0)), atol=1e-4)
+
+
+def test_a_layout_goes_by_that_of_another_map():
+    rng = np.random.default_rng(3)
+    values = rng.normal(size=(80, 6)).astype(np.float32) * np.geomspace(3, 0.1, 6, dtype=np.float32)
+    own = lay_out(values, layout="pca", settings=LayoutSettings())
+    # The other map is the same, upside down and turned by a quarter.
+    guide = np.stack([1 - own[:, 1], own[:, 0]], 1)
+    found = lay_out(values, layout="pca", settings=LayoutSettings(), guide=guide)
+    assert np.linalg.norm(found - guide, axis=1).mean() < 0.05 < np.linalg.norm(own - guide, axis=1).mean()

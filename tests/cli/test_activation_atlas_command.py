@@ -32,6 +32,15 @@ def test_the_map_is_written_and_its_address_is_printed(photos, tmp_path, capsys)
     assert capsys.readouterr().out == ""
 
 
+def test_shards_leave_the_page_to_the_last_one(photos, tmp_path, capsys):
+    run(words(photos, tmp_path / "m", "--shard", "1/2"))
+    assert capsys.readouterr().out.splitlines()[-1].endswith(" left for other shards; the last one writes the page")
+    run(words(photos, tmp_path / "m", "--shard", "2/2"))
+    assert capsys.readouterr().out.splitlines()[-1] == (tmp_path / "m" / "index.html").resolve().as_uri()
+    run(words(photos, tmp_path / "n", "--aligned-with", tmp_path / "m", layer="conv2"))
+    assert "mixed3a of patterns" in (tmp_path / "n" / "aligned.js").read_text()
+
+
 @pytest.mark.parametrize(
     ("more", "message", "status"),
     [
@@ -41,6 +50,9 @@ def test_the_map_is_written_and_its_address_is_printed(photos, tmp_path, capsys)
         (["--against", "leaf"], "`against` is given without `of`", 2),
         (["--of", "leef"], "leaf", 2),
         (["--photos", "nowhere"], "`nowhere` does not exist", 2),
+        (["--shard", "3/2"], "--shard is `3/2`", 2),
+        (["--ray-workers", "2"], "go with --engine ray", 2),
+        (["--aligned-with", "nowhere"], "`nowhere` does not exist; expected a folder", 1),
         (["--min-photos", "7"], "no cell has activations of 7 photos", 1),
     ],
 )

@@ -10,6 +10,7 @@ from jaxtyping import Float, UInt8
 from featviz.activation_atlas.activation_map import ActivationAtlas, DrawnLevel
 from featviz.activation_atlas.exemplar_crops import CROP, Crops
 from featviz.activation_atlas.own_photos import OwnPhoto
+from featviz.activation_atlas.site.aligned_maps import ensure_aligned
 from featviz.pages.addresses import ASSETS, INDEX
 from featviz.pages.formatting import format_count
 from featviz.pages.page_images import encode_webp, resize_to, to_pil
@@ -55,6 +56,7 @@ def write_map_page(
         sheets[own_address(index)] = encode_webp(to_pil(photo.pixels), quality=QUALITY)
     for address, data in {**sheets, **{f"{ASSETS}/{n}": d for n, d in static_files(PACKAGE).items()}}.items():
         write_if_changed(folder / address, data)
+    ensure_aligned(folder)
     write_if_changed(folder / DATA_FILE, _data_script(map_data(atlas, photo_names, class_names, own=own)))
     write_if_changed(folder / INDEX, render_map(atlas, own=own))
     for name in ("levels", "photos"):

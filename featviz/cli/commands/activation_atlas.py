@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from featviz.cli.exit_status import interruptible, usage_errors
+from featviz.cli.options.engine_options import EngineChoice, engine_options
 from featviz.cli.options.layers_option import split
 from featviz.cli.options.network_options import NetworkChoice, classified_network_options
 from featviz.cli.options.option_group import PATH, Parsed
@@ -55,9 +56,16 @@ def parse_levels(text: str) -> tuple[int, ...]:
     "--against", metavar="CLASS", help="Have what speaks for this class on the left, and for that of --of on the right."
 )
 @click.option(
+    "--aligned-with",
+    type=PATH,
+    metavar="FOLDER",
+    help="Lay out like the map in FOLDER, of another layer or checkpoint, on the same PHOTOS.",
+)
+@click.option(
     "--photos", "own_photos", type=PATH, metavar="FOLDER", help="Show on the page where the photos of FOLDER lie."
 )
 @recipe_options
+@engine_options
 @quiet_option(printed="address")
 def activation_atlas(
     network: NetworkChoice,
@@ -70,23 +78,27 @@ def activation_atlas(
     min_photos: int,
     class_name: str | None,
     against: str | None,
+    aligned_with: Path | None,
     own_photos: Path | None,
     choice: RecipeChoice,
+    engine: EngineChoice,
     quiet: bool,
 ) -> None:
     """Draw what LAYER of MODEL can see on the images of the folder PHOTOS, as a map.
 
     Activations at positions of the images are laid out so that alike ones are side by side; each square's picture is
     drawn from their mean. Run again, the command continues: Ctrl-C or a kill loses only the squares that are being
-    drawn.
+    drawn. Commands of different shards in one FOLDER draw a map together, and the one that ends last writes the page.
     """
     from featviz.common.compilation_cache import use_compilation_cache
 
     use_compilation_cache()
     model = network.load()
-    from featviz.activation_atlas.build_activation_atlas import build_activation_atlas, read_subject
+    from featviz.activation_atlas.build_activation_atlas import build_activation_atlas
     from featviz.activation_atlas.map_cells import check_levels
     from featviz.activation_atlas.map_layout import choose_layout
+    from featviz.activation_atlas.map_subject import read_subject
+    from featviz.pages.formatting import format_count
     from featviz.surveys.photos import find_photos
 
     with usage_errors():
@@ -98,6 +110,7 @@ def activation_atlas(
         if own_photos is not None:
             find_photos(own_photos)
         recipe = choice.recipe(model)
+        drawer = engine.engine()
     with interruptible(lambda: f"stopped; what is done is in {out}, and the same command continues"):
         made = build_activation_atlas(
             model,
@@ -110,14 +123,21 @@ def activation_atlas(
             min_photos=min_photos,
             of=class_name,
             against=against,
+            aligned_with=aligned_with,
             own_photos=own_photos,
+            shard=engine.shard,
+            engine=drawer,
             recipe=recipe,
             size=choice.size,
             steps=choice.steps,
             seed=choice.seed,
+            dtype=choice.dtype,
             progress=not quiet,
         )
     if not quiet:
         for level in made.levels:
             click.echo(f"{level.cells.side} x {level.cells.side}  {len(level)} cells")
+        if made.missing:
+            click.echo(f"{format_count(made.missing, of='cell')} left for other shards; the last one writes the page")
+            return
         click.echo((out / "index.html").resolve().as_uri())

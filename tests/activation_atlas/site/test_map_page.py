@@ -60,7 +60,7 @@ def test_the_page_is_whole_and_its_links_lead_somewhere(written):
     page = parse_page(atlas.folder / "index.html")
     assert sum(BAD[:8] in text for text in page.texts) >= 3
     assert not [tag for tag, _ in page.elements if tag == "b"]
-    assert sum(tag == "script" for tag, _ in page.elements) == 4
+    assert sum(tag == "script" for tag, _ in page.elements) == 6
     targets = [link_target(atlas.folder / "index.html", href) for href in page.links() if not href.startswith("data:")]
     assert targets and all(target.is_file() for target in targets)
 

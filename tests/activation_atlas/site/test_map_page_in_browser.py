@@ -151,3 +151,41 @@ def test_the_page_does_not_violate_wcag(browser, made, scheme):
     page.locator(".own button").first.click()
     assert violations(page) == []
     page.close()
+
+
+def test_aligned_maps_lead_to_each_other_at_the_same_place(browser, tiny, made):
+    options = {"levels": (2, 4), "layout": "pca", "size": 16, "steps": 1, "per_photo": 16, "min_photos": 1}
+    other = fv.build_activation_atlas(
+        tiny,
+        "conv2/relu",
+        PHOTOS,
+        out=made.folder.parent / "other",
+        aligned_with=made.folder,
+        progress=False,
+        **options,
+    )
+    page, problems = browser.new_page(viewport={"width": 1280, "height": 900}), []
+    page.on("console", lambda message: problems.append(message.text))
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.goto((made.folder / "index.html").as_uri())
+    settle = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
+    links = page.locator("#aligned a")
+    assert [link.inner_text() for link in links.all()] == ["conv1/relu of tiny", "conv2/relu of tiny"]
+    assert links.nth(0).get_attribute("aria-current") == "page"
+    page.locator("#map").hover(position={"x": 100, "y": 150})
+    for _ in range(3):
+        page.mouse.wheel(0, -200)
+    page.evaluate(settle)
+    place = links.nth(1).get_attribute("href").partition("#")[2]
+    zoom = float(place.split(",")[2])
+    assert zoom > 2
+    links.nth(1).click()
+    page.wait_for_url("**/other/index.html*")
+    page.evaluate(settle)
+    assert page.locator("h1").inner_text() == "conv2/relu"
+    back = page.locator("#aligned a").nth(0).get_attribute("href").partition("#")[2]
+    assert [float(each) for each in back.split(",")] == pytest.approx(
+        [float(each) for each in place.split(",")], abs=2e-3
+    )
+    page.close()
+    assert problems == [] and other.missing == 0

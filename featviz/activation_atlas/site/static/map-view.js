@@ -21,6 +21,8 @@ window.activationAtlas = {};
       this.current = null;
       this.lit = null;
       this.marks = null;
+      // A place that is shown at first, in place of the whole map.
+      this.shown = null;
       this.scale = 0;
       this.levels = data.levels.map((level) => {
         const image = new Image();
@@ -43,8 +45,22 @@ window.activationAtlas = {};
       const ratio = devicePixelRatio || 1;
       this.canvas.width = Math.round(width * ratio);
       this.canvas.height = Math.round(height * ratio);
-      if (whole) this.showAll();
+      if (this.shown) this.showPlace(...this.shown);
+      else if (whole) this.showAll();
       else this.drawSoon();
+      this.shown = null;
+    }
+
+    // The place of the map in the middle of the canvas, and how many times it is larger than the whole map.
+    place() {
+      return [(this.width / 2 - this.left) / this.scale, (this.height / 2 - this.top) / this.scale, this.scale / this.fit];
+    }
+
+    showPlace(x, y, zoom) {
+      this.scale = this.fit * Math.min(Math.max(zoom, 0.5), LARGEST_ZOOM);
+      this.left = this.width / 2 - x * this.scale;
+      this.top = this.height / 2 - y * this.scale;
+      this.drawSoon();
     }
 
     showAll() {

@@ -11,6 +11,7 @@ addEventListener("DOMContentLoaded", () => {
   const panel = new activationAtlas.MapPanel(document.getElementById("cell"), data, {
     onCell: (index) => select(index, { keep: true, reveal: true }),
   });
+  const links = new activationAtlas.MapSwitch(document.getElementById("aligned"), window.alignedMaps ?? [], view);
   const STEPS = { ArrowUp: [0, -1], ArrowDown: [0, 1], ArrowLeft: [-1, 0], ArrowRight: [1, 0] };
   let kept = false;
   let shownLevel = null;
@@ -45,6 +46,7 @@ addEventListener("DOMContentLoaded", () => {
   };
 
   view.onDraw = () => {
+    links.update();
     if (shownLevel === view.levelIndex) return;
     // A cell of another level is another cell: the one at the same place, if there is one.
     if (view.current !== null && shownLevel !== null) {
