@@ -123,8 +123,8 @@ def expand(
     chosen = [tokens if tokens.present and not places.present else places for places, tokens in gathered]
     found = []
     for strength, each in zip(strengths, chosen, strict=True):
-        maps = each.joined()
-        found.append(Expanded(strength, None if maps is None else trimmed(maps), each.scales))
+        joined = each.joined()
+        found.append(Expanded(strength, None if joined is None else trimmed(joined), each.scales))
     return tuple(found)
 
 
