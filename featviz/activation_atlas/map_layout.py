@@ -29,7 +29,7 @@ class LayoutSettings(NamedTuple):
     axes: int = 2
 
 
-def by_umap(values: Rows, settings: LayoutSettings, guide: Places | None = None) -> Places:
+def by_umap(values: Rows, settings: LayoutSettings, *, guide: Places | None = None) -> Places:
     """UMAP of the angles between rows (McInnes et al. 2018), which begins at the guide's places where there are any."""
     import umap
 
@@ -48,7 +48,7 @@ def by_umap(values: Rows, settings: LayoutSettings, guide: Places | None = None)
         return np.asarray(reducer.fit_transform(values), np.float32)
 
 
-def by_pca(values: Rows, settings: LayoutSettings, guide: Places | None = None) -> Places:
+def by_pca(values: Rows, settings: LayoutSettings, *, guide: Places | None = None) -> Places:
     """The largest principal components of the rows' angles; nothing is random, and nothing begins anywhere.
 
     >>> places = by_pca(np.eye(3, dtype=np.float32), LayoutSettings())
@@ -108,7 +108,7 @@ def lay_out(
     if len(values) < 4:
         return np.linspace(0.25, 0.75, max(len(values), 1), dtype=np.float32)[: len(values), None].repeat(2, axis=1)
     if contrast is None:
-        places = LAYOUTS[layout](values, settings, guide)
+        places = LAYOUTS[layout](values, settings, guide=guide)
         return to_unit_square(places if guide is None else turned(places, guide))
     heights = to_unit_square(LAYOUTS[layout](values, settings._replace(axes=1)))
     return np.stack([contrast, heights[:, 0]], 1)
