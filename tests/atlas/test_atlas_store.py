@@ -46,6 +46,7 @@ def test_an_atlas_of_a_later_format_is_refused(copied_atlas):
         fv.open_atlas(copied_atlas)
 
 
+@pytest.mark.slow
 def test_several_processes_may_create_one_atlas_at_once(tmp_path):
     code = """
 import sys, time

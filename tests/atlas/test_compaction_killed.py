@@ -117,6 +117,7 @@ compact_series(store, "pictures/layer/main-0")
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wait", [0.01, 0.2])
 def test_killed_by_the_system(started, tmp_path, wait):
     folder, seeds = tmp_path / "a", {unit: unit for unit in range(0, UNITS, 4)}

@@ -14,6 +14,8 @@ from featviz.atlas.build import build_atlas
 from featviz.atlas.journal import read_journal
 from featviz.errors import FeatvizError
 
+pytestmark = pytest.mark.slow
+
 # Entries that one process may have started and not written: two lanes that run, and the two that ended before them.
 IN_FLIGHT = 4
 

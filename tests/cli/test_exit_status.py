@@ -90,8 +90,16 @@ def test_a_name_that_is_no_utf_8_is_printed_with_escapes(capsys):
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device that is always full")
-@pytest.mark.parametrize("words", [["layers", "patterns"], ["models"], ["--help"], ["--version"], ["layers", "--help"]])
-@pytest.mark.parametrize("errors", ["seen", "full"])
+@pytest.mark.parametrize(
+    ("words", "errors"),
+    [
+        (["layers", "patterns"], "seen"),
+        (["models"], "full"),
+        (["--help"], "full"),
+        (["--version"], "seen"),
+        (["layers", "--help"], "seen"),
+    ],
+)
 def test_a_full_disk_under_standard_output_is_one_line(words, errors):
     command = [sys.executable, "-m", "featviz", *words]
     with open("/dev/full", "w") as full:

@@ -38,6 +38,7 @@ def rendered(tmp_path_factory):
     return cache, pixels
 
 
+@pytest.mark.slow
 def test_broken_entries_are_replaced_in_the_same_run(rendered, tmp_path):
     cache, pixels = rendered
     draw = random.Random(0)
@@ -64,6 +65,7 @@ def test_broken_entries_are_replaced_in_the_same_run(rendered, tmp_path):
     assert entries(cache) == mended
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="limits the size of files")
 def test_a_full_disk_stops_nothing(rendered, tmp_path):
     pixels = rendered[1]

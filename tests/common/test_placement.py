@@ -48,7 +48,10 @@ for found in (scores(dataclasses.replace(model, weights=weights)), scores(model,
 """
 
 
-@pytest.mark.parametrize("where", ["second", "split", "replicated", "numpy"])
+SLOW = [pytest.param(where, marks=pytest.mark.slow) for where in ("split", "replicated", "numpy")]
+
+
+@pytest.mark.parametrize("where", ["second", *SLOW])
 def test_all_that_takes_a_model_takes_it_wherever_its_weights_are(where):
     options = {"XLA_FLAGS": "--xla_force_host_platform_device_count=2 --xla_backend_optimization_level=1"}
     environment = {**os.environ, **options, "JAX_PLATFORMS": "cpu"}

@@ -59,6 +59,7 @@ def entries(folder):
 ONES = np.ones(3, np.float32)
 
 
+@pytest.mark.slow
 def test_a_second_process_compiles_no_program(tmp_path):
     pixels, names = render(tmp_path)
     assert names >= BIG

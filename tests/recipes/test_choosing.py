@@ -46,6 +46,7 @@ def test_a_picture_has_that_size():
     assert picture.pixels.shape == (8, 8, 3) and picture.provenance["size"] == [8, 8]
 
 
+@pytest.mark.slow
 def test_a_recipe_without_a_size_takes_the_networks(deit):
     picture = fv.render(deit, fv.logit(340), steps=1, progress=False)
     assert picture.pixels.shape == (224, 224, 3)

@@ -31,7 +31,9 @@ def test_each_draws(name, patterns, tmp_path):
     small = tuple(
         replace(t, output_size=32) if isinstance(t, ShrinkingCrop | RandomCrop) else t for t in recipe.transforms
     )
-    recipe = replace(recipe, transforms=small, samples=min(recipe.samples, 2))
+    # Of its stages the first and the last.
+    stages = recipe.stages[:: max(len(recipe.stages) - 1, 1)]
+    recipe = replace(recipe, transforms=small, samples=min(recipe.samples, 2), stages=stages)
     size = 64 if any(isinstance(t, Jitter | Pad) for t in recipe.transforms) else 40
     # das_2025 moves slowly: after 24 steps its picture is still its starting noise, and says so.
     steps = 48 if name == "das_2025" else 12

@@ -12,6 +12,7 @@ from featviz.rendering.render import render
 OPTIONS = {"size": 64, "steps": 24, "progress": False}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("redirect_steps", [0, 16])
 def test_a_unit_silent_from_noise_needs_the_redirected_gradient(googlenet, redirect_steps):
     """Unit 104 of inception_4c has a zero gradient from noise (recipes.md, "The ReLU that kills a picture")."""
