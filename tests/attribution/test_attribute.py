@@ -1,5 +1,8 @@
 """Attributions: sums, refusals, layers, and what each method gives on small networks."""
 
+from functools import partial
+
+import jax
 import numpy as np
 import pytest
 
@@ -104,13 +107,13 @@ def test_images_and_baselines_of_the_wrong_shape_are_refused(tiny):
         attribute(tiny, IMAGES[0], fv.logit(0), layer="conv2", baseline=np.zeros(3))
 
 
-@pytest.mark.parametrize("name", ["googlenet", "squeezenet", "deit"])
+@pytest.mark.parametrize("name", ["googlenet", "squeezenet", pytest.param("deit", marks=pytest.mark.slow)])
 def test_the_path_is_complete_on_trained_networks(request, photos, name):
     from featviz.surveys.photos import prepare
 
     model = request.getfixturevalue(name)
     layer = {"googlenet": "inception_4c", "squeezenet": model.layers[-8].name, "deit": "blocks/6"}[name]
     photo = prepare("photo", photos[60], (224, 224), 3).pixels.astype(np.float32) / 255
-    output = np.asarray(model.apply(model.weights, photo[None], layers=[OUTPUT])[OUTPUT])
+    output = np.asarray(jax.jit(partial(model.apply, layers=[OUTPUT]))(model.weights, photo[None])[OUTPUT])
     why = attribute(model, photo, fv.logit(int(output.argmax())), layer=layer, method=IntegratedPath())
     assert why.completeness_error[0] < 0.01

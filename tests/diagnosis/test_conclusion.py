@@ -27,7 +27,9 @@ def test_batch_norms_identify_the_range_of_the_training(label, scenes):
         assert conclusion.wrong or same_encoding(measurement.candidate.spec, reverse_channels(right))
 
 
-@pytest.mark.parametrize("name", ["googlenet", "squeezenet", "deit"])
+@pytest.mark.parametrize(
+    "name", ["squeezenet", *(pytest.param(name, marks=pytest.mark.slow) for name in ("googlenet", "deit"))]
+)
 def test_real_networks_detect_every_wrong_input(name, request, photos):
     model = request.getfixturevalue(name)
     measurements = measure_candidates(model, read_photos(model, photos[::25]), input_candidates(model.input))

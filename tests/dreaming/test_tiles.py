@@ -40,6 +40,7 @@ def test_no_seam(layer, side, patterns):
 
 
 # At these sizes four tiles meet where the network sees neither the photo's edges nor those of a tile.
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("layer", "side", "size"), [("inception_3b", 384, (640, 672)), ("inception_4c", 896, (928, 960))]
 )
