@@ -191,10 +191,13 @@ def _decompose_missing(program: Any, names: Sequence[str], graph: Graph) -> Grap
 
     for _ in range(3):
         missing = {node.target for node in missing_operators(graph.module, graph.wanted)}
-        table = {
-            operator: function
-            for operator, function in (torch.export.default_decompositions().items() if missing else ())
-            if operator in missing
+        known = torch.export.default_decompositions() if missing else {}
+        table = {operator: known[operator] for operator in missing if operator in known}
+        # Of views, such as `mH`, PyTorch's own table says nothing; they are made of other operators themselves.
+        table |= {
+            operator: operator.decompose
+            for operator in missing - table.keys()
+            if isinstance(operator, torch._ops.OpOverload) and operator._can_decompose()
         }
         if not table:
             break
