@@ -18,7 +18,7 @@ pytestmark = pytest.mark.frameworks
 MADE_OF_OTHERS = {
     "mH": lambda x: x @ x.mH,
     "linalg_diagonal": lambda x: torch.linalg.diagonal(x),
-    "arccos_": lambda x: torch.sigmoid(x).arccos_(),
+    "arccos_": lambda x: (x / 9).arccos_(),
 }
 
 
