@@ -241,6 +241,17 @@ def test_the_input_is_what_the_file_declares_and_the_user_says(tmp_path, shape, 
     assert model.input == expected
 
 
+def test_an_output_need_not_say_its_shape():
+    graph = helper.make_graph(
+        [helper.make_node("Relu", ["x"], ["y"], name="relu")],
+        "g",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ("n", 3, 8, 8))],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)],
+    )
+    model = fv.from_onnx(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10))
+    assert model.layer("relu").shape == (8, 8, 3)
+
+
 def test_channels_last_and_bytes(tmp_path):
     nodes = [
         helper.make_node("Cast", ["x"], ["a"], name="cast", to=TensorProto.FLOAT),

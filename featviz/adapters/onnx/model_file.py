@@ -91,6 +91,7 @@ def read_onnx(model: "str | os.PathLike[str] | onnx.ModelProto", what: str, *, f
 
     proto = _load(model, what)
     try:
+        proto = _with_output_shapes(proto)
         onnx.checker.check_model(proto)
         proto = inline_local_functions(proto)
         names = output_names(proto.graph)
@@ -210,6 +211,14 @@ def _load(model: "str | os.PathLike[str] | onnx.ModelProto", what: str) -> "onnx
     except (OSError, DecodeError, onnx.checker.ValidationError, ValueError) as error:
         reason = "it does not exist" if not path.exists() else in_one_line(error)
         raise FeatvizError(f"`{path.name}` cannot be read as ONNX: {reason}") from None
+
+
+def _with_output_shapes(proto: "onnx.ModelProto") -> "onnx.ModelProto":
+    """The proto with the shapes of its outputs, which runtimes do without and the checker does not."""
+    from onnx import shape_inference
+
+    stated = all(output.type.tensor_type.HasField("shape") for output in proto.graph.output)
+    return proto if stated else shape_inference.infer_shapes(proto)
 
 
 def _inline_missing_operators(proto: "onnx.ModelProto") -> "onnx.ModelProto":
