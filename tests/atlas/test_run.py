@@ -28,7 +28,7 @@ def test_a_damaged_entry_is_named_and_rendered_again(tiny, complete, copied_atla
             (group / "score" / "zarr.json").write_text('{"zarr_format": 3, "no')
         case "outcome":
             (group / "outcome" / "c.7").write_bytes(b"??")
-    repaired = build_atlas(tiny, out=copied_atlas, full=["conv2"], **OPTIONS)
+    repaired = build_atlas(tiny, out=copied_atlas, full=["conv2"], compact=False, **OPTIONS)
     assert_equal(complete, repaired)
     said = capsys.readouterr().err
     assert ("conv1:7 (main) is damaged and is rendered again" in said) == (damage != "metadata")
@@ -38,7 +38,7 @@ def test_damage_of_other_entries_does_not_stop_a_run(tiny, complete, copied_atla
     group = copied_atlas / complete.find("conv1").path
     (group / "outcome" / "c.7").write_bytes(b"??")
     (group / "pixels" / "c.9.0.0.0").write_bytes(b"")
-    made = build_atlas(tiny, out=copied_atlas, units={"conv1": [3]}, **OPTIONS)
+    made = build_atlas(tiny, out=copied_atlas, units={"conv1": [3]}, compact=False, **OPTIONS)
     assert made.entries(made.find("conv1").path).outcomes()[[3, 7, 9]].tolist()[:2] == [2, 0]
     outcomes = {(row.role, row.layer, row.unit): row.outcome for row in made.rows()}
     assert outcomes[Role.MAIN, "conv1", 7] == outcomes[Role.MAIN, "conv1", 9] == "damaged"
@@ -53,5 +53,5 @@ def test_half_written_entries_do_not_count(tiny, complete, copied_atlas):
     assert fv.open_atlas(copied_atlas).count()[0] == complete.count()[0] - 1
     with pytest.raises(FeatvizError, match="no picture of `conv1:5`"):
         fv.open_atlas(copied_atlas).picture("conv1:5")
-    assert_equal(complete, build_atlas(tiny, out=copied_atlas, full=["conv2"], **OPTIONS))
+    assert_equal(complete, build_atlas(tiny, out=copied_atlas, full=["conv2"], compact=False, **OPTIONS))
     assert not half.exists()

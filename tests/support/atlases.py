@@ -1,5 +1,6 @@
 """Options, comparisons and files of the atlases that tests share."""
 
+import functools
 import json
 
 import numpy as np
@@ -36,8 +37,12 @@ def arrays_of(atlas):
     return {(series.path, name): atlas.entries(series.path).arrays[name][:] for series in atlas.plan for name in ARRAYS}
 
 
-def assert_equal(first, second):
-    a, b = arrays_of(first), arrays_of(second)
+# Of an atlas that no test changes, read once for all that compare with it.
+kept_arrays_of = functools.cache(arrays_of)
+
+
+def assert_equal(unchanging, second):
+    a, b = kept_arrays_of(unchanging), arrays_of(second)
     assert a.keys() == b.keys()
     assert all(np.array_equal(a[key], b[key], equal_nan=True) for key in a)
 
