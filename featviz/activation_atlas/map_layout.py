@@ -31,11 +31,11 @@ class LayoutSettings(NamedTuple):
 
 def by_umap(values: Rows, settings: LayoutSettings, *, guide: Places | None = None) -> Places:
     """UMAP of the angles between rows (McInnes et al. 2018), which begins at the guide's places where there are any."""
-    import umap
-
     with warnings.catch_warnings():
-        # It warns of what it was asked for, one thread and a seed.
+        # It warns of what it was asked for, one thread and a seed, and, as it is imported, that TensorFlow is absent.
         warnings.simplefilter("ignore")
+        import umap
+
         reducer = umap.UMAP(
             n_components=settings.axes,
             n_neighbors=min(settings.neighbors, len(values) - 1),

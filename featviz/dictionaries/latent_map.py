@@ -56,10 +56,12 @@ def lay_out(directions: Float[np.ndarray, "latents units"], *, seed: int = 0) ->
 
 
 def _umap(rows: Float[np.ndarray, "n units"], seed: int) -> Float[np.ndarray, "n 2"]:
-    from umap import UMAP
-
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that one seed means one thread
+        warnings.simplefilter(
+            "ignore"
+        )  # that one seed means one thread, and, as it is imported, that TensorFlow is absent
+        from umap import UMAP
+
         fit = UMAP(n_neighbors=min(NEIGHBORS, len(rows) - 1), min_dist=MIN_DISTANCE, metric="cosine", random_state=seed)
         places = np.asarray(fit.fit_transform(rows), np.float64)
     # Rows of zeros may have no place: the middle of the others.

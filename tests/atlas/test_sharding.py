@@ -23,6 +23,7 @@ def test_shards_are_disjoint_and_together_make_up_the_plan(tiny):
             shard_tasks(plan.tasks, tiny, index=index, count=count)
 
 
+@pytest.mark.slow
 def test_shards_in_three_processes_equal_one_run(patterns_atlas, tmp_path):
     steps = ["--steps", str(PATTERNS_STEPS)]
     shards = [start_atlas(tmp_path / "a", *steps, "--shard", f"{index}/3") for index in range(1, 4)]

@@ -9,10 +9,18 @@ from support.surveys import IMAGES
 import featviz as fv
 from featviz.atlas.build import build_atlas
 from featviz.atlas.site_data import SiteData
-from featviz.dictionaries import Dictionary
+from featviz.dictionaries import Dictionary, latent_map
 from featviz.dictionaries.kinds import TopKSae
 
 LATENTS = 12
+
+
+@pytest.fixture(scope="module", autouse=True)
+def without_umap():
+    """Its own tests have UMAP, which compiles for ten seconds."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(latent_map, "find_spec", lambda name: None)
+        yield
 
 
 @pytest.fixture(scope="module")

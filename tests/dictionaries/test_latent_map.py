@@ -84,6 +84,7 @@ def test_what_umap_is_asked_for(monkeypatch):
     assert lay_out(np.eye(4)).method == "PCA"
 
 
+@pytest.mark.slow
 def test_umap_itself_keeps_groups_together():
     pytest.importorskip("umap", reason="umap-learn is not installed")
     made = lay_out(clusters())
