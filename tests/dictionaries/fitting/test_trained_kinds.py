@@ -8,7 +8,7 @@ from support.planted_dictionaries import planted
 
 from featviz.dictionaries.fitting.sae_step import SaeSettings, init_sae
 from featviz.dictionaries.fitting.sae_training import finish_code
-from featviz.dictionaries.fitting.trained_kinds import TARGET, TRAINED, group_sizes
+from featviz.dictionaries.fitting.trained_kinds import TARGET, TRAINED, group_sizes, pre_activations
 from featviz.dictionaries.kinds import KINDS
 
 LATENTS, K = 40, 3
@@ -102,3 +102,18 @@ def test_as_many_fire_at_first_as_are_wanted(kind):
     state = init_sae(jnp.asarray(INPUTS), settings)
     passed = TRAINED[kind].run(state.parameters, jnp.asarray(INPUTS), K)
     assert abs(float((passed.latents > 0).sum(axis=1).mean()) - K) < 0.1
+
+
+def test_pre_activations_have_the_gradient_of_their_formula():
+    parameters = {name: jnp.asarray(value) for name, value in parameters_of("topk")[0].parameters.items()}
+
+    def formula(p, x):
+        return (x - p["decoder_bias"][None]) @ p["encoder"] + p["encoder_bias"][None]
+
+    (value, gradient), (found, found_gradient) = (
+        jax.value_and_grad(lambda p, f=each: jnp.sin(f(p, INPUTS)).sum())(parameters)
+        for each in (formula, pre_activations)
+    )
+    np.testing.assert_allclose(found, value, rtol=1e-6)
+    for name in ("encoder", "encoder_bias", "decoder_bias"):
+        np.testing.assert_allclose(found_gradient[name], gradient[name], rtol=1e-4, atol=1e-4)
