@@ -6,16 +6,17 @@ from support.objectives import EXAMPLES, LAYER, example, layout_of
 
 from featviz.cli.targets import parse_target
 from featviz.errors import FeatvizError
-from featviz.model import InputSpec, Layer, Model
+from featviz.model import OUTPUT, InputSpec, Layer, Model
 from featviz.objectives import TARGET_FORMS, channel, direction, head, logit, neuron, patches
 
 ROWS = np.random.default_rng(0).normal(size=(5, 7)).astype(np.float32)
 
 
 def network(**options):
-    """A model that is asked for the names and units of its layers alone."""
+    """A model that is asked for the names and units of its layers and its output alone."""
     layers = (Layer("first", (8, 8, 4)), Layer(LAYER, (4, 5, 7), rectified=True))
-    return Model("network", lambda *_, **__: {}, {}, layers, InputSpec(size=(16, 16)), **options)
+    output = {OUTPUT: np.zeros((1, 7), np.float32)}
+    return Model("network", lambda *_, **__: output, {}, layers, InputSpec(size=(16, 16)), **options)
 
 
 WRITTEN = [name for name in EXAMPLES if example(name, layout_of(name)).target is not None]
