@@ -72,11 +72,23 @@ def make_problem(
     def observe(image: Float[Array, "h w c"]) -> Activation:
         return image if layer == IMAGE else apply(weights, image[None], layers=(layer,))[layer][0]
 
+    activation = observe(image)
+    start = jnp.zeros_like(activation) if baseline is None else baseline
+    return Problem(_score_function(apply, layer, weights, objective, rules), observe, image, activation, start)
+
+
+def without_rules(problem: Problem, apply: Apply, layer: str, weights: Weights, objective: Objective) -> Problem:
+    """A problem with the network's own gradients; the network is not traced again for the layer's activation."""
+    return problem._replace(score=_score_function(apply, layer, weights, objective, None))
+
+
+def _score_function(
+    apply: Apply, layer: str, weights: Weights, objective: Objective, rules: RuleMaker | None
+) -> Callable[[Activation, Float[Array, "h w c"]], Float[Array, ""]]:
     def score(activation: Activation, image: Float[Array, "h w c"]) -> Float[Array, ""]:
         return _evaluate(lambda *args: _score(apply, layer, *args), (weights, objective, image), activation, rules)
 
-    activation = observe(image)
-    return Problem(score, observe, image, activation, jnp.zeros_like(activation) if baseline is None else baseline)
+    return score
 
 
 def _score(

@@ -9,7 +9,7 @@ from jaxtyping import Array, Float, Int
 
 from featviz.attribution.behind import make_problem
 from featviz.attribution.methods.ablation import scores_without
-from featviz.common.compilation import compiled
+from featviz.common.compilation import compiled, few_runs_options
 from featviz.model import Apply, Model, Weights
 from featviz.objectives import Objective
 
@@ -25,6 +25,7 @@ def unit_effects(
     units: Sequence[int],
     *,
     baseline: Float[np.ndarray, "*positions units"] | float = 0.0,
+    quick: bool = False,
 ) -> Float[np.ndarray, " units"]:
     """The change of a score when each of some units alone is at its baseline, at every position.
 
@@ -35,6 +36,7 @@ def unit_effects(
       layer: the units' layer.
       units: their indices.
       baseline: what the units become: a number, or an array of the layer's shape.
+      quick: whether the program is compiled sooner and runs slower.
 
     >>> import featviz as fv
     >>> photo = np.random.default_rng(0).random((64, 64, 3), np.float32)
@@ -47,7 +49,8 @@ def unit_effects(
     # A multiple of what is computed side by side: few programs serve every number of units.
     padded = np.resize(np.asarray(units, np.int32), -(-count // TOGETHER) * TOGETHER)
     args = (model.weights, objective, jnp.asarray(image), jnp.asarray(padded), jnp.asarray(baseline, jnp.float32))
-    program = compiled(_effects, *args, owner=model.apply, apply=model.apply, layer=layer)
+    options = few_runs_options(jax.default_backend(), quick=quick)
+    program = compiled(_effects, *args, owner=model.apply, options=options, apply=model.apply, layer=layer)
     return np.asarray(program(*args))[:count]
 
 

@@ -40,6 +40,8 @@ from featviz.rendering.checks import LARGEST_SIZE, SMALLEST_SIZE
 from featviz.surveys.photos import ImageInput, Photo, find_photos, prepare
 
 MAX_UNITS = 64
+# So many photos are explained in less time by programs that compile sooner and run slower.
+FEW = 30
 
 PhotoChoice: TypeAlias = "ImageInput | Iterable[ImageInput]"
 
@@ -122,6 +124,7 @@ def explain(
             method=method,
             units=units,
             group_count=groups,
+            quick=len(read) <= FEW,
         )
         for photo, pixels in progress_bar(read, shown=progress, unit="photo")
     ]

@@ -12,7 +12,7 @@ from featviz.atlas.class_scores import class_scores
 from featviz.attribution.attribute import Attribution, attribute
 from featviz.attribution.effects import unit_effects
 from featviz.attribution.group_sources import GroupSources, feeds, group_sources
-from featviz.attribution.groups import Groups, groups, tells_groups
+from featviz.attribution.groups import Groups, groups_of, tells_groups
 from featviz.attribution.methods import Method
 from featviz.attribution.shown_pictures import ShownPictures
 from featviz.common.bands import shown_bands
@@ -115,6 +115,7 @@ def explain_photo(
     method: Method | None,
     units: int,
     group_count: int,
+    quick: bool = False,
 ) -> Explanation:
     """The explanation of a photo of the network's size.
 
@@ -127,6 +128,7 @@ def explain_photo(
       method: how the score is divided.
       units: how many for it and how many against it.
       group_count: how many groups of units; 0 for none.
+      quick: whether programs are compiled sooner and run slower, which pays for a few photos.
 
     Raises:
       FeatvizError: if the network has no classes and there is no objective, or it does not fit.
@@ -139,8 +141,8 @@ def explain_photo(
         objective = logit(classes[0].index)
     views: list[LayerView] = []
     for layer in layers:
-        view = _layer_view(model, photo, objective, layer, method, units=units, group_count=group_count)
-        views.append(_with_sources(model, photo, view, views[-1], method) if views else view)
+        view = _layer_view(model, photo, objective, layer, method, units=units, group_count=group_count, quick=quick)
+        views.append(_with_sources(model, photo, view, views[-1], method, quick=quick) if views else view)
     score = float(views[0].attribution.scores[0])
     shown = shown_bands(photo, model.input.rgb)
     return Explanation(name, photo, shown, objective, title_of(objective, model), score, classes, tuple(views))
@@ -155,13 +157,19 @@ def listed_sources(view: LayerView) -> list[int]:
 
 
 def _with_sources(
-    model: Model, photo: Float[np.ndarray, "h w c"], view: LayerView, before: LayerView, method: Method | None
+    model: Model,
+    photo: Float[np.ndarray, "h w c"],
+    view: LayerView,
+    before: LayerView,
+    method: Method | None,
+    *,
+    quick: bool,
 ) -> LayerView:
     """The view with what of the layer before it feeds its groups, if it is computed from that layer."""
     if view.groups is None or not feeds(model, before.layer, view.groups, photo.shape[:2]):
         return view
     source = before.layer if before.groups is None else before.groups
-    return replace(view, sources=group_sources(model, photo, view.groups, layer=source, method=method))
+    return replace(view, sources=group_sources(model, photo, view.groups, layer=source, method=method, quick=quick))
 
 
 def title_of(objective: Objective, model: Model) -> str:
@@ -193,12 +201,13 @@ def _layer_view(
     *,
     units: int,
     group_count: int,
+    quick: bool,
 ) -> LayerView:
-    why = attribute(model, photo, objective, layer=layer, method=method)
+    why = attribute(model, photo, objective, layer=layer, method=method, quick=quick)
     activation = why.activations[0]
     listed = [unit for unit, value in why.top(units) if value > 0]
     against = [unit for unit, value in why.top(-units) if value < 0]
-    effects = unit_effects(model, photo, objective, layer, [*listed, *against])
+    effects = unit_effects(model, photo, objective, layer, [*listed, *against], quick=quick)
     peaks = activation.reshape(-1, activation.shape[-1]).max(0)
     shares = [
         UnitShare(unit, float(why.units[0, unit]), float(effect), float(peaks[unit]))
@@ -215,7 +224,9 @@ def _layer_view(
     found, fault = None, ""
     if possible > 1:
         if tells_groups(why.method):
-            found = groups(model, photo, layer, count=possible, objective=objective, method=method)
+            found = groups_of(
+                model, photo, layer, activation, count=possible, objective=objective, method=method, quick=quick
+            )
         else:
             fault = f"No groups of units: {why.method.name} does not tell them apart."
     return LayerView(

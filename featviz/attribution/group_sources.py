@@ -9,10 +9,10 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from featviz.attribution.attribute import check_layer
-from featviz.attribution.behind import make_problem
+from featviz.attribution.behind import make_problem, without_rules
 from featviz.attribution.groups import Groups, grouped_problem, tells_groups
 from featviz.attribution.methods import Method, Relevance, check_method
-from featviz.common.compilation import compiled
+from featviz.common.compilation import compiled, few_runs_options
 from featviz.errors import FeatvizError
 from featviz.model import Apply, Model, Weights
 from featviz.objectives import Objective, stack, tensor_direction
@@ -68,6 +68,7 @@ def group_sources(
     *,
     layer: str | Groups,
     method: Method | None = None,
+    quick: bool = False,
 ) -> GroupSources:
     """What of an earlier layer feeds the groups of a later one on a photo, by its units and by its own groups.
 
@@ -77,6 +78,7 @@ def group_sources(
       groups: those of the later layer, as `fv.groups` gives them.
       layer: the name of the earlier layer, or its groups on the same photo.
       method: how it is divided, by default relevance; conductance and occlusion do not tell groups apart.
+      quick: whether the program is compiled sooner and runs slower, which pays for fewer than about 30 photos.
 
     Raises:
       FeatvizError: for a layer that the groups' layer is not computed from, a method that does not tell groups apart,
@@ -99,10 +101,9 @@ def group_sources(
     check_layer(model, name, objectives[0], pixels.shape[:2])
     parts = (jnp.zeros((0,)), jnp.zeros((0,))) if earlier is None else (earlier.spatial, earlier.directions)
     args = (model.weights, stack(objectives), jnp.asarray(pixels), *map(jnp.asarray, parts))
-    program = compiled(
-        _attribute_sources, *args, owner=model.apply, apply=model.apply, layer=name, method=chosen,
-        grouped=earlier is not None,
-    )  # fmt: skip
+    options = few_runs_options(jax.default_backend(), quick=quick)
+    static = {"apply": model.apply, "layer": name, "method": chosen, "grouped": earlier is not None}
+    program = compiled(_attribute_sources, *args, owner=model.apply, options=options, **static)
     scores, units, shares = (np.asarray(value) for value in program(*args))
     return GroupSources(name, groups.layer, scores, units, shares)
 
@@ -133,7 +134,7 @@ def _attribute_sources(
 
     def divide(objective: Objective) -> tuple[Array, Array, Array]:
         ruled = make_problem(apply, layer, weights, objective, image, None, rules=method.rules)
-        plain = make_problem(apply, layer, weights, objective, image, None)
+        plain = without_rules(ruled, apply, layer, weights, objective)
         values = method.attribute(ruled)
         units = values.sum(tuple(range(values.ndim - 1)))
         shares = method.attribute(grouped_problem(ruled, spatial, directions)) if grouped else jnp.zeros(0)

@@ -9,11 +9,11 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from featviz.attribution.attribute import check_layer
-from featviz.attribution.behind import Problem, make_problem
+from featviz.attribution.behind import Problem, make_problem, without_rules
 from featviz.attribution.factorization import nmf, semi_nmf
 from featviz.attribution.methods import Ablation, Method, Relevance, check_method
 from featviz.common.arguments import check_count
-from featviz.common.compilation import compiled
+from featviz.common.compilation import compiled, few_runs_options
 from featviz.errors import FeatvizError
 from featviz.model import Apply, Model, Weights
 from featviz.objectives import Objective
@@ -53,6 +53,7 @@ def groups(
     count: int = 6,
     objective: Objective | None = None,
     method: Method | None = None,
+    quick: bool = False,
 ) -> Groups:
     """The groups of a layer's units in an image, from left to right where each is strongest.
 
@@ -65,6 +66,7 @@ def groups(
       count: how many groups.
       objective: a score that is divided among the groups.
       method: how, by default relevance; conductance and occlusion do not tell groups apart.
+      quick: whether programs are compiled sooner and run slower, which pays for fewer than about 30 images.
 
     Raises:
       FeatvizError: for an unknown layer, one with fewer positions or units than groups, an objective that is not
@@ -80,6 +82,25 @@ def groups(
     model.layer(layer)
     count = check_count("count", count, 1, MAX_GROUPS)
     activation = observe(model, pixels, layer)
+    return groups_of(model, pixels, layer, activation, count=count, objective=objective, method=method, quick=quick)
+
+
+def groups_of(
+    model: Model,
+    pixels: Float[np.ndarray, "h w c"],
+    layer: str,
+    activation: Float[np.ndarray, "*positions units"],
+    *,
+    count: int,
+    objective: Objective | None,
+    method: Method | None,
+    quick: bool,
+) -> Groups:
+    """The same of an image whose activation at the layer is known.
+
+    Raises:
+      FeatvizError: as `groups`.
+    """
     rows = activation.reshape(-1, activation.shape[-1])
     if count > min(rows.shape):
         raise FeatvizError(
@@ -104,7 +125,9 @@ def groups(
             )
         check_layer(model, layer, objective, pixels.shape[:2])
         args = (model.weights, objective, jnp.asarray(pixels), jnp.asarray(spatial), jnp.asarray(directions))
-        program = compiled(_attribute_groups, *args, owner=model.apply, apply=model.apply, layer=layer, method=chosen)
+        options = few_runs_options(jax.default_backend(), quick=quick)
+        static = {"apply": model.apply, "layer": layer, "method": chosen}
+        program = compiled(_attribute_groups, *args, owner=model.apply, options=options, **static)
         attributions, lost = (np.asarray(value) for value in program(*args))
         effects = -lost[:-1]
     return Groups(layer, spatial, directions, explained, attributions, effects)
@@ -135,7 +158,7 @@ def _attribute_groups(
     """The attributions of groups and of what they leave, and the score that each loses alone: units of a new layer."""
 
     ruled = make_problem(apply, layer, weights, objective, image, None, rules=method.rules)
-    plain = make_problem(apply, layer, weights, objective, image, None)
+    plain = without_rules(ruled, apply, layer, weights, objective)
     shares = method.attribute(grouped_problem(ruled, spatial, directions))
     return shares, Ablation().attribute(grouped_problem(plain, spatial, directions))
 

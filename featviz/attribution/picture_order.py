@@ -15,23 +15,24 @@ DRAWN_PLACES = 12
 def picture_rounds(explanations: Sequence[Explanation], layers: Sequence[str]) -> list[list[Objective]]:
     """The pictures that pages need, in rounds: a page is of more use after each.
 
-    First the foremost units for each decision and against it, then the groups, the other units, those that are
-    strongest at most places, and those that feed groups. Within a round the last layers come first, which are nearest
-    the decision.
+    First, layer by layer, the foremost units for each decision and against it, then the groups, the other units, those
+    that are strongest at most places, and those that feed groups. The last layers come first, which are nearest the
+    decision.
     """
-    first, others, places, sources, found = [], [], [], [], []
+    first: list[list[Objective]] = []
+    others, places, sources, found = [], [], [], []
     for layer in reversed(layers):
         views = _views(explanations, layer)
         foremost = [unit for view in views for unit in _foremost(view)]
         decisive = [share.unit for view in views for share in (*view.supporting, *view.opposing)]
-        first += _channels(layer, foremost)
+        first.append(_channels(layer, foremost))
         found += [direction(layer, row) for view in views if view.groups is not None for row in view.groups.directions]
         others += _channels(layer, decisive)
         places += _channels(layer, seen_units(explanations, layer)[:DRAWN_PLACES])
         sources += _channels(layer, source_units(explanations, layer))
     known: set[str] = set()
     rounds = []
-    for objectives in (first, found, others, places, sources):
+    for objectives in (*first, found, others, places, sources):
         new = {each.hash: each for each in objectives if each.hash not in known}
         known.update(new)
         rounds.append(list(new.values()))

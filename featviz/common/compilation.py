@@ -46,6 +46,15 @@ def quick_options() -> dict[str, str]:
     return {name: value for name, value in QUICK.items() if _is_known(name, value)}
 
 
+def few_runs_options(backend: str, *, quick: bool) -> dict[str, str]:
+    """XLA's options for a program: the backend's, or such that what runs a few times on a CPU is compiled soon.
+
+    Of GoogLeNet's attributions, compiled in 1 s in place of 4, a run takes .17 s in place of .09.
+    """
+    options = compiler_options(backend)
+    return {**options, **quick_options()} if quick and backend == "cpu" else options
+
+
 @cache
 def once_options(backend: str) -> dict[str, str]:
     """XLA's options for programs that run once, as far as this version of JAX knows them."""

@@ -25,12 +25,13 @@ def test_each_picture_comes_once_and_the_foremost_come_first(explanations):
     hashes = [each.hash for objectives in rounds for each in objectives]
     assert len(set(hashes)) == len(hashes)
     views = [view for each in explanations for view in each.layers]
-    foremost = {f"{view.layer}:{share.unit}" for view in views for share in (*view.supporting[:3], *view.opposing[:2])}
-    assert {each.label for each in rounds[0]} == foremost
-    # The last layer first, then the groups of every view.
-    assert rounds[0][0].label.startswith("conv2/relu")
+    # The last layer's foremost, the first one's, then the groups of every view.
+    for objectives, layer in zip(rounds, reversed(LAYERS), strict=False):
+        own = [view for view in views if view.layer == layer]
+        foremost = {share.unit for view in own for share in (*view.supporting[:3], *view.opposing[:2])}
+        assert {each.label for each in objectives} == {f"{layer}:{unit}" for unit in foremost}
     groups = {fv.direction(view.layer, row).hash for view in views for row in view.groups.directions}
-    assert {each.hash for each in rounds[1]} == groups
+    assert {each.hash for each in rounds[2]} == groups
     shares = {f"{view.layer}:{share.unit}" for view in views for share in (*view.supporting, *view.opposing)}
     assert shares <= set(names)
 
