@@ -177,8 +177,9 @@ def run_method(
     """The attributions, activations, score and baseline's score of one image, by a program kept with the network."""
     args = (model.weights, objective, jnp.asarray(image), jnp.asarray(baseline))
     options = few_runs_options(jax.default_backend(), quick=quick)
-    static = {"apply": model.apply, "layer": layer, "method": method}
-    program = compiled(_attribute, *args, owner=model.apply, options=options, **static)
+    program = compiled(
+        _attribute, *args, owner=model.apply, options=options, apply=model.apply, layer=layer, method=method
+    )
     return tuple(np.asarray(value) for value in program(*args))
 
 

@@ -102,8 +102,10 @@ def group_sources(
     parts = (jnp.zeros((0,)), jnp.zeros((0,))) if earlier is None else (earlier.spatial, earlier.directions)
     args = (model.weights, stack(objectives), jnp.asarray(pixels), *map(jnp.asarray, parts))
     options = few_runs_options(jax.default_backend(), quick=quick)
-    static = {"apply": model.apply, "layer": name, "method": chosen, "grouped": earlier is not None}
-    program = compiled(_attribute_sources, *args, owner=model.apply, options=options, **static)
+    program = compiled(
+        _attribute_sources, *args, owner=model.apply, options=options, apply=model.apply, layer=name, method=chosen,
+        grouped=earlier is not None,
+    )  # fmt: skip
     scores, units, shares = (np.asarray(value) for value in program(*args))
     return GroupSources(name, groups.layer, scores, units, shares)
 

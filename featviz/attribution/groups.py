@@ -126,8 +126,9 @@ def groups_of(
         check_layer(model, layer, objective, pixels.shape[:2])
         args = (model.weights, objective, jnp.asarray(pixels), jnp.asarray(spatial), jnp.asarray(directions))
         options = few_runs_options(jax.default_backend(), quick=quick)
-        static = {"apply": model.apply, "layer": layer, "method": chosen}
-        program = compiled(_attribute_groups, *args, owner=model.apply, options=options, **static)
+        program = compiled(
+            _attribute_groups, *args, owner=model.apply, options=options, apply=model.apply, layer=layer, method=chosen
+        )
         attributions, lost = (np.asarray(value) for value in program(*args))
         effects = -lost[:-1]
     return Groups(layer, spatial, directions, explained, attributions, effects)
