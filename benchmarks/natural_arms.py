@@ -24,7 +24,9 @@ MACO = replace(fv.recipes.maco_2023, samples=4, steps=16, size=448)
 LUCENT_CLASSES = "loss3_classifier"
 # How many pictures of a unit are a set; seeds of the smaller are the first of the larger one.
 SET_SIZES = (4, 9)
-SEEDS, DIVERSE, FACETS = "seeds", "diverse", "facets"
+SEEDS, DIVERSE, FACETS, STARTED = "seeds", "diverse", "facets", "started"
+# Facets that begin at photographs take a quarter of the steps.
+STARTED_STEPS = 4
 
 
 @dataclass(frozen=True)
@@ -67,9 +69,19 @@ def draw(arm: Arm, model: fv.Model, objectives: Mapping[str, fv.Objective], fold
 
 
 def draw_groups(
-    arm: Arm, model: fv.Model, groups: Mapping[str, tuple[fv.Objective, list[str]]], folder: Path, *, seed: int = 0
+    arm: Arm,
+    model: fv.Model,
+    groups: Mapping[str, tuple[fv.Objective, list[str]]],
+    folder: Path,
+    *,
+    seed: int = 0,
+    starts: Sequence[np.ndarray] | None = None,
 ) -> None:
-    """Renders groups of pictures of one size each: name -> the objective and the pictures' file names."""
+    """Renders groups of pictures of one size each: name -> the objective and the pictures' file names.
+
+    Args:
+      starts: an image for each picture, those of a group one after another.
+    """
     if not groups:
         return
     folder.mkdir(parents=True, exist_ok=True)
@@ -81,6 +93,7 @@ def draw_groups(
         size=arm.size,
         steps=arm.steps,
         seed=seed,
+        start=starts,
         group_size=members,
         progress=False,
     )
@@ -127,7 +140,7 @@ def unit_stem(layer: str, unit: int, member: int | None = None) -> str:
 def draw_set(
     kind: str, size: int, arm: Arm, model: fv.Model, survey: fv.Survey, units: Mapping[str, list[int]], out: Path
 ) -> None:
-    """Renders a set of `size` pictures of each unit: by seeds, as a diverse group, or as facets of photographs."""
+    """Renders a set of `size` pictures of each unit: by seeds, by difference, or as facets from noise or photographs."""
     folder = set_folder(kind, size, arm, out)
     if kind == SEEDS:
         for layer, chosen in units.items():
@@ -138,6 +151,7 @@ def draw_set(
     make: dict[str, Callable[[str, int], fv.Objective]] = {
         DIVERSE: lambda layer, unit: fv.diverse(fv.channel(layer, unit)),
         FACETS: lambda layer, unit: fv.facets(survey, layer, unit, count=size),
+        STARTED: lambda layer, unit: fv.facets(survey, layer, unit, count=size),
     }
     for layer, chosen in units.items():
         groups = {}
@@ -145,7 +159,14 @@ def draw_set(
             stems = [unit_stem(layer, unit, member) for member in range(size)]
             if not all((folder / f"{stem}.png").exists() for stem in stems):
                 groups[unit_stem(layer, unit)] = (make[kind](layer, unit), stems)
-        draw_groups(arm, model, groups, folder)
+        if kind == STARTED:
+            drawn = [unit for unit in chosen if unit_stem(layer, unit) in groups]
+            starts = [
+                image for unit in drawn for image in fv.facet_starts(survey, layer, unit, count=size, size=arm.size)
+            ]
+            draw_groups(replace(arm, steps=arm.steps // STARTED_STEPS), model, groups, folder, starts=starts)
+        else:
+            draw_groups(arm, model, groups, folder)
 
 
 def set_folder(kind: str, size: int, arm: Arm, out: Path) -> Path:

@@ -108,6 +108,7 @@ from featviz.rendering.render import render as render
 from featviz.rendering.render import render_each as render_each
 from featviz.rendering.render import render_group as render_group
 from featviz.surveys.exemplars import exemplars as exemplars
+from featviz.surveys.facet_starts import facet_starts as facet_starts
 from featviz.surveys.run_survey import survey as survey
 from featviz.surveys.spectra import measure_spectrum as measure_spectrum
 from featviz.surveys.survey import Survey as Survey

@@ -77,19 +77,28 @@ def as_objectives(name: str, given: Any) -> list[Objective]:
     return [require_objective(f"{name}[{index}]", item) for index, item in enumerate(given)]
 
 
-def check_starts(start: Start | None, model: Model, count: int) -> list[Float[np.ndarray, "h w c"]]:
-    """The image that each of `count` objectives starts from, all of one size; an empty list without `start`."""
+def check_starts(
+    start: Start | None, model: Model, count: int, *, group_size: int = 1
+) -> list[Float[np.ndarray, "group h w c"]]:
+    """The images that the groups of `count` objectives start from, all of one size; an empty list without `start`.
+
+    A list has one image for each objective, or one for each picture, those of a group one after another.
+    """
     if start is None:
         return []
     if not isinstance(start, list | tuple):
-        return [check_image("start", start, model)] * count  # type: ignore[arg-type]  # any other sequence is refused
+        image = check_image("start", start, model)  # type: ignore[arg-type]  # any other sequence is refused
+        return [np.broadcast_to(image, (group_size, *image.shape))] * count
     images = [check_image("start", image, model) for image in start]
-    if len(images) != count or len({image.shape for image in images}) > 1:
+    if len(images) not in (count, count * group_size) or len({image.shape for image in images}) > 1:
+        of_groups = f", or {count * group_size}, one a picture," if group_size > 1 else ","
         raise FeatvizError(
             f"`start` has {len(images)} images, the first of {images[0].shape[:2] if images else 0}; expected {count}, "
-            "one an objective, of one size"
+            f"one an objective{of_groups} of one size"
         )
-    return images
+    if len(images) == count:
+        return [np.broadcast_to(image, (group_size, *image.shape)) for image in images]
+    return [np.stack(images[first : first + group_size]) for first in range(0, len(images), group_size)]
 
 
 def check_keep(

@@ -203,7 +203,8 @@ def render_group(
     Args:
       objective: one objective, which every picture of the group maximizes.
       group_size: how many pictures, 1 to 1024.
-      start: an image in [0,1], or a Picture, from which every picture of the group starts.
+      start: an image in [0,1], or a Picture, from which every picture of the group starts; or a list of one for each
+        picture, such as `facet_starts` gives.
 
     The other args and the refusals are those of `render`.
 

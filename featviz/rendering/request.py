@@ -55,8 +55,8 @@ class Request:
 
     `written` are the objectives as the caller wrote them, `objectives` what the lanes maximize: for a negated objective
     and for a dictionary's latents that is the pre-activation. `provenance` has one
-    record for each objective, as the caller wrote it. `starts` has an image for each objective, or is empty where
-    pictures start from noise. `steps` counts the steps of all `stages` together.
+    record for each objective, as the caller wrote it. `starts` has the images of each objective's group, or is empty
+    where pictures start from noise. `steps` counts the steps of all `stages` together.
     """
 
     model: Model
@@ -67,7 +67,7 @@ class Request:
     written: tuple[Objective, ...]
     objectives: tuple[Objective, ...]
     provenance: tuple[dict[str, Any], ...]
-    starts: tuple[Float[np.ndarray, "h w c"], ...]
+    starts: tuple[Float[np.ndarray, "group h w c"], ...]
     keep: tuple[int, ...]
     group_size: int
     steps: int
@@ -106,11 +106,11 @@ def make_request(
     steps = check_count("steps", recipe.steps if steps is None else steps, 1, 1_000_000)
     seed = check_seed(seed)
     check_count("group_size", group_size, 1, 1024)
-    starts = check_starts(start, model, len(written))
+    starts = check_starts(start, model, len(written), group_size=group_size)
     kept = check_keep(keep, start, model.input.channels)
     if size is None and not starts:
         size = default_size(model, recipe, tuple(dict.fromkeys(layer for each in written for layer in each.layers)))
-    height, width = check_size(size, starts[0] if starts else None)
+    height, width = check_size(size, starts[0][0] if starts else None)
     # No command line starts from an image, takes other weights than the model's own, groups pictures or sets lanes.
     own_weights = weights is None or weights is model.weights
     repeatable = start is None and own_weights and group_size == 1 and lanes is None

@@ -99,8 +99,8 @@ def _run_stage(
 
 
 def _start_images(request: Request, index: int) -> Images:
-    """The caller's start image of an objective, for each picture of its group."""
-    return np.stack([request.starts[index]] * request.group_size)
+    """The caller's start images of an objective's group."""
+    return np.ascontiguousarray(request.starts[index])
 
 
 def _base_images(request: Request, index: int) -> Images:

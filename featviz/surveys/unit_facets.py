@@ -18,8 +18,8 @@ from featviz.objectives.objective import Examples, single
 from featviz.objectives.positions import position_mean
 from featviz.objectives.vectors import check_vector, scale_by_cosine
 from featviz.surveys.best_photos import Photos, activations_on, best_photos_of
-from featviz.surveys.clusters import cluster
 from featviz.surveys.exemplars import layer_moments, maps_of, unit_length
+from featviz.surveys.facet_clusters import cluster_photos, other_units, photos_of_facets
 from featviz.surveys.reduction import BATCH, batches, maxima_of
 from featviz.surveys.statistics import halves
 from featviz.surveys.survey import Survey
@@ -84,7 +84,8 @@ def facets(
     standard deviations (over positions) from the layer's mean. Picture i is of the unit with cluster i, as
     `exemplars` has it of all best photographs: v_i = (1 - share) e + share t_i, of length 1, e the unit alone, t_i the
     mean of the cluster's activations, in standard deviations, each divided by its deviation once more, and of length 1.
-    Facets are in the order of their clusters' sizes. Without photographs a unit's facets are `diverse`.
+    Facets are in the order of their clusters' sizes. `facet_starts` has photographs to begin them with.
+    Without photographs a unit's facets are `diverse`.
 
     Args:
       survey: a survey of photographs that has the layer.
@@ -113,19 +114,10 @@ def facets(
     'conv2:3'
     """
     indices = [int(as_int("unit", index)) for index in unit] if is_sequence(unit) else [int(as_int("unit", unit))]
-    units = survey.layer(layer).units
-    for index in indices:
-        if not 0 <= index < units:
-            raise FeatvizError(f"`unit` {index} is out of range; {layer} has {units} units, 0 to {units - 1}")
     if not 0 <= share <= 1:
         raise FeatvizError(f"`share` is {share}; expected a number from 0, the unit alone, to 1, its photographs alone")
     count = check_count("count", count, 1, 1024)
-    photos = best_photos_of(survey, layer, indices, count)
-    for index in indices:
-        if len(photos[index]) < count:
-            raise FeatvizError(
-                f"`count` is {count}; {layer}:{index} is active on {len(photos[index])} photos of the survey's half"
-            )
+    photos = photos_of_facets(survey, layer, indices, count)
     made = facets_of_photos(survey, layer, photos, count=count, share=share, power=power)
     return [made[index] for index in indices] if is_sequence(unit) else made[indices[0]]
 
@@ -134,17 +126,13 @@ def facets_of_photos(
     survey: Survey, layer: str, photos: Mapping[int, Photos], *, count: int, share: float = 0.5, power: float = 1.0
 ) -> dict[int, Objective]:
     """The facets of each unit of its own photographs, `count` of them at least."""
-    if not photos:
-        return {}
     units = survey.layer(layer).units
-    mean, deviation = layer_moments(survey, layer, halves(survey)[0])
     made = {}
-    for index, activations in activations_on(survey, layer, photos):
-        standard = (activations - mean) / deviation
-        labels = cluster(other_units(standard, index), count)
+    for index, found in cluster_photos(survey, layer, photos, count):
+        standard, labels = found.standard, found.labels
         alone = np.zeros(units, np.float32)
         alone[index] = 1.0
-        shared = [unit_length(standard[labels == group].mean(0) / deviation) for group in range(count)]
+        shared = [unit_length(standard[labels == group].mean(0) / found.deviation) for group in range(count)]
         vectors = np.stack([unit_length((1 - share) * alone + share * vector) for vector in shared])
         shares = np.bincount(labels, minlength=count) / len(labels)
         term = Facets(layer, np.int32(index), vectors.astype(np.float32), shares.astype(np.float32), power)
@@ -200,11 +188,6 @@ def share_text(share: float) -> str:
     '25 % of photos'
     """
     return f"{100 * share:.0f} % of photos"
-
-
-def other_units(standard: Float[np.ndarray, "n units"], unit: int) -> Float[np.ndarray, "n others"]:
-    """The rows without the unit, which is high on all of them, each of length 1; rows of zeros stay."""
-    return np.stack([unit_length(row) for row in np.delete(standard, unit, axis=1)])
 
 
 EXAMPLES: Examples = {
