@@ -140,7 +140,7 @@ def unit_stem(layer: str, unit: int, member: int | None = None) -> str:
 def draw_set(
     kind: str, size: int, arm: Arm, model: fv.Model, survey: fv.Survey, units: Mapping[str, list[int]], out: Path
 ) -> None:
-    """Renders a set of `size` pictures of each unit: by seeds, by difference, or as facets from noise or photographs."""
+    """Renders a set of `size` pictures of each unit: by seeds, by difference, as facets from noise or photographs."""
     folder = set_folder(kind, size, arm, out)
     if kind == SEEDS:
         for layer, chosen in units.items():
