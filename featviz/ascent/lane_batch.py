@@ -16,6 +16,7 @@ from featviz import ascent
 from featviz.ascent.outcome import LaneResult, Outcome
 from featviz.ascent.program_set import StepShapes, step_shapes, trace_advance, trace_finish, trace_start
 from featviz.common.compilation import TracedProgram, compile_together, traced
+from featviz.common.threefry import fold_in, is_default
 from featviz.model import Weights
 from featviz.objectives import Objective, stack
 
@@ -250,10 +251,16 @@ def lane_key(seed: int, objective: Objective, *, stage: int = 0) -> Key[Array, "
 
 
 def lane_keys(seed: int, objectives: Sequence[Objective], *, stage: int = 0) -> Key[Array, " lanes"]:
-    """The keys of objectives' lanes, by one program: an accelerator would wait for thousands of small ones."""
+    """The keys of objectives' lanes, all at once: an accelerator would wait for thousands of small programs."""
     hashes = [objective.hash for objective in objectives]
     words = np.array([[int(digits[:8], 16), int(digits[8:16], 16)] for digits in hashes], np.uint32)
-    return _fold(jax.random.key(seed), jnp.asarray(words), stage=stage)
+    root = jax.random.key(seed)
+    if not is_default(root):
+        return _fold(root, jnp.asarray(words), stage=stage)
+    data = np.asarray(jax.random.key_data(root))[:, None]
+    for part in (*words.T, *([np.full(len(words), stage, np.uint32)] if stage else [])):
+        data = fold_in(data, part)
+    return jax.random.wrap_key_data(np.ascontiguousarray(data.T), impl="threefry2x32")
 
 
 @partial(jax.jit, static_argnames="stage")

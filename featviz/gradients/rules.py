@@ -11,6 +11,7 @@ from featviz.gradients.dense_convolution import dense_convolution, pointwise_con
 from featviz.gradients.error_function import complementary_error_function
 from featviz.gradients.max_pooling import indexed_max_pool
 from featviz.gradients.power import constant_power
+from featviz.gradients.row_maximum import row_maximum
 from featviz.gradients.shifted_convolution import shifted_convolution
 from featviz.gradients.single_unit import read_single_units
 from featviz.model import Activations, Apply, Weights
@@ -26,6 +27,7 @@ CPU: tuple[Rule, ...] = (
     phased_convolution,
     dense_convolution,
     complementary_error_function,
+    row_maximum,
 )
 
 

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from featviz.common.threefry import normal
 from featviz.regularizers.transforms.base import Transform
 
 
@@ -35,6 +35,4 @@ class GaussianNoise(Transform):
     ) -> Float[Array, "h w c"]:
         end_sd = self.sd if self.end_sd is None else self.end_sd
         sd = self.sd + (end_sd - self.sd) * jnp.asarray(progress, image.dtype)
-        # By themselves: in one loop with the reads of a resampling before it XLA's CPU backend draws them one by one.
-        noise = jax.lax.optimization_barrier(jax.random.normal(key, image.shape, image.dtype))
-        return image + sd * noise
+        return image + sd * normal(key, image.shape, image.dtype)
