@@ -260,7 +260,7 @@ def lane_keys(seed: int, objectives: Sequence[Objective], *, stage: int = 0) -> 
     data = np.asarray(jax.random.key_data(root))[:, None]
     for part in (*words.T, *([np.full(len(words), stage, np.uint32)] if stage else [])):
         data = fold_in(data, part)
-    return jax.random.wrap_key_data(np.ascontiguousarray(data.T), impl="threefry2x32")
+    return jax.random.wrap_key_data(jnp.asarray(data.T), impl="threefry2x32")
 
 
 @partial(jax.jit, static_argnames="stage")
