@@ -22,7 +22,7 @@ def is_default(key: PRNGKeyArray) -> bool:
     return bool(partitionable) and str(jax.random.key_impl(key)) == "threefry2x32"
 
 
-def normal(key: PRNGKeyArray, shape: tuple[int, ...], dtype: Any = jnp.float32) -> Float[Array, "*shape"]:
+def normal(key: PRNGKeyArray, shape: tuple[int, ...], *, dtype: Any = jnp.float32) -> Float[Array, "*shape"]:
     """The numbers of `jax.random.normal`, from N(0, 1).
 
     On a CPU JAX draws bits by a loop of five passes over memory, where one does. They are computed by themselves: in

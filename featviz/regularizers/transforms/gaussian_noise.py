@@ -35,4 +35,4 @@ class GaussianNoise(Transform):
     ) -> Float[Array, "h w c"]:
         end_sd = self.sd if self.end_sd is None else self.end_sd
         sd = self.sd + (end_sd - self.sd) * jnp.asarray(progress, image.dtype)
-        return image + sd * normal(key, image.shape, image.dtype)
+        return image + sd * normal(key, image.shape, dtype=image.dtype)
