@@ -6,6 +6,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from support.dictionaries import draw_autoencoder
 from support.tiny import build as build_network
 
 import featviz as fv
@@ -16,6 +17,7 @@ from featviz.activation_atlas.map_positions import sample_positions
 from featviz.activation_atlas.map_store import open_map
 from featviz.activation_atlas.own_photos import place_photos
 from featviz.activation_atlas.whitening import measure_moments, whitened_directions
+from featviz.dictionaries.kinds import TopKSae
 from featviz.errors import FeatvizError
 from featviz.surveys.photos import find_photos
 
@@ -225,6 +227,18 @@ def test_of_more_channels_those_that_the_network_names_are_shown(tmp_path):
     assert first.shape == chosen.shape and first.shape[-1] == 3
     # The first three are 0, 1 and 2, of which two are among the chosen ones.
     np.testing.assert_array_equal(first[..., [2, 0]], chosen[..., [1, 2]])
+
+
+def test_the_latents_of_a_dictionary_make_a_map(tiny, tmp_path):
+    arrays = draw_autoencoder(np.random.default_rng(0), units=80, latents=120)
+    model = tiny.with_dictionary("conv1/relu", fv.Dictionary(TopKSae(**arrays, k=6)))
+    options = {**OPTIONS, "levels": (2,), "min_photos": 1}
+    made = fv.build_activation_atlas(model, "conv1/relu/latents", PHOTOS, out=tmp_path / "m", **options)
+    (level,) = made.levels
+    # Means of what is sparse, of latents that are never negative.
+    assert level.cells.means.shape == (len(level), 120) and (level.cells.means >= 0).all()
+    assert "from the mean" not in made.facts["pictures"] and any(level.classes)
+    assert len({picture.tobytes() for picture in level.pictures}) == len(level) > 1
 
 
 class Tokens(nn.Module):
