@@ -99,11 +99,7 @@ def high_low(model: fv.Model, maps: np.ndarray, std: np.ndarray) -> list[int]:
 
 
 def car(model: fv.Model) -> int:
-    """The unit of inception_4c that photographs of cars excite most beyond others, of those whose weights have places.
-
-    Its parts are checked on photographs of cars: where it is excited most, an input that weighs in above the middle is
-    to be active above, one that weighs in below, below.
-    """
+    """The unit of inception_4c that photographs of cars excite most beyond others."""
     paths = sorted((FOLDER / "photos").glob("*.jpg"))
     # The cars, and every twelfth other photograph.
     is_car = np.array([int(path.name[:4]) in CARS for path in paths])
@@ -112,55 +108,9 @@ def car(model: fv.Model) -> int:
     found = maximum_activations(model, images, ["inception_4c"])["inception_4c"]
     cars = is_car[chosen]
     difference = (found[cars].mean(0) - found[~cars].mean(0)) / (found.std(0) + 1e-9)
-    top = [int(unit) for unit in np.argsort(-difference)[:12]]
-    maps = fv.weights_between(model, "inception_4b", "inception_4c", units=top).maps
-    # Weights of the pooled branch are the same at all places, those of the 1x1 branch have one.
-    flat = maps.reshape(len(top), -1, maps.shape[-1])
-    differ = np.linalg.norm(flat - flat.mean(1, keepdims=True), axis=(1, 2)) / np.linalg.norm(flat, axis=(1, 2))
-    one = (flat != 0).any(2).sum(1) == 1
-    placed = [index for index in range(len(top)) if differ[index] > 0.3 and not one[index]]
-    print("cars: units of inception_4c", top, "standard deviations above others", np.round(difference[top], 2))
-    print("  with places", [top[index] for index in placed])
-    unit, weights = top[placed[0]], maps[placed[0]]
-    std = unit_std(model, ["inception_4b"], images=images[~cars][:16])["inception_4b"]
-    heights = car_parts(model, images[cars], unit, weights * std)
-    print(f"  parts of {unit}: unit, strength, rows below the middle by weights and by activations on cars")
-    for each, *numbers in heights:
-        print(f"  inception_4b:{each}", *np.round(numbers, 2))
-    said, seen = np.array([row[2] for row in heights]), np.array([row[3] for row in heights])
-    print(f"  rank correlation of both heights {spearman(said, seen):.2f} over {len(heights)} inputs")
-    return unit
-
-
-def car_parts(
-    model: fv.Model, images: np.ndarray, unit: int, weights: np.ndarray
-) -> list[tuple[int, float, float, float]]:
-    """The 24 strongest exciting inputs: unit, strength, and how far below the middle they weigh in and are active.
-
-    Rows by weights are those of the weights' dipole: what is below the middle less what is above it, as a share. Rows
-    by activations are the middle of the input's activations in a window of 5 x 5 around the place at which the unit is
-    excited most, beyond the input's mean over the photograph.
-    """
-    layers = ("inception_4b", "inception_4c")
-    activations = {layer: [] for layer in layers}
-    for image in images:
-        values = model.apply(model.weights, image[None], layers=layers)
-        for layer in layers:
-            activations[layer].append(np.asarray(values[layer][0]))
-    rows = np.arange(weights.shape[0]) - (weights.shape[0] - 1) / 2
-    dipoles = (weights * rows[:, None, None]).sum((0, 1)) / np.abs(weights).sum((0, 1))
-    strengths = np.linalg.norm(weights, axis=(0, 1))
-    window = np.arange(-2, 3)
-    profiles = []
-    for below, above in zip(activations[layers[0]], activations[layers[1]], strict=True):
-        y, x = np.unravel_index(above[..., unit].argmax(), above.shape[:2])
-        padded = np.pad(below - below.mean((0, 1)), ((2, 2), (2, 2), (0, 0)))
-        profiles.append(np.maximum(padded[y : y + 5, x : x + 5], 0).sum(1))
-    profile = np.mean(profiles, 0)
-    middles = (profile * window[:, None]).sum(0) / np.maximum(profile.sum(0), 1e-9)
-    active = profile.sum(0) > np.median(profile.sum(0))
-    order = [int(each) for each in np.argsort(-strengths, kind="stable") if active[each]][:24]
-    return [(each, float(strengths[each]), float(dipoles[each]), float(middles[each])) for each in order]
+    top = np.argsort(-difference)[:5]
+    print("cars: units of inception_4c", top.tolist(), "standard deviations above others", np.round(difference[top], 2))
+    return int(top[0])
 
 
 def main() -> None:
