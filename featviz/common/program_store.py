@@ -45,7 +45,8 @@ def load_or_compile_entry(lowered: Any, options: Mapping[str, str]) -> tuple[Any
     folder = store_folder()
     if folder is None:
         return lowered.compile(compiler_options=dict(options)), None
-    key = program_key(lowered.as_text(), options)
+    # The text lacks arguments that nothing reads, such as a dictionary's, of which a program checks the shapes.
+    key = program_key(f"{lowered.as_text()}\0{jax.tree.leaves(lowered.in_avals)}", options)
     program = load_program(key, lowered.in_tree, lowered.out_tree)
     if program is None:
         program = lowered.compile(compiler_options=dict(options))

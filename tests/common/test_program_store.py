@@ -125,6 +125,14 @@ def test_programs_of_other_constants_are_others(folder):
         np.testing.assert_array_equal(compiled(add, np.zeros_like(constant))(np.zeros_like(constant)), constant)
 
 
+def test_arguments_that_nothing_reads_are_part_of_a_program(folder):
+    # Their shapes are checked when it is called: two dictionaries of a layer have one text for what is not of theirs.
+    for width in (6, 4):
+        args = (np.ones(3, np.float32), np.ones(width, np.float32))
+        program = load_or_compile(jax.jit(lambda x, unread: 2 * x).lower(*args), {})
+        assert program(*args).tolist() == [2, 2, 2]
+
+
 def test_options_are_compiled_apart(folder):
     lowered = doubled().lower(ONES)
     for level in ("0", "3"):
