@@ -12,6 +12,7 @@ from featviz.evaluation.features import fit
 from featviz.model import OUTPUT, Apply, Model, Weights
 from featviz.pages.records import ClassScore
 from featviz.surveys.reduction import batches
+from featviz.tracing.program import trace
 
 # How far the sum of an output that is a distribution may be from 1: rounding in half precision, over a thousand.
 ROUNDING = 1e-2
@@ -21,7 +22,8 @@ def class_scores(model: Model, pixels: UInt8[np.ndarray, "n h w c"], *, count: i
     """The highest outputs on each picture, with logit and softmax, highest first.
 
     Pictures are resized (bicubic) to the training size if the network cannot run at theirs. An output whose rows are
-    distributions, as after a softmax, is taken as the probabilities, and its logarithm as the logits.
+    distributions, as after a softmax, is taken as the probabilities, and its logarithm as the logits. So is that of a
+    sigmoid, whose classes do not exclude one another: there the logit is log(p / (1 - p)).
 
     Args:
       model: the network.
@@ -48,7 +50,9 @@ def class_scores(model: Model, pixels: UInt8[np.ndarray, "n h w c"], *, count: i
     rows = []
     for filled, batch in batches(fit(image, size, channels=channels) for image in pixels):
         rows.append(np.asarray(compiled(_outputs(model.apply), model.weights, batch)(model.weights, batch))[:filled])
-    logits, probabilities = _logits_and_probabilities(np.concatenate(rows).astype(np.float64))
+    outputs = np.concatenate(rows).astype(np.float64)
+    bounded = bool((outputs >= 0).all() and (outputs <= 1).all())
+    logits, probabilities = _logits_and_probabilities(outputs, sigmoid=bounded and _ends_in_sigmoid(model, size))
     names = model.classes if len(model.classes) == logits.shape[1] else ("",) * logits.shape[1]
     return [
         tuple(
@@ -78,15 +82,31 @@ def _has_classes(model: Model, size: tuple[int, int]) -> bool:
     return len(shape) == 2 and shape[0] == 2 and shape[1] > 1
 
 
+def _ends_in_sigmoid(model: Model, size: tuple[int, int]) -> bool:
+    """Whether the network's last operation, shape and type aside, is a sigmoid."""
+    images = jax.ShapeDtypeStruct((2, *size, model.input.channels), np.uint8)
+    leaves, structure = jax.tree.flatten((model.weights, images))
+    program, _ = trace(lambda *leaves: _outputs(model.apply)(*structure.unflatten(leaves)), *leaves)
+    step = program.producers.get(program.outputs[0])
+    while step is not None and step.primitive.name in ("convert_element_type", "copy", "reshape", "squeeze"):
+        step = program.producers.get(step.inputs[0])
+    return step is not None and step.primitive.name == "logistic"
+
+
 def _logits_and_probabilities(
-    outputs: Float[np.ndarray, "n classes"],
+    outputs: Float[np.ndarray, "n classes"], *, sigmoid: bool = False
 ) -> tuple[Float[np.ndarray, "n classes"], Float[np.ndarray, "n classes"]]:
-    """Both, from an output that is one or the other.
+    """Both, from an output that is one or the other; `sigmoid` says that it is that of one.
 
     >>> [values.round(2).tolist() for values in _logits_and_probabilities(np.array([[0.75, 0.25]]))]
     [[[-0.29, -1.39]], [[0.75, 0.25]]]
+    >>> [values.round(2).tolist() for values in _logits_and_probabilities(np.array([[0.75, 0.5]]), sigmoid=True)]
+    [[[1.1, 0.0]], [[0.75, 0.5]]]
     """
+    tiny = np.finfo(np.float32).tiny
+    if sigmoid:
+        return np.log(np.maximum(outputs, tiny)) - np.log(np.maximum(1 - outputs, tiny)), outputs
     if (outputs >= 0).all() and (outputs <= 1).all() and (np.abs(outputs.sum(1) - 1) < ROUNDING).all():
-        return np.log(np.maximum(outputs, np.finfo(np.float32).tiny)), outputs
+        return np.log(np.maximum(outputs, tiny)), outputs
     powers = np.exp(outputs - outputs.max(1, keepdims=True))
     return outputs, powers / powers.sum(1, keepdims=True)

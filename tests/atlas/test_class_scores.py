@@ -20,6 +20,12 @@ class Softmaxed(nn.Module):
         return nn.softmax(9.0 * nn.Dense(6, name="fc")(jnp.mean(x, axis=(1, 2))))
 
 
+class Sigmoid(nn.Module):
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        return nn.sigmoid(nn.Dense(6, name="fc")(jnp.mean(x, axis=(1, 2))))
+
+
 def outputs(model, pixels):
     images = pixels.astype(np.float32) / 255
     return np.asarray(model.apply(model.weights, images, layers=("fc",))["fc"], np.float64)
@@ -46,6 +52,16 @@ def test_probabilities_are_taken_as_such():
         for score in scores:
             assert score.probability == pytest.approx(row[score.index], rel=1e-3)
             assert score.logit == pytest.approx(np.log(row[score.index]), abs=1e-3)
+
+
+def test_classes_of_a_sigmoid_have_probabilities_of_their_own():
+    model = build(Sigmoid())
+    logits = outputs(model, PICTURES)
+    for row, scores in zip(logits, class_scores(model, PICTURES, count=6), strict=True):
+        assert [score.index for score in scores] == np.argsort(-row).tolist()
+        for score in scores:
+            assert score.probability == pytest.approx(1 / (1 + np.exp(-row[score.index])), rel=1e-4)
+            assert score.logit == pytest.approx(row[score.index], rel=1e-3, abs=1e-4)
 
 
 def test_pictures_are_scaled_only_where_the_network_cannot_run(tiny):
