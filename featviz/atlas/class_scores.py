@@ -86,7 +86,7 @@ def _ends_in_sigmoid(model: Model, size: tuple[int, int]) -> bool:
     """Whether the network's last operation, shape and type aside, is a sigmoid."""
     images = jax.ShapeDtypeStruct((2, *size, model.input.channels), np.uint8)
     leaves, structure = jax.tree.flatten((model.weights, images))
-    program, _ = trace(lambda *leaves: _outputs(model.apply)(*structure.unflatten(leaves)), *leaves)
+    program, _ = trace(lambda *leaves: _outputs(model.apply)(*jax.tree.unflatten(structure, leaves)), *leaves)
     step = program.producers.get(program.outputs[0])
     while step is not None and step.primitive.name in ("convert_element_type", "copy", "reshape", "squeeze"):
         step = program.producers.get(step.inputs[0])
