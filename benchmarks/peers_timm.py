@@ -1,6 +1,7 @@
 """featviz beside lucent with the same PyTorch network: whole processes, eight pictures, and the time of a step.
 
     python benchmarks/peers_timm.py [--network mobilenetv2_100] [--layer blocks.5] [--size 128] [--rounds 3]
+        [--pictures 8] [--tokens]
 
 Needs timm, and lucent 0.1.8 with its dependencies, in this Python environment. Networks of timm with random weights, of
 one seed; a unit is a channel. lucent has its defaults, 512 steps, one unit a call, as in its README, with the
@@ -20,8 +21,6 @@ import time
 from statistics import median
 from typing import Any
 
-UNITS = range(8)
-
 
 def network(name: str) -> Any:
     import timm
@@ -37,9 +36,13 @@ def run_featviz(options: argparse.Namespace) -> None:
     spec = fv.InputSpec(size=(options.size, options.size), channels_first=True)
     model = fv.from_torch(network(options.network), input=spec, upto=options.layer)
     pictures = fv.render(
-        model, fv.channel(options.layer, UNITS), size=options.size, steps=options.steps, progress=False
+        model,
+        fv.channel(options.layer, range(options.pictures)),
+        size=options.size,
+        steps=options.steps,
+        progress=False,
     )
-    assert len(pictures) == len(UNITS)
+    assert len(pictures) == options.pictures
 
 
 def run_lucent(options: argparse.Namespace) -> None:
@@ -59,7 +62,7 @@ def run_lucent(options: argparse.Namespace) -> None:
 
         return token_mean()
 
-    for unit in UNITS:
+    for unit in range(options.pictures):
         images = render.render_vis(
             module,
             objective(unit),
@@ -78,7 +81,7 @@ def run_lucent(options: argparse.Namespace) -> None:
 def launch(system: str, options: argparse.Namespace, steps: int, cache: str) -> float:
     """The seconds of one process."""
     command = [sys.executable, __file__, "--system", system, "--steps", str(steps)]
-    command += [f"--{name}={getattr(options, name)}" for name in ("network", "layer", "size")]
+    command += [f"--{name}={getattr(options, name)}" for name in ("network", "layer", "size", "pictures")]
     command += ["--tokens"] if options.tokens else []
     started = time.perf_counter()
     subprocess.run(command, check=True, env={**os.environ, "FEATVIZ_CACHE": cache}, capture_output=True)
@@ -93,6 +96,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=128)
     parser.add_argument("--peer-steps", type=int, default=512)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--pictures", type=int, default=8)
     parser.add_argument("--tokens", action="store_true", help="A unit is a column of (n, tokens, units).")
     parser.add_argument("--system", choices=["featviz", "lucent"], help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -113,7 +117,7 @@ def main() -> None:
                 print(json.dumps({"system": name, "steps": steps, "seconds": round(seconds, 1)}), flush=True)
     medians = {name: median(values) for name, values in times.items()}
     peer = medians[f"lucent, {options.peer_steps} steps"]
-    print(f"\n{options.network} {options.layer}, {options.size} px, eight pictures")
+    print(f"\n{options.network} {options.layer}, {options.size} px, {options.pictures} pictures")
     for name, seconds in medians.items():
         print(f"{name}: {seconds:.1f} s, lucent takes {peer / seconds:.1f} times as long")
 
