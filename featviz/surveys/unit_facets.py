@@ -125,7 +125,16 @@ def facets(
 def facets_of_photos(
     survey: Survey, layer: str, photos: Mapping[int, Photos], *, count: int, share: float = 0.5, power: float = 1.0
 ) -> dict[int, Objective]:
-    """The facets of each unit of its own photographs, `count` of them at least."""
+    """The facets of each unit of its own photographs, `count` of them at least.
+
+    >>> import featviz as fv, tempfile
+    >>> images = np.random.default_rng(0).random((24, 64, 64, 3))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     survey = fv.survey(fv.load("patterns"), images, out=f"{folder}/s", layers=["conv2"], progress=False)
+    ...     found = photos_of_facets(survey, "conv2", [3], 2)
+    ...     facets_of_photos(survey, "conv2", found, count=2)[3].label
+    'conv2:3'
+    """
     units = survey.layer(layer).units
     made = {}
     for index, found in cluster_photos(survey, layer, photos, count):

@@ -21,6 +21,7 @@ class GaussianNoise(Transform):
     References:
       Fel et al. 2023 (sd .08, constant).
 
+    >>> import jax
     >>> noise = GaussianNoise(0.1, end_sd=0.0)
     >>> bool((noise(jax.random.key(0), jnp.ones((2, 2, 3)), 1.0) == 1.0).all())
     True
