@@ -1,5 +1,5 @@
-// Code and tables that are wider than the page scroll by themselves: the keyboard reaches those that do, and only those.
-const SCROLLED = "article pre, .table-wrapper";
+// What is wider than the page (code, tables, a notebook's output) scrolls by itself, and the keyboard reaches just that.
+const SCROLLED = "article pre, .table-wrapper, .cell_output .output";
 
 function reach() {
   for (const element of document.querySelectorAll(SCROLLED)) {
