@@ -54,7 +54,7 @@ def step_gradient(
     redirect = Redirect(early, early & lane.silent) if routine.redirect_steps else None
     layers = objective.layers + (penalty.layers if penalty is not None else ())
     whole = () if routine.fidelity is None else routine.fidelity.layers(objective)
-    units, objective, penalty = _single_units(objective, penalty, whole)
+    units, objective, penalty = _single_units(routine, objective, penalty, whole)
     key = jax.random.fold_in(lane.key, lane.step)
 
     def total_of(image: Float[Array, "n h w c"], activations: Activations) -> tuple[Float[Array, ""], Float[Array, ""]]:
@@ -103,9 +103,14 @@ def step_gradient(
     return StepGradient(score, image_gradient, gradient, new_balance)
 
 
-def _single_units(objective: Objective, penalty: Objective | None, whole: Collection[str]) -> SingleUnits:
-    """The units that are all that is read of their layers, where the backend gains by it."""
-    if jax.default_backend() != "cpu":
+def _single_units(
+    routine: Routine, objective: Objective, penalty: Objective | None, whole: Collection[str]
+) -> SingleUnits:
+    """The units that are all that is read of their layers, where the backend gains by it.
+
+    Not with a redirected gradient, for which the last ReLUs are found from the whole layer.
+    """
+    if jax.default_backend() != "cpu" or routine.redirect_steps:
         return SingleUnits({}, objective, penalty)
     return single_units(objective, penalty, whole=whole)
 
