@@ -1,5 +1,7 @@
 """The classes that a network assigns to pictures."""
 
+from collections.abc import Callable
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -50,9 +52,9 @@ def class_scores(model: Model, pixels: UInt8[np.ndarray, "n h w c"], *, count: i
     rows = []
     for filled, batch in batches(fit(image, size, channels=channels) for image in pixels):
         rows.append(np.asarray(compiled(_outputs(model.apply), model.weights, batch)(model.weights, batch))[:filled])
-    outputs = np.concatenate(rows).astype(np.float64)
-    bounded = bool((outputs >= 0).all() and (outputs <= 1).all())
-    logits, probabilities = _logits_and_probabilities(outputs, sigmoid=bounded and _ends_in_sigmoid(model, size))
+    logits, probabilities = _logits_and_probabilities(
+        np.concatenate(rows).astype(np.float64), is_sigmoid=lambda: _ends_in_sigmoid(model, size)
+    )
     names = model.classes if len(model.classes) == logits.shape[1] else ("",) * logits.shape[1]
     return [
         tuple(
@@ -94,19 +96,21 @@ def _ends_in_sigmoid(model: Model, size: tuple[int, int]) -> bool:
 
 
 def _logits_and_probabilities(
-    outputs: Float[np.ndarray, "n classes"], *, sigmoid: bool = False
+    outputs: Float[np.ndarray, "n classes"], *, is_sigmoid: Callable[[], bool] = lambda: False
 ) -> tuple[Float[np.ndarray, "n classes"], Float[np.ndarray, "n classes"]]:
-    """Both, from an output that is one or the other; `sigmoid` says that it is that of one.
+    """Both, from an output that is one or the other; `is_sigmoid`, which traces the network, is asked only in doubt.
 
     >>> [values.round(2).tolist() for values in _logits_and_probabilities(np.array([[0.75, 0.25]]))]
     [[[-0.29, -1.39]], [[0.75, 0.25]]]
-    >>> [values.round(2).tolist() for values in _logits_and_probabilities(np.array([[0.75, 0.5]]), sigmoid=True)]
+    >>> independent = np.array([[0.75, 0.5]])
+    >>> [values.round(2).tolist() for values in _logits_and_probabilities(independent, is_sigmoid=lambda: True)]
     [[[1.1, 0.0]], [[0.75, 0.5]]]
     """
     tiny = np.finfo(np.float32).tiny
-    if sigmoid:
-        return np.log(np.maximum(outputs, tiny)) - np.log(np.maximum(1 - outputs, tiny)), outputs
-    if (outputs >= 0).all() and (outputs <= 1).all() and (np.abs(outputs.sum(1) - 1) < ROUNDING).all():
-        return np.log(np.maximum(outputs, tiny)), outputs
+    if (outputs >= 0).all() and (outputs <= 1).all():
+        if (np.abs(outputs.sum(1) - 1) < ROUNDING).all():
+            return np.log(np.maximum(outputs, tiny)), outputs
+        if is_sigmoid():
+            return np.log(np.maximum(outputs, tiny)) - np.log(np.maximum(1 - outputs, tiny)), outputs
     powers = np.exp(outputs - outputs.max(1, keepdims=True))
     return outputs, powers / powers.sum(1, keepdims=True)
