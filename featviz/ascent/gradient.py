@@ -1,6 +1,5 @@
 """The gradient of one step: views of the image, the network, the objective, penalty and fidelity."""
 
-from collections.abc import Collection, Mapping
 from functools import partial
 from typing import NamedTuple
 
@@ -14,8 +13,6 @@ from featviz.gradients.redirect import redirected_gelu, redirected_relu
 from featviz.gradients.rules import rules_for, run_with_rules
 from featviz.model import IMAGE, Activations, Weights
 from featviz.objectives import Objective
-from featviz.objectives.base import Index
-from featviz.objectives.single_units import SingleUnits, single_units
 from featviz.parameterizations import extra_channels
 from featviz.regularizers import compose
 from featviz.regularizers.fidelity import balance, distance
@@ -53,8 +50,6 @@ def step_gradient(
     early = lane.step < routine.redirect_steps
     redirect = Redirect(early, early & lane.silent) if routine.redirect_steps else None
     layers = objective.layers + (penalty.layers if penalty is not None else ())
-    whole = () if routine.fidelity is None else routine.fidelity.layers(objective)
-    units, objective, penalty = _single_units(routine, objective, penalty, whole)
     key = jax.random.fold_in(lane.key, lane.step)
 
     def total_of(image: Float[Array, "n h w c"], activations: Activations) -> tuple[Float[Array, ""], Float[Array, ""]]:
@@ -70,7 +65,7 @@ def step_gradient(
 
         def total_and_score(image: Float[Array, "n h w c"]) -> tuple[Float[Array, ""], Float[Array, ""]]:
             views = _views(routine, key, image, progress)
-            return total_of(image, activations_of(routine, network, views, layers, redirect=redirect, units=units))
+            return total_of(image, activations_of(routine, network, views, layers, redirect=redirect))
 
         (_, score), image_gradient = jax.value_and_grad(total_and_score, has_aux=True)(image)
         (gradient,) = pull_back(directed(routine, weights, lane, image, image_gradient, progress))
@@ -78,7 +73,7 @@ def step_gradient(
 
     assert lane.anchor is not None
     assert lane.balance is not None
-    fidelity_layers = whole
+    fidelity_layers = routine.fidelity.layers(objective)
     anchor_views = _views(routine, key, lane.anchor, progress, other_noise=True)
     anchor_activations = activations_of(routine, network, anchor_views, fidelity_layers, redirect=None)
 
@@ -86,9 +81,7 @@ def step_gradient(
         image: Float[Array, "n h w c"],
     ) -> tuple[tuple[Float[Array, ""], Float[Array, ""]], Float[Array, ""]]:
         views = _views(routine, key, image, progress)
-        activations = activations_of(
-            routine, network, views, (*layers, *fidelity_layers), redirect=redirect, units=units
-        )
+        activations = activations_of(routine, network, views, (*layers, *fidelity_layers), redirect=redirect)
         total, score = total_of(image, activations)
         return (total, distance(activations, anchor_activations, fidelity_layers)), score
 
@@ -101,18 +94,6 @@ def step_gradient(
     factor = routine.fidelity.weight * new_balance
     gradient = jax.tree.map(lambda ascent, departure: ascent - factor * departure, gradient, distance_gradient)
     return StepGradient(score, image_gradient, gradient, new_balance)
-
-
-def _single_units(
-    routine: Routine, objective: Objective, penalty: Objective | None, whole: Collection[str]
-) -> SingleUnits:
-    """The units that are all that is read of their layers, where the backend gains by it.
-
-    Not with a redirected gradient, for which the last ReLUs are found from the whole layer.
-    """
-    if jax.default_backend() != "cpu" or routine.redirect_steps:
-        return SingleUnits({}, objective, penalty)
-    return single_units(objective, penalty, whole=whole)
 
 
 def _views(
@@ -148,12 +129,10 @@ def activations_of(
     layers: tuple[str, ...],
     *,
     redirect: Redirect | None,
-    units: Mapping[str, Index] | None = None,
 ) -> Activations:
     """The activations of layers, with the gradient rules applied.
 
-    Unless `redirect` is None, silent ReLUs get a redirected gradient while it says so, and last GELUs always do. Of the
-    layers in `units` this unit alone is computed.
+    Unless `redirect` is None, silent ReLUs get a redirected gradient while it says so, and last GELUs always do.
     """
     weights, inputs = jax.tree.map(partial(_cast, routine), (weights, images))
     rules = rules_for(jax.default_backend())
@@ -162,7 +141,7 @@ def activations_of(
         if redirect is None
         else (redirected_relu(redirect.active, silent=redirect.silent), redirected_gelu(rules=rules))
     )
-    activations = run_with_rules(routine.apply, weights, inputs, layers, extra_rules=extra, units=units)
+    activations = run_with_rules(routine.apply, weights, inputs, layers, extra_rules=extra)
     return {name: value.astype(jnp.float32) for name, value in activations.items()} | {IMAGE: images}
 
 

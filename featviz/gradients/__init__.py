@@ -5,6 +5,5 @@ function of the same values with another gradient, and None for all others.
 
 - `convolution`, `dense_convolution`, `shifted_convolution`, `max_pooling`, `power`, `error_function`,
   `row_maximum`: exact gradients that run faster than XLA's; `rules` says on which backend.
-- `single_unit`: of the last product before a layer the one column that an objective reads.
 - `redirect`: gradients through silent ReLUs and GELUs.
 """

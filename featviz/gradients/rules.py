@@ -1,9 +1,6 @@
 """Which gradient rules run on which backend: each only where it was measured to gain."""
 
-from collections.abc import Mapping
-
 import jax
-from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
 from featviz.gradients.convolution import phased_convolution
@@ -13,7 +10,6 @@ from featviz.gradients.max_pooling import indexed_max_pool
 from featviz.gradients.power import constant_power
 from featviz.gradients.row_maximum import row_maximum
 from featviz.gradients.shifted_convolution import shifted_convolution
-from featviz.gradients.single_unit import read_single_units
 from featviz.model import Activations, Apply, Weights
 from featviz.tracing.evaluation import Rule, evaluate
 from featviz.tracing.program import trace
@@ -50,7 +46,6 @@ def run_with_rules(
     layers: tuple[str, ...],
     *,
     extra_rules: tuple[Rule, ...] = (),
-    units: Mapping[str, ArrayLike] | None = None,
 ) -> Activations:
     """The named activations of images, with this backend's faster gradients.
 
@@ -60,7 +55,6 @@ def run_with_rules(
       images: the images.
       layers: the names of the activations.
       extra_rules: rules that apply after the backend's.
-      units: of these layers one unit alone is computed, as an array of one unit (`single_unit`).
 
     >>> double = lambda weights, images, *, layers: {layer: weights * images for layer in layers}
     >>> run_with_rules(double, 2.0, jax.numpy.ones(2), ("twice",))["twice"].tolist()
@@ -72,8 +66,5 @@ def run_with_rules(
 
     leaves, structure = jax.tree.flatten((weights, images))
     program, shapes = trace(forward, *leaves)
-    if units:
-        program = read_single_units(program, [list(shapes).index(layer) for layer in units])
-        leaves = [*leaves, *units.values()]
     values = evaluate(program, leaves, program.outputs, rules=(*rules_for(jax.default_backend()), *extra_rules))
     return dict(zip(shapes, values, strict=True))

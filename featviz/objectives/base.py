@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple, TypeVar
+from typing import TypeVar
 
 import jax
 import numpy as np
@@ -23,13 +23,6 @@ Values = np.ndarray | jax.Array
 STATIC = {"static": True}
 
 T = TypeVar("T", bound="LayerTerm")
-
-
-class UnitRead(NamedTuple):
-    """A unit that is all that a term reads of its layer, and the term of the same layer with this unit alone."""
-
-    unit: Index
-    alone: "Term"
 
 
 class Term(ABC):
@@ -86,11 +79,6 @@ class Term(ABC):
         return False
 
     @property
-    def unit_read(self) -> UnitRead | None:
-        """Of a term of one layer: the unit, if the value reads but one, so that the others need not be computed."""
-        return None
-
-    @property
     def depends_on_group(self) -> bool:
         """Whether one image's value depends on the other images of its group."""
         return False
@@ -130,11 +118,6 @@ def move_before_relu(term: T, rectified: Set[str]) -> T:
     This is `Term.preactivation` for terms that are linear in their layer.
     """
     return replace(term, layer=before_relu(term.layer)) if term.layer in rectified else term
-
-
-def read_unit(term: Any) -> UnitRead:
-    """`Term.unit_read` of a term whose field `unit` is the one that it reads."""
-    return UnitRead(term.unit, replace(term, unit=np.int32(0)))
 
 
 def label_as_target(term: LayerTerm) -> str | None:

@@ -10,16 +10,7 @@ from jaxtyping import Array, Float
 
 from featviz.common.arguments import as_int, is_sequence
 from featviz.model import Activations
-from featviz.objectives.base import (
-    STATIC,
-    Index,
-    LayerTerm,
-    Shapes,
-    UnitRead,
-    label_as_target,
-    move_before_relu,
-    read_unit,
-)
+from featviz.objectives.base import STATIC, Index, LayerTerm, Shapes, label_as_target, move_before_relu
 from featviz.objectives.objective import Examples, Objective, single
 from featviz.objectives.positions import (
     UNIT_OVER_PATCHES,
@@ -56,10 +47,6 @@ class Channel(LayerTerm):
     def mean_over_positions(self) -> bool:
         return True
 
-    @property
-    def unit_read(self) -> UnitRead:
-        return read_unit(self)
-
     def preactivation(self, rectified: Set[str]) -> "Channel":
         return move_before_relu(self, rectified)
 
@@ -85,10 +72,6 @@ class Patches(LayerTerm):
     @property
     def target(self) -> str | None:
         return label_as_target(self)
-
-    @property
-    def unit_read(self) -> UnitRead:
-        return read_unit(self)
 
     def preactivation(self, rectified: Set[str]) -> "Patches":
         return move_before_relu(self, rectified)

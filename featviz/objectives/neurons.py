@@ -11,7 +11,7 @@ from jaxtyping import Array, Float
 from featviz.common.arguments import as_int, is_sequence
 from featviz.errors import FeatvizError
 from featviz.model import Activations
-from featviz.objectives.base import Index, LayerTerm, Shapes, UnitRead, label_as_target, move_before_relu, read_unit
+from featviz.objectives.base import Index, LayerTerm, Shapes, label_as_target, move_before_relu
 from featviz.objectives.objective import Examples, Objective, single
 from featviz.objectives.positions import (
     UNIT_AT_POSITION,
@@ -42,10 +42,6 @@ class Neuron(LayerTerm):
     @property
     def target(self) -> str | None:
         return label_as_target(self)
-
-    @property
-    def unit_read(self) -> UnitRead:
-        return read_unit(self)
 
     def preactivation(self, rectified: Set[str]) -> "Neuron":
         return move_before_relu(self, rectified)
