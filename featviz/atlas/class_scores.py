@@ -98,7 +98,7 @@ def _ends_in_sigmoid(model: Model, size: tuple[int, int]) -> bool:
 def _logits_and_probabilities(
     outputs: Float[np.ndarray, "n classes"], *, is_sigmoid: Callable[[], bool] = lambda: False
 ) -> tuple[Float[np.ndarray, "n classes"], Float[np.ndarray, "n classes"]]:
-    """Both, from an output that is one or the other; `is_sigmoid`, which traces the network, is asked only in doubt.
+    """Both, from an output that is one or the other; `is_sigmoid`, which takes time, is called only if needed.
 
     >>> [values.round(2).tolist() for values in _logits_and_probabilities(np.array([[0.75, 0.25]]))]
     [[[-0.29, -1.39]], [[0.75, 0.25]]]
