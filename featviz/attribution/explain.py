@@ -104,9 +104,7 @@ def explain(
     folder = Path(out)
     check_method(method, per_unit=True)
     chosen = explained_layers(model, layers, objective=objective)
-    units, groups = check_count("units", units, 1, MAX_UNITS), check_count("groups", groups, 0, MAX_UNITS)
-    size = check_count("size", size, SMALLEST_SIZE, LARGEST_SIZE)
-    steps = check_count("steps", steps, 1, 1_000_000)
+    units, groups, size, steps = check_numbers(units, groups, size, steps)
     check_grid(grid, chosen, draw=draw)
     opened = open_atlas(atlas) if isinstance(atlas, str | os.PathLike) else atlas
     opened = None if opened is None else check_atlas(opened, model)
@@ -158,6 +156,20 @@ def draw_pictures(
             write_pictures(model, missing[0], folder, shown.drawn, progress=progress)
     for view in (view for each in explanations for view in each.layers if view.layer in grid):
         write_grid(model, view.layer, view.attribution.activations[0], folder, shown.drawn, progress=progress)
+
+
+def check_numbers(units: int, groups: int, size: int, steps: int) -> tuple[int, int, int, int]:
+    """The numbers of `explain`.
+
+    Raises:
+      FeatvizError: for one that is no whole number, or out of its range.
+    """
+    return (
+        check_count("units", units, 1, MAX_UNITS),
+        check_count("groups", groups, 0, MAX_UNITS),
+        check_count("size", size, SMALLEST_SIZE, LARGEST_SIZE),
+        check_count("steps", steps, 1, 1_000_000),
+    )
 
 
 def check_grid(grid: Sequence[str], layers: Sequence[str], *, draw: bool) -> None:

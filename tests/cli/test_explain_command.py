@@ -50,6 +50,9 @@ def test_a_class_is_ranked_over_photos(photos, tmp_path, capsys):
         (["--of", "99"], "--of is 99; expected one of the 58 classes of patterns, 0 to 57"),
         (["--method", "pathh"], "--method: there is no `pathh`; did you mean"),
         (["--grid", "mixed4a"], "--grid draws pictures; expected no --no-pictures"),
+        (["--top", "0"], "`units` is 0; expected a whole number from 1 to 64"),
+        (["--steps", "0"], "`steps` is 0; expected a whole number from 1"),
+        (["--atlas", "nowhere"], "`nowhere` does not exist; expected a folder that `featviz atlas` has written"),
         (["nowhere.png"], "PHOTOS: `nowhere.png` does not exist"),
     ],
 )
@@ -68,3 +71,23 @@ def test_a_photo_that_cannot_be_read_is_named(tmp_path, capsys):
     (tmp_path / "broken.png").write_bytes(b"no image")
     status, text = refused(capsys, *words(tmp_path / "broken.png", tmp_path / "out"))
     assert status == 1 and "`broken.png` cannot be read" in text
+
+
+def test_ctrl_c_says_what_is_kept_and_the_same_command_continues(photos, tmp_path, capsys, monkeypatch):
+    def stop(model, objectives, folder, files, **options):
+        (folder / files.address(objectives[0])).parent.mkdir(parents=True)
+        (folder / files.address(objectives[0])).write_bytes(b"a picture")
+        raise KeyboardInterrupt
+
+    def stop_at_once(*given, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("featviz.attribution.explain.write_pictures", stop)
+    given = [word for word in words(photos / "a.png", tmp_path) if word != "--no-pictures"]
+    status, text = refused(capsys, *given, "--quiet")
+    assert (
+        status == 130 and f"stopped; {tmp_path} has the pages, with 1 of their pictures, and the same command" in text
+    )
+    monkeypatch.setattr("featviz.attribution.explain.explain_photo", stop_at_once)
+    status, text = refused(capsys, *words(photos / "a.png", tmp_path / "new"))
+    assert status == 130 and "stopped; nothing is written" in text

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from featviz.cli.exit_status import usage_errors
+from featviz.cli.exit_status import interruptible, usage_errors
 from featviz.cli.options.layers_option import find_layers, layers_option
 from featviz.cli.options.network_options import NetworkChoice, classified_network_options
 from featviz.cli.options.option_group import PATH
@@ -83,12 +83,14 @@ def explain(
 
     use_compilation_cache()
     model = network.load()
+    from featviz.atlas.reading import open_atlas
     from featviz.attribution.attribute import check_layer
-    from featviz.attribution.explain import check_grid
+    from featviz.attribution.explain import check_grid, check_numbers
     from featviz.attribution.explain import explain as run
     from featviz.attribution.explained_layers import explained_layers
-    from featviz.attribution.explained_pictures import SIZE, STEPS
+    from featviz.attribution.explained_pictures import SIZE, STEPS, check_atlas
 
+    size, steps = SIZE if size is None else size, STEPS if steps is None else steps
     with usage_errors():
         chosen = find_layers(model, layers)
         objective = read_objective(model, target, against, class_name)
@@ -101,29 +103,32 @@ def explain(
         if no_pictures and cells:
             raise FeatvizError("--grid draws pictures; expected no --no-pictures")
         check_grid(cells, names, draw=True)
+        check_numbers(units, groups, size, steps)
+        opened = None if atlas is None else check_atlas(open_atlas(atlas), model)
         if objective is not None:
             for layer in names:
                 check_layer(model, layer, objective, model.input.size)
     address = (out / "index.html").resolve().as_uri()
     if not quiet and not no_pictures:
         click.echo(f"The pages will be in {address} soon; their pictures follow, the most important first.", err=True)
-    made = run(
-        model,
-        list(photos),
-        out=out,
-        objective=objective,
-        layers=names,
-        method=divided,
-        units=units,
-        groups=groups,
-        atlas=atlas,
-        draw=not no_pictures,
-        size=SIZE if size is None else size,
-        steps=STEPS if steps is None else steps,
-        grid=cells,
-        measure=measure,
-        progress=not quiet,
-    )
+    with interruptible(lambda: describe_finished(out)):
+        made = run(
+            model,
+            list(photos),
+            out=out,
+            objective=objective,
+            layers=names,
+            method=divided,
+            units=units,
+            groups=groups,
+            atlas=opened,
+            draw=not no_pictures,
+            size=size,
+            steps=steps,
+            grid=cells,
+            measure=measure,
+            progress=not quiet,
+        )
     if class_name is not None:
         from featviz.attribution.class_units import class_units
         from featviz.model import find_class
@@ -141,6 +146,14 @@ def explain(
             click.echo(describe_class(found, class_name))
     if not quiet:
         click.echo(address)
+
+
+def describe_finished(out: Path) -> str:
+    """What a stopped command leaves in its folder."""
+    if not (out / "index.html").exists():
+        return "stopped; nothing is written"
+    count = sum(1 for _ in out.glob("pictures/*/*.webp"))
+    return f"stopped; {out} has the pages, with {count} of their pictures, and the same command draws the others"
 
 
 def read_objective(
