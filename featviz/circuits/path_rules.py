@@ -15,7 +15,7 @@ from featviz.tracing.program import Program, Step, Value, bind, flatten
 from featviz.tracing.relu import find_relu
 
 # Smooth activation functions that stand where a ReLU might, and are opened as one. A sigmoid is a gate.
-OPENED = {"gelu", "silu", "mish", "tanh", "elu", "softplus"}
+OPENED = {"gelu", "silu", "mish", "tanh", "elu", "softplus", "leaky_relu"}
 ROOTS = {"rsqrt", "sqrt", "pow"}
 PRODUCTS = {"dot_general", "mul", "div", "conv_general_dilated"}
 EXPONENTIALS = {"exp", "exp2"}

@@ -1,6 +1,6 @@
-"""Smooth activation functions of a traced program: GELU, SiLU, tanh and others of their kind."""
+"""Activation functions of a traced program that are no ReLUs: GELU, SiLU, tanh and others, and leaky ReLUs."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from typing import NamedTuple
 
 import jax.numpy as jnp
@@ -13,6 +13,8 @@ KINDS = (
     ("gelu", {"tanh", "mul"}), ("tanh", {"tanh"}), ("silu", {"logistic", "mul"}), ("sigmoid", {"logistic"}),
     ("softplus", {"log1p"}), ("elu", {"expm1"}),
 )  # fmt: skip
+# All that a leaky ReLU consists of.
+LEAKY = ({"ge", "mul", "select_n"}, {"gt", "mul", "select_n"})
 # Primitives that work elementwise.
 POINTWISE = {
     "abs", "add", "clamp", "convert_element_type", "copy", "copy_p", "div", "eq", "erf", "erfc", "exp", "exp2", "expm1",
@@ -30,9 +32,11 @@ class ActivationFunction(NamedTuple):
 
 
 def find_activation_functions(program: Program, *, known: Collection[Value] = ()) -> Iterator[ActivationFunction]:
-    """The smooth activation functions of a program in order; ReLUs are not among them (`featviz.tracing.relu`).
+    """The activation functions of a program in order but for its ReLUs (`featviz.tracing.relu`).
 
-    One is a run of elementwise steps that depend on one value and on constants.
+    One is a run of elementwise steps that depend on one value and on constants. It ends at a value that is such a
+    function already and from which it would part, as where a norm takes `y = gelu(x)` and its square: the function is
+    `y`, not `y * y`.
 
     Args:
         program: The program.
@@ -48,29 +52,69 @@ def find_activation_functions(program: Program, *, known: Collection[Value] = ()
     >>> [function.kind for function in find_activation_functions(program, known={between})]
     ['silu', 'tanh']
     """
-    sources: dict[Value, Value] = {}
-    operations: dict[Value, set[str]] = {}
-    inner: set[Value] = set()
+    whole = _elementwise_runs(program, set(known), set())
+    ends = {value for value in _parting(program, whole) if _kind(whole[value].operations)}
+    runs = _elementwise_runs(program, set(known), ends)
+    inner = set().union(*(run.through for run in runs.values())) - ends
+    for end, run in runs.items():
+        kind = _kind(run.operations)
+        if kind is not None and end not in inner and jnp.issubdtype(end.aval.dtype, jnp.floating):
+            yield ActivationFunction(kind, run.origin, end)
+
+
+class _Run(NamedTuple):
+    """Elementwise steps from `origin` to a value: the names of their operations, and the values just before it."""
+
+    origin: Value
+    operations: frozenset[str]
+    through: frozenset[Value]
+
+
+def _elementwise_runs(program: Program, known: set[Value], ends: set[Value]) -> dict[Value, _Run]:
+    """The run that leads to each value that one does.
+
+    Args:
+        program: The program.
+        known: Values at which every run ends.
+        ends: Values at which one ends too, unless the next step takes the run's origin as well, as `x * sigmoid(x)`.
+    """
+    runs: dict[Value, _Run] = {}
     for step in program.steps:
         names = _pointwise_operations(step)
-        varying = [value for value in step.inputs if value.scalar is None]
-        origins = {value if value in known else sources.get(value, value) for value in varying}
-        if names is None or len(origins) != 1 or len(step.outputs) != 1:
+        if names is None or len(step.outputs) != 1:
+            continue
+        varying = {value for value in step.inputs if value.scalar is None}
+        for stops in (known | ends, known):
+            origins = {runs[value].origin if value in runs and value not in stops else value for value in varying}
+            if len(origins) == 1:
+                break
+        else:
             continue
         (origin,) = origins
-        output = step.outputs[0]
-        if output.aval.shape != origin.aval.shape:
-            continue
-        sources[output] = origin
-        before = [value for value in varying if value in operations and value not in known]
-        operations[output] = names.union(*(operations[value] for value in before))
-        inner.update(before)
-    for end in operations:
-        if end in inner or not jnp.issubdtype(end.aval.dtype, jnp.floating):
-            continue
-        kind = next((kind for kind, needed in KINDS if needed <= operations[end]), None)
-        if kind is not None:
-            yield ActivationFunction(kind, sources[end], end)
+        if step.outputs[0].aval.shape == origin.aval.shape:
+            through = frozenset(value for value in varying if value in runs and value not in stops)
+            operations = frozenset(names).union(*(runs[value].operations for value in through))
+            runs[step.outputs[0]] = _Run(origin, operations, through)
+    return runs
+
+
+def _parting(program: Program, runs: Mapping[Value, _Run]) -> Iterator[Value]:
+    """The values of runs that steps of no run take, or from which a run goes on to several such values."""
+    outputs = set(program.outputs)
+    reached: dict[Value, frozenset[Value]] = {}
+    for value in reversed(runs):
+        following = [output for step in program.users.get(value, []) for output in step.outputs]
+        within = {each for each in following if each in runs and value in runs[each].through}
+        leaves = value in outputs or len(within) < len(set(following))
+        reached[value] = frozenset({value} if leaves else ()).union(*(reached[each] for each in within))
+        if leaves or len({reached[each] for each in within}) > 1:
+            yield value
+
+
+def _kind(operations: frozenset[str]) -> str | None:
+    if operations in LEAKY:
+        return "leaky_relu"
+    return next((kind for kind, needed in KINDS if needed <= operations), None)
 
 
 def _pointwise_operations(step: Step) -> set[str] | None:

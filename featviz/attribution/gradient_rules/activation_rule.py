@@ -1,4 +1,4 @@
-"""Smooth activation functions as gates: x times a constant."""
+"""Activation functions as gates: x times a constant."""
 
 import jax
 import jax.numpy as jnp
@@ -9,7 +9,7 @@ from featviz.tracing.evaluation import Replacement, Rule, cut, evaluate
 from featviz.tracing.program import Program, Step, Value
 
 # Those that are zero at zero. A sigmoid is not: as x times a constant it would have no bound.
-GATES = {"gelu", "silu", "mish", "tanh", "elu"}
+GATES = {"gelu", "silu", "mish", "tanh", "elu", "leaky_relu"}
 
 
 def activations_as_gates(program: Program) -> Rule:
