@@ -17,7 +17,7 @@ from data import FOLDER, network
 from oriented_parts import spearman
 
 import featviz as fv
-from featviz.attribution.explain import read_photos
+from featviz.attribution.explained_photos import read_photos
 from featviz.circuit_graphs.edge_effects import contributions, firing_photos, maximum_activations
 from featviz.circuits.unit_std import unit_std
 

@@ -21,7 +21,7 @@ import numpy as np
 from scipy.stats import spearmanr
 
 import featviz as fv
-from featviz.attribution.explain import read_photos
+from featviz.attribution.explained_photos import read_photos
 from featviz.attribution.methods import Ablation, Conductance, GradientTimesActivation, IntegratedPath, Relevance
 
 NETWORKS = {

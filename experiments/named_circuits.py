@@ -25,7 +25,7 @@ from data import FOLDER, network, photo_crops
 from oriented_parts import DIRECTIONS, agreement, along_arc, arc, gray, grid, orientations, responses, spearman
 
 import featviz as fv
-from featviz.attribution.explain import read_photos
+from featviz.attribution.explained_photos import read_photos
 from featviz.circuit_graphs.edge_effects import maximum_activations
 from featviz.circuits.unit_std import unit_std
 from featviz.common.compilation_cache import use_compilation_cache

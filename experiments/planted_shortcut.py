@@ -144,7 +144,7 @@ def tell(*, steps: int = STEPS, count: int = IMAGES, held_out: int = 600, photos
     model = train(rng, images[:count], labels[:count], steps=steps)
     held = labels[count:] != 0
     images, labels = images[count:][held], labels[count:][held]
-    shown = [(str(index), image) for index, image in enumerate(with_square(images[labels == SHOWN][:photos]))]
+    shown = list(with_square(images[labels == SHOWN][:photos]))
     ranks = fv.class_units(model, shown, SHOWN, layers=[LAYER], units=ABLATED, progress=False)
     named = [rank.unit for rank in ranks.mistaken]
 

@@ -9,10 +9,13 @@ from scipy.special import stdtrit
 
 from featviz.attribution.attribute import attribute
 from featviz.attribution.effects import unit_effects
+from featviz.attribution.explained_layers import explained_layers
+from featviz.attribution.explained_photos import PhotoChoice, read_photos
 from featviz.attribution.methods import Method, check_method
+from featviz.common.arguments import check_count
 from featviz.common.progress import progress_bar
 from featviz.errors import FeatvizError
-from featviz.model import OUTPUT, Model, output_units
+from featviz.model import OUTPUT, Model, find_class, output_units, require_model
 from featviz.objectives import Objective, logit
 from featviz.rendering.observe import observe
 
@@ -58,10 +61,10 @@ class ClassUnits:
 
 def class_units(
     model: Model,
-    photos: Sequence[tuple[str, Float[np.ndarray, "h w c"]]],
-    class_index: int,
+    photos: PhotoChoice,
+    class_index: int | str,
     *,
-    layers: Sequence[str],
+    layers: Sequence[str] | None = None,
     method: Method | None = None,
     units: int = 8,
     progress: bool = True,
@@ -70,40 +73,44 @@ def class_units(
 
     Args:
       model: a classifier.
-      photos: names and images in [0,1] of the network's size, all of the class.
-      class_index: the class.
-      layers: names of layers.
+      photos: a folder, or a list of paths, PIL images and arrays, all of the class; each is scaled to cover the
+        network's size and cropped to the center.
+      class_index: the class, by its index or its name.
+      layers: names of layers; by default four of the network's blocks.
       method: how the score is divided, by default relevance.
       units: how many are ranked of each layer, and ablated.
       progress: whether to show a bar.
 
     Raises:
-      FeatvizError: without photos, for a class or a layer that the network lacks, a network of one output, or a method
-        that does not tell units apart.
+      FeatvizError: without photos, for one that cannot be read, a class or a layer that the network lacks, a network of
+        one output, or a method that does not tell units apart.
 
     >>> import featviz as fv
     >>> rng, model = np.random.default_rng(0), fv.load("patterns")
-    >>> photos = [(str(i), rng.random((64, 64, 3), np.float32)) for i in range(2)]
+    >>> photos = [rng.random((64, 64, 3), np.float32) for _ in range(2)]
     >>> found = class_units(model, photos, 3, layers=["mixed4a"], units=2, progress=False)
     >>> len(found.ranked), len(found.right) + len(found.wrong)
     (2, 2)
     """
-    if not photos:
-        raise FeatvizError("`photos` is empty; expected photos of the class")
+    require_model(model)
     check_method(method, per_unit=True)
+    units = check_count("units", units, 1, 1_000_000)
     if output_units(model) < 2:
         raise FeatvizError(f"{model.name} has one output, which is no class among others; expected two or more")
-    own = logit(class_index)
+    chosen = find_class(model, "`class_index`", class_index)
+    own = logit(chosen)
+    layers = explained_layers(model, layers, objective=own)
+    named = [(photo.name, pixels) for photo, pixels in read_photos(photos, model)]
     right: list[str] = []
     wrong: list[tuple[str, int]] = []
     for_class: dict[str, list[np.ndarray]] = {layer: [] for layer in layers}
     for_mistake: dict[str, list[np.ndarray]] = {layer: [] for layer in layers}
     mistakes: list[tuple[np.ndarray, Objective]] = []
-    for name, photo in progress_bar(photos, shown=progress, unit="photo"):
+    for name, photo in progress_bar(named, shown=progress, unit="photo"):
         output = observe(model, photo, OUTPUT)
         best = int(output.reshape(-1, output.shape[-1]).mean(0).argmax())
         contrast = logit(best) - own
-        if best == class_index:
+        if best == chosen:
             right.append(name)
         else:
             wrong.append((name, best))
@@ -111,9 +118,9 @@ def class_units(
         for layer in layers:
             why = attribute(model, photo, own, layer=layer, method=method)
             for_class[layer].append(why.units[0])
-            if best != class_index:
+            if best != chosen:
                 for_mistake[layer].append(attribute(model, photo, contrast, layer=layer, method=method).units[0])
-    cases = [(photo, own) for _, photo in photos]
+    cases = [(photo, own) for _, photo in named]
     ranked = [rank for layer in layers for rank in _rank(model, layer, np.stack(for_class[layer]), cases, units)]
     mistaken = [
         rank
@@ -121,7 +128,7 @@ def class_units(
         if mistakes
         for rank in _rank(model, layer, np.stack(for_mistake[layer]), mistakes, units)
     ]
-    return ClassUnits(class_index, tuple(right), tuple(wrong), tuple(ranked), tuple(mistaken))
+    return ClassUnits(chosen, tuple(right), tuple(wrong), tuple(ranked), tuple(mistaken))
 
 
 def _rank(

@@ -1,18 +1,15 @@
 """`fv.explain`: pages that say why a network decides as it does on photos."""
 
-import itertools
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeAlias
-
-import numpy as np
 
 from featviz.atlas.reading import Atlas, open_atlas
 from featviz.attribution.activation_grid import write_grid
 from featviz.attribution.attribute import check_layer
 from featviz.attribution.explained_layers import explained_layers
+from featviz.attribution.explained_photos import PhotoChoice, read_photos
 from featviz.attribution.explained_pictures import (
     SIZE,
     STEPS,
@@ -37,13 +34,10 @@ from featviz.pages.addresses import ASSETS, INDEX, PageLink, link
 from featviz.pages.site_files import cached_file_exists, write_if_changed
 from featviz.pages.templating import static_files
 from featviz.rendering.checks import LARGEST_SIZE, SMALLEST_SIZE
-from featviz.surveys.photos import ImageInput, Photo, find_photos, prepare
 
 MAX_UNITS = 64
 # So many photos are explained in less time by programs that compile sooner and run slower.
 FEW = 30
-
-PhotoChoice: TypeAlias = "ImageInput | Iterable[ImageInput]"
 
 
 def explain(
@@ -94,7 +88,7 @@ def explain(
         a method that does not tell units apart, an atlas of another network, or a grid of a layer that is not shown or
         without `draw`.
 
-    >>> import featviz as fv, tempfile
+    >>> import featviz as fv, numpy as np, tempfile
     >>> photo = np.random.default_rng(0).random((64, 64, 3), np.float32)
     >>> made = fv.explain(fv.load("patterns"), photo, out=tempfile.mkdtemp(), layers=["mixed4a"], draw=False)
     >>> made[0].layers[0].layer, len(made[0].layers[0].supporting)
@@ -224,50 +218,3 @@ def write_pages(
         )
         write_if_changed(folder / addresses[index], page)
     write_if_changed(folder / INDEX, render_index(explanations, network=model.name))
-
-
-def read_photos(photos: PhotoChoice, model: Model) -> list[tuple[Photo, np.ndarray]]:
-    """Photos as the network gets them: scaled to cover its size and cropped to the center.
-
-    Raises:
-      FeatvizError: for a photo that cannot be read, or none at all.
-    """
-    listed = _listed(photos)
-    items: list[tuple[str, ImageInput]] = []
-    for given in listed:
-        if isinstance(given, str | os.PathLike) and Path(given).is_dir():
-            items += [(name, image) for name, image, _ in find_photos(given).items(0)]
-        else:
-            items.append((Path(given).name if isinstance(given, str | os.PathLike) else "", given))
-    read = []
-    # Of pages, whose files are one on disks that ignore case.
-    taken: set[str] = set()
-    for index, (name, image) in enumerate(items):
-        own = name or f"{index:06d}"
-        numbered = (own if count == 1 else f"{count} {own}" for count in itertools.count(1))
-        shown = next(each for each in numbered if each.casefold() not in taken)
-        taken.add(shown.casefold())
-        photo = prepare(shown, image, model.input.size, model.input.channels)
-        if photo.pixels is None:
-            raise FeatvizError(f"`photos`: `{shown}` cannot be read: {photo.fault}")
-        read.append((photo, np.asarray(photo.pixels, np.float32) / 255))
-    if not read:
-        raise FeatvizError("`photos` is empty; expected a photo, a folder, or a list of them")
-    return read
-
-
-def _listed(photos: PhotoChoice) -> Iterable[ImageInput]:
-    """One photo as a list of it.
-
-    Raises:
-      FeatvizError: for what is neither a photo nor a list of them.
-    """
-    from PIL.Image import Image
-
-    if isinstance(photos, str | os.PathLike | Image):
-        return [photos]
-    if isinstance(photos, np.ndarray):
-        return [photos] if photos.ndim < 4 else list(photos)
-    if not isinstance(photos, Iterable):
-        raise FeatvizError(f"`photos` is a {type(photos).__name__}; expected a photo, a folder, or a list of them")
-    return photos

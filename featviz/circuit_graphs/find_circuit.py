@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from featviz.atlas.reading import Atlas, open_atlas
-from featviz.attribution.explain import PhotoChoice, read_photos
+from featviz.attribution.explained_photos import PhotoChoice, read_photos
 from featviz.attribution.explained_pictures import check_atlas
 from featviz.circuit_graphs.circuit_parts import Circuit, CircuitEdge, CircuitUnit, Family
 from featviz.circuit_graphs.edge_effects import PHOTOS, edge_effects, firing_photos, maximum_activations

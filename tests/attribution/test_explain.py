@@ -230,7 +230,7 @@ def test_a_network_of_one_output_is_explained_by_it(tmp_path):
     with pytest.raises(FeatvizError, match="tiny has no classes; expected a target, such as logit:0 or a channel"):
         fv.explain(one, PHOTO, out=tmp_path, **QUICK | {"layers": ["conv"]})
     with pytest.raises(FeatvizError, match="tiny has one output, which is no class among others"):
-        class_units(one, [("a", PHOTO)], 0, layers=["conv"])
+        class_units(one, [PHOTO], 0, layers=["conv"])
 
 
 @pytest.mark.parametrize("method", [Conductance(steps=2), Ablation()])

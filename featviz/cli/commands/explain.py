@@ -112,7 +112,7 @@ def explain(
     if not quiet and not no_pictures:
         click.echo(f"The pages will be in {address} soon; their pictures follow, the most important first.", err=True)
     with interruptible(lambda: describe_finished(out)):
-        made = run(
+        run(
             model,
             list(photos),
             out=out,
@@ -135,7 +135,7 @@ def explain(
 
         found = class_units(
             model,
-            [(each.name, each.photo) for each in made],
+            list(photos),
             find_class(model, "--of", class_name),
             layers=names,
             method=divided,
