@@ -91,8 +91,9 @@ def test_what_the_user_says_of_such_a_file_is_not_dropped(saved):
     assert load_dictionary(saved, normalization=LayerNorm()).normalization.name == "layer_norm"
     with pytest.raises(FeatvizError, match="cannot be used with this `normalization`: `mean` of the dictionary has"):
         load_dictionary(saved, normalization=Standardized(np.zeros(2), np.float32(1)))
-    with pytest.raises(FeatvizError, match="says itself whether its decoder's bias is subtracted; expected no `cen"):
-        load_dictionary(saved, centered=False)
+    for name, value in (("kind", "topk"), ("k", 3), ("threshold", 0.5), ("centered", False)):
+        with pytest.raises(FeatvizError, match=f"is of featviz and says this itself; expected no `{name}`"):
+            load_dictionary(saved, **{name: value})
     rewrite(saved, format=FORMAT[:-1] + "2")
     with pytest.raises(FeatvizError, match="is a `featviz dictionary 2`; expected `featviz dictionary 1`"):
         load_dictionary(saved)

@@ -24,14 +24,19 @@ def take(arrays: Arrays, name: str) -> np.ndarray:
     """An array of a file in single precision.
 
     Raises:
-      FeatvizError: if the file lacks it.
+      FeatvizError: if the file lacks it, or it is not of real numbers.
 
     >>> take({"W_enc": np.ones(2, np.float16)}, "W_enc").dtype
     dtype('float32')
     """
     if name not in arrays:
         raise FeatvizError(f"it lacks `{name}`; {suggest(name, arrays)}")
-    return np.asarray(arrays[name], np.float32)
+    found = np.asarray(arrays[name])
+    if found.dtype.kind in "cOSU":
+        raise FeatvizError(f"its `{name}` is of {found.dtype}; expected real numbers")
+    # Numbers that are too large become infinite, which is refused with the finished dictionary.
+    with np.errstate(over="ignore"):
+        return found.astype(np.float32)
 
 
 def autoencoder_fields(

@@ -177,8 +177,8 @@ def _weights_in(folder: Path) -> Path:
     """The one file of weights in a folder."""
     files = sorted(path for path in folder.iterdir() if is_weights(path.name, SUFFIXES))
     if not files:
-        raise FeatvizError(f"the folder `{folder.name}` holds no weights; expected {EXPECTED}")
+        raise FeatvizError(f"the folder `{folder.resolve().name}` holds no weights; expected {EXPECTED}")
     if len(files) > 1:
         names = [file.name for file in files]
-        raise FeatvizError(f"the folder `{folder.name}` holds several files of weights; {suggest('', names)}")
+        raise FeatvizError(f"the folder `{folder.resolve().name}` holds several files of weights; {suggest('', names)}")
     return files[0]

@@ -51,11 +51,11 @@ def load_dictionary(
 
     Args:
       path: a file, a folder, or `hf-hub:OWNER/REPOSITORY/FOLDER`, a repository of Hugging Face.
-      kind: the kind of dictionary, such as `topk`, where the file does not say it.
+      kind: the kind of dictionary, such as `topk`, where the file does not say it; featviz's own files say this and the
+        next three.
       k: how many latents a TopK keeps, likewise.
       threshold: of a BatchTopK, likewise.
-      centered: whether the encoder subtracts the decoder's bias, in place of what the format says; not for featviz's
-        own files.
+      centered: whether the encoder subtracts the decoder's bias, in place of what the format says.
       normalization: of the activations before they are encoded, in place of what the file says.
 
     Returns:
@@ -83,10 +83,9 @@ def _own(contents: Contents, hints: Hints) -> Dictionary:
     said = contents.metadata["format"]
     if said != FORMAT:
         raise FeatvizError(f"`{contents.name}` is a `{said}`; expected `{FORMAT}`, or a later version of featviz")
-    if hints.centered is not None:
-        raise FeatvizError(
-            f"`{contents.name}` says itself whether its decoder's bias is subtracted; expected no `centered`"
-        )
+    given = [name for name in ("kind", "k", "threshold", "centered") if getattr(hints, name) is not None]
+    if given:
+        raise FeatvizError(f"`{contents.name}` is of featviz and says this itself; expected no `{given[0]}`")
     found = dictionary_of(contents.metadata, contents.arrays, contents.name)
     if hints.normalization is None:
         return found

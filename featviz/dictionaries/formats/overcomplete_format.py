@@ -22,7 +22,7 @@ from featviz.dictionaries.formats.contents import Contents
 from featviz.dictionaries.formats.hints import Hints
 from featviz.dictionaries.kinds import ArchetypalSae, SparseAutoencoder
 from featviz.dictionaries.normalizations import Identity
-from featviz.errors import FeatvizError, suggest
+from featviz.errors import FeatvizError
 
 WEIGHTS, MIXTURE, POINTS = "dictionary._weights", "dictionary.W", "dictionary.C"
 # The classes whose names end so, and the kind of each.
@@ -83,7 +83,7 @@ def _kind(arrays: Mapping[str, np.ndarray], values: Mapping[str, object]) -> str
     if saved:
         known = saved.removeprefix("RA")
         if known not in CLASSES:
-            raise FeatvizError(f"its class is `{saved}`; {suggest(saved, CLASSES)}")
+            raise FeatvizError(f"its class is `{saved}`, which is not read; expected {', '.join(CLASSES)}")
         return CLASSES[known]
     raise FeatvizError(
         "it is a state dict of overcomplete, which does not say its class; expected `kind` (relu, topk with `k`, or "

@@ -41,6 +41,8 @@ NORMALIZATIONS: Mapping[str, Normalization] = {
 KEYS = ("normalize_activations", "apply_b_dec_to_input", "hook_name", "hook_point", "activation_fn_str", "metadata")
 # A key of ViT-Prisma's alone.
 PRISMA = ("cls_token_only", "vit_model_cfg", "use_patches_only")
+# What else a configuration says of the fit.
+NOTES = ("dataset_path", "sae_lens_version", "cls_token_only", "use_patches_only")
 
 
 def recognizes(contents: Contents) -> bool:
@@ -67,9 +69,9 @@ def read(contents: Contents, hints: Hints) -> Dictionary:
     is_prisma = any(key in config for key in PRISMA) or "vit" in str(config.get("model_class_name", "")).lower()
     record = DictionaryRecord(
         model=str(config.get("model_name") or ""),
-        layer=str(config.get("hook_name") or config.get("hook_point") or ""),
+        layer=_layer(config),
         format="ViT-Prisma" if is_prisma else "SAELens",
-        notes=tuple((key, str(config[key])) for key in ("dataset_path", "sae_lens_version") if config.get(key)),
+        notes=tuple((key, str(config[key])) for key in NOTES if config.get(key)),
     )
     return Dictionary(code, normalization, record)
 
@@ -103,7 +105,18 @@ def _code(
     return matryoshka_sae(autoencoder, config.get("matryoshka_widths") or ())
 
 
+def _layer(config: dict[str, Any]) -> str:
+    """The layer's name: ViT-Prisma's `config.json` has it in two parts."""
+    number, part = config.get("hook_point_layer"), config.get("layer_subtype")
+    parts = f"blocks.{number}.{part}" if type(number) is int and part else ""
+    return str(config.get("hook_name") or config.get("hook_point") or parts)
+
+
 def _architecture(config: dict[str, Any]) -> str:
+    if config.get("is_transcoder"):
+        raise FeatvizError(
+            "it is a transcoder, which reconstructs another layer than it encodes; expected an autoencoder of one layer"
+        )
     architecture = str(config.get("architecture") or "standard")
     activation = str(config.get("activation_fn_str") or config.get("activation_fn") or "relu")
     if activation == "topk" and architecture == "standard":

@@ -81,6 +81,9 @@ def test_what_cannot_be_used_is_refused_in_one_line(tmp_path):
     assert "`vectors` of the dictionary has values that are not finite" in refusal(
         "e.npz", vectors=np.full((2, 3), np.nan)
     )
+    assert "its `W_enc` is of complex64; expected real numbers" in refusal("g.npz", **{**PLAIN, "W_enc": 1j * X})
+    huge = {**PLAIN, "W_enc": PLAIN["W_enc"].astype(np.float64) * 1e300}
+    assert "`encoder` of the dictionary has values that are not finite" in refusal("h.npz", **huge)
     objects = np.array([{}], object)
     assert "cannot be read as a dictionary" in refusal("f.npz", vectors=objects)
     with pytest.raises(FeatvizError, match="`kind` is `topq`; did you mean `topk`?"):

@@ -92,6 +92,17 @@ def test_prisma_has_its_configuration_beside_a_state_dict(tmp_path):
     assert (ours.record.format, ours.record.layer) == ("ViT-Prisma", "blocks.9.hook_mlp_out")
 
 
+def test_prisma_says_its_layer_in_two_parts_and_what_it_was_fitted_on(tmp_path):
+    config = {"hook_point_layer": 9, "layer_subtype": "hook_resid_post", "cls_token_only": True}
+    config["normalize_activations"] = "layer_norm"
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    (tmp_path / "weights.pt").write_bytes(saved(THEIRS))
+    record = load_dictionary(tmp_path).record
+    assert record.layer == "blocks.9.hook_resid_post" and record.notes == (("cls_token_only", "True"),)
+    (tmp_path / "config.json").write_text(json.dumps({**config, "is_transcoder": True}))
+    assert "it is a transcoder, which reconstructs another layer than it encodes" in refusal(tmp_path)
+
+
 @pytest.mark.frameworks
 def test_older_files_of_prisma_hold_a_configuration_object_which_is_not_imported(tmp_path, monkeypatch):
     torch = pytest.importorskip("torch", reason="PyTorch is not installed")
