@@ -125,7 +125,7 @@ def find_photographs(photos: Photographs) -> list[Path]:
     """The images of a folder, sorted, or those listed.
 
     Raises:
-      FeatvizError: if there are fewer than two.
+      FeatvizError: if there are fewer than two, or what is listed is not files.
     """
     if isinstance(photos, str | os.PathLike):
         folder = Path(photos)
@@ -134,7 +134,11 @@ def find_photographs(photos: Photographs) -> list[Path]:
             raise FeatvizError(f"`photos`: `{folder}` {found}; expected a folder of photographs")
         paths = sorted(path for path in folder.rglob("*") if is_image_name(path) and path.is_file())
     else:
-        paths = [Path(photo) for photo in photos]
+        listed = list(photos)
+        other = next((each for each in listed if not isinstance(each, str | os.PathLike)), None)
+        if other is not None:
+            raise FeatvizError(f"`photos` has a {type(other).__name__}; expected a folder or a list of files")
+        paths = [Path(photo) for photo in listed]
     if len(paths) < 2:
         raise FeatvizError(f"`photos` has {len(paths)} images; expected some hundred")
     return paths

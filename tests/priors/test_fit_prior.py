@@ -65,6 +65,7 @@ def test_ctrl_c_keeps_a_checkpoint(photographs, tmp_path, monkeypatch):
     [
         ({"photos": "none"}, "`none` does not exist; expected a folder of photographs"),
         ({"photos": []}, "has 0 images; expected some hundred"),
+        ({"photos": [np.zeros((8, 8, 3))] * 3}, "`photos` has a ndarray; expected a folder or a list of files"),
         ({"out": "own.png"}, "safetensors"),
         ({"steps": 0}, "`steps` is 0"),
         ({"minutes": 0.0}, "`minutes` is 0.0; expected a number above 0"),
