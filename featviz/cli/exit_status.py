@@ -19,6 +19,10 @@ SYSTEM_ERRORS = {
 }  # fmt: skip
 
 
+# Those of them that no other command would have avoided.
+EXHAUSTED = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM}
+
+
 class Interrupted(click.ClickException):
     """Ctrl-C ended the work; the message says what is kept."""
 
@@ -27,10 +31,13 @@ class Interrupted(click.ClickException):
 
 @contextlib.contextmanager
 def usage_errors() -> Iterator[None]:
-    """Turns every FeatvizError of its block into a usage error: exit status 2."""
+    """Turns every FeatvizError of its block into a usage error, exit status 2, but for a full disk and the like."""
     try:
         yield
     except FeatvizError as error:
+        # `from None` hides what the system said, and keeps it here.
+        if isinstance(error.__context__, OSError) and error.__context__.errno in EXHAUSTED:
+            raise
         raise click.UsageError(str(error)) from error
 
 

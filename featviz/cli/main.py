@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib
+import logging
 import sys
 from typing import NoReturn
 
@@ -97,6 +98,9 @@ def run(arguments: list[str] | None = None) -> None:
     if debug:
         # People add it at the end of the line that failed; click takes it only before the command.
         arguments = ["--debug", *(word for word in arguments if word != "--debug")]
+    else:
+        # Of several writes at once that fail, Zarr raises one error; asyncio would print the traceback of each other.
+        logging.getLogger("asyncio").setLevel(logging.CRITICAL)
     try:
         cli.main(arguments, prog_name="featviz", standalone_mode=False)
         if sys.stdout is not None:

@@ -1,7 +1,9 @@
 """Ctrl-C, also where a library has made another error of it: stopped, status 130, in one line."""
 
+import asyncio
 import errno
 import itertools
+import logging
 import os
 import subprocess
 import sys
@@ -9,12 +11,15 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import click
 import jax
 import pytest
 from support.commands import refused
 
-from featviz.cli import exit_status
+from featviz.cli import exit_status, main
 from featviz.cli.exit_status import SYSTEM_ERRORS
+from featviz.common.files import write_atomic
+from featviz.errors import FeatvizError
 from featviz.rendering import draw as rendering
 
 FAST = ["--size", "32", "--steps", "3", "--quiet"]
@@ -129,3 +134,30 @@ def test_what_the_system_lacks_is_no_bug(monkeypatch, tmp_path, capsys, code):
     monkeypatch.setattr(exit_status.sys, "stdout", None)
     status, line = refused(capsys, "render", "patterns", "conv1:0", "-o", tmp_path / "out.png", *FAST)
     assert (status, line) == (1, f"featviz: {os.strerror(code)}: `out.png`\n")
+
+
+@pytest.mark.parametrize(("code", "kind"), [(errno.ENOSPC, FeatvizError), (errno.EACCES, click.UsageError)])
+def test_a_full_disk_is_no_wrong_command(monkeypatch, tmp_path, code, kind):
+    def refuse(*_):
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(os, "replace", refuse)
+    with pytest.raises(kind, match="cannot write"), exit_status.usage_errors():
+        write_atomic(tmp_path / "out.png", b"")
+
+
+def test_errors_that_nobody_asked_for_print_no_traceback(monkeypatch, capsys, caplog):
+    logger = logging.getLogger("asyncio")
+    monkeypatch.setattr(logger, "level", logger.level)
+
+    def two_failures(*_, **options):
+        loop = asyncio.new_event_loop()
+        for _ in range(2):
+            loop.create_future().set_exception(OSError(errno.ENOSPC, "No space left on device"))
+        loop.close()
+        raise FeatvizError("the disk is full")
+
+    monkeypatch.setattr(main.cli, "main", two_failures)
+    with pytest.raises(SystemExit):
+        main.run(["models"])
+    assert capsys.readouterr().err == "featviz: the disk is full\n" and not caplog.records
