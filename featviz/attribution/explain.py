@@ -214,6 +214,7 @@ def write_pages(
             faithfulness=lines,
             pictures=shown,
             coming=coming,
+            edit=model.source.get("edit", ""),
             file_exists=file_exists,
         )
         write_if_changed(folder / addresses[index], page)

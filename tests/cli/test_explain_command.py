@@ -31,6 +31,11 @@ def test_pages_are_written_and_their_address_is_printed(photos, tmp_path, capsys
     assert sorted(path.name for path in tmp_path.glob("*.html")) == ["a.png.html", "b.png.html", "index.html"]
 
 
+def test_the_page_of_an_edited_network_says_the_edit(photos, tmp_path):
+    run(words(photos / "a.png", tmp_path, "--edit", "mixed3a:1,2=zero", "--quiet"))
+    assert "patterns, edited (<code>mixed3a:1,2=zero</code>) on a.png" in (tmp_path / "a.png.html").read_text()
+
+
 def test_a_class_is_ranked_over_photos(photos, tmp_path, capsys):
     run(words(photos, tmp_path, "--of", "7", "--top", "2"))
     lines = capsys.readouterr().out.splitlines()

@@ -1,6 +1,6 @@
 """The page of an explanation: what is decided, by which units, and what each place shows the network."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -73,7 +73,7 @@ class LayerSection(NamedTuple):
     files: str
     grid: str | None
     rows: tuple[tuple[PlaceItem, ...], ...]
-    strongest_place: str
+    first_place: str
     supporting: tuple[UnitItem, ...]
     opposing: tuple[UnitItem, ...]
     groups: tuple[GroupItem, ...]
@@ -105,6 +105,7 @@ def render_explanation(
     pictures: ShownPictures,
     file_exists: FileExists,
     coming: int = 0,
+    edit: str = "",
 ) -> bytes:
     """The page's HTML.
 
@@ -116,11 +117,13 @@ def render_explanation(
       pictures: those that it shows.
       file_exists: whether the folder has a file.
       coming: how many pictures are still being drawn.
+      edit: the network's edits, as `--edit` takes them.
     """
     address = page_address(explanation.name)
     shown = _Shown(address, pictures, file_exists)
     content = {
         "network": network,
+        "edit": edit,
         "name": explanation.name,
         "heading": explanation.title,
         "score": explanation.score,
@@ -189,17 +192,17 @@ def _section(explanation: Explanation, index: int, shown: _Shown) -> LayerSectio
             for share in shares
         )
 
-    row, column = np.unravel_index(int(view.strengths[..., 0].argmax()), view.places.shape)
     error = float(why.completeness_error[0])
     listed = {int(unit): shown.src(channel(view.layer, int(unit))) for unit in np.unique(view.strongest)}
-    files = [f"{unit}:{src}" for unit, src in listed.items() if src is not None]
+    files = {unit: src for unit, src in listed.items() if src is not None}
+    row, column = _first_place(view, files)
     return LayerSection(
         id=f"layer-{index}",
         name=view.layer,
-        files=" ".join(files),
+        files=" ".join(f"{unit}:{src}" for unit, src in files.items()),
         grid=shown.link(grid_address(shown.pictures.drawn, view.layer, why.activations[0])),
         rows=_places(view),
-        strongest_place=f"{row}-{column}",
+        first_place=f"{row}-{column}",
         supporting=items(view.supporting),
         opposing=items(view.opposing),
         groups=_groups(explanation, view, shown),
@@ -210,6 +213,14 @@ def _section(explanation: Explanation, index: int, shown: _Shown) -> LayerSectio
         method=why.method.words + ("" if why.method.per_position else ", which does not tell places apart"),
         completeness=format_percent(error) if why.method.complete else None,
     )
+
+
+def _first_place(view: LayerView, drawn: Collection[int]) -> tuple[int, int]:
+    """The row and column of the place that is shown first: of those with most pictures, the one that fires most."""
+    pictures = np.isin(view.strongest, list(drawn)).sum(-1)
+    strengths = np.where(pictures == pictures.max(), view.strengths[..., 0], -np.inf)
+    row, column = np.unravel_index(int(strengths.argmax()), strengths.shape)
+    return int(row), int(column)
 
 
 def _places(view: LayerView) -> tuple[tuple[PlaceItem, ...], ...]:
