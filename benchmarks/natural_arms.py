@@ -20,6 +20,13 @@ from featviz.rendering.request import make_request
 LUCENT = "lucent"
 # MACO in about the time of the default: a canvas of 448 px, of which four crops of 224 px are seen in each of 16 steps.
 MACO = replace(fv.recipes.maco_2023, samples=4, steps=16, size=448)
+# What a network of tokens gets, with a prior.
+TRANSFORMER = fv.recipes.transformer
+COMPOSED = {
+    "maco": MACO,
+    "transformer_denoised": replace(fv.recipes.denoised, transforms=TRANSFORMER.transforms, size=None),
+    "transformer_guided": replace(fv.recipes.guided, transforms=TRANSFORMER.transforms, size=None),
+}
 # The layer of lucent's GoogLeNet that has the classes (`torch_googlenet.py`).
 LUCENT_CLASSES = "loss3_classifier"
 # How many pictures of a unit are a set; seeds of the smaller are the first of the larger one.
@@ -45,21 +52,26 @@ class Arm:
         return np.asarray(image if self.recipe else image.resize((224, 224), Image.Resampling.BILINEAR))
 
 
-def find_arm(text: str, *, size: int, prior: Path | None) -> Arm:
-    """The arm of a name: a recipe's, `maco` or `lucent`, and its steps if other than its own, as `lucent@64`.
+def find_arm(text: str, *, size: int, prior: Path | None, trained_size: int = 224) -> Arm:
+    """The arm of a name: a recipe's, `lucent`, or one of `COMPOSED`.
+
+    After it may stand its steps, as `lucent@64`, and the share of its prior, as `denoised~0.1`. A recipe without a size
+    draws at the size of the network's training.
 
     Raises: FeatvizError if there is no such recipe, or no denoiser for it.
     """
-    name, _, steps = text.partition("@")
+    head, _, share = text.partition("~")
+    name, _, steps = head.partition("@")
     if name == LUCENT:
         return Arm(text, None, int(steps or 512), 128)
-    recipe = MACO if name == "maco" else fv.recipes.by_name(name)
-    if recipe.prior is not None and prior is not None:
-        recipe = replace(recipe, prior=replace(recipe.prior, file=str(prior)))
+    recipe = COMPOSED[name] if name in COMPOSED else fv.recipes.by_name(name)
     if recipe.prior is not None:
-        load_denoiser(recipe.prior.file, 3)
+        changed = replace(recipe.prior, file=None if prior is None else str(prior))
+        recipe = replace(recipe, prior=replace(changed, natural=float(share)) if share else changed)
+        load_denoiser(changed.file, 3)
     count = int(steps or recipe.steps)
-    return Arm(text, recipe, count, recipe.size if name == "maco" and recipe.size else size)
+    own = trained_size if recipe.size is None else recipe.size if name == "maco" else size
+    return Arm(text, recipe, count, own)
 
 
 def draw(arm: Arm, model: fv.Model, objectives: Mapping[str, fv.Objective], folder: Path, *, seed: int = 0) -> None:

@@ -6,8 +6,9 @@
     python benchmarks/natural_pictures.py --network squeezenet1_1 --units 16 -o natural-squeezenet/
 
 Arms are recipes by name; `maco` in about the time of the default, `lucent` with the peers' environment of `peers.py`.
-`NAME@STEPS` takes other steps. Recipes with a prior take `--prior FILE` where featviz has none of its own; an arm that
-cannot be drawn is left out, with a line that says why.
+`NAME@STEPS` takes other steps, `NAME~SHARE` another share of the prior. Recipes without a size, `transformer` and with
+a prior `transformer_denoised` and `transformer_guided`, draw at 224 px. Recipes with a prior take `--prior FILE` where
+featviz has none of its own; an arm that cannot be drawn is left out, with a line that says why.
 
 - E1 (`docs/evidence.md`) of one picture in two feature spaces, so that nothing is chosen for one of them: half way
   through a vision transformer and a convolutional network, neither of them the network that is looked at. Beside it the

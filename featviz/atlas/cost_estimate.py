@@ -60,6 +60,7 @@ def estimate(model: Model, tasks: Sequence[Task]) -> list[Estimate]:
     estimates = []
     for task in tasks:
         series, count = task.series, len(task.units)
+        steps = series.photos.steps or series.steps if series.photos is not None else series.steps
         shape = (series.count, *series.size, model.input.channels)
         # Seconds per unit of work: small programs are slower at it than large ones.
         pace = float(np.interp(entry_cost(series, model), costs, speeds / costs))
@@ -70,7 +71,7 @@ def estimate(model: Model, tasks: Sequence[Task]) -> list[Estimate]:
                 task=task,
                 lanes=lanes_here,
                 memory=lane_memory * lanes_here,
-                seconds=pace * entry_cost(series, model) * series.steps * count,
+                seconds=pace * entry_cost(series, model) * steps * count,
                 compiling=float(np.interp(entry_cost(series, model), costs, compiling)),
                 disk=count * (prod(shape) + 4 * series.steps + OVERHEAD + (PAGE if series.role is Role.MAIN else 0)),
             )

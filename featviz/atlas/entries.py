@@ -24,6 +24,8 @@ ARRAYS = ("pixels", "score", "history", "outcome")
 CLEAN_HISTORY = "looks/clean_history"
 # What an entry maximizes, as canonical JSON in bytes with zeros after it; only where its role does not say it.
 OBJECTIVE = "objective/json"
+# In provenance, and beside what the entry maximizes: the photograph that a picture begins at.
+BEGUN_AT = "begun_at"
 LATER_ARRAYS = (CLEAN_HISTORY, OBJECTIVE)
 # By the number in the store.
 OUTCOMES = (
@@ -129,7 +131,13 @@ class Entries:
 
     def objective(self, unit: int) -> dict[str, Any] | None:
         """What an entry maximizes, as provenance describes it; None where it follows from the series' role."""
-        return decode(self.arrays[OBJECTIVE][unit]) if OBJECTIVE in self.arrays else None
+        found = decode(self.arrays[OBJECTIVE][unit]) if OBJECTIVE in self.arrays else None
+        return None if found is None else {name: value for name, value in found.items() if name != BEGUN_AT}
+
+    def begun_at(self, unit: int) -> list[str]:
+        """The photograph at which each picture of an entry begins; empty where they begin from noise."""
+        found = decode(self.arrays[OBJECTIVE][unit]) if OBJECTIVE in self.arrays else None
+        return list((found or {}).get(BEGUN_AT, ()))
 
     def write(self, unit: int, pictures: Sequence[Picture]) -> None:
         """Writes one entry. Raises OSError if it cannot be written; then it does not count as written."""
@@ -153,7 +161,10 @@ class Entries:
             clean[: len(rows)] = values[rows]
             arrays[CLEAN_HISTORY][unit] = clean
         if OBJECTIVE in arrays:
-            arrays[OBJECTIVE][unit] = encode(first.provenance["objective"], arrays[OBJECTIVE].shape[1])
+            described = dict(first.provenance["objective"])
+            if BEGUN_AT in first.provenance:
+                described[BEGUN_AT] = [picture.provenance[BEGUN_AT] for picture in pictures]
+            arrays[OBJECTIVE][unit] = encode(described, arrays[OBJECTIVE].shape[1])
         arrays["score"][unit] = scores[0] if single else scores
         arrays["outcome"][unit] = np.asarray(OUTCOMES.index(first.outcome), np.uint8)
 

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from featviz.ascent.outcome import Outcome
-from featviz.atlas.entries import CLEAN_HISTORY, OUTCOMES, Entries
+from featviz.atlas.entries import BEGUN_AT, CLEAN_HISTORY, OUTCOMES, Entries
 from featviz.atlas.entry_histories import made_looks, made_steps
 from featviz.atlas.series import PlannedSeries, objective_of
 from featviz.common.canonical import describe, digest
@@ -113,7 +113,15 @@ def entry_command(entries: Entries, unit: int) -> str | None:
     more = ["--facets", str(shared["count"])] if role is Role.FACET else []
     if shares_of_photos(described_objective(entries, unit)) is not None:
         more += ["--exemplars", shared["photos"]["survey"]]
-    return command_line(shared["source"], shared["recipe_words"], shared["run"], objective, more=more)
+    return command_line(shared["source"], shared["recipe_words"], _entry_run(entries, unit), objective, more=more)
+
+
+def _entry_run(entries: Entries, unit: int) -> dict[str, Any]:
+    """How an entry was rendered: as its series says, or in fewer steps from photographs."""
+    run = dict(entries.attributes["run"])
+    return run | (
+        {"steps": entries.attributes["photos"]["steps"], "start": "an image"} if entries.begun_at(unit) else {}
+    )
 
 
 def entry_provenance(entries: Entries, unit: int) -> dict[str, object]:
@@ -121,7 +129,7 @@ def entry_provenance(entries: Entries, unit: int) -> dict[str, object]:
     shared = entries.attributes
     described = described_objective(entries, unit)
     return {
-        **shared["run"],
+        **_entry_run(entries, unit),
         "name": objective_of(Role(shared["role"]), shared["layer"], unit).label,
         "objective": described,
         "objective_sha256": digest(described),
@@ -136,11 +144,13 @@ def read_pictures(entries: Entries, unit: int) -> list[Picture]:
     assert outcome is not None
     provenance, history, scores = entry_provenance(entries, unit), entries.history(unit), entries.score(unit)
     clean, shares = entries.clean_history(unit), shares_of_photos(described_objective(entries, unit))
+    begun_at = entries.begun_at(unit)
     pictures = []
     for index, values in enumerate(entries.pixels(unit).astype(np.float32) / np.float32(255)):
         alpha = values[..., -1] if values.shape[-1] > channels else None
         group: dict[str, Any] = {"group": len(scores), "image": index} if len(scores) > 1 else {}
         group |= {} if shares is None else {"note": share_text(shares[index])}
+        group |= {BEGUN_AT: begun_at[index]} if begun_at else {}
         pixels, score = values[..., :channels], float(scores[index])
         pictures.append(Picture(pixels, score, outcome, history, provenance | group, alpha, clean[:, [0, 1 + index]]))
     return pictures

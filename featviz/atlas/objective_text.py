@@ -9,8 +9,21 @@ from jaxtyping import UInt8
 
 from featviz.common.canonical import canonical_json
 
-# Room for the description of a facet's objective, besides its layer's name.
-TEXT_BYTES = 2048
+# Room for the description of a facet's objective, besides its layer's name, and for the name of each photograph that a
+# picture begins at.
+TEXT_BYTES, NAME_BYTES = 2048, 128
+
+
+def short_name(name: str) -> str:
+    """The end of a file's name that has room, as JSON writes it.
+
+    >>> short_name("birds/kite.jpg"), len(short_name("k" * 200))
+    ('birds/kite.jpg', 120)
+    """
+    kept = name[-(NAME_BYTES - 8) :]
+    while len(json.dumps(kept)) > NAME_BYTES - 4:
+        kept = kept[1:]
+    return kept
 
 
 def encode(described: Mapping[str, Any], length: int) -> UInt8[np.ndarray, " length"]:

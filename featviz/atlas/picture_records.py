@@ -28,7 +28,7 @@ def picture_records(entries: Entries, unit: int) -> list[PictureRecord]:
     outcome = read_entry(entries, unit, lambda: entries.outcome(unit))
     if outcome is None:
         return []
-    history, clean, scores, pixels, described = read_entry(
+    history, clean, scores, pixels, described, begun_at = read_entry(
         entries,
         unit,
         lambda: (
@@ -37,6 +37,7 @@ def picture_records(entries: Entries, unit: int) -> list[PictureRecord]:
             entries.score(unit),
             entries.pixels(unit),
             described_objective(entries, unit),
+            entries.begun_at(unit),
         ),
     )
     shared = entries.attributes
@@ -56,6 +57,7 @@ def picture_records(entries: Entries, unit: int) -> list[PictureRecord]:
             clean[:, [0, 1 + index]],
             share=None if shares is None else shares[index],
             of_photos=shares is not None,
+            begun_at=begun_at[index] if begun_at else None,
         )
         for index, (picture, score) in enumerate(zip(pixels[..., : shared["channels"]], scores, strict=True))
     ]

@@ -23,6 +23,7 @@ from featviz.pictures.command import network_words, recipe_words
 from featviz.pictures.provenance import describe_run
 from featviz.recipes import Recipe, default_size, expand_stages, resolve
 from featviz.rendering.checks import Size, check_count, check_dtype, check_objectives, check_size
+from featviz.surveys.facet_starts import can_start, started_steps
 from featviz.surveys.survey import Survey, check_survey
 
 
@@ -110,6 +111,7 @@ def make_plan(
     run = describe_run(
         model, recipe, weights_sha256=weights, size=(height, width), steps=steps, seed=seed, dtype=dtype
     ) | dict(machine or {})
+    fewer = started_steps(steps) if can_start(recipe) else 0
     main: list[Task] = []
     others: list[Task] = []
     for layer in chosen:
@@ -120,7 +122,8 @@ def make_plan(
         for role, count in counts.items():
             if not count:
                 continue
-            photos, folder = facet_photos(survey, layer) if role is Role.FACET else None, folders[layer]
+            photos = facet_photos(survey, layer, steps=fewer) if role is Role.FACET else None
+            folder = folders[layer]
             series = Series(
                 layer, role, seed, count, (height, width), steps, dtype, recipe, run, computation, folder, photos
             )

@@ -14,12 +14,13 @@ from tqdm import tqdm
 from featviz.atlas.atlas_store import Store, one_line_errors
 from featviz.atlas.engines import Engine, RenderedEntry
 from featviz.atlas.entries import Entries
-from featviz.atlas.facet_objectives import facet_objectives
+from featviz.atlas.facet_objectives import unit_facets
 from featviz.atlas.journal import Journal
 from featviz.atlas.locks import lock_name, lock_units
-from featviz.atlas.objective_text import TEXT_BYTES
+from featviz.atlas.objective_text import NAME_BYTES, TEXT_BYTES, short_name
 from featviz.atlas.plan import Plan
 from featviz.atlas.series import Task
+from featviz.atlas.start_images import StartImages
 from featviz.common.canonical import digest
 from featviz.common.files import delayed_interrupts
 from featviz.common.progress import progress_bar
@@ -27,6 +28,7 @@ from featviz.errors import FeatvizError
 from featviz.model import Model
 from featviz.parameterizations import extra_channels
 from featviz.pictures.picture import Picture
+from featviz.surveys.facet_starts import can_start
 from featviz.surveys.survey import Survey
 
 
@@ -138,9 +140,13 @@ class _EntryWriter:
 
 
 def _with_objectives(task: Task, survey: Survey) -> Task:
-    """The task with the objectives of its facets of photographs."""
-    objectives = facet_objectives(survey, task.series.layer, task.units, task.series.count)
-    return replace(task, objectives=dict(zip(task.units, objectives, strict=True)))
+    """The task with what its facets of photographs maximize, and where they begin."""
+    series = task.series
+    found = unit_facets(survey, series.layer, task.units, series.count, size=series.size)
+    crops = {unit: facets.crops for unit, facets in found.items() if facets.crops and can_start(series.recipe)}
+    names = {unit: tuple(short_name(survey.names[crop.photo]) for crop in of) for unit, of in crops.items()}
+    objectives = {unit: facets.objective for unit, facets in found.items()}
+    return replace(task, objectives=objectives, starts=StartImages(survey, crops, series.size, names=names))
 
 
 def _add_series(store: Store, plan: Plan, task: Task, model: Model) -> Entries:
@@ -149,7 +155,8 @@ def _add_series(store: Store, plan: Plan, task: Task, model: Model) -> Entries:
     picture = (*series.size, model.input.channels + alpha)
     shape = picture if series.count == 1 else (series.count, *picture)
     units, attributes = model.layer(series.layer).units, plan.attributes[task.path]
-    room = 0 if series.photos is None else TEXT_BYTES + len(json.dumps(series.layer))
+    names = series.count * NAME_BYTES if series.photos is not None and series.photos.steps else 0
+    room = 0 if series.photos is None else TEXT_BYTES + len(json.dumps(series.layer)) + names
     return store.add_series(task.path, shape, units, series.steps, attributes, text_bytes=room)
 
 

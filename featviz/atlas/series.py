@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from featviz.atlas.facet_objectives import FacetPhotos
+from featviz.atlas.start_images import StartImages
 from featviz.atlas.unit_selection import consecutive_ranges
 from featviz.common.canonical import describe, digest
 from featviz.common.safe_names import safe_name
@@ -53,7 +54,8 @@ class Series:
         """Everything that can change the pixels except the unit: plain JSON values, without file names."""
         network = {name: value for name, value in self.run["network"].items() if name not in ("name", "weights")}
         shared = {name: value for name, value in self.run.items() if name not in ("featviz", "network")}
-        photos = {} if self.photos is None else {"photos": self.photos.sha256}
+        photos: dict[str, object] = {} if self.photos is None else {"photos": self.photos.sha256}
+        photos |= {"photo_steps": self.photos.steps} if self.photos is not None and self.photos.steps else {}
         return {**shared, "network": {**network, **self.computation}, "count": self.count, **photos}
 
     def key(self, unit: int) -> str:
@@ -79,13 +81,14 @@ class Task:
     """Entries to render: units of one series, ascending.
 
     `lanes` is how many run side by side on a device, None where that is not fixed. `objectives` has what units maximize
-    where that does not follow from the series: facets of photographs.
+    where that does not follow from the series, facets of photographs, and `starts` the images at which these begin.
     """
 
     series: Series
     units: tuple[int, ...]
     lanes: int | None = None
     objectives: Mapping[int, Objective] = field(default_factory=dict, compare=False)
+    starts: StartImages = field(default_factory=StartImages, compare=False)
 
     @property
     def path(self) -> str:
@@ -100,7 +103,7 @@ class Task:
         """The same for some of the units."""
         chosen = tuple(units)
         objectives = {unit: self.objectives[unit] for unit in chosen if unit in self.objectives}
-        return replace(self, units=chosen, objectives=objectives)
+        return replace(self, units=chosen, objectives=objectives, starts=self.starts.of_units(chosen))
 
 
 @dataclass(frozen=True)

@@ -45,6 +45,7 @@ class PictureRecord:
       command: the command that reproduces the picture, or None if no command does.
       share: the share of the unit's best photographs that a facet stands for; None if it is not known.
       of_photos: whether photographs have a part in the picture, as in facets of clusters of them.
+      begun_at: the name of the photograph that the picture begins at; None if it begins from noise.
     """
 
     role: Role
@@ -59,6 +60,7 @@ class PictureRecord:
     clean_history: Float32[np.ndarray, "looks 2"] = field(default_factory=lambda: np.zeros((0, 2), np.float32))
     share: float | None = None
     of_photos: bool = False
+    begun_at: str | None = None
 
 
 @dataclass(frozen=True)

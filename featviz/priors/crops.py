@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int, PRNGKeyArray, UInt8
+from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, UInt8
 
 from featviz.common.photograph import read_photograph
 from featviz.errors import FeatvizError
@@ -108,8 +108,7 @@ def crop_source(pyramids: Pyramids, size: int) -> CropSource:
     Raises:
       FeatvizError: if no image is large enough.
     """
-    short = np.minimum(pyramids.heights, pyramids.widths)
-    large = short >= window_size(size)
+    short, large = np.minimum(pyramids.heights, pyramids.widths), large_enough(pyramids, size)
     if not large.any():
         found = f"the largest is {short.max()} px" if short.size else "there is none"
         raise FeatvizError(
@@ -120,6 +119,12 @@ def crop_source(pyramids: Pyramids, size: int) -> CropSource:
     offsets, heights, widths = (jnp.asarray(own[large]) for own in pyramids[1:])
     chances = jnp.asarray(shares / shares[-1], jnp.float32)
     return CropSource(pyramids.values, offsets, heights, widths, chances)
+
+
+def large_enough(pyramids: Pyramids, size: int) -> Bool[np.ndarray, " images"]:
+    """Which images crops of `size` can be taken of."""
+    large: np.ndarray = np.minimum(pyramids.heights, pyramids.widths) >= window_size(size)
+    return large
 
 
 def draw_crops(

@@ -159,6 +159,9 @@ def fit(
         save(state)
         raise
     save(state)
+    if final is None and held_out:
+        # Of a training that was finished before.
+        final = mean_loss(table(state.average, held_out))
     return state, final
 
 

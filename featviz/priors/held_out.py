@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from featviz.common.compilation import compiled
-from featviz.priors.crops import Pyramids, crop_source, draw_crops
+from featviz.priors.crops import Pyramids, crop_source, draw_crops, large_enough
 from featviz.priors.training_step import denoising_loss
 from featviz.priors.unet import DenoiserConfig, Weights
 
@@ -49,15 +49,12 @@ def split_photographs(paths: Sequence[Path], *, every: int = 20) -> tuple[list[P
 
 
 def held_out_crops(pyramids: Pyramids, sizes: Sequence[int], channels: int) -> list[HeldOut]:
-    """Crops of held-out photographs at all scales, colors as they are.
+    """Crops of held-out photographs at all scales, colors as they are; none of a size that no photograph has.
 
     Args:
       pyramids: the photographs.
       sizes: of the crops.
       channels: of the photographs.
-
-    Raises:
-      FeatvizError: if no photograph is large enough.
     """
 
     def draw(source: Any, size: int) -> tuple[Array, Array]:
@@ -68,7 +65,8 @@ def held_out_crops(pyramids: Pyramids, sizes: Sequence[int], channels: int) -> l
         return images.reshape(shape), noise.reshape(shape)
 
     jitted = jax.jit(draw, static_argnums=1)
-    return [HeldOut(size, *jitted(crop_source(pyramids, size), size)) for size in sizes]
+    known = [size for size in sizes if large_enough(pyramids, size).any()]
+    return [HeldOut(size, *jitted(crop_source(pyramids, size), size)) for size in known]
 
 
 class LossTable:

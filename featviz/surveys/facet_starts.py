@@ -1,17 +1,30 @@
 """Where a unit's facets begin: the photograph in the middle of each cluster, around the unit's largest activation."""
 
+from typing import NamedTuple
+
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 
 from featviz.common.arguments import as_int, check_count
 from featviz.common.bands import resize_bands
-from featviz.surveys.facet_clusters import cluster_photos, other_units, photos_of_facets
-from featviz.surveys.receptive_fields import box_around
+from featviz.recipes import Recipe
+from featviz.surveys.facet_clusters import UnitClusters, cluster_photos, other_units, photos_of_facets
+from featviz.surveys.receptive_fields import Box, box_around
 from featviz.surveys.survey import Survey
+
+# The share of a recipe's steps that facets take from a photograph: they have a picture already.
+STARTED_SHARE = 0.25
+
+
+class StartCrop(NamedTuple):
+    """Where a facet begins: the index of a photograph in the survey, and the box that is cut out of it."""
+
+    photo: int
+    box: Box
 
 
 def facet_starts(
-    survey: Survey, layer: str, unit: int, *, count: int = 4, size: int = 128
+    survey: Survey, layer: str, unit: int, *, count: int = 4, size: int | tuple[int, int] = 128
 ) -> list[Float[np.ndarray, "h w c"]]:
     """A photograph for each of a unit's `count` facets, to begin its picture with: `start` of `render_group`.
 
@@ -26,7 +39,7 @@ def facet_starts(
       layer: the name of the layer.
       unit: the index of the unit, from 0.
       count: how many facets, as in `facets`.
-      size: pixels a side.
+      size: pixels a side, or (height, width).
 
     Returns:
       images in [0, 1], in the order of the facets.
@@ -44,19 +57,51 @@ def facet_starts(
     ...     [image.shape for image in facet_starts(survey, "conv2", 3, count=2, size=32)]
     [(32, 32, 3), (32, 32, 3)]
     """
-    side = check_count("size", size, 8, 4096)
+    tall, wide = (check_count("size", side, 8, 4096) for side in (size if isinstance(size, tuple) else (size, size)))
     index, count = int(as_int("unit", unit)), check_count("count", count, 1, 1024)
     photos = photos_of_facets(survey, layer, [index], count)
     ((_, found),) = cluster_photos(survey, layer, photos, count)
-    rows = other_units(found.standard, index)
-    grid, positions = survey.grid(layer), survey.positions(layer, units=index)
-    images = []
+    crops = start_crops(survey, layer, index, found, count=count, size=(tall, wide))
+    return [read_start(survey, crop, (tall, wide)).astype(np.float32) / np.float32(255) for crop in crops]
+
+
+def start_crops(
+    survey: Survey, layer: str, unit: int, found: UnitClusters, *, count: int, size: tuple[int, int]
+) -> tuple[StartCrop, ...]:
+    """Where the facets of a unit begin that are of the clusters `found`, for pictures of `size` (height, width)."""
+    rows, tall, wide = other_units(found.standard, unit), *size
+    grid, positions = survey.grid(layer), survey.positions(layer, units=unit)
+    crops = []
     for group in range(count):
         members = np.flatnonzero(found.labels == group)
-        middle = members[np.argmax(rows[members] @ rows[members].sum(0))]
-        photo = int(found.photos[middle])
-        left, top, right, bottom = box_around(positions[photo], grid, side, survey.size)
-        crop = survey.photo(photo)[top:bottom, left:right]
-        crop = crop if crop.shape[:2] == (side, side) else resize_bands(crop, (side, side))
-        images.append(crop.astype(np.float32) / np.float32(255))
-    return images
+        photo = int(found.photos[members[np.argmax(rows[members] @ rows[members].sum(0))]])
+        left, _, right, _ = box_around(positions[photo], grid, wide, survey.size)
+        _, top, _, bottom = box_around(positions[photo], grid, tall, survey.size)
+        crops.append(StartCrop(photo, (left, top, right, bottom)))
+    return tuple(crops)
+
+
+def read_start(survey: Survey, crop: StartCrop, size: tuple[int, int]) -> UInt8[np.ndarray, "h w c"]:
+    """The image at which a facet begins, enlarged to `size` (height, width) where the photograph is smaller."""
+    left, top, right, bottom = crop.box
+    image = survey.photo(crop.photo)[top:bottom, left:right]
+    return image.copy() if image.shape[:2] == size else resize_bands(image, size)
+
+
+def can_start(recipe: Recipe) -> bool:
+    """Whether pictures of a recipe can begin at a photograph: a prior that draws from noise would lose it.
+
+    >>> import featviz as fv
+    >>> can_start(fv.recipes.default), can_start(fv.recipes.guided)
+    (True, False)
+    """
+    return recipe.prior is None or not recipe.prior.carries_noise
+
+
+def started_steps(steps: int) -> int:
+    """The steps of facets that begin at photographs, of a recipe's or those asked for.
+
+    >>> started_steps(128), started_steps(2)
+    (32, 1)
+    """
+    return max(1, round(STARTED_SHARE * steps))

@@ -19,7 +19,7 @@ from featviz.objectives.positions import position_mean
 from featviz.objectives.vectors import check_vector, scale_by_cosine
 from featviz.surveys.best_photos import Photos, activations_on, best_photos_of
 from featviz.surveys.exemplars import layer_moments, maps_of, unit_length
-from featviz.surveys.facet_clusters import cluster_photos, other_units, photos_of_facets
+from featviz.surveys.facet_clusters import UnitClusters, cluster_photos, other_units, photos_of_facets
 from featviz.surveys.reduction import BATCH, batches, maxima_of
 from featviz.surveys.statistics import halves
 from featviz.surveys.survey import Survey
@@ -135,18 +135,24 @@ def facets_of_photos(
     ...     facets_of_photos(survey, "conv2", found, count=2)[3].label
     'conv2:3'
     """
-    units = survey.layer(layer).units
-    made = {}
-    for index, found in cluster_photos(survey, layer, photos, count):
-        standard, labels = found.standard, found.labels
-        alone = np.zeros(units, np.float32)
-        alone[index] = 1.0
-        shared = [unit_length(standard[labels == group].mean(0) / found.deviation) for group in range(count)]
-        vectors = np.stack([unit_length((1 - share) * alone + share * vector) for vector in shared])
-        shares = np.bincount(labels, minlength=count) / len(labels)
-        term = Facets(layer, np.int32(index), vectors.astype(np.float32), shares.astype(np.float32), power)
-        made[index] = single(term)
-    return made
+    clusters = cluster_photos(survey, layer, photos, count)
+    return {
+        index: facets_of_clusters(layer, index, found, count=count, share=share, power=power)
+        for index, found in clusters
+    }
+
+
+def facets_of_clusters(
+    layer: str, unit: int, found: UnitClusters, *, count: int, share: float = 0.5, power: float = 1.0
+) -> Objective:
+    """The `count` facets of a unit that are of the clusters `found`."""
+    standard, labels = found.standard, found.labels
+    alone = np.zeros(standard.shape[1], np.float32)
+    alone[unit] = 1.0
+    shared = [unit_length(standard[labels == group].mean(0) / found.deviation) for group in range(count)]
+    vectors = np.stack([unit_length((1 - share) * alone + share * vector) for vector in shared])
+    shares = np.bincount(labels, minlength=count) / len(labels)
+    return single(Facets(layer, np.int32(unit), vectors.astype(np.float32), shares.astype(np.float32), power))
 
 
 def facet_shares(

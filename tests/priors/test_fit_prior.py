@@ -40,6 +40,18 @@ def test_the_file_draws_and_says_what_it_was_trained_on(photographs, tmp_path):
     assert fv.fit_prior(photographs, out=out, steps=5, resume=True, **LITTLE).steps == 5
 
 
+def test_photographs_held_out_may_be_too_small_and_a_finished_training_keeps_its_loss(photographs, tmp_path):
+    paths = sorted(photographs.rglob("*.png")) * 5
+    small = tmp_path / "small.png"
+    Image.open(paths[0]).resize((20, 20)).save(small)
+    out = tmp_path / "own.safetensors"
+    # Every 20th is held out.
+    assert fv.fit_prior([*paths[:19], small], out=out, steps=1, **LITTLE).loss is None
+    first = fv.fit_prior(paths, out=out, steps=1, **LITTLE)
+    again = fv.fit_prior(paths, out=out, steps=1, resume=True, **LITTLE)
+    assert first.loss is not None and again.loss == pytest.approx(first.loss, rel=1e-6)
+
+
 def test_ctrl_c_keeps_a_checkpoint(photographs, tmp_path, monkeypatch):
     class Bar:
         n, total = 0, None

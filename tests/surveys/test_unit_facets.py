@@ -95,15 +95,24 @@ def test_what_does_not_fit_is_refused(blob_survey):
             fv.facets(blob_survey, LAYER, **{"unit": 2, **changed})
 
 
-def test_render_draws_facets_of_photographs_and_says_their_shares(blob_survey, tmp_path):
+def test_render_begins_facets_at_photographs_and_says_their_shares(blob_survey, tmp_path):
     out = tmp_path / "facets"
     words = ["render", "patterns", f"{LAYER}:2", "--facets", "2", "--steps", "2", "--size", "64", "--quiet"]
     run([*words, "--exemplars", str(blob_survey.store.path), "-o", str(out)])
     shares = fv.facets(blob_survey, LAYER, 2, count=2).terms[0].shares
+    starts = fv.facet_starts(blob_survey, LAYER, 2, count=2, size=64)
     for index in range(2):
         picture = fv.load_picture(out / f"{LAYER}-2-facet{index}.png")
         assert picture.name == f"{LAYER}:2" and picture.provenance["note"] == f"{100 * shares[index]:.0f} % of photos"
         assert picture.provenance["objective"]["terms"][0]["kind"] == "Facets"
+        assert picture.provenance["start"] == "an image" and picture.provenance["steps"] == 2
+        assert np.corrcoef(picture.pixels.ravel(), starts[index].ravel())[0, 1] > 0.9
+
+
+def test_facets_of_a_prior_that_draws_from_noise_begin_there(blob_survey, tmp_path):
+    words = ["render", "patterns", f"{LAYER}:2", "--facets", "2", "--steps", "1", "--size", "32", "--quiet"]
+    run([*words, "--recipe", "guided", "--exemplars", str(blob_survey.store.path), "-o", str(tmp_path / "f")])
+    assert "start" not in fv.load_picture(tmp_path / "f" / f"{LAYER}-2-facet0.png").provenance
 
 
 def test_without_photographs_nothing_of_them_enters(tmp_path):

@@ -104,6 +104,7 @@ def _picture(picture: PictureRecord) -> Json:
         "command": picture.command,
         "share": picture.share,
         "of_photos": picture.of_photos,
+        "begun_at": picture.begun_at,
     }
 
 

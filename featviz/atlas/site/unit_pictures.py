@@ -31,6 +31,10 @@ OUTCOMES = {
 # Facets without and with photographs in them, and what a share is of those without.
 DIFFERENT = "Optimized together to activate the unit and to differ from one another; no photograph has a part in them."
 SHARES = " Each stands for the share of the unit's best photographs that are most like it to the network."
+BEGUN = (
+    "Each begins at a photograph, the one in the middle of a cluster of the unit's best, and is of that photograph as "
+    "much as of the unit. "
+)
 CLUSTERS = (
     "Each combines the unit with what one cluster of its best photographs has in common in its layer, so photographs "
     "have a part in it. Together they stand for all of these photographs, each for the share of its cluster. The "
@@ -95,8 +99,6 @@ def picture_groups(unit: UnitRecord) -> list[PictureGroup]:
         for role in (Role.CENTER, Role.FACET, Role.SEED, Role.NEGATIVE)
     )
     main = unit.pictures[:1] if center else ()
-    shared = any(picture.share is not None for picture in facets)
-    of_photos = any(picture.of_photos for picture in facets)
     groups = [
         PictureGroup(
             "center",
@@ -111,12 +113,12 @@ def picture_groups(unit: UnitRecord) -> list[PictureGroup]:
         PictureGroup(
             "facets",
             "Facets",
-            CLUSTERS if of_photos else DIFFERENT + (SHARES if shared else ""),
+            _facets_note(facets),
             False,
             tuple(
                 captioned
                 for picture in facets
-                for captioned in _captioned([picture], f"A facet of {name}", caption=_share_text(picture))
+                for captioned in _captioned([picture], f"A facet of {name}", caption=_facet_caption(picture))
             ),
         ),
         PictureGroup(
@@ -157,8 +159,17 @@ def _captioned(
     )
 
 
-def _share_text(picture: PictureRecord) -> str | None:
-    return None if picture.share is None else share_text(picture.share)
+def _facets_note(facets: Sequence[PictureRecord]) -> str:
+    """How facets were made, and what part photographs have in them."""
+    if any(picture.of_photos for picture in facets):
+        return (BEGUN if any(picture.begun_at for picture in facets) else "") + CLUSTERS
+    return DIFFERENT + (SHARES if any(picture.share is not None for picture in facets) else "")
+
+
+def _facet_caption(picture: PictureRecord) -> str | None:
+    parts = [] if picture.share is None else [share_text(picture.share)]
+    parts += [] if picture.begun_at is None else [f"begun at {picture.begun_at}"]
+    return ", ".join(parts) or None
 
 
 def _result(picture: PictureRecord) -> str:

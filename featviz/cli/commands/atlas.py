@@ -75,8 +75,8 @@ def _parse_units(ctx: click.Context, param: click.Parameter, texts: tuple[str, .
     "--facets",
     type=click.IntRange(0, 16),
     metavar="K",
-    help="Draw K facets of each unit: with --survey one for each of K clusters of its top photographs, else pictures "
-    "that differ.  [default: 4 on full pages]",
+    help="Draw K facets of each unit: with --survey one for each of K clusters of its top photographs, begun at the "
+    "one in its middle, else pictures that differ.  [default: 4 on full pages]",
 )
 @recipe_options
 @engine_options

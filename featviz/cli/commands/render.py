@@ -19,6 +19,7 @@ from featviz.cli.options.recipe_options import (
     recipe_change_options,
     recipe_options,
 )
+from featviz.cli.photo_objectives import add_exemplars, read_facet_starts
 from featviz.cli.render_outputs import (
     check_outputs,
     describe_differences,
@@ -54,7 +55,8 @@ if TYPE_CHECKING:
     type=click.IntRange(1, 64),
     default=1,
     metavar="N",
-    help="Draw N diverse pictures of each target; with --exemplars, one for each of N clusters of its top photos.",
+    help="Draw N diverse pictures of each target; with --exemplars, one for each of N clusters of its top photos, "
+    "begun at the photo in its middle.",
 )
 @click.option(
     "--exemplars",
@@ -115,16 +117,20 @@ def render(
         from featviz.objectives import diverse
         from featviz.rendering.draw import render_groups
         from featviz.rendering.request import make_request
+        from featviz.surveys.facet_starts import started_steps
 
+        starts = None
+        if exemplars is not None and facets > 1 and start is None:
+            starts = read_facet_starts(objectives, exemplars, model, recipe, choice.size, facets=facets)
         request = make_request(
             model,
             [diverse(objective) for objective in objectives] if facets > 1 and exemplars is None else objectives,
             group_size=facets,
             recipe=recipe,
-            size=None if start is not None else choice.size,
-            steps=choice.steps,
+            size=None if start is not None or starts is not None else choice.size,
+            steps=choice.steps if starts is None or choice.steps is not None else started_steps(recipe.steps),
             seed=choice.seed,
-            start=None if start is None else read_start(start, model, choice.size),
+            start=starts if start is None else read_start(start, model, choice.size),
             keep=keep_channels,
             convergence=Convergence() if changes.converge else None,
             transparency=changes.transparency,
@@ -203,27 +209,3 @@ def match_references(objectives: list["Objective"], folder: Path, model: "Model"
 
     references = open_survey(folder, model) if is_survey(folder) else folder
     return [vital(model, objective, references) for objective in objectives]
-
-
-def add_exemplars(objectives: list["Objective"], folder: Path, model: "Model", *, facets: int) -> list["Objective"]:
-    """The objectives of channels, each as a direction of the unit and its best photographs, or of clusters of these."""
-    from featviz.surveys.exemplars import exemplars
-    from featviz.surveys.survey import open_survey
-    from featviz.surveys.unit_facets import facets as clusters
-
-    survey = open_survey(folder, model)
-    channels: list[tuple[str, int]] = []
-    for objective in objectives:
-        term, unit = objective.terms[0], objective.terms[0].channel_index
-        # Only what the command line can write: neither a negative, nor a channel of the image or the output.
-        if unit is None or objective.target != term.target:
-            raise FeatvizError(f"--exemplars: `{objective.label}` is not a channel; expected one such as 103 or 0-15")
-        channels.append((term.layers[0], unit))
-    if facets > 1:
-        return [clusters(survey, layer, unit, count=facets) for layer, unit in channels]
-    directions: dict[tuple[str, int], Objective] = {}
-    # All units of a layer at once: its statistics are measured once.
-    for layer in dict.fromkeys(layer for layer, _ in channels):
-        units = [unit for name, unit in channels if name == layer]
-        directions |= zip(((layer, unit) for unit in units), exemplars(survey, layer, units), strict=True)
-    return [directions[channel] for channel in channels]
