@@ -90,17 +90,28 @@ def test_cells_are_shown_to_pointer_and_keys_at_every_size(browser, made, size, 
 
 
 def test_a_class_lights_the_cells_that_speak_for_it(browser, made):
-    page = browser.new_page()
+    # So small that the coarse level is shown at first.
+    page = browser.new_page(viewport={"width": 320, "height": 200})
     page.goto((made.folder / "index.html").as_uri())
-    fine = made.levels[1]
-    listed = [{index for index, _ in classes} for classes in fine.classes]
-    wanted = next(index for own in listed for index in own)
+    coarse, fine = ([{index for index, _ in classes} for classes in level.classes] for level in made.levels)
+    wanted = next(index for own in fine for index in own)
+
+    def ending(cells):
+        count = sum(wanted in own for own in cells)
+        return f", {len(cells)} cells. class {wanted}: {count} cell{'s' * (count != 1)}"
+
+    def status():
+        page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        return page.locator("#status").inner_text()
+
     page.keyboard.press("/")
     page.keyboard.type(f"class {wanted}")
-    count = sum(wanted in own for own in listed)
-    assert page.locator("#status").inner_text().endswith(f"class {wanted}: {count} cell{'s' * (count != 1)}")
+    assert status().endswith(ending(coarse))
+    # The cells are those of the level that is shown.
+    page.locator("#in").click()
+    assert status().endswith(ending(fine)) and ending(fine) != ending(coarse)
     page.locator("#class").fill("nothing of the kind")
-    assert "No cell speaks for" in page.locator("#status").inner_text()
+    assert "No cell speaks for" in status()
     page.keyboard.press("Escape")
     assert page.locator("#class").input_value() == ""
     page.close()

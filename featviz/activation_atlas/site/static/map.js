@@ -15,7 +15,8 @@ addEventListener("DOMContentLoaded", () => {
   const STEPS = { ArrowUp: [0, -1], ArrowDown: [0, 1], ArrowLeft: [-1, 0], ArrowRight: [1, 0] };
   let kept = false;
   let shownLevel = null;
-  let words = "";
+  // What is said of the class that is searched for, at the level that is shown.
+  let found = () => "";
 
   const select = (index, { keep = false, reveal = false } = {}) => {
     kept = keep && index !== null;
@@ -29,7 +30,7 @@ addEventListener("DOMContentLoaded", () => {
 
   const describe = () => {
     const { side, cells } = view.level;
-    status.textContent = [`${side} × ${side}, ${cells.length} cells`, words].filter(Boolean).join(". ");
+    status.textContent = [`${side} × ${side}, ${cells.length} cells`, found()].filter(Boolean).join(". ");
   };
 
   const fillList = () => {
@@ -67,14 +68,15 @@ addEventListener("DOMContentLoaded", () => {
 
   // The class that is written, or all classes that have its letters.
   const light = () => {
-    const text = search.value.trim().toLowerCase();
-    const matches = (name) => name.toLowerCase().includes(text);
-    const exact = data.classes.some((name) => name.toLowerCase() === text);
+    const text = search.value.trim();
+    const letters = text.toLowerCase();
+    const matches = (name) => name.toLowerCase().includes(letters);
+    const exact = data.classes.some((name) => name.toLowerCase() === letters);
     const wanted = new Set(
-      data.classes.flatMap((name, number) => ((exact ? name.toLowerCase() === text : matches(name)) ? [number] : [])),
+      data.classes.flatMap((name, number) => ((exact ? name.toLowerCase() === letters : matches(name)) ? [number] : [])),
     );
     view.lit = null;
-    words = "";
+    found = () => "";
     if (text) {
       const strengths = view.levels.map(({ cells }) =>
         cells.map((cell) => Math.max(0, ...cell.classes.filter(([number]) => wanted.has(number)).map(([, score]) => score))),
@@ -83,11 +85,13 @@ addEventListener("DOMContentLoaded", () => {
         const most = Math.max(...row, 1e-12);
         return row.map((strength) => (strength > 0 ? 0.35 + (0.65 * strength) / most : 0));
       });
-      const count = strengths[view.levelIndex].filter((strength) => strength > 0).length;
+      const counts = strengths.map((row) => row.filter((strength) => strength > 0).length);
       const names = [...wanted].map((number) => data.classes[number]);
-      words = names.length
-        ? `${names.length === 1 ? names[0] : `${names.length} classes`}: ${count} cell${count === 1 ? "" : "s"}`
-        : `No cell speaks for “${search.value.trim()}”`;
+      const name = names.length === 1 ? names[0] : `${names.length} classes`;
+      found = () => {
+        const count = counts[view.levelIndex];
+        return names.length ? `${name}: ${count} cell${count === 1 ? "" : "s"}` : `No cell speaks for “${text}”`;
+      };
     }
     describe();
     view.drawSoon();
