@@ -1,4 +1,4 @@
-"""How fast the page of an activation atlas of 4,000 cells is in a browser, from the disk.
+"""How fast the page of an activation atlas of 5,917 cells is in a browser, from the disk.
 
     python benchmarks/activation_map.py [FOLDER] [--repeats 3] [--screenshots FOLDER]
 

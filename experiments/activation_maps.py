@@ -6,7 +6,10 @@ explained by cos 2a and sin 2a of the orientation a. For the maps in FOLDERS, wh
 written, it prints the trustworthiness of UMAP and of PCA (scikit-learn, 15 neighbors by angle, at 3,000 activations):
 whether an activation's neighbors on the map are near to it in the layer too, by ranks, 1 at best and .5 by chance.
 
-    python experiments/activation_maps.py [FOLDER ...]
+    python experiments/activation_maps.py [FOLDER ...] [--apart MAP OTHER]
+
+With `--apart` it says instead how far apart the same places of the same photographs lie on two maps: at the median, in
+sides of the map, as they are and after the best turn; and how far two places of different photographs lie, by chance.
 
 It needs umap-learn and scikit-learn, and takes a minute on one core, and another for each folder of 12,800 activations.
 
@@ -22,7 +25,8 @@ from pathlib import Path
 import numpy as np
 
 import featviz as fv
-from featviz.activation_atlas.map_layout import LAYOUTS, LayoutSettings
+from featviz.activation_atlas.kept_places import read_placed
+from featviz.activation_atlas.map_layout import LAYOUTS, LayoutSettings, turned
 from featviz.activation_atlas.map_positions import sample_positions
 from featviz.dictionaries.fitting.activation_store import HELD_OUT, TRAIN, open_activations
 from featviz.surveys.photos import find_photos
@@ -56,10 +60,33 @@ def ring(places: np.ndarray, orientations: np.ndarray, photo: np.ndarray) -> tup
     return float(degrees), float(1 - (rest**2).sum() / ((places - places.mean(0)) ** 2).sum())
 
 
+def apart(folder: Path, other: Path) -> dict[str, float]:
+    """How far apart the same places of the same photographs lie on two maps, at the median, in sides of the map."""
+    first, second = read_placed(folder), read_placed(other)
+    pairs = []
+    for photo in np.intersect1d(first.photo, second.photo):
+        own, others = np.flatnonzero(first.photo == photo), np.flatnonzero(second.photo == photo)
+        distances = np.square(first.where[own][:, None] - second.where[others][None]).sum(-1)
+        pairs += [(index, others[row.argmin()]) for index, row in zip(own, distances, strict=True)]
+    rows, partners = np.array(pairs).T
+    places, theirs = first.places[rows], second.places[partners]
+    by_chance = np.random.default_rng(0).permutation(theirs)
+    compared = {"as they are": (places, theirs), "by chance": (places, by_chance)}
+    compared["after the best turn"] = (turned(places, theirs), theirs - theirs.mean(0))
+    return {name: float(np.median(np.linalg.norm(a - b, axis=1))) for name, (a, b) in compared.items()}
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folders", type=Path, nargs="*")
+    parser.add_argument("--apart", type=Path, nargs=2, metavar=("MAP", "OTHER"))
     args = parser.parse_args()
+    if args.apart:
+        found = apart(*args.apart)
+        print(
+            f"{args.apart[0]} and {args.apart[1]}: " + ", ".join(f"{name} {value:.3f}" for name, value in found.items())
+        )
+        return
     orientations, photos = gratings(COUNT)
     model = fv.load("patterns")
     options = {"per_photo": 4, "seed": 0, "tokens": False, "progress": False}
