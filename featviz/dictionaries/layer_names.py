@@ -3,6 +3,8 @@
 import re
 from contextlib import suppress
 
+import jax
+
 from featviz.dictionaries.dictionary import Dictionary
 from featviz.errors import FeatvizError
 from featviz.model import Model, hash_weights, network_alone
@@ -41,7 +43,11 @@ def layer_of(model: Model, dictionary: Dictionary) -> str:
         return found[0]
     shown = ", ".join(f"`{name}`" for name in fitting[:4]) + (", ..." if len(fitting) > 4 else "")
     problem = f"says that its layer is `{said}`, which {model.name} lacks" if said else "does not say its layer"
-    hint = f"layers of {dictionary.units} units: {shown}" if fitting else f"no layer of {model.name} has its units"
+    hint = (
+        f"layers of {dictionary.units} units: {shown}"
+        if fitting
+        else f"no layer of {model.name} has {dictionary.units} units"
+    )
     raise FeatvizError(f"the dictionary {problem}; expected a layer for it; {hint}")
 
 
@@ -60,7 +66,10 @@ def describe_origin(model: Model, layer: str, dictionary: Dictionary) -> str | N
     with suppress(FeatvizError):
         if record.layer and (own := layer_of(model, dictionary)) != model.layer(layer).name:
             return f"it was fitted on {own}, and is put into {layer}"
-    if record.weights_sha256 not in ("", hash_weights(network_alone(model).weights)):
+    weights = network_alone(model).weights
+    # Of an outline only shapes are known.
+    known = not any(isinstance(leaf, jax.ShapeDtypeStruct) for leaf in jax.tree.leaves(weights))
+    if known and record.weights_sha256 not in ("", hash_weights(weights)):
         named = f" of {record.model}" if record.model and record.model != model.name else ""
         return f"it was fitted on other weights{named}"
     return None

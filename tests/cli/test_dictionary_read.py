@@ -106,3 +106,10 @@ def test_mistakes_are_said_in_one_line(file, tmp_path, capsys):
     ):
         status, text = refused(capsys, *each)
         assert status == 2 and said in text
+
+
+def test_latents_are_listed_beside_the_networks_own_layers(file, capsys):
+    run(["layers", "patterns", "--dictionary", str(file)])
+    said = capsys.readouterr()
+    assert any(line.split()[:2] == ["conv1/latents", "30"] for line in said.out.splitlines())
+    assert "it was fitted on" not in said.err

@@ -38,7 +38,7 @@ def test_what_names_no_layer_is_refused_in_one_line():
         layer_of(model, named("blocks.40.hook_resid_post"))
     with pytest.raises(FeatvizError, match="does not say its layer; expected a layer for it; layers of 192 units: `"):
         layer_of(model, named(""))
-    with pytest.raises(FeatvizError, match="no layer of deit_tiny has its units"):
+    with pytest.raises(FeatvizError, match="no layer of deit_tiny has 5 units"):
         layer_of(model, named("blocks/6", units=5))
 
 
@@ -56,5 +56,7 @@ def test_a_dictionary_of_another_layer_or_of_other_weights_is_noticed(patterns):
     assert (
         describe_origin(model, "blocks/5", named("blocks.6")) == "it was fitted on blocks/6, and is put into blocks/5"
     )
-    # A name that the network does not have says nothing.
+    # A name that the network does not have says nothing, nor do weights of which only the shapes are known.
     assert describe_origin(model, "blocks/5", named("encoder.stage2")) is None
+    outlined = replace(named("blocks/6"), record=DictionaryRecord(layer="blocks/6", weights_sha256="0" * 64))
+    assert describe_origin(model, "blocks/6", outlined) is None

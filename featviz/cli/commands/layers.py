@@ -39,7 +39,8 @@ def layers(network: NetworkChoice, depth: int | None, show_all: bool) -> None:
         depth = deepest
     elif depth is None:
         depth = _useful_depth(list(levels.values()))
-    shown = in_tree_order([layer for layer in model.layers if levels[layer.name] <= depth])
+    # Latents are a level below their layer, and what the user has added.
+    shown = in_tree_order([layer for layer in model.layers if levels[layer.name] <= depth or layer.latents])
     _echo_table(shown, levels, count_parameters(model, [layer.name for layer in shown]))
     units = sum(layer.units for layer in shown)
     click.echo(f"{len(shown)} layers, {units} units, {model.relus} ReLUs found", err=True)

@@ -14,6 +14,8 @@ from featviz.errors import FeatvizError
 # Positions that are read into memory, of chunks evenly over the store.
 MAX_POSITIONS = 100_000
 MAX_ITERATIONS = 200
+# Of NMF. With 1e-3 it stops after two iterations on the activations of a network, far from its minimum.
+TOLERANCE = 1e-4
 
 
 class ClassicFit(ABC):
@@ -71,7 +73,7 @@ class Nmf(ClassicFit):
             )
         # Singular vectors are no more than units or positions.
         init = "nndsvda" if latents <= min(values.shape) else "random"
-        fitted = decomposition.NMF(latents, init=init, random_state=seed, max_iter=MAX_ITERATIONS, tol=1e-3)
+        fitted = decomposition.NMF(latents, init=init, random_state=seed, max_iter=MAX_ITERATIONS, tol=TOLERANCE)
         _quiet_fit(fitted, values)
         zero = np.zeros((), np.float32)
         return NonnegativeFactors(components=fitted.components_.astype(np.float32), l1=zero, l2=zero)
