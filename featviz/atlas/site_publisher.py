@@ -26,6 +26,8 @@ MIN_INTERVAL, COST_FACTOR = 60.0, 50
 SHOWN_UNITS, CHUNK = 12, 64
 # Characters of an error message that are shown: a compiler's may be pages long.
 MAX_MESSAGE = 300
+# A picture is as striking as the colors of so many blocks a side differ.
+BLOCKS = 16
 
 
 class SitePublisher:
@@ -209,15 +211,17 @@ def spread_evenly(units: Sequence[int], count: int) -> list[int]:
 
 
 def coarse_contrast(pixels: UInt8[np.ndarray, "h w c"] | None) -> float:
-    """How much large structures stand out in a picture: the standard deviation of the colors of its 4 x 4 blocks.
+    """How much structures stand out in a picture: the standard deviation of the colors of its 16 x 16 blocks.
 
-    >>> coarse_contrast(np.tile(np.array([[[0], [255]]], np.uint8), (16, 8, 1))), coarse_contrast(None)
+    Finer ones count as texture; with blocks of a quarter, blurred pictures come first.
+
+    >>> coarse_contrast(np.tile(np.array([[[0], [255]]], np.uint8), (16, 16, 1))), coarse_contrast(None)
     (0.0, 0.0)
     """
-    if pixels is None or min(pixels.shape[:2]) < 4:
+    if pixels is None or min(pixels.shape[:2]) < BLOCKS:
         return 0.0
-    rows, columns = (side // 4 * 4 for side in pixels.shape[:2])
-    blocks = pixels[:rows, :columns].reshape(4, rows // 4, 4, columns // 4, -1).mean((1, 3))
+    rows, columns = (side // BLOCKS * BLOCKS for side in pixels.shape[:2])
+    blocks = pixels[:rows, :columns].reshape(BLOCKS, rows // BLOCKS, BLOCKS, columns // BLOCKS, -1).mean((1, 3))
     return float(blocks.std((0, 1)).mean())
 
 

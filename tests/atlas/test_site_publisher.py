@@ -3,6 +3,7 @@
 from dataclasses import replace
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from support.atlases import WITH_SITE, page
 
@@ -14,7 +15,7 @@ from featviz.atlas.engines import render_locally
 from featviz.atlas.reading import Atlas
 from featviz.atlas.site import site_writer as writer_module
 from featviz.atlas.site_data import SiteData
-from featviz.atlas.site_publisher import COST_FACTOR, MIN_INTERVAL, SitePublisher
+from featviz.atlas.site_publisher import COST_FACTOR, MIN_INTERVAL, SitePublisher, coarse_contrast
 from featviz.errors import FeatvizError
 from featviz.pages.records import Role
 
@@ -216,3 +217,12 @@ def test_flags_are_on_the_page_of_the_layer(grown_copy, tiny, whole_survey):
     assert [summary.trusted for summary in data.summaries("conv2")] == [None] * 3
     SitePublisher(data, grown_copy / "site").complete()
     assert page(grown_copy / "site", "conv1", 19)["survey"]["count"] == len(whole_survey)
+
+
+def test_a_picture_is_striking_by_structure_rather_than_by_soft_patches():
+    rng = np.random.default_rng(0)
+    patches = np.kron(rng.normal(size=(4, 4, 3)), np.ones((32, 32, 1)))
+    structure = np.kron(rng.normal(size=(16, 16, 3)), np.ones((8, 8, 1)))
+    soft, sharp = ((128 + scale * x).clip(0, 255).astype(np.uint8) for scale, x in ((24, patches), (40, structure)))
+    grain = (128 + 60 * rng.normal(size=(128, 128, 3))).clip(0, 255).astype(np.uint8)
+    assert coarse_contrast(sharp) > coarse_contrast(soft) > coarse_contrast(grain)

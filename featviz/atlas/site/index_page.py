@@ -60,7 +60,7 @@ def _progress(network: NetworkRecord) -> str:
 def _cover(
     network: NetworkRecord, strips: Mapping[str, Sequence[int]], file_exists: FileExists
 ) -> UnitThumbnail | None:
-    """The large picture: of a layer two thirds through the network, where pictures are richest."""
+    """The large picture: of a layer three quarters through the network, where pictures are richest."""
     candidates = [
         (layer.name, unit)
         for layer in network.layers
@@ -69,7 +69,7 @@ def _cover(
     ]
     if not candidates:
         return None
-    layer, unit = candidates[2 * (len(candidates) - 1) // 3]
+    layer, unit = candidates[-(-3 * (len(candidates) - 1) // 4)]
     return unit_thumbnail(network, layer, unit, address=INDEX, file_exists=file_exists)
 
 

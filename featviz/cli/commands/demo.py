@@ -10,8 +10,8 @@ from featviz.cli.commands.atlas import describe_finished, report_atlas
 from featviz.cli.exit_status import interruptible, usage_errors
 from featviz.cli.options.output_options import quiet_option
 
-# Large enough to look at, in few steps, as the built-in network's pictures form soon: 130 steps at 64 px take as long.
-SIZE, STEPS = 128, 40
+# Large enough to look at, in few steps, as the built-in network's pictures form soon; in 40 their colors are pale yet.
+SIZE, STEPS = 128, 64
 # The layer whose units have full pages, of nine pictures each: the smallest, and the quickest to draw.
 FULL = ["conv1"]
 
