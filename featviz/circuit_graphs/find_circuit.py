@@ -22,7 +22,7 @@ from featviz.circuits.weight_maps import checked_units, signed_norms, weights_be
 from featviz.common.arguments import check_count
 from featviz.errors import FeatvizError
 from featviz.model import Model, require_model
-from featviz.model.layer_patterns import choose_layers
+from featviz.model.layer_patterns import block_layers, choose_layers
 from featviz.surveys.photos import some_photos
 
 MAX_DEPTH, MAX_INPUTS, MAX_FAMILIES = 4, 24, 12
@@ -91,7 +91,9 @@ def circuit(
     if out is not None:
         check_circuit_folder(Path(out))
     order = [each.name for each in model.layers]
-    chosen = {*choose_layers(model, layers), layer}
+    # A latent is made of the units of its own layer, and these of the network's blocks.
+    named = choose_layers(model, layers) if layers else [each.name for each in block_layers(model, latents=False)]
+    chosen = {*named, layer, *(() if layers else model.layer(layer).parents)}
     below = nearest_layers_below(model, [name for name in order if name in chosen])
     if not below[layer]:
         raise FeatvizError(f"`layer` {layer} is computed from none of the layers {', '.join(sorted(chosen))}")

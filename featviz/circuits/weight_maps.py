@@ -17,7 +17,7 @@ from featviz.common.arguments import as_int, is_sequence
 from featviz.common.compilation import compiled
 from featviz.common.kept import kept_with_owner
 from featviz.errors import FeatvizError
-from featviz.model import Apply, Model, Weights
+from featviz.model import Apply, Model, Weights, before_relu
 from featviz.surveys.receptive_fields import grid_of
 
 # Units whose gradients are computed side by side.
@@ -117,13 +117,16 @@ def weight_chunks(
     paths: Paths = EVERY,
 ) -> Iterator[tuple[WeightChunk, ...]]:
     """The weights of 64 units after another from each of several layers, the others held."""
+    above = model.layer(target)
+    # Behind a TopK or a threshold a latent that is absent has no gradient.
+    computed = before_relu(target) if above.latents and above.rectified else target
     program = None
     for first in range(0, len(units), CHUNK):
         chunk = units[first : first + CHUNK]
         # One unit and a whole chunk: two programs serve every number of units.
         padded = chunk if len(chunk) == 1 else np.resize(chunk, CHUNK)
         if program is None or len(chunk) == 1:
-            program = compiled(_gradients(model.apply, sources, target, paths), model.weights, image, padded)
+            program = compiled(_gradients(model.apply, sources, computed, paths), model.weights, image, padded)
         found = program(model.weights, image, padded)
         size = (image.shape[1], image.shape[2])
         yield tuple(_chunk(np.asarray(each)[: len(chunk)], size) for each in found)

@@ -14,18 +14,23 @@ MIN_BLOCKS = 5
 MAX_BELOW = 6
 
 
-def block_layers(model: Model) -> list[Layer]:
+def block_layers(model: Model, *, latents: bool = True) -> list[Layer]:
     """The blocks of a network: its layers with the shortest paths, as deep as needed for five of them.
 
-    Of a network with dictionaries, the layers of their latents: whoever adds them asks about them.
+    Args:
+      model: the network.
+      latents: whether those of a network with dictionaries are the layers of their latents, since whoever adds them
+        asks about them; else they are the network's own.
 
     >>> import featviz as fv
     >>> [layer.name for layer in block_layers(fv.load("patterns"))][:3]
     ['conv1', 'conv2', 'mixed3a']
     """
     layers = [layer for layer in model.layers if len(layer.shape) <= 3]
-    if latents := [layer for layer in layers if layer.latents]:
-        return latents
+    added = [layer for layer in layers if layer.latents]
+    if added and latents:
+        return added
+    layers = [layer for layer in layers if not layer.latents]
     for depth in range(max((layer.name.count("/") for layer in layers), default=0)):
         blocks = [layer for layer in layers if layer.name.count("/") <= depth]
         if len(blocks) >= MIN_BLOCKS:

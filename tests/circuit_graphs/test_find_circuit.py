@@ -5,6 +5,7 @@ from dataclasses import replace
 import jax
 import numpy as np
 import pytest
+from support.dictionaries import draw_autoencoder
 from support.surveys import refused
 from support.tiny import build
 
@@ -12,6 +13,7 @@ import featviz as fv
 from featviz.circuit_graphs.circuit_parts import CircuitUnit, Verdict
 from featviz.circuit_graphs.find_circuit import circuit
 from featviz.circuits.unit_std import unit_std
+from featviz.dictionaries.kinds import TopKSae
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +35,16 @@ def test_the_links_are_the_strongest_weights(model, noise, found):
         assert len(found.inputs(edge.source)) == 2
         assert {each.source.layer for each in found.inputs(edge.source)} == {"conv2"}
     assert {edge.source for edge in found.edges} == {unit for level in found.levels[1:] for unit in level}
+
+
+def test_a_latent_is_made_of_the_units_that_its_encoder_weighs_and_these_of_the_network(model):
+    arrays = draw_autoencoder(np.random.default_rng(0), units=48, latents=60)
+    # So few of them are left that most have no gradient.
+    latents = model.with_dictionary("mixed3a", fv.Dictionary(TopKSae(**arrays, k=1)))
+    weights = fv.weights_between(latents, "mixed3a", "mixed3a/latents", units=[7, 8]).maps
+    np.testing.assert_allclose(weights[:, 0, 0], arrays["encoder"].T[[7, 8]], rtol=1e-4, atol=1e-5)
+    found = circuit(latents, "mixed3a/latents", 7, inputs=4, draw=False, progress=False)
+    assert [{unit.layer for unit in level} for level in found.levels] == [{"mixed3a/latents"}, {"mixed3a"}, {"conv2"}]
 
 
 def test_what_an_edge_says_is_what_an_edited_network_computes(model, noise, found):
