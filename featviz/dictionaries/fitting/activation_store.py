@@ -80,10 +80,10 @@ class ActivationStore:
         chunk = self.chunk
         return np.concatenate([self.read(TRAIN, index * chunk, (index + 1) * chunk) for index in indices])
 
-    def sample(self, most: int) -> Float[np.ndarray, "rows units"]:
-        """All activations of `TRAIN`, or whole chunks evenly over them, of about `most` rows, where there are more."""
+    def sample(self, max_rows: int) -> Float[np.ndarray, "rows units"]:
+        """Activations of `TRAIN`: all, or evenly spread chunks of about `max_rows` rows, if there are more."""
         count = -(-self.rows(TRAIN) // self.chunk)
-        taken = np.linspace(0, count - 1, min(count, max(1, most // self.chunk))).astype(int)
+        taken = np.linspace(0, count - 1, min(count, max(1, max_rows // self.chunk))).astype(int)
         return self.read_chunks(np.unique(taken).tolist())
 
     def where(self, part: str) -> tuple[Int[np.ndarray, " rows"], Int[np.ndarray, " rows"]]:

@@ -222,8 +222,8 @@ def check_fit(fit: Fit, units: int) -> Fit:
         raise FeatvizError(f"`kind` is {fit.kind!r}; {suggest(str(fit.kind), known)}")
     classic = CLASSIC.get(fit.kind)
     default = units if classic else EXPANSION * units
-    most = units if classic and classic.complete else MAX_LATENTS
-    latents = check_count("latents", default if fit.latents is None else fit.latents, 1, most)
+    max_latents = units if classic and classic.complete else MAX_LATENTS
+    latents = check_count("latents", default if fit.latents is None else fit.latents, 1, max_latents)
     if classic is None:
         check_count("k", fit.k, 1, latents)
         check_count("steps", fit.steps, 1, 10**9)

@@ -121,7 +121,7 @@ def fit_probe(
     check_seed(seed)
     sampling = Sampling(class_tokens=class_tokens)
     first, second = (
-        photo_features(model, chosen, photos, sides, sampling, least=2 * FOLDS, name=given)
+        photo_features(model, chosen, photos, sides, sampling, min_photos=2 * FOLDS, name=given)
         for given, photos in (("positives", positives), ("negatives", negatives))
     )
     vector, bias = separate(first, second)

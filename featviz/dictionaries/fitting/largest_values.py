@@ -44,8 +44,8 @@ def keep_largest_values(values: Float[Array, "n latents"], count: int, *, rows: 
     [[3.0, 0.0, 0.0], [5.0, 0.0, 4.0]]
     """
     bits = _bits(jax.lax.stop_gradient(values))
-    least = _bisected(bits, count) if rows else _separating(bits, count)[None, None]
-    return jnp.where(values >= _floats(least), values, 0)
+    smallest = _bisected(bits, count) if rows else _separating(bits, count)[None, None]
+    return jnp.where(values >= _floats(smallest), values, 0)
 
 
 def _bits(values: Float[Array, "..."]) -> Int[Array, "..."]:
@@ -84,9 +84,9 @@ def _separating(bits: Int[Array, "*n latents"], count: int) -> Int[Array, ""]:
     all values find what bisection takes 31 for.
     """
 
-    def tally(least: Int[Array, ""]) -> Int[Array, ""]:
+    def tally(candidate: Int[Array, ""]) -> Int[Array, ""]:
         # Rows first: XLA's CPU backend is slow at sums over all axes, and another type keeps it from making one of two.
-        of_rows = jnp.sum(bits >= least, axis=-1, dtype=jnp.int32).astype(jnp.uint32)
+        of_rows = jnp.sum(bits >= candidate, axis=-1, dtype=jnp.int32).astype(jnp.uint32)
         return jnp.sum(of_rows, dtype=jnp.uint32).astype(jnp.int32)
 
     def unfinished(at: _Bracket) -> Array:

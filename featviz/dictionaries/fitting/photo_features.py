@@ -14,7 +14,14 @@ from featviz.surveys.photos import PhotoInput, find_photos, read_ahead
 
 
 def photo_features(
-    model: Model, layer: str, photos: PhotoInput, size: tuple[int, int], sampling: Sampling, *, least: int, name: str
+    model: Model,
+    layer: str,
+    photos: PhotoInput,
+    size: tuple[int, int],
+    sampling: Sampling,
+    *,
+    min_photos: int,
+    name: str,
 ) -> Float[np.ndarray, "photos units"]:
     """The mean of a layer over the positions of each photograph; unreadable ones are skipped.
 
@@ -24,7 +31,7 @@ def photo_features(
       photos: a folder, or an iterable of paths, PIL images or arrays.
       size: (height, width).
       sampling: which positions.
-      least: how many photographs there must be.
+      min_photos: how many photographs there must be.
       name: of the argument, for errors.
 
     Raises:
@@ -38,6 +45,6 @@ def photo_features(
             drawn = np.broadcast_to(candidates, (BATCH, len(candidates)))
             values = sampled_activations(model, batch, layer, size, drawn).mean(axis=1)
             rows += [own for own, photo in zip(values, batch, strict=False) if photo.pixels is not None]
-    if len(rows) < least:
-        raise FeatvizError(f"`{name}` has {len(rows)} images that can be read; expected {least} or more")
+    if len(rows) < min_photos:
+        raise FeatvizError(f"`{name}` has {len(rows)} images that can be read; expected {min_photos} or more")
     return np.stack(rows)

@@ -28,18 +28,18 @@ def check_sufficiency(layer: str, positions: int, photos: int, latents: int, k: 
     41 times at k=32; expected 50: 14 photos with as many positions each, or 1254 latents
     """
     fires = latents if k is None else k
-    least = max(latents, -(-FIRINGS * latents // fires))
-    if positions >= least:
+    needed = max(latents, -(-FIRINGS * latents // fires))
+    if positions >= needed:
         return
     # Of the photographs that are given, one of ten is held out.
-    training = -int(-least // (positions / max(photos, 1))) if positions else 0
+    training = -int(-needed // (positions / max(photos, 1))) if positions else 0
     wanted = training + (training - 1) // (HELD_OUT_EVERY - 1) if positions else "more"
     enough = f"{wanted} photos with as many positions each"
     found = f"`photos`: {photos} of them have {positions} positions of {layer}"
     if k is None:
-        raise FeatvizError(f"{found} for {latents} latents; expected {least} or more: {enough}")
-    most = min(positions, positions * k // FIRINGS)
+        raise FeatvizError(f"{found} for {latents} latents; expected {needed} or more: {enough}")
+    max_latents = min(positions, positions * k // FIRINGS)
     raise FeatvizError(
         f"{found}, where each of {latents} latents fires {positions * k / latents:.0f} times at k={k}; expected "
-        f"{FIRINGS}: {enough}, or {most} latents"
+        f"{FIRINGS}: {enough}, or {max_latents} latents"
     )

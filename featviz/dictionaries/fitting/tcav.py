@@ -24,7 +24,7 @@ from featviz.model.shapes import shapes_at
 from featviz.rendering.checks import check_seed, check_size
 from featviz.surveys.photos import PhotoInput, find_photos, read_ahead
 
-LEAST = 10
+MIN_PHOTOS = 10
 
 
 class TcavScore(NamedTuple):
@@ -102,18 +102,18 @@ def tcav(
     index = find_class(model, "`class_index`", class_index)
     sampling = Sampling(class_tokens=class_tokens)
     concept, others = (
-        photo_features(model, chosen, given, sides, sampling, least=least, name=name)
-        for name, given, least in (("positives", positives, LEAST), ("negatives", negatives, 2 * LEAST))
+        photo_features(model, chosen, given, sides, sampling, min_photos=min_photos, name=name)
+        for name, given, min_photos in (("positives", positives, MIN_PHOTOS), ("negatives", negatives, 2 * MIN_PHOTOS))
     )
-    slopes = class_slopes(model, chosen, photos, index, sides, sampling)
+    gradients = class_gradients(model, chosen, photos, index, sides, sampling)
     rng = np.random.default_rng(check_seed(seed))
     scores, random_scores = [], []
     size_of_part = min(len(concept), len(others) // 2)
     for _ in range(runs):
         order = rng.permutation(len(others))
         part, rest = others[order[:size_of_part]], others[order[size_of_part : 2 * size_of_part]]
-        scores.append(float(np.mean(slopes @ separate(concept, part)[0] > 0)))
-        random_scores.append(float(np.mean(slopes @ separate(rest, part)[0] > 0)))
+        scores.append(float(np.mean(gradients @ separate(concept, part)[0] > 0)))
+        random_scores.append(float(np.mean(gradients @ separate(rest, part)[0] > 0)))
     return TcavScore(
         layer=chosen,
         class_index=index,
@@ -125,7 +125,7 @@ def tcav(
     )
 
 
-def class_slopes(
+def class_gradients(
     model: Model, layer: str, photos: PhotoInput, class_index: int, size: tuple[int, int], sampling: Sampling
 ) -> Float[np.ndarray, "photos units"]:
     """The gradient of a class's logit with respect to a layer's units, summed over positions, of each photograph.
@@ -162,7 +162,7 @@ def class_slopes(
 
 @kept_with_owner(maxsize=8)
 def _slope_program(apply: Apply, layer: str, class_index: int) -> Callable[..., Array]:
-    def slopes(
+    def gradients(
         weights: EditedWeights, images: UInt8[Array, "n h w c"], candidates: Int[Array, " p"]
     ) -> Float[Array, "n units"]:
         *others, shift = weights.edits[layer]
@@ -178,7 +178,7 @@ def _slope_program(apply: Apply, layer: str, class_index: int) -> Callable[..., 
         flat = gradient.reshape(gradient.shape[0], -1, gradient.shape[-1])
         return jnp.sum(jnp.take(flat, candidates, axis=1), axis=1)
 
-    return jax.jit(slopes)
+    return jax.jit(gradients)
 
 
 def welch_test(first: Sequence[float], second: Sequence[float]) -> float:

@@ -57,8 +57,8 @@ def _nonnegative_minimum(gram: Float[Array, "k k"], linear: Float[Array, "*n k"]
     inverse = jnp.where(diagonal > 0, 1 / jnp.where(diagonal > 0, diagonal, 1), 0)
 
     def update(index: Array, z: Array) -> Array:
-        slope = linear[..., index] - product(z, gram[:, index])
-        value = jnp.maximum(z[..., index] + slope * inverse[index], 0)
+        gradient = linear[..., index] - product(z, gram[:, index])
+        value = jnp.maximum(z[..., index] + gradient * inverse[index], 0)
         return z.at[..., index].set(jnp.where(diagonal[index] > 0, value, 0))
 
     def sweep(_: int, z: Array) -> Array:

@@ -7,7 +7,7 @@ from support.surveys import IMAGES, refused
 
 import featviz as fv
 from featviz.dictionaries.fitting.position_sampling import Sampling
-from featviz.dictionaries.fitting.tcav import class_slopes, welch_test
+from featviz.dictionaries.fitting.tcav import class_gradients, welch_test
 
 
 def hidden(tiny, images):
@@ -16,7 +16,7 @@ def hidden(tiny, images):
 
 def test_slopes_are_the_classifier_s_weights(tiny):
     # A ReLU, the mean over positions, a dense layer: the gradient is the class's column where units are active.
-    found = class_slopes(tiny, "conv2", IMAGES[:5], 7, (16, 16), Sampling())
+    found = class_gradients(tiny, "conv2", IMAGES[:5], 7, (16, 16), Sampling())
     column = np.asarray(tiny.weights["params"]["fc"]["kernel"])[:, 7]
     np.testing.assert_allclose(found, (hidden(tiny, IMAGES[:5]) > 0).mean(axis=(1, 2)) * column, rtol=1e-4, atol=1e-6)
 
