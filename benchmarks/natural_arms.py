@@ -38,12 +38,16 @@ STARTED_STEPS = 4
 
 @dataclass(frozen=True)
 class Arm:
-    """A way to draw pictures: a recipe at a size, or None for lucent, of which all pictures are enlarged to 224 px."""
+    """A way to draw pictures: a recipe at a size, or None for lucent, of which all pictures are enlarged to 224 px.
+
+    With `top` the mean of a unit over so many tokens, those where it is largest, takes the place of that over all.
+    """
 
     name: str
     recipe: fv.Recipe | None
     steps: int
     size: int
+    top: int = 0
 
     def load(self, path: Path) -> np.ndarray:
         """A picture as its network sees it, uint8 (h, w, 3)."""
@@ -55,12 +59,13 @@ class Arm:
 def find_arm(text: str, *, size: int, prior: Path | None, trained_size: int = 224) -> Arm:
     """The arm of a name: a recipe's, `lucent`, or one of `COMPOSED`.
 
-    After it may stand its steps, as `lucent@64`, and the share of its prior, as `denoised~0.1`. A recipe without a size
-    draws at the size of the network's training.
+    After it may stand its steps, as `lucent@64`, the share of its prior, as `denoised~0.1`, and `top`, as
+    `transformer+16`. A recipe without a size draws at the size of the network's training.
 
     Raises: FeatvizError if there is no such recipe, or no denoiser for it.
     """
-    head, _, share = text.partition("~")
+    rest, _, top = text.partition("+")
+    head, _, share = rest.partition("~")
     name, _, steps = head.partition("@")
     if name == LUCENT:
         return Arm(text, None, int(steps or 512), 128)
@@ -71,7 +76,7 @@ def find_arm(text: str, *, size: int, prior: Path | None, trained_size: int = 22
         load_denoiser(changed.file, 3)
     count = int(steps or recipe.steps)
     own = trained_size if recipe.size is None else recipe.size if name == "maco" else size
-    return Arm(text, recipe, count, own)
+    return Arm(text, recipe, count, own, int(top or 0))
 
 
 def draw(arm: Arm, model: fv.Model, objectives: Mapping[str, fv.Objective], folder: Path, *, seed: int = 0) -> None:

@@ -7,7 +7,8 @@
 
 Arms are recipes by name; `maco` in about the time of the default, `lucent` with the peers' environment of `peers.py`.
 `NAME@STEPS` takes other steps, `NAME~SHARE` another share of the prior. Recipes without a size, `transformer` and with
-a prior `transformer_denoised` and `transformer_guided`, draw at 224 px. Recipes with a prior take `--prior FILE` where
+a prior `transformer_denoised` and `transformer_guided`, draw at 224 px; `NAME+16` maximizes the mean of a unit over the
+16 tokens where it is largest. Recipes with a prior take `--prior FILE` where
 featviz has none of its own; an arm that cannot be drawn is left out, with a line that says why.
 
 - E1 (`docs/evidence.md`) of one picture in two feature spaces, so that nothing is chosen for one of them: half way
@@ -51,6 +52,7 @@ from natural_arms import (
     unit_stem,
 )
 from natural_figures import measure_figures, print_figures
+from natural_objectives import objective_of
 from natural_scores import (
     PHOTO,
     Space,
@@ -99,7 +101,7 @@ def draw_arms(
             if arm.recipe is None:
                 draw_lucent(arm, options.peers_python, weights, layer, chosen, out / "units" / arm.name)
             else:
-                objectives = {unit_stem(layer, unit): fv.channel(layer, unit) for unit in chosen}
+                objectives = {unit_stem(layer, unit): objective_of(layer, unit, arm.top) for unit in chosen}
                 draw(arm, model, objectives, out / "units" / arm.name)
         if arm.recipe is None and classes:
             draw_lucent(arm, options.peers_python, weights, LUCENT_CLASSES, classes, out / "classes" / arm.name)
@@ -198,6 +200,7 @@ def main() -> None:
     parser.add_argument("--prior", type=Path, help="A file of experiments/train_denoiser.py.")
     parser.add_argument("--layers", help="Of the units, separated by commas.")
     parser.add_argument("--units", type=int, default=24, help="Of all layers together.")
+    parser.add_argument("--skip", type=int, default=0, help="Leave out the first units that are drawn, of each layer.")
     parser.add_argument("--size", type=int, default=128, help="Of the pictures of units; maco's is 448.")
     parser.add_argument("--classes", type=int, default=24)
     parser.add_argument("--class-size", type=int, default=224)
@@ -214,7 +217,7 @@ def main() -> None:
     others = {name: load(name) for name in WEIGHTS if name != options.network}
     layers = (options.layers or LAYERS[options.network]).split(",")
     survey = fv.survey(model, FOLDER / "photos", out=out / "survey", layers=layers)
-    units = draw_units(survey, share_units(layers, options.units))
+    units = draw_units(survey, share_units(layers, options.units), skip=options.skip)
     classes = np.random.default_rng(0).permutation(1000)[: options.classes].tolist()
     peers = bool(options.peers_python) and options.network == "googlenet"
     named = {"size": options.size, "prior": options.prior, "peers": peers}

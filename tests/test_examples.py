@@ -133,13 +133,6 @@ def test_every_page_is_in_the_sites_tables_of_contents():
     assert pages - listed == set()
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "docs" / "notebooks").glob("*.md")), ids=lambda path: path.stem)
-def test_notebooks_name_their_kernel_as_jupyter_requires(path):
-    # Without the name to display, Jupytext makes no file of Jupyter's own kind.
-    head = path.read_text().split("---")[1].split()
-    assert head == "file_format: mystnb kernelspec: display_name: Python 3 name: python3".split()
-
-
 def test_the_helper_of_the_notebooks_draws_every_class():
     spec = importlib.util.spec_from_file_location("shapes", ROOT / "docs" / "notebooks" / "shapes.py")
     shapes = importlib.util.module_from_spec(spec)

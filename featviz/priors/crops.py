@@ -113,7 +113,7 @@ def crop_source(pyramids: Pyramids, size: int) -> CropSource:
         found = f"the largest is {short.max()} px" if short.size else "there is none"
         raise FeatvizError(
             f"crops of {size} px need photographs whose short side has {window_size(size)} px; {found}; "
-            "expected larger photographs or a smaller size"
+            "expected larger photographs or smaller crops (`sizes`)"
         )
     shares = np.cumsum(np.sqrt(short[large].astype(np.float64)))
     offsets, heights, widths = (jnp.asarray(own[large]) for own in pyramids[1:])

@@ -6,10 +6,11 @@ from PIL import Image
 from support.tiny import SMALL, build
 
 import featviz as fv
+from featviz.cli.main import run
 from featviz.errors import FeatvizError
 from featviz.priors import Guided, fit_prior
 from featviz.priors.fit_prior import checkpoint_path
-from featviz.priors.prior_files import read_prior
+from featviz.priors.prior_files import PriorRecord, read_prior
 
 LITTLE = {"sizes": (16,), "widths": (8,), "batch": 2, "progress": False}
 
@@ -50,6 +51,23 @@ def test_photographs_held_out_may_be_too_small_and_a_finished_training_keeps_its
     first = fv.fit_prior(paths, out=out, steps=1, **LITTLE)
     again = fv.fit_prior(paths, out=out, steps=1, resume=True, **LITTLE)
     assert first.loss is not None and again.loss == pytest.approx(first.loss, rel=1e-6)
+
+
+def test_the_command_takes_sizes_of_crops_for_small_photographs(photographs, tmp_path, monkeypatch):
+    def remember(photos, **options):
+        given.update(options)
+        return PriorRecord("4 photographs", 1, None)
+
+    given = {}
+    monkeypatch.setattr("featviz.priors.fit_prior.fit_prior", remember)
+    words = ["prior", "fit", str(photographs), "-o", str(tmp_path / "own.safetensors"), "--quiet"]
+    run([*words, "--sizes", "16,32"])
+    assert given["sizes"] == (16, 32)
+    run(words)
+    assert given["sizes"] == (64, 128)
+    with pytest.raises(SystemExit) as ended:
+        run([*words, "--sizes", "4"])
+    assert ended.value.code == 2
 
 
 def test_ctrl_c_keeps_a_checkpoint(photographs, tmp_path, monkeypatch):

@@ -5,9 +5,25 @@ from pathlib import Path
 import click
 
 from featviz.cli.exit_status import interruptible, usage_errors
-from featviz.cli.options.option_group import PATH
+from featviz.cli.options.option_group import PATH, Parsed
 from featviz.cli.options.output_options import out_option, quiet_option
 from featviz.cli.options.recipe_options import seed_option
+from featviz.errors import FeatvizError
+
+# Pixels of the smallest crops.
+SMALLEST = 16
+
+
+def parse_sizes(text: str) -> tuple[int, ...]:
+    """`64,128`.
+
+    >>> parse_sizes("64,128")
+    (64, 128)
+    """
+    parts = text.split(",")
+    if not all(part.isdecimal() and int(part) >= SMALLEST for part in parts):
+        raise FeatvizError(f"--sizes is `{text}`; expected pixels from {SMALLEST}, such as 64,128")
+    return tuple(map(int, parts))
 
 
 @click.command()
@@ -16,6 +32,14 @@ from featviz.cli.options.recipe_options import seed_option
 @out_option("Write this .safetensors file.", metavar="FILE")
 @click.option("--steps", type=click.IntRange(1), default=8000, show_default=True, help="Train for this many steps.")
 @click.option("--minutes", type=float, help="Train for this long instead.")
+@click.option(
+    "--sizes",
+    type=Parsed(parse_sizes),
+    default="64,128",
+    show_default=True,
+    metavar="PX,...",
+    help="Take crops of these sizes; photographs have 1.42 times as many pixels a side at least.",
+)
 @click.option("--gray", is_flag=True, help="Take gray images, of one channel.")
 @click.option("--batch", type=click.IntRange(1), default=32, show_default=True, help="Take this many crops a step.")
 @click.option("--trained-on", metavar="TEXT", help="Keep the photographs' sources and licenses in the file.")
@@ -28,6 +52,7 @@ def prior(
     out: Path,
     steps: int,
     minutes: float | None,
+    sizes: tuple[int, ...],
     gray: bool,
     batch: int,
     trained_on: str | None,
@@ -38,7 +63,7 @@ def prior(
     """Train a denoiser on the photographs of the folder PHOTOS.
 
     `featviz render --recipe guided --prior FILE` draws with it. Some hundred photographs are enough, at any size above
-    182 pixels. Ctrl-C keeps what is done, and --resume continues.
+    182 pixels, or above 46 with --sizes 32. Ctrl-C keeps what is done, and --resume continues.
     """
     from featviz.common.compilation_cache import use_compilation_cache
     from featviz.priors.fit_prior import check_prior_path, checkpoint_path, find_photographs, fit_prior
@@ -58,6 +83,7 @@ def prior(
             out=path,
             steps=steps,
             minutes=minutes,
+            sizes=sizes,
             gray=gray,
             batch=batch,
             seed=seed,
