@@ -35,7 +35,8 @@ FULL = ["conv1"]
 def demo(out: str, opened: bool, quiet: bool) -> None:
     """Draw every unit of the small network that is built in, as a site.
 
-    It takes two and a half minutes on one CPU core, less on two, and needs no other files. Run again, the command continues.
+    It takes two and a half minutes on one CPU core, less on two, and needs no other files. Run again, the command
+    continues.
     """
     import webbrowser
 
