@@ -96,7 +96,8 @@ def circuit(
     chosen = {*named, layer, *(() if layers else model.layer(layer).parents)}
     below = nearest_layers_below(model, [name for name in order if name in chosen])
     if not below[layer]:
-        raise FeatvizError(f"`layer` {layer} is computed from none of the layers {', '.join(sorted(chosen))}")
+        others = ", ".join(sorted(chosen - {layer}))
+        raise FeatvizError(f"`layer` {layer} is computed from none of the other layers, {others}")
     opened = open_atlas(atlas) if isinstance(atlas, str | os.PathLike) else atlas
     opened = None if opened is None else check_atlas(opened, model)
     images = None if photos is None else _read(photos, model)

@@ -1,6 +1,6 @@
 """Activation functions of a traced program that are no ReLUs: GELU, SiLU, tanh and others, and leaky ReLUs."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
 import jax.numpy as jnp
@@ -98,7 +98,7 @@ def _elementwise_runs(program: Program, known: set[Value], ends: set[Value]) -> 
     return runs
 
 
-def _parting(program: Program, runs: Mapping[Value, _Run]) -> Iterator[Value]:
+def _parting(program: Program, runs: dict[Value, _Run]) -> Iterator[Value]:
     """The values of runs that steps of no run take, or from which a run goes on to several such values."""
     outputs = set(program.outputs)
     reached: dict[Value, frozenset[Value]] = {}

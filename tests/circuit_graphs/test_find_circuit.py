@@ -68,7 +68,7 @@ def test_without_photos_nothing_is_tested(model):
 
 def test_wrong_units_layers_and_photos_are_refused(model, tmp_path):
     refused("mixed3a has 48 units", circuit, model, "mixed3a", 48)
-    refused("is computed from none of the layers", circuit, model, "conv1", 0, layers=["mixed3a"])
+    refused("is computed from none of the other layers, mixed3a", circuit, model, "conv1", 0, layers=["mixed3a"])
     refused("has no layer", circuit, model, "mixed9", 0)
     refused("`depth`", circuit, model, "mixed3a", 0, depth=9)
     refused("`photos`", circuit, model, "mixed3a", 0, photos=[], progress=False)
