@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from featviz.adapters.torch.custom_functions import differing_backwards
+from featviz.adapters.torch.export_check import find_difference
 from featviz.adapters.torch.graph_ends import without_missing, without_nodes
 from featviz.adapters.torch.graph_export import LOCK, Graph, export_graph
 from featviz.adapters.torch.interpreter import GraphError, node_module, run_graph, to_array
@@ -49,6 +50,8 @@ class ExportedNetwork:
     own_backwards: set[str] = field(default_factory=set)
     # Why the export ends behind so many calls of modules within, though the module runs.
     ended: tuple[Exception, int] | None = None
+    # The first layer that has other values in the export than in the module itself.
+    differing: str | None = None
     # How the module's runs on images of each shape ended, and what it did in them.
     trials: dict[tuple[int, ...], StoppedError | None] = field(default_factory=dict)
     digests: dict[tuple[int, ...], str | None] = field(default_factory=dict)
@@ -160,7 +163,10 @@ class ExportedNetwork:
                 return graph
         for each in dict.fromkeys((several, shape)):
             if each not in self.graphs:
+                first = not self.graphs
                 self.graphs[each] = graph = self._export(torch.zeros(each))
+                if first:
+                    self.differing = find_difference(self.module, graph, each)
                 if each == shape or graph.fits(shape):
                     return graph
         raise AssertionError("the loop ends with the shape itself")
@@ -270,6 +276,11 @@ class ExportedNetwork:
                 "derivative of the forward; pictures follow the derivative of the forward"
             )
         graph = self.first
+        if self.differing is not None:
+            yield (
+                f"{self.name} computes something else when it is exported: from `{self.differing}` on the values are "
+                "not its own, as where its code asks whether it is being traced"
+            )
         if not graph.marks and any(True for _ in self.module.children()):
             yield (
                 f"{self.name} calls none of the modules within, so that these are no layers: its `forward` may be a "
