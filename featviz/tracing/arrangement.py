@@ -83,7 +83,9 @@ def choose_units(layout: Layout, images: Images, evidence: Evidence, *, channels
         evidence: What the whole program says of its units.
         channels_first: Whether the network takes its images so; decides where nothing else does.
     """
-    unfolded = [*layout[: images.axis], *((factor,) for factor in layout[images.axis]), *layout[images.axis + 1 :]]
+    # One image's axis may have been made anew, of no factors.
+    folded = [(factor,) for factor in layout[images.axis]] or [()]
+    unfolded = [*layout[: images.axis], *folded, *layout[images.axis + 1 :]]
     others = [index for index in range(len(unfolded)) if index != images.unfolded]
     if len(others) == 1:
         return Units(others[0], True)

@@ -162,3 +162,21 @@ def test_pytorch_patches_that_become_images_of_their_own():
     with torch.no_grad():
         expected = network(torch.tensor(IMAGES.transpose(0, 3, 1, 2))).numpy()
     np.testing.assert_allclose(found, expected.reshape(found.shape), rtol=1e-4, atol=1e-5)
+
+
+def test_pytorch_tokens_of_all_images_in_one_sequence():
+    torch = pytest.importorskip("torch")
+
+    class Packed(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.stem, self.norm = torch.nn.Conv2d(3, 5, 4, 4), torch.nn.LayerNorm(5)
+            self.mlp = torch.nn.Linear(5, 7)
+
+        def forward(self, x):
+            tokens = torch.cat([image.flatten(1).T for image in self.stem(x)]).unsqueeze(0)
+            return torch.softmax(self.mlp(self.norm(tokens)), dim=1)
+
+    with pytest.warns(UserWarning, match="it is run image by image"):
+        model = fv.from_torch(Packed(), input=fv.InputSpec(size=16, channels_first=True))
+    assert shapes(model, "stem", "norm", "mlp") == {"stem": (4, 4, 5), "norm": (16, 5), "mlp": (16, 7)}

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from featviz.tracing.arrangement import Images, arrange, arranged_shape, find_images
+from featviz.tracing.arrangement import Images, Units, arrange, arranged_shape, choose_units, find_images
+from featviz.tracing.axes import Evidence
 from featviz.tracing.factors import Factor, Role
 
 
@@ -51,3 +52,11 @@ def test_axes_of_a_value_and_of_the_unfolded_one():
     images = Images(1, (2, 9), 0)
     assert [images.unfolded_axis(axis) for axis in range(3)] == [0, 2, 3]
     assert [images.folded_axis(axis) for axis in range(4)] == [0, None, None, 2]
+
+
+def test_units_lie_where_they_do_behind_an_axis_of_one_image_that_was_made_anew():
+    layout = ((), (Factor(Role.PLACES, 16),), (Factor(Role.UNITS, 5, (0,)),))
+    images = find_images(layout, 1)
+    assert images == Images(0, (1,), 0)
+    evidence = Evidence(frozenset(), frozenset())
+    assert choose_units(layout, images, evidence, channels_first=True) == Units(2, True)

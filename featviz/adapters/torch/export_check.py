@@ -16,6 +16,11 @@ if TYPE_CHECKING:
 TOLERANCE = 1e-3
 # Values of each array that are compared, evenly from the first to the last.
 COMPARED = 1024
+# What a user is told, behind the network's name.
+DIFFERENCE = (
+    "computes something else when it is exported: from `{}` on the values are not its own, as where its code asks "
+    "whether it is being traced"
+)
 
 
 def find_difference(module: "torch.nn.Module", graph: Graph, shape: Sequence[int]) -> str | None:

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from featviz.adapters.torch.custom_functions import differing_backwards
-from featviz.adapters.torch.export_check import find_difference
+from featviz.adapters.torch.export_check import DIFFERENCE, find_difference
 from featviz.adapters.torch.graph_ends import without_missing, without_nodes
 from featviz.adapters.torch.graph_export import LOCK, Graph, export_graph
 from featviz.adapters.torch.interpreter import GraphError, node_module, run_graph, to_array
@@ -163,9 +163,8 @@ class ExportedNetwork:
                 return graph
         for each in dict.fromkeys((several, shape)):
             if each not in self.graphs:
-                first = not self.graphs
                 self.graphs[each] = graph = self._export(torch.zeros(each))
-                if first:
+                if graph is self.first:
                     self.differing = find_difference(self.module, graph, each)
                 if each == shape or graph.fits(shape):
                     return graph
@@ -277,10 +276,7 @@ class ExportedNetwork:
             )
         graph = self.first
         if self.differing is not None:
-            yield (
-                f"{self.name} computes something else when it is exported: from `{self.differing}` on the values are "
-                "not its own, as where its code asks whether it is being traced"
-            )
+            yield f"{self.name} {DIFFERENCE.format(self.differing)}"
         if not graph.marks and any(True for _ in self.module.children()):
             yield (
                 f"{self.name} calls none of the modules within, so that these are no layers: its `forward` may be a "
