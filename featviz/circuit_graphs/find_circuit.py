@@ -93,7 +93,8 @@ def circuit(
     order = [each.name for each in model.layers]
     # A latent is made of the units of its own layer, and these of the network's blocks.
     named = choose_layers(model, layers) if layers else [each.name for each in block_layers(model, latents=False)]
-    chosen = {*named, layer, *(() if layers else model.layer(layer).parents)}
+    own = model.layer(layer)
+    chosen = {*named, layer, *(own.parents if own.latents and not layers else ())}
     below = nearest_layers_below(model, [name for name in order if name in chosen])
     if not below[layer]:
         others = ", ".join(sorted(chosen - {layer}))

@@ -37,6 +37,11 @@ def test_the_links_are_the_strongest_weights(model, noise, found):
     assert {edge.source for edge in found.edges} == {unit for level in found.levels[1:] for unit in level}
 
 
+def test_by_default_a_unit_is_made_of_units_of_the_networks_blocks(model):
+    found = circuit(model, "mixed4a", 7, depth=1, inputs=4, families=0, draw=False, progress=False)
+    assert len(found.edges) == 4 and {edge.source.layer for edge in found.edges} == {"mixed3b"}
+
+
 def test_a_latent_is_made_of_the_units_that_its_encoder_weighs_and_these_of_the_network(model):
     arrays = draw_autoencoder(np.random.default_rng(0), units=48, latents=60)
     # So few of them are left that most have no gradient.
