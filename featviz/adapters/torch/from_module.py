@@ -41,7 +41,8 @@ def from_torch(
 
     Gradients are those of the forward; a warning names each `autograd.Function` whose backward is another one. Where
     the module looks at values (`.item()`, `if x.sum() > 0`) or uses an operator that featviz lacks the network ends,
-    with a warning. Values that no image and no weight decides are part of the program, as they are at adaptation: the
+    with a warning; another names the first layer that has other values in the export, as where code asks whether it is
+    traced. Values that no image and no weight decides are part of the program, as they are at adaptation: the
     places of a mask of booleans that the module keeps and that an array is indexed with, a flag.
 
     Args:
