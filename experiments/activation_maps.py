@@ -15,7 +15,8 @@ It needs umap-learn and scikit-learn, and takes a minute on one core, and anothe
 
 Expected, gratings in mixed4a: by UMAP 2.2 degrees between neighbors and .76 of the places' variance, by PCA 4.4 degrees
 and .63; by chance 45 degrees and 0. GoogLeNet's inception_4c on 800 photographs: trustworthiness .83 by UMAP, .70 by
-PCA.
+PCA. The maps of inception_4b and inception_4c on 200 photographs: .14 apart where the first is aligned with the second,
+.25 where not, .21 after the best turn, .45 by chance.
 """
 
 import argparse
