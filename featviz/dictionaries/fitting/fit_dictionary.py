@@ -100,9 +100,9 @@ def fit_dictionary(
       photos: a folder, searched recursively, or an iterable of paths, PIL images or arrays.
       kind: `relu`, `topk`, `batch_topk`, `jump_relu`, `gated`, `matryoshka`, `pca`, `nmf`, `ica` or `k_means`; the last
         three need scikit-learn (`featviz[dictionaries]`).
-      latents: how many; by default eight times the layer's units, or as many as it has for the last four kinds.
+      latents: how many; by default eight times the layer's units, or as many as it has for pca, nmf, ica and k_means.
       k: how many latents fire at a position: exactly (topk), on average (batch_topk, matryoshka), or what the weight of
-        the penalty is regulated to (relu, gated); a penalty holds jump_relu near it. The last four kinds have none.
+        the penalty is regulated to (relu, gated); a penalty holds jump_relu near it. Factors and centers have none.
       steps: of the training.
       batch: positions a step.
       rate: the learning rate at its highest; by default 6e-4 / sqrt(latents / 2^14).
