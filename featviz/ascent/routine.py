@@ -16,7 +16,7 @@ from featviz.priors.unet import Weights as PriorWeights
 from featviz.regularizers import Fidelity, Transform
 
 # The version of the computation: raised whenever a change here, or in the code that this uses, changes pixels.
-VERSION = 7
+VERSION = 8
 # The status of a lane. Running lanes move; all others are frozen.
 RUNNING, CONVERGED, OUT_OF_STEPS, NOT_FINITE = range(4)
 # The axis of a mesh of devices over which lanes are spread.

@@ -9,9 +9,10 @@ import numpy as np
 from jaxtyping import Array, Bool, Float
 from numpy.typing import ArrayLike
 
-from featviz.dictionaries.kinds.base import STATIC, Code, Inputs, Latents, Values
+from featviz.dictionaries.kinds.base import STATIC, Code, Inputs, Latents, Values, product
 from featviz.dictionaries.normalizations import Identity, Normalization
 from featviz.errors import FeatvizError
+from featviz.objectives.vectors import MIN_COSINE
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,7 @@ class Dictionary:
         return self.code.directions
 
     def pre_activation(self, activations: ArrayLike) -> Latents:
-        """The latents before TopK, threshold or constraint: what pictures maximize.
+        """The latents before TopK, threshold or constraint.
 
         Args:
           activations: (*positions, units), a layer's as `fv.observe` gives them.
@@ -103,6 +104,28 @@ class Dictionary:
           (*positions, latents), float32.
         """
         return self.code.pre_activation(self._normalize(activations))
+
+    def along_decoder(self, activations: ArrayLike) -> Latents:
+        """h d / |d| * max(.1, cosine(h, d)), of each latent's row d of the decoder: what pictures maximize.
+
+        Args:
+          activations: h, (*positions, units), a layer's as `fv.observe` gives them.
+
+        Returns:
+          (*positions, latents), float32.
+
+        >>> from featviz.dictionaries.kinds import KMeans
+        >>> centers = Dictionary(KMeans(centers=np.array([[0.0, 2.0], [1.0, 1.0]], np.float32)))
+        >>> np.asarray(centers.along_decoder(np.array([0.0, 3.0]))).round(3).astype(float).tolist()
+        [3.0, 1.5]
+        """
+        h = jnp.asarray(activations, jnp.float32)
+        rows = jnp.asarray(self.normalization.undo_rows(self.directions), jnp.float32)
+        # The gradient of the square root is infinite at 0.
+        rows /= jnp.sqrt(jnp.sum(jnp.square(rows), axis=-1, keepdims=True) + 1e-12)
+        norms = jnp.sqrt(jnp.sum(jnp.square(h), axis=-1, keepdims=True) + 1e-12)
+        projections = product(h, rows.T)
+        return projections * jnp.maximum(projections / (norms + 1e-6), MIN_COSINE)
 
     def encode(self, activations: ArrayLike) -> Latents:
         """The latents.

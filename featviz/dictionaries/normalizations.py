@@ -32,6 +32,10 @@ class Normalization(ABC):
     def undo(self, inputs: Inputs, like: Inputs | None) -> Inputs:
         """Inputs of the dictionary as activations; `like` are those that were normalized."""
 
+    def undo_rows(self, rows: Values) -> Values:
+        """Directions among the dictionary's inputs as directions among activations, up to their lengths."""
+        return rows
+
     @property
     def summary(self) -> str:
         """What it does, in words."""
@@ -140,6 +144,9 @@ class Standardized(Normalization):
 
     def undo(self, inputs: Inputs, like: Inputs | None) -> Inputs:
         return add_last(inputs * along_last(self.scale, inputs), self.mean)
+
+    def undo_rows(self, rows: Values) -> Values:
+        return rows * along_last(self.scale, rows)
 
     @property
     def summary(self) -> str:

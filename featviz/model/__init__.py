@@ -5,6 +5,7 @@ from featviz.model.frameworks import FRAMEWORKS, Framework, find_framework, requ
 from featviz.model.input_spec import RANGES, InputSpec
 from featviz.model.latent_layer import LatentWeights, extend_weights, network_alone
 from featviz.model.model import (
+    ALONG_DECODER,
     BEFORE_RELU,
     IMAGE,
     OUTPUT,
@@ -13,12 +14,14 @@ from featviz.model.model import (
     Layer,
     Model,
     Weights,
+    along_decoder,
     before_relu,
 )
 from featviz.model.output_classes import find_class, output_units
 from featviz.model.shapes import shapes_at, shapes_for
 
 __all__ = [
+    "ALONG_DECODER",
     "BEFORE_RELU",
     "FRAMEWORKS",
     "IMAGE",
@@ -32,6 +35,7 @@ __all__ = [
     "Layer",
     "Model",
     "Weights",
+    "along_decoder",
     "before_relu",
     "extend_weights",
     "find_class",

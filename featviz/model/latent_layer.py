@@ -53,6 +53,10 @@ class Basis(Protocol):
         """The latents before what makes them sparse."""
         ...
 
+    def along_decoder(self, activations: Any, /) -> Array:
+        """How far activations point along each latent's row of the decoder."""
+        ...
+
     def decode(self, latents: Any, /, *, like: Any = None) -> Array:
         """The activations that latents stand for."""
         ...
@@ -107,14 +111,15 @@ class LatentApply(Identified, Editable):
     def __call__(
         self, weights: "Weights", images: Float[Array, "n h w c"], *, layers: Sequence[str] | None = None
     ) -> dict[str, Float[Array, "n ..."]]:
-        """See `Apply`. The latents' pre-activation has the name `before_relu(name)`."""
-        from featviz.model.model import before_relu
+        """See `Apply`. `before_relu(name)` is the pre-activation, `along_decoder(name)` what pictures maximize."""
+        from featviz.model.model import along_decoder, before_relu
 
-        before = before_relu(self.name)
-        wanted = (self.name,) if layers is None else tuple(layer for layer in layers if layer in (self.name, before))
+        before, along = before_relu(self.name), along_decoder(self.name)
+        names = (self.name, before, along)
+        wanted = (self.name,) if layers is None else tuple(layer for layer in layers if layer in names)
         network = None
         if layers is not None:
-            own = [layer for layer in layers if layer not in (self.name, before)]
+            own = [layer for layer in layers if layer not in names]
             network = tuple(dict.fromkeys([*own, self.layer] if wanted else own))
         plain, edits = (weights.network, weights.edits) if self.edited else (weights, {})
         # Where the network runs in bfloat16 the dictionary computes in single precision all the same.
@@ -122,14 +127,15 @@ class LatentApply(Identified, Editable):
         plain, own_edits = plain._replace(dictionary=dictionary), edits.get(self.name, ())
         base, base_weights = self._base(plain, edits)
         activations = dict(base(base_weights, images, layers=network))
-        encoded = activations.get(self.layer)
+        encoded: Any = activations.get(self.layer)
         if own_edits and wanted:
             # The latents are of the layer as it was before they were edited.
             rest = {layer: each for layer, each in edits.items() if layer != self.name}
             base, base_weights = self._base(plain, rest)
             encoded = base(base_weights, images, layers=(self.layer,))[self.layer]
         for layer in dict.fromkeys(wanted):
-            activations[layer] = (dictionary.encode if layer == self.name else dictionary.pre_activation)(encoded)
+            read = {self.name: dictionary.encode, before: dictionary.pre_activation, along: dictionary.along_decoder}
+            activations[layer] = read[layer](encoded)
             for edit in own_edits if layer == self.name else ():
                 activations[layer] = edit(activations[layer])
         if layers is not None and wanted and self.layer not in layers:

@@ -21,6 +21,7 @@ IMAGE = "<image>"
 OUTPUT = "<output>"
 # Follows the name of a rectified layer to name its pre-activation.
 BEFORE_RELU = "<before ReLU>"
+ALONG_DECODER = "<along the decoder>"
 
 # Follows the name of an edited network.
 EDITED = ", edited"
@@ -238,3 +239,17 @@ def before_relu(layer: str) -> str:
     'inception_4c<before ReLU>'
     """
     return layer + BEFORE_RELU
+
+
+def along_decoder(layer: str) -> str:
+    """The name of what a picture of a latent maximizes: the layer's projection on the decoder's rows, by the angle.
+
+    h d / |d| * max(.1, cosine(h, d)) for each position's activation h and each latent's row d of the decoder.
+
+    Args:
+        layer: The name of a layer of a dictionary's latents.
+
+    >>> along_decoder("inception_4c/latents")
+    'inception_4c/latents<along the decoder>'
+    """
+    return layer + ALONG_DECODER

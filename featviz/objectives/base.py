@@ -1,7 +1,7 @@
 """The contract of a term: everything that the rest of featviz asks about a kind of objective."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Set
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
@@ -9,7 +9,7 @@ import jax
 import numpy as np
 from jaxtyping import Array, Float
 
-from featviz.model import BEFORE_RELU, IMAGE, OUTPUT, Activations, before_relu
+from featviz.model import ALONG_DECODER, BEFORE_RELU, IMAGE, OUTPUT, Activations
 
 # The shape of each activation, without the axis of images.
 Shapes = Mapping[str, tuple[int, ...]]
@@ -88,15 +88,15 @@ class Term(ABC):
         """What captions say of each image of a group; () for terms that mean the same for all images."""
         return ()
 
-    def preactivation(self, rectified: Set[str]) -> "Term":
-        """The term that minimizing this one means.
+    def preactivation(self, instead: Mapping[str, str]) -> "Term":
+        """The term that is optimized for this one where a ReLU or a dictionary cuts its layer off.
 
-        A term that is linear in a layer of `rectified` reads the layer before its ReLU instead: after it, every gray
-        image has the smallest value. By default the term itself.
+        A term that is linear in a layer of `instead` reads what that says, such as the layer before its ReLU: after it,
+        every gray image has the smallest value. By default the term itself.
         """
         return self
 
-    def resolve_nested(self, rectified: Set[str]) -> "Term":
+    def resolve_nested(self, instead: Mapping[str, str]) -> "Term":
         """This term when it is not minimized: a term that holds an objective decides whether that is minimized."""
         return self
 
@@ -112,15 +112,15 @@ class LayerTerm(Term):
         return (self.layer,)
 
 
-def move_before_relu(term: T, rectified: Set[str]) -> T:
-    """The term of the pre-activation of its layer, if the layer is one of `rectified`; else the term.
+def read_instead(term: T, instead: Mapping[str, str]) -> T:
+    """The term of what is read in place of its layer, where there is something; else the term.
 
     This is `Term.preactivation` for terms that are linear in their layer.
     """
-    return replace(term, layer=before_relu(term.layer)) if term.layer in rectified else term
+    return replace(term, layer=instead[term.layer]) if term.layer in instead else term
 
 
 def label_as_target(term: LayerTerm) -> str | None:
     """The term's label, which is `LAYER:UNITS`, if the command line can name its layer; else None."""
-    is_named = term.layer not in (IMAGE, OUTPUT) and not term.layer.endswith(BEFORE_RELU)
+    is_named = term.layer not in (IMAGE, OUTPUT) and not term.layer.endswith((BEFORE_RELU, ALONG_DECODER))
     return term.label if is_named else None

@@ -1,6 +1,6 @@
 """Channels: the mean of one unit over all positions of its layer, or over a transformer's patch tokens."""
 
-from collections.abc import Iterable, Set
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import overload
 
@@ -10,7 +10,7 @@ from jaxtyping import Array, Float
 
 from featviz.common.arguments import as_int, is_sequence
 from featviz.model import Activations
-from featviz.objectives.base import STATIC, Index, LayerTerm, Shapes, label_as_target, move_before_relu
+from featviz.objectives.base import STATIC, Index, LayerTerm, Shapes, label_as_target, read_instead
 from featviz.objectives.objective import Examples, Objective, single
 from featviz.objectives.positions import (
     UNIT_OVER_PATCHES,
@@ -47,8 +47,8 @@ class Channel(LayerTerm):
     def mean_over_positions(self) -> bool:
         return True
 
-    def preactivation(self, rectified: Set[str]) -> "Channel":
-        return move_before_relu(self, rectified)
+    def preactivation(self, instead: Mapping[str, str]) -> "Channel":
+        return read_instead(self, instead)
 
     def value(self, activations: Activations) -> Float[Array, " n"]:
         return position_mean(jnp.take(activations[self.layer], self.unit, axis=-1))
@@ -73,8 +73,8 @@ class Patches(LayerTerm):
     def target(self) -> str | None:
         return label_as_target(self)
 
-    def preactivation(self, rectified: Set[str]) -> "Patches":
-        return move_before_relu(self, rectified)
+    def preactivation(self, instead: Mapping[str, str]) -> "Patches":
+        return read_instead(self, instead)
 
     def value(self, activations: Activations) -> Float[Array, " n"]:
         chosen = jnp.take(activations[self.layer], self.unit, axis=-1)

@@ -1,6 +1,6 @@
 """The cosine with a direction: the angle alone."""
 
-from collections.abc import Set
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import jax
@@ -9,7 +9,7 @@ from jaxtyping import Array, Float
 from numpy.typing import ArrayLike
 
 from featviz.model import Activations
-from featviz.objectives.base import LayerTerm, Shapes, Values, move_before_relu
+from featviz.objectives.base import LayerTerm, Shapes, Values, read_instead
 from featviz.objectives.objective import Examples, Objective, single
 from featviz.objectives.positions import (
     Position,
@@ -38,8 +38,8 @@ class Cosine(LayerTerm):
     def mean_over_positions(self) -> bool:
         return self.position is None
 
-    def preactivation(self, rectified: Set[str]) -> "Cosine":
-        return move_before_relu(self, rectified)
+    def preactivation(self, instead: Mapping[str, str]) -> "Cosine":
+        return read_instead(self, instead)
 
     def value(self, activations: Activations) -> Float[Array, " n"]:
         h = activations[self.layer]

@@ -1,6 +1,6 @@
 """Directions among a layer's units: a probe, a principal component, a row of a dictionary."""
 
-from collections.abc import Set
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import jax
@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from featviz.common.arguments import as_int
 from featviz.errors import FeatvizError
 from featviz.model import Activations
-from featviz.objectives.base import STATIC, Index, LayerTerm, Shapes, Values, move_before_relu
+from featviz.objectives.base import STATIC, Index, LayerTerm, Shapes, Values, read_instead
 from featviz.objectives.objective import Examples, Objective, single
 from featviz.objectives.positions import (
     UNIT_AT_POSITION,
@@ -58,8 +58,8 @@ class Direction(LayerTerm):
     def mean_over_positions(self) -> bool:
         return self.position is None and not self.class_tokens
 
-    def preactivation(self, rectified: Set[str]) -> "Direction":
-        return move_before_relu(self, rectified)
+    def preactivation(self, instead: Mapping[str, str]) -> "Direction":
+        return read_instead(self, instead)
 
     def value(self, activations: Activations) -> Float[Array, " n"]:
         h = activations[self.layer]

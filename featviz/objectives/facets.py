@@ -1,6 +1,6 @@
 """Facets: a group of pictures that differ from one another."""
 
-from collections.abc import Set
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import jax
@@ -11,7 +11,7 @@ from jaxtyping import Array, Float
 from featviz.model import Activations
 from featviz.objectives.base import LayerTerm, Scalar, Shapes
 from featviz.objectives.channels import channel
-from featviz.objectives.minimization import with_preactivations
+from featviz.objectives.minimization import reading_instead
 from featviz.objectives.objective import Examples, Objective, single
 from featviz.objectives.positions import position_rows
 
@@ -64,11 +64,11 @@ class Diverse(LayerTerm):
     def depends_on_group(self) -> bool:
         return True
 
-    def preactivation(self, rectified: Set[str]) -> "Diverse":
-        return replace(self, objective=-with_preactivations(-self.objective, rectified))
+    def preactivation(self, instead: Mapping[str, str]) -> "Diverse":
+        return replace(self, objective=-reading_instead(-self.objective, instead))
 
-    def resolve_nested(self, rectified: Set[str]) -> "Diverse":
-        return replace(self, objective=with_preactivations(self.objective, rectified))
+    def resolve_nested(self, instead: Mapping[str, str]) -> "Diverse":
+        return replace(self, objective=reading_instead(self.objective, instead))
 
     def value(self, activations: Activations) -> Float[Array, " n"]:
         v = self.objective(activations)

@@ -1,6 +1,6 @@
 """Groups of pictures that lead from one unit to another, and that are aligned along the way."""
 
-from collections.abc import Set
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import jax
@@ -10,7 +10,7 @@ from jaxtyping import Array, Float
 
 from featviz.common.arguments import as_int
 from featviz.model import Activations
-from featviz.objectives.base import Index, LayerTerm, Scalar, Shapes, move_before_relu
+from featviz.objectives.base import Index, LayerTerm, Scalar, Shapes, read_instead
 from featviz.objectives.objective import Examples, Objective, single
 from featviz.objectives.positions import check_unit, position_rows
 
@@ -34,8 +34,8 @@ class Interpolation(LayerTerm):
     def depends_on_group(self) -> bool:
         return True
 
-    def preactivation(self, rectified: Set[str]) -> "Interpolation":
-        return move_before_relu(self, rectified)
+    def preactivation(self, instead: Mapping[str, str]) -> "Interpolation":
+        return read_instead(self, instead)
 
     def value(self, activations: Activations) -> Float[Array, " n"]:
         means = jnp.mean(position_rows(activations[self.layer]), axis=1)

@@ -1,6 +1,6 @@
 """Objectives within a mask over a layer's positions."""
 
-from collections.abc import Set
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import jax
@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from featviz.common.arguments import as_int
 from featviz.errors import FeatvizError
 from featviz.model import Activations
-from featviz.objectives.base import Index, LayerTerm, Shapes, Values, move_before_relu
+from featviz.objectives.base import Index, LayerTerm, Shapes, Values, read_instead
 from featviz.objectives.objective import Examples, Objective, single
 from featviz.objectives.positions import check_unit
 
@@ -29,9 +29,9 @@ class Within(LayerTerm):
     def label(self) -> str:
         return f"{self.layer}:{'whole' if self.unit is None else int(self.unit)}@mask"
 
-    def preactivation(self, rectified: Set[str]) -> "Within":
+    def preactivation(self, instead: Mapping[str, str]) -> "Within":
         # A mean square has its smallest value at 0, with and without a ReLU.
-        return self if self.unit is None else move_before_relu(self, rectified)
+        return self if self.unit is None else read_instead(self, instead)
 
     def value(self, activations: Activations) -> Float[Array, " n"]:
         h = activations[self.layer]

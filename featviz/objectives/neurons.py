@@ -1,6 +1,6 @@
 """Neurons: one unit at one position of its layer."""
 
-from collections.abc import Iterable, Set
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import overload
 
@@ -11,7 +11,7 @@ from jaxtyping import Array, Float
 from featviz.common.arguments import as_int, is_sequence
 from featviz.errors import FeatvizError
 from featviz.model import Activations
-from featviz.objectives.base import Index, LayerTerm, Shapes, label_as_target, move_before_relu
+from featviz.objectives.base import Index, LayerTerm, Shapes, label_as_target, read_instead
 from featviz.objectives.objective import Examples, Objective, single
 from featviz.objectives.positions import (
     UNIT_AT_POSITION,
@@ -43,8 +43,8 @@ class Neuron(LayerTerm):
     def target(self) -> str | None:
         return label_as_target(self)
 
-    def preactivation(self, rectified: Set[str]) -> "Neuron":
-        return move_before_relu(self, rectified)
+    def preactivation(self, instead: Mapping[str, str]) -> "Neuron":
+        return read_instead(self, instead)
 
     def value(self, activations: Activations) -> Float[Array, " n"]:
         chosen = jnp.take(activations[self.layer], self.unit, axis=-1)

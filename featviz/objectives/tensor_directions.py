@@ -1,6 +1,6 @@
 """Directions in the space of a layer's whole tensor: given ones, and caricatures of an image."""
 
-from collections.abc import Set
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import prod
 
@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from featviz.errors import FeatvizError
 from featviz.model import Activations
-from featviz.objectives.base import STATIC, LayerTerm, Shapes, Values, move_before_relu
+from featviz.objectives.base import STATIC, LayerTerm, Shapes, Values, read_instead
 from featviz.objectives.matching import check_features
 from featviz.objectives.objective import Examples, Objective, single
 from featviz.objectives.vectors import scale_by_cosine, write_power
@@ -30,8 +30,8 @@ class TensorDirection(LayerTerm):
     def label(self) -> str:
         return f"{self.layer}:tensor{write_power(self.power)}"
 
-    def preactivation(self, rectified: Set[str]) -> "TensorDirection":
-        return move_before_relu(self, rectified)
+    def preactivation(self, instead: Mapping[str, str]) -> "TensorDirection":
+        return read_instead(self, instead)
 
     def value(self, activations: Activations) -> Float[Array, " n"]:
         return tensor_product(activations[self.layer], self.tensor, self.power)
@@ -56,8 +56,8 @@ class Caricature(LayerTerm):
     def label(self) -> str:
         return f"{self.layer}:caricature{write_power(self.power)}"
 
-    def preactivation(self, rectified: Set[str]) -> "Caricature":
-        return move_before_relu(self, rectified)
+    def preactivation(self, instead: Mapping[str, str]) -> "Caricature":
+        return read_instead(self, instead)
 
     def value(self, activations: Activations) -> Float[Array, " n"]:
         return tensor_product(activations[self.layer], self.tensor, self.power)

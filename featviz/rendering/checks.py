@@ -12,7 +12,7 @@ from jaxtyping import Float
 from featviz.common.arguments import check_count
 from featviz.common.placement import gather
 from featviz.errors import FeatvizError, suggest
-from featviz.model import BEFORE_RELU, IMAGE, OUTPUT, Model, Weights, extend_weights, require_model
+from featviz.model import ALONG_DECODER, BEFORE_RELU, IMAGE, OUTPUT, Model, Weights, extend_weights, require_model
 from featviz.model.shapes import shapes_for
 from featviz.objectives import Objective
 from featviz.parameterizations import Shape, extra_channels
@@ -178,7 +178,7 @@ def check_objectives(model: Model, objectives: Sequence[Objective], shape: Shape
     layers = dict.fromkeys(layer for objective in objectives for layer in objective.layers)
     known = [layer.name for layer in model.layers]
     for layer in layers:
-        if layer.removesuffix(BEFORE_RELU) not in known and layer not in (IMAGE, OUTPUT):
+        if layer.removesuffix(BEFORE_RELU).removesuffix(ALONG_DECODER) not in known and layer not in (IMAGE, OUTPUT):
             raise FeatvizError(f"{model.name} has no layer `{layer}`; {suggest(layer, known)}")
     size = "x".join(map(str, shape[1:3]))
     try:

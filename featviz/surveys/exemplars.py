@@ -1,6 +1,6 @@
 """An objective of a unit together with what its best photographs have in common."""
 
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, overload
 
@@ -15,7 +15,7 @@ from featviz.common.kept import kept_with_owner
 from featviz.errors import FeatvizError
 from featviz.model import Activations, Model, Weights
 from featviz.objectives import Objective
-from featviz.objectives.base import STATIC, Index, LayerTerm, Shapes, Values, move_before_relu
+from featviz.objectives.base import STATIC, Index, LayerTerm, Shapes, Values, read_instead
 from featviz.objectives.directions import Direction
 from featviz.objectives.objective import Examples, single
 from featviz.surveys.receptive_fields import by_position
@@ -49,8 +49,8 @@ class Exemplars(LayerTerm):
     def mean_over_positions(self) -> bool:
         return True
 
-    def preactivation(self, rectified: Set[str]) -> "Exemplars":
-        return move_before_relu(self, rectified)
+    def preactivation(self, instead: Mapping[str, str]) -> "Exemplars":
+        return read_instead(self, instead)
 
     def value(self, activations: Activations) -> Float[Array, " n"]:
         return Direction(self.layer, self.vector, self.power).value(activations)

@@ -1,6 +1,6 @@
 """An objective of a group of pictures that together show what a unit's best photographs show: one for each cluster."""
 
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import overload
 
@@ -13,7 +13,7 @@ from featviz.common.arguments import as_int, check_count, is_sequence
 from featviz.errors import FeatvizError
 from featviz.model import Activations
 from featviz.objectives import Objective
-from featviz.objectives.base import STATIC, Index, LayerTerm, Shapes, Values, move_before_relu
+from featviz.objectives.base import STATIC, Index, LayerTerm, Shapes, Values, read_instead
 from featviz.objectives.objective import Examples, single
 from featviz.objectives.positions import position_mean
 from featviz.objectives.vectors import check_vector, scale_by_cosine
@@ -52,8 +52,8 @@ class Facets(LayerTerm):
     def image_notes(self) -> tuple[str, ...]:
         return tuple(share_text(float(share)) for share in self.shares)
 
-    def preactivation(self, rectified: Set[str]) -> "Facets":
-        return move_before_relu(self, rectified)
+    def preactivation(self, instead: Mapping[str, str]) -> "Facets":
+        return read_instead(self, instead)
 
     def value(self, activations: Activations) -> Float[Array, " n"]:
         h = activations[self.layer]
@@ -145,7 +145,21 @@ def facets_of_photos(
 def facets_of_clusters(
     layer: str, unit: int, found: UnitClusters, *, count: int, share: float = 0.5, power: float = 1.0
 ) -> Objective:
-    """The `count` facets of a unit that are of the clusters `found`."""
+    """The `count` facets of a unit that are of the clusters `found`.
+
+    Args:
+      layer: the layer's name.
+      unit: its index.
+      found: the clusters of its photographs.
+      count: how many clusters there are.
+      share: how much the other units count, as in `facets`.
+      power: of the cosine, as in `facets`.
+
+    >>> standard = np.array([[2.0, 1.0, 0.0], [2.0, 0.0, 1.0]], np.float32)
+    >>> found = UnitClusters(np.arange(2), standard, np.ones(3, np.float32), np.array([0, 1]))
+    >>> facets_of_clusters("fc", 0, found, count=2).layers
+    ('fc',)
+    """
     standard, labels = found.standard, found.labels
     alone = np.zeros(standard.shape[1], np.float32)
     alone[unit] = 1.0

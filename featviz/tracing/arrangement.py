@@ -84,7 +84,7 @@ def choose_units(layout: Layout, images: Images, evidence: Evidence, *, channels
         channels_first: Whether the network takes its images so; decides where nothing else does.
     """
     # One image's axis may have been made anew, of no factors.
-    folded = [(factor,) for factor in layout[images.axis]] or [()]
+    folded: list[Axis] = [(factor,) for factor in layout[images.axis]] or [()]
     unfolded = [*layout[: images.axis], *folded, *layout[images.axis + 1 :]]
     others = [index for index in range(len(unfolded)) if index != images.unfolded]
     if len(others) == 1:

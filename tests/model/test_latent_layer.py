@@ -105,11 +105,20 @@ def test_fingerprints_are_of_the_dictionary_and_not_of_its_record(patterns, late
     assert hash_architecture(latents) == hash_architecture(other) != hash_architecture(patterns)
 
 
-def test_pictures_are_of_the_pre_activation(latents):
-    assert for_ascent(latents, fv.channel("conv1/latents", 3)).layers == ("conv1/latents<before ReLU>",)
+def test_pictures_follow_the_decoder_and_minimize_the_pre_activation(latents):
+    assert for_ascent(latents, fv.channel("conv1/latents", 3)).layers == ("conv1/latents<along the decoder>",)
     mixed = fv.channel("conv1/latents", 3) - 0.5 * fv.channel("conv2", 1)
-    assert for_ascent(latents, mixed).layers == ("conv1/latents<before ReLU>", "conv2")
+    assert for_ascent(latents, mixed).layers == ("conv1/latents<along the decoder>", "conv2")
     assert for_ascent(latents, -fv.channel("conv1/latents", 3)).layers == ("conv1/latents<before ReLU>",)
+
+
+def test_what_is_maximized_is_the_direction_of_the_decoders_row(patterns, latents):
+    images = np.random.default_rng(0).random((2, 64, 64, 3), np.float32)
+    row = np.asarray(dictionary().directions)[3]
+    expected = fv.direction("conv1", row / np.linalg.norm(row), power=1.0)
+    found = for_ascent(latents, fv.channel("conv1/latents", 3))
+    value = found(latents.apply(latents.weights, images, layers=found.layers))
+    assert np.allclose(value, expected(patterns.apply(patterns.weights, images, layers=["conv1"])), rtol=1e-4)
 
 
 def test_weights_of_the_network_alone_are_taken(patterns, latents):

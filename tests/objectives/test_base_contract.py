@@ -134,11 +134,13 @@ def test_means_over_positions_are_means_of_halves(name):
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_what_is_linear_in_a_layer_is_minimized_before_its_relu(name):
     term = term_of(name)
-    assert term.preactivation(frozenset()).layers == term.layers
+    assert term.preactivation({}).layers == term.layers
     if term.layers != (LAYER,):
-        assert term.preactivation({*term.layers, "other"}).layers == term.layers
+        assert (
+            term.preactivation({layer: before_relu(layer) for layer in (*term.layers, "other")}).layers == term.layers
+        )
         return
-    moved = term.preactivation({LAYER})
+    moved = term.preactivation({LAYER: before_relu(LAYER)})
     assert moved.layers in ((LAYER,), (before_relu(LAYER),), (before_relu(LAYER), LAYER))
     h = draw(layout_of(name))
     values, negated = values_of(name, h), values_of(name, -h)

@@ -6,7 +6,7 @@ import pytest
 
 import featviz as fv
 from featviz.errors import FeatvizError
-from featviz.objectives.minimization import for_ascent, with_preactivations
+from featviz.objectives.minimization import for_ascent, reading_instead
 from featviz.objectives.objective import single
 from featviz.surveys.exemplars import Exemplars
 
@@ -21,19 +21,19 @@ def test_a_negative_unit_is_of_the_pre_activation(patterns):
 
 def test_a_negative_unit_with_its_exemplars_is_of_the_pre_activation():
     exemplars = single(Exemplars("a", np.int32(2), np.ones(7, np.float32), 1.0))
-    assert with_preactivations(-exemplars, {"a"}).layers == (fv.before_relu("a"),)
-    assert with_preactivations(exemplars, {"a"}).layers == ("a",)
+    assert reading_instead(-exemplars, {"a": fv.before_relu("a")}).layers == (fv.before_relu("a"),)
+    assert reading_instead(exemplars, {"a": fv.before_relu("a")}).layers == ("a",)
 
 
 def test_within_a_mask_a_unit_is_of_the_pre_activation_and_a_mean_square_is_not():
     mask = np.ones((4, 5), np.float32)
-    assert with_preactivations(-fv.within("a", mask, unit=3), {"a"}).layers == (fv.before_relu("a"),)
-    assert with_preactivations(-fv.within("a", mask), {"a"}).layers == ("a",)
-    assert with_preactivations(-fv.deepdream("a"), {"a"}).layers == ("a",)
+    assert reading_instead(-fv.within("a", mask, unit=3), {"a": fv.before_relu("a")}).layers == (fv.before_relu("a"),)
+    assert reading_instead(-fv.within("a", mask), {"a": fv.before_relu("a")}).layers == ("a",)
+    assert reading_instead(-fv.deepdream("a"), {"a": fv.before_relu("a")}).layers == ("a",)
 
 
 def test_a_direction_with_an_index_is_of_the_pre_activation():
-    moved = with_preactivations(-fv.direction("a", np.ones(7), index=7), {"a"})
+    moved = reading_instead(-fv.direction("a", np.ones(7), index=7), {"a": fv.before_relu("a")})
     assert moved.layers == (fv.before_relu("a"),)
     assert moved.label == f"-{fv.before_relu('a')}:direction 7"
 
@@ -50,7 +50,7 @@ def test_a_direction_with_an_index_is_of_the_pre_activation():
     ],
 )
 def test_a_diverse_group_minimizes_what_its_objective_does(objective, is_moved):
-    moved = with_preactivations(objective, {"a", "b"})
+    moved = reading_instead(objective, {name: fv.before_relu(name) for name in "ab"})
     assert (fv.before_relu("a") in moved.layers) == is_moved
     # Diversity is still measured at the layer itself.
     assert "a" in moved.layers and fv.before_relu("b") not in moved.layers

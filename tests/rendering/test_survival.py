@@ -24,14 +24,17 @@ def test_the_record_has_the_share_of_positions_and_the_value(patterns):
     left = picture.provenance["latents"]["conv1/latents:4"]
     np.testing.assert_allclose(left["survives"], np.mean(latents > 0), atol=0.01)
     np.testing.assert_allclose(left["value"], latents.mean(), rtol=1e-3)
-    np.testing.assert_allclose(picture.score, np.asarray(sae.pre_activation(h))[..., 4].mean(), rtol=1e-3)
+    row = np.asarray(sae.directions)[4]
+    along = h @ row / np.linalg.norm(row)
+    cosine = np.maximum(along / np.linalg.norm(h, axis=-1), 0.1)
+    np.testing.assert_allclose(picture.score, (along * cosine).mean(), rtol=1e-3)
 
 
 def test_a_threshold_that_nothing_passes_is_said(patterns):
     model, _ = make(patterns, 1e6)
     picture = fv.render(model, fv.channel("conv1/latents", 4), size=24, steps=3, progress=False)
     assert picture.provenance["latents"]["conv1/latents:4"] == {"survives": 0.0, "value": 0.0}
-    # The pre-activation has a gradient all the same.
+    # The direction has a gradient all the same.
     assert picture.outcome is not fv.Outcome.DEAD
 
 

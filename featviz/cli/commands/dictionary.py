@@ -31,7 +31,10 @@ dictionary.add_command(read)
 @out_option("Write this .safetensors file.", metavar="FILE")
 @click.option("--kind", type=click.Choice(KINDS), default="batch_topk", show_default=True, help="Fit this kind.")
 @click.option(
-    "--latents", type=int, metavar="N", help="Fit N latents.  [default: 8 for each unit; 1 for pca, nmf, ica and k_means]"
+    "--latents",
+    type=int,
+    metavar="N",
+    help="Fit N latents.  [default: 8 a unit; 1 for pca, nmf, ica, k_means]",
 )
 @click.option(
     "-k", type=int, default=32, show_default=True, metavar="K", help="Let K latents fire at a position on average."
