@@ -1,5 +1,7 @@
 """ATen's elementwise operators and activation functions against PyTorch's own."""
 
+import math
+
 import pytest
 
 torch = pytest.importorskip("torch", reason="needs PyTorch: make test-frameworks")
@@ -34,7 +36,9 @@ def test_functions_of_any_number(name):
     tolerance = 2e-4 if name in ROUGH else 1e-5
     assert_operator(f"aten.{name}", normal((3, 5), 1) * 3, tolerance=tolerance)
     if name not in ROUGH:
-        assert_operator(f"aten.{name}", torch.tensor(SPECIAL), gradient=False)
+        # PyTorch's GELU of an infinity is NaN on processors with AVX-512, and not on others.
+        special = [value for value in SPECIAL if name != "gelu" or not math.isinf(value)]
+        assert_operator(f"aten.{name}", torch.tensor(special), gradient=False)
 
 
 @pytest.mark.parametrize("name", INSIDE + ABOVE)
