@@ -119,7 +119,9 @@ class StrongestLinks:
 
     @cached_property
     def _std(self) -> dict[str, Float[np.ndarray, " units"]]:
-        one_step = {name for layer in self.layers for name in (*self._sources[layer], *self._targets[layer])}
+        # A target's weights are shared out among all of its sources, of which a skip connection adds some.
+        reached = {target for layer in self.layers for target in self._targets[layer]}
+        one_step = reached | {name for layer in (*self.layers, *reached) for name in self._sources[layer]}
         names = [layer.name for layer in self.model.layers if layer.name in one_step or layer.name in self.layers]
         return unit_std(self.model, names) if self.survey is None else surveyed_unit_std(self.survey, names)
 

@@ -1,8 +1,12 @@
 """Links between units are the strongest of the matrices, computed when they are requested."""
 
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import featviz as fv
 from featviz.circuits import strongest_links as links_module
 from featviz.circuits.cosine_neighbors import cosine_neighbors
 from featviz.circuits.expanded_weights import expand, expanded_weights
@@ -62,3 +66,20 @@ def test_links_are_the_strongest_of_the_matrices(tiny):
         assert links.outputs("conv1/relu", unit) == tuple(
             UnitLink("conv2/relu", *link) for link in strongest(driven[:, unit], LINKS)
         )
+
+
+class TwoPaths(nn.Module):
+    """A unit above reads the sum of two layers."""
+
+    @nn.compact
+    def __call__(self, x):
+        joined = nn.Conv(4, (3, 3), name="left")(x) + nn.Conv(4, (3, 3), name="right")(x)
+        return nn.Conv(5, (3, 3), name="above")(joined)
+
+
+def test_a_skip_connection_past_the_layers_that_are_asked_for():
+    module = TwoPaths()
+    weights = module.init(jax.random.key(0), jnp.zeros((1, 12, 12, 3)))
+    model = fv.from_linen(module, weights, input=fv.InputSpec(size=12))
+    links = StrongestLinks(model, ["left"])
+    assert {link.layer for link in links.one_step_outputs("left", 1)} == {"above"}
