@@ -16,7 +16,7 @@ from pathlib import Path
 from statistics import median
 
 import numpy as np
-from latent_map import CHROMIUM, DRAG, PAINTED, picture
+from latent_map import CHROMIUM, PAINTED, measure_drag, picture
 from playwright.sync_api import Page, sync_playwright
 
 from featviz.activation_atlas.activation_map import ActivationAtlas, DrawnLevel
@@ -37,23 +37,6 @@ WATCH = """
   };
 """
 LOADED = "async () => { await Promise.all(window.waiting); return window.waiting.length; }"
-RECORD = """() => {
-  const record = { frames: [], draws: [], done: false };
-  window.record = record;
-  const kind = activationAtlas.MapView.prototype;
-  const draw = window.plainDraw ?? kind.draw;
-  window.plainDraw = draw;
-  kind.draw = function () {
-    const start = performance.now();
-    draw.call(this);
-    record.draws.push(performance.now() - start);
-  };
-  const frame = (now) => {
-    record.frames.push(now);
-    if (!record.done) requestAnimationFrame(frame);
-  };
-  requestAnimationFrame(frame);
-}"""
 ZOOM = """(zoom) => {
   document.getElementById("all").click();
   const canvas = document.getElementById("map");
@@ -94,16 +77,7 @@ def dragged(page: Page, zoom: float) -> dict[str, float]:
     """Frames and drawing times while the map is dragged, zoomed in by a factor."""
     page.evaluate(ZOOM, zoom)
     page.wait_for_timeout(700)
-    page.evaluate(RECORD)
-    page.evaluate(DRAG)
-    record = page.evaluate("() => window.record")
-    gaps = np.diff(record["frames"])
-    return {
-        "frames a second": 1000 / float(gaps.mean()),
-        "late": float((gaps > 20).mean()),
-        "ms to draw": float(np.median(record["draws"])),
-        "ms to draw, slowest of 20": float(np.quantile(record["draws"], 0.95)),
-    }
+    return measure_drag(page, "activationAtlas.MapView.prototype")
 
 
 def main() -> None:

@@ -27,13 +27,13 @@ from featviz.pages.records import LayerRecord, NetworkRecord, UnitSummary
 CHROMIUM = "/usr/bin/chromium"
 SIDE = 64
 PAINTED = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
-# Records frames from now on: when each came, and how long the map took to draw.
-RECORD = """() => {
-  const view = atlas.mapView;
+# Records frames from now on: when each came, and how long the map took to draw. To be called with the map's prototype.
+RECORD = """(kind) => {
   const record = { frames: [], draws: [], done: false };
   window.record = record;
-  const draw = Object.getPrototypeOf(view).draw;
-  view.draw = function () {
+  const draw = window.plainDraw ?? kind.draw;
+  window.plainDraw = draw;
+  kind.draw = function () {
     const start = performance.now();
     draw.call(this);
     record.draws.push(performance.now() - start);
@@ -101,10 +101,14 @@ def dragged(page: Page, zoom: float) -> dict[str, float]:
     """Frames and drawing times while the map is dragged, zoomed in by a factor."""
     page.evaluate("zoom => { atlas.mapView.fit(); atlas.mapView.zoomBy(zoom); }", zoom)
     page.wait_for_timeout(1500)
-    page.evaluate(RECORD)
+    return measure_drag(page, "Object.getPrototypeOf(atlas.mapView)")
+
+
+def measure_drag(page: Page, kind: str) -> dict[str, float]:
+    """Frames and drawing times while a map is dragged; `kind` is JavaScript for the prototype that draws it."""
+    page.evaluate(f"() => ({RECORD})({kind})")
     page.evaluate(DRAG)
     record = page.evaluate("() => window.record")
-    page.evaluate("() => delete atlas.mapView.draw")
     gaps = np.diff(record["frames"])
     return {
         "frames a second": 1000 / float(gaps.mean()),

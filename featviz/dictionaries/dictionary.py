@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from featviz.dictionaries.kinds.base import STATIC, Code, Inputs, Latents, Values, product
 from featviz.dictionaries.normalizations import Identity, Normalization
 from featviz.errors import FeatvizError
-from featviz.objectives.vectors import MIN_COSINE
+from featviz.objectives.vectors import scale_by_cosine
 
 
 @dataclass(frozen=True)
@@ -124,8 +124,7 @@ class Dictionary:
         # The gradient of the square root is infinite at 0.
         rows /= jnp.sqrt(jnp.sum(jnp.square(rows), axis=-1, keepdims=True) + 1e-12)
         norms = jnp.sqrt(jnp.sum(jnp.square(h), axis=-1, keepdims=True) + 1e-12)
-        projections = product(h, rows.T)
-        return projections * jnp.maximum(projections / (norms + 1e-6), MIN_COSINE)
+        return scale_by_cosine(product(h, rows.T), norms, 1.0)
 
     def encode(self, activations: ArrayLike) -> Latents:
         """The latents.
