@@ -140,6 +140,7 @@ def test_the_list_of_cells_leads_to_each(browser, made):
     page.locator("#list summary").click()
     fine = made.levels[1].cells
     buttons = page.locator("#list button")
+    buttons.last.wait_for()  # the list is filled at its "toggle" event, which comes after the click has returned
     assert buttons.count() == len(fine.members)
     buttons.nth(2).click()
     assert page.locator("#cell h2").inner_text() == f"Row {fine.row[2] + 1}, column {fine.column[2] + 1} of 4"
