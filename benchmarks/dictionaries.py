@@ -1,7 +1,8 @@
 """Dictionaries of two layers: how well each kind fits in the same time, beside other libraries on the same activations.
 
     python benchmarks/dictionaries.py [--network deit|googlenet] [--steps 4000] [--batch 2048] [--photos 800]
-        [--kinds batch_topk,pca:32,nmf:64] [--k 32] [--rate X] [--activations FOLDER] [--keep FOLDER]
+        [--kinds batch_topk,pca:32,nmf:64] [--k 32] [--rate X] [--others overcomplete,sae_lens] [--activations FOLDER]
+        [--keep FOLDER]
 
 A layer's activations on the photographs are harvested once: DeiT-tiny's `blocks/6` (192 units) or GoogLeNet's
 `inception_4c` (512). An autoencoder of eight times the width is then trained; a number behind a colon is another
@@ -40,6 +41,8 @@ from featviz.dictionaries.fitting.loss_recovered import held_out_loss
 from featviz.dictionaries.fitting.position_sampling import Sampling
 from featviz.dictionaries.kinds import BatchTopKSae, TopKSae
 
+# SAELens' default, and the steps that tell how many fit a time.
+SAE_LENS_RATE, TIMED = 3e-4, 10
 NETWORKS = {
     "deit": ("deit_tiny", "blocks/6"),
     "googlenet": ("googlenet", "inception_4c"),
@@ -126,45 +129,43 @@ def _from_overcomplete(sae: Any, mean: np.ndarray, scale: float, fit: Fit) -> Di
 
 
 def by_sae_lens(store: ActivationStore, fit: Fit, seconds: float) -> Row:
-    """SAELens' TopK or BatchTopK training module with its auxiliary loss, Adam, batches in random order."""
+    """SAELens' own trainer: its scaling, auxiliary loss, counts of dead latents, and rate, which falls at the end."""
     import torch
     from sae_lens import BatchTopKTrainingSAE, BatchTopKTrainingSAEConfig, TopKTrainingSAE, TopKTrainingSAEConfig
-    from sae_lens.saes.sae import TrainStepInput
+    from sae_lens.config import SAETrainerConfig
+    from sae_lens.training.sae_trainer import SAETrainer
 
     latents = check_fit(fit, store.units).latents
     values = torch.from_numpy(store.read(TRAIN, 0, store.rows(TRAIN)))
-    scale = float(store.units**0.5 / values.norm(dim=1).mean())
-    torch.manual_seed(0)
     kinds: dict[str, tuple[Any, Any]] = {
         "topk": (TopKTrainingSAE, TopKTrainingSAEConfig),
         "batch_topk": (BatchTopKTrainingSAE, BatchTopKTrainingSAEConfig),
     }
     made, config = kinds[fit.kind]
-    sae = made(config(d_in=store.units, d_sae=latents, k=fit.k))
-    sae.b_dec.data = (values * scale).mean(dim=0)
-    optimizer = torch.optim.Adam(sae.parameters(), lr=4e-4)
-    silent = torch.zeros(latents)
-    steps, wall = 0, time.perf_counter()
-    for values_of_step in batches_for(values, fit.batch, seconds):
-        x = values_of_step * scale
-        given = TrainStepInput(
-            sae_in=x, coefficients={}, dead_neuron_mask=silent > 1000, n_training_steps=steps, is_logging_step=False
+
+    def train(steps: int) -> tuple[Any, float, float]:
+        """The autoencoder after some steps, with the processor time and the time that they took."""
+        torch.manual_seed(0)
+        sae = made(config(d_in=store.units, d_sae=latents, k=fit.k, normalize_activations="expected_average_only_in"))
+        rate = SAE_LENS_RATE if fit.rate is None else fit.rate
+        how = SAETrainerConfig(
+            total_training_samples=steps * fit.batch,
+            train_batch_size_samples=fit.batch,
+            lr=rate,
+            lr_end=rate / 10,
+            lr_decay_steps=steps // 5,
+            n_batches_for_norm_estimate=8,
         )
-        out = sae.training_forward_pass(given)
-        optimizer.zero_grad()
-        out.loss.backward()
-        optimizer.step()
-        silent = torch.where((out.feature_acts > 0).any(dim=0), torch.zeros(latents), silent + 1)
-        steps += 1
-    wall = time.perf_counter() - wall
+        started, wall = time.process_time(), time.perf_counter()
+        SAETrainer(how, sae, batches_for(values, fit.batch, float("inf"))).fit()
+        return sae, time.process_time() - started, time.perf_counter() - wall
+
+    train(2)
+    steps = max(2, round(seconds / train(TIMED)[1] * TIMED))
+    sae, spent, wall = train(steps)
     with tempfile.TemporaryDirectory() as folder:
         sae.save_inference_model(folder)
-        code: Any = fv.load_dictionary(folder).code
-    # Its training saw scaled activations.
-    lengths = {name: getattr(code, name) / scale for name in ("encoder_bias", "decoder_bias")}
-    if fit.kind == "batch_topk":
-        lengths["threshold"] = code.threshold / scale
-    return Row(f"sae-lens {fit.kind}", Dictionary(replace(code, **lengths)), seconds, steps, wall)
+        return Row(f"sae-lens {fit.kind}", fv.load_dictionary(folder), spent, steps, wall)
 
 
 OTHERS: dict[str, Callable[[ActivationStore, Fit, float], Row]] = {
@@ -182,6 +183,7 @@ def main() -> None:
     parser.add_argument("--kinds", default="batch_topk,pca:32,nmf:64")
     parser.add_argument("--k", type=int, default=32)
     parser.add_argument("--rate", type=float)
+    parser.add_argument("--others", default=",".join(OTHERS), help="the libraries to compare with")
     parser.add_argument("--activations", type=Path)
     parser.add_argument("--keep", type=Path)
     options = parser.parse_args()
@@ -204,7 +206,8 @@ def main() -> None:
             keep(row, options.keep, model, layer)
             show(row, store, model, layer, photos)
             if kind in ("topk", "batch_topk"):
-                for name, train in OTHERS.items():
+                for name in filter(None, options.others.split(",")):
+                    train = OTHERS[name]
                     try:
                         __import__(name)
                     except ImportError:

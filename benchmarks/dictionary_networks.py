@@ -20,7 +20,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dictionary", type=Path)
     parser.add_argument("--steps", type=int, default=2000, help="of the dictionary's training")
     parser.add_argument("--photos", type=Path, default=DATA / "photos")
-    parser.add_argument("--survey", type=Path, help="where the survey is or will be; by default a temporary folder")
+    parser.add_argument(
+        "--survey", type=Path, help="where the survey is or will be; by default in a folder of this call"
+    )
 
 
 def load(name: str) -> fv.Model:
@@ -40,10 +42,10 @@ def with_latents(options: argparse.Namespace) -> fv.Model:
     return model.with_dictionary(layer, made)
 
 
-def survey_both(model: fv.Model, options: argparse.Namespace, temporary: str) -> fv.Survey:
+def survey_both(model: fv.Model, options: argparse.Namespace, folder: str) -> fv.Survey:
     """The survey of the layer's neurons and latents; one that is finished is read."""
     layer = LAYERS[options.network]
-    out = options.survey or Path(temporary) / "survey"
+    out = options.survey or Path(folder) / "survey"
     return fv.survey(model, options.photos, out=out, layers=[layer, f"{layer}/latents"])
 
 

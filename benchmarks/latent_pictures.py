@@ -4,23 +4,25 @@
         [--compared 24] [--size 128] [--render-steps 128] [--survey FOLDER] [--no-site]
 
 FEATVIZ_TEST_DATA has `networks/` and `photos/`. Latents and neurons are drawn at random of those that fire on at least
-sixteen photographs of each half of the survey: neither dead ones nor chosen ones. Their pictures are an atlas, which a
-second call continues; the first `--compared` of each are on two sheets and one that has both, and are evaluated by
-`fv.evidence` with the features of the other network. Printed are the means of E1, of E1 on hard negatives and of E0
-with their 95 % intervals, beside those of the units' own nine strongest photographs, and the differences. The first
-call draws a picture of GoogLeNet in about three seconds of a core, and its survey takes five minutes.
+sixteen photographs of each half of the survey: neither dead ones nor chosen ones. Their pictures are an atlas; the
+first `--compared` of each are on two sheets and one that has both, and are evaluated by `fv.evidence` with the features
+of the other network. Printed are the means of E1, of E1 on hard negatives and of E0 with their 95 % intervals, beside
+those of the units' own nine strongest photographs, and the differences. FOLDER keeps the survey, the atlas and the
+evidence of either kind: a second call continues. The first call draws a picture of GoogLeNet in about three seconds of
+a core, and its survey takes five minutes.
 """
 
 import argparse
-import tempfile
+import hashlib
+import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from dictionary_networks import LAYERS, OTHERS, add_options, load, survey_both, with_latents
 from PIL import Image
 
 import featviz as fv
-from featviz.evaluation.evidence import Evidence
 from featviz.evaluation.reference_statistics import split_photos
 from featviz.evaluation.sample_statistics import bootstrap_interval, finite_mean
 from featviz.pictures.sheets import contact_sheet
@@ -64,14 +66,26 @@ def save_sheets(pictures: dict[str, list[fv.Picture]], folder: Path) -> None:
     both.save(folder / "both.png")
 
 
-def print_evidence(evidence: dict[str, Evidence]) -> None:
+def evidence_of(pictures: list[fv.Picture], survey: fv.Survey, other: fv.Model, kept: Path) -> list[dict[str, Any]]:
+    """The evidence of pictures, a row each; that of the very same pictures is read from the file that keeps it."""
+    key = hashlib.sha256(b"".join(picture.to_uint8().tobytes() for picture in pictures)).hexdigest()
+    found = json.loads(kept.read_text()) if kept.exists() else {}
+    if found.get("pictures") != key:
+        found = {"pictures": key, **fv.evidence(pictures, survey, other=other).to_json()}
+        kept.write_text(json.dumps(found))
+    units: list[dict[str, Any]] = found["units"]
+    return units
+
+
+def print_evidence(evidence: dict[str, list[dict[str, Any]]]) -> None:
     print("| figure | latents | neurons | difference |")
     print("|---|---|---|---|")
     for figure in FIGURES:
-        latents, neurons = (evidence[name].column(figure) for name in ("latents", "neurons"))
+        columns = {name: np.array([float(row[figure]) for row in rows]) for name, rows in evidence.items()}
+        latents, neurons = columns["latents"], columns["neurons"]
         print(f"| {figure} | {mean_text(latents)} | {mean_text(neurons)} | {difference_text(latents, neurons)} |")
-    for name, each in evidence.items():
-        print(f"{name}: {sum(row.trusted is True for row in each.rows)} of {len(each.rows)} trusted")
+    for name, rows in evidence.items():
+        print(f"{name}: {sum(row['trusted'] is True for row in rows)} of {len(rows)} trusted")
 
 
 def main() -> None:
@@ -88,27 +102,30 @@ def main() -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     model, layer, other = with_latents(options), LAYERS[options.network], load(OTHERS[options.network])
     layers = {"latents": f"{layer}/latents", "neurons": layer}
-    with tempfile.TemporaryDirectory() as folder:
-        survey = survey_both(model, options, folder)
-        counts = {"latents": options.latents, "neurons": options.neurons}
-        units = {name: draw_units(survey, layers[name], counts[name]) for name in layers}
-        atlas = fv.build_atlas(
-            model,
-            out=options.out / "atlas",
-            layers=list(layers.values()),
-            units={layers[name]: sorted(units[name]) for name in layers},
-            size=options.size,
-            steps=options.render_steps,
-            survey=survey,
-            site=not options.no_site,
-        )
-        print("\n".join(atlas.report()))
-        pictures = {
-            name: [atlas.picture(f"{layers[name]}:{unit}") for unit in units[name][: options.compared]]
-            for name in layers
+    survey = survey_both(model, options, str(options.out))
+    counts = {"latents": options.latents, "neurons": options.neurons}
+    units = {name: draw_units(survey, layers[name], counts[name]) for name in layers}
+    atlas = fv.build_atlas(
+        model,
+        out=options.out / "atlas",
+        layers=list(layers.values()),
+        units={layers[name]: sorted(units[name]) for name in layers},
+        size=options.size,
+        steps=options.render_steps,
+        survey=survey,
+        site=not options.no_site,
+    )
+    print("\n".join(atlas.report()), flush=True)
+    pictures = {
+        name: [atlas.picture(f"{layers[name]}:{unit}") for unit in units[name][: options.compared]] for name in layers
+    }
+    save_sheets(pictures, options.out)
+    print_evidence(
+        {
+            name: evidence_of(each, survey, other, options.out / f"evidence-{name}.json")
+            for name, each in pictures.items()
         }
-        save_sheets(pictures, options.out)
-        print_evidence({name: fv.evidence(each, survey, other=other) for name, each in pictures.items()})
+    )
 
 
 if __name__ == "__main__":

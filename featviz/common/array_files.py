@@ -1,5 +1,7 @@
 """Arrays and metadata of safetensors files of a form, with one-line errors."""
 
+import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,3 +39,16 @@ def read_arrays(
     if metadata.get("format") != form:
         raise FeatvizError(f"`{path.name}` is not {kind} in this version's format; expected {other}")
     return metadata, arrays
+
+
+def array_bytes(arrays: "Mapping[str, np.ndarray]", metadata: Mapping[str, str]) -> bytes:
+    """A safetensors file, the same bytes for the same arrays and metadata: the library writes metadata in any order."""
+    from safetensors.numpy import save
+
+    data = save(dict(arrays), metadata=dict(metadata))
+    end = 8 + int.from_bytes(data[:8], "little")
+    header = json.loads(data[8:end])
+    header["__metadata__"] = dict(sorted(metadata.items()))
+    text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text + data[end:]

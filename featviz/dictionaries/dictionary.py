@@ -140,7 +140,7 @@ class Dictionary:
     def survives(self, activations: ArrayLike) -> Bool[Array, "*positions latents"]:
         """Where each latent passes what makes latents sparse: TopK, a threshold, a gate, a constraint.
 
-        A signed TopK keeps negative latents too: all that is not 0 is left.
+        A signed TopK, and one by magnitude, keep negative latents too: all that is not 0 is left.
         """
         if not self.rectified:
             shape = (*np.shape(activations)[:-1], self.latents)

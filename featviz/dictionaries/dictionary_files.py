@@ -3,13 +3,13 @@
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, fields, replace
+from dataclasses import MISSING, asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from featviz.common.array_files import read_arrays
+from featviz.common.array_files import array_bytes, read_arrays
 from featviz.common.files import write_atomic
 from featviz.dictionaries.dictionary import Dictionary, DictionaryRecord
 from featviz.dictionaries.kinds import KINDS, Code
@@ -42,8 +42,6 @@ def save_dictionary(path: str | os.PathLike[str], dictionary: Dictionary) -> Pat
     ...     read_dictionary(save_dictionary(f"{folder}/centers.safetensors", made))
     <Dictionary k-means centers, 3 units, 2 latents>
     """
-    from safetensors.numpy import save
-
     target = Path(path)
     if target.suffix != ".safetensors":
         raise FeatvizError(f"`path` is `{target.name}`; expected a name that ends in .safetensors")
@@ -57,7 +55,7 @@ def save_dictionary(path: str | os.PathLike[str], dictionary: Dictionary) -> Pat
         "normalization": json.dumps(normalization),
         "record": json.dumps(asdict(replace(dictionary.record, file=""))),
     }
-    return write_atomic(target, save(arrays, metadata=metadata))
+    return write_atomic(target, array_bytes(arrays, metadata))
 
 
 def read_dictionary(path: str | os.PathLike[str]) -> Dictionary:
@@ -130,7 +128,9 @@ def _values(kind: type, described: Description, prefix: str, arrays: Mapping[str
         given = described.get(entry.name)
         if isinstance(given, dict):
             values[entry.name] = _make_code(given, f"{prefix}{entry.name}.", arrays)
-        elif entry.metadata.get("static"):
+        elif entry.metadata.get("static") and entry.name not in described and entry.default is not MISSING:
+            continue  # a file that was written before there was this field
+        elif entry.metadata.get("static") and entry.name in described:
             values[entry.name] = tuple(given) if isinstance(given, list) else given
         elif prefix + entry.name in arrays:
             values[entry.name] = np.asarray(arrays[prefix + entry.name], np.float32)

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from featviz.common.array_files import read_arrays
+from featviz.common.array_files import array_bytes, read_arrays
 from featviz.common.files import write_atomic
 from featviz.errors import FeatvizError, in_one_line
 from featviz.priors.denoiser import Denoiser
@@ -44,8 +44,6 @@ def write_prior(path: str | os.PathLike[str], denoiser: Denoiser, record: PriorR
     Raises:
       FeatvizError: if the file cannot be written.
     """
-    from safetensors.numpy import save
-
     halves = {name: np.asarray(array, np.float16) for name, array in denoiser.weights.items()}
     metadata = {
         "format": FORMAT,
@@ -54,7 +52,7 @@ def write_prior(path: str | os.PathLike[str], denoiser: Denoiser, record: PriorR
         "steps": str(record.steps),
         "loss": json.dumps(record.loss),
     }
-    return write_atomic(path, save(halves, metadata=metadata))
+    return write_atomic(path, array_bytes(halves, metadata))
 
 
 def read_prior(path: str | os.PathLike[str]) -> tuple[Denoiser, PriorRecord]:

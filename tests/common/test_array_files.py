@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
+from safetensors import safe_open
 from safetensors.numpy import save_file
 
-from featviz.common.array_files import read_arrays
+from featviz.common.array_files import array_bytes, read_arrays
 from featviz.errors import FeatvizError
 
 
@@ -15,6 +16,18 @@ def test_arrays_and_metadata_come_back(tmp_path):
     metadata, arrays = read(tmp_path / "thing.safetensors")
     assert metadata["more"] == "text"
     np.testing.assert_array_equal(arrays["a"], np.arange(3))
+
+
+def test_the_same_arrays_and_metadata_are_the_same_bytes(tmp_path):
+    arrays = {"b": np.arange(5, dtype=np.float32), "a": np.ones((2, 3), np.float16)}
+    metadata = {name: name.upper() + " é" for name in ("record", "format", "code", "normalization", "more")}
+    files = {array_bytes(arrays, dict(sorted(metadata.items(), reverse=turn))) for turn in (False, True) * 4}
+    assert len(files) == 1
+    (tmp_path / "d.safetensors").write_bytes(files.pop())
+    with safe_open(tmp_path / "d.safetensors", "numpy") as file:
+        assert file.metadata() == metadata
+        for name, array in arrays.items():
+            np.testing.assert_array_equal(file.get_tensor(name), array, strict=True)
 
 
 def test_what_cannot_be_read_is_said_in_one_line(tmp_path):

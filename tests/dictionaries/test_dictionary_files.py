@@ -36,6 +36,14 @@ def test_every_kind_is_read_again(index, tmp_path):
     np.testing.assert_array_equal(again.reconstruct(h), dictionary.reconstruct(h))
 
 
+def test_a_file_without_a_field_that_came_later_has_its_default(tmp_path):
+    path = save_dictionary(tmp_path / "d.safetensors", Dictionary(draw_codes(0)[2].code))
+    described = {"kind": "topk", "centered": True, "k": 3}
+    assert read_dictionary(rewrite(path, code=json.dumps(described))).code.magnitudes is False
+    del described["k"]
+    assert "lacks `code.k` of a topk dictionary" in refusal(rewrite(path, code=json.dumps(described)))
+
+
 @pytest.fixture
 def saved(tmp_path):
     return save_dictionary(tmp_path / "d.safetensors", Dictionary(draw_codes(0)[3].code, record=RECORD))

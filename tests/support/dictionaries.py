@@ -145,4 +145,6 @@ def draw_codes(seed: int) -> list[Drawn]:
             lambda x: x @ vectors.T + bias,
             lambda z: (z - bias) @ np.linalg.pinv(vectors.T),
         ),
+        Drawn(TopKSae(**a, k=3, signed=True), lambda x: largest(pre(a, x), 3), decode),
+        Drawn(TopKSae(**a, k=3, magnitudes=True), lambda x: pre(a, x) * (largest(np.abs(pre(a, x)), 3) > 0), decode),
     ]

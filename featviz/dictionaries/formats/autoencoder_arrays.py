@@ -84,13 +84,13 @@ def relu_sae(fields: Fields, *, centered: bool) -> ReluSae:
     return ReluSae(**fields, centered=centered)
 
 
-def topk_sae(fields: Fields, *, centered: bool, k: object, signed: bool = False) -> TopKSae:
+def topk_sae(fields: Fields, *, centered: bool, k: object, signed: bool = False, magnitudes: bool = False) -> TopKSae:
     """The TopK autoencoder of these fields.
 
     Raises:
       FeatvizError: if the file does not say k.
     """
-    return TopKSae(**fields, centered=centered, k=as_k(k), signed=signed)
+    return TopKSae(**fields, centered=centered, k=as_k(k), signed=signed, magnitudes=magnitudes)
 
 
 def batch_topk_sae(fields: Fields, *, centered: bool, k: object, threshold: object) -> BatchTopKSae:

@@ -30,7 +30,7 @@ from featviz.dictionaries.kinds import Code
 from featviz.dictionaries.normalizations import ConstantNorm, Identity, LayerNorm, Normalization
 from featviz.errors import FeatvizError, suggest
 
-ARCHITECTURES = ("standard", "topk", "batchtopk", "matryoshka_batchtopk", "jumprelu", "gated")
+ARCHITECTURES = ("standard", "topk", "abstopk", "batchtopk", "matryoshka_batchtopk", "jumprelu", "gated")
 NORMALIZATIONS: Mapping[str, Normalization] = {
     "none": Identity(),
     "expected_average_only_in": Identity(),
@@ -92,8 +92,8 @@ def _code(
         )
     if config.get("rescale_acts_by_decoder_norm"):
         fold_decoder_norms(fields, floor=0.0)
-    if architecture == "topk":
-        return topk_sae(fields, centered=centered, k=k)
+    if architecture in ("topk", "abstopk"):
+        return topk_sae(fields, centered=centered, k=k, magnitudes=architecture == "abstopk")
     if architecture == "jumprelu":
         return jump_relu_sae(fields, centered=centered, threshold=_threshold(arrays))
     if architecture == "standard":

@@ -1,4 +1,4 @@
-"""The TopK autoencoder: the k largest latents of each position (Gao et al. 2024)."""
+"""The TopK autoencoder: the k largest latents of each position (Gao et al. 2024), or those of largest magnitude."""
 
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -18,16 +18,20 @@ class TopKSae(SparseAutoencoder):
     Attributes:
       k: how many latents are left, from 1.
       signed: whether negative latents among the k largest are left too, as saev leaves them.
+      magnitudes: whether the k of largest magnitude are left, each with its sign: an AbsTopK autoencoder.
     """
 
     name: ClassVar[str] = "topk"
     title: ClassVar[str] = "TopK sparse autoencoder"
     k: int = field(metadata=STATIC)
     signed: bool = field(default=False, metadata=STATIC)
+    magnitudes: bool = field(default=False, metadata=STATIC)
 
     @property
     def summary(self) -> str:
-        return f"k {self.k}"
+        return f"k {self.k}{', by magnitude' * self.magnitudes}"
 
     def sparsify(self, pre_activations: Latents) -> Latents:
+        if self.magnitudes:
+            return jnp.where(keep_largest(jnp.abs(pre_activations), self.k) > 0, pre_activations, 0)
         return keep_largest(pre_activations if self.signed else jnp.maximum(pre_activations, 0), self.k)

@@ -40,6 +40,13 @@ def test_version_5_has_its_metadata_on_top(tmp_path):
     assert ours.record.file == str(tmp_path)
 
 
+def test_the_largest_magnitudes_keep_their_signs(tmp_path):
+    ours = load_dictionary(folder(tmp_path, {"architecture": "abstopk", "k": 3, "normalize_activations": "none"}))
+    z = pre(ARRAYS, X)
+    np.testing.assert_allclose(ours.encode(X), z * (largest(np.abs(z), 3) > 0), atol=1e-5)
+    assert np.asarray(ours.encode(X)).min() < 0 and ours.code.summary == "k 3, by magnitude"
+
+
 def test_older_versions_say_normalization_by_a_truth_value_and_scale_the_decoder(tmp_path):
     scaling = np.linspace(1, 2, LATENTS, dtype=np.float32)
     config = {"hook_point": "blocks.1.hook_mlp_out", "normalize_activations": False, "finetuning_scaling_factor": True}

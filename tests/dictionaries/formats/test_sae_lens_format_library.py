@@ -12,12 +12,14 @@ saes = import_library("sae-lens", "sae_lens.saes")
 pytestmark = [pytest.mark.frameworks, pytest.mark.filterwarnings("ignore")]
 
 NORMALIZATIONS = ("none", "layer_norm", "constant_norm_rescale")
-KINDS = {"Standard": "relu", "TopK": "topk", "JumpReLU": "jump_relu", "Gated": "gated"}
+KINDS = {"Standard": "relu", "TopK": "topk", "AbsTopK": "topk", "JumpReLU": "jump_relu", "Gated": "gated"}
 CASES = [
     ("Standard", {}),
     ("Standard", {"apply_b_dec_to_input": False}),
     ("TopK", {"k": 3}),
     ("TopK", {"k": 3, "rescale_acts_by_decoder_norm": True}),
+    ("AbsTopK", {"k": 3}),
+    ("AbsTopK", {"k": 3, "rescale_acts_by_decoder_norm": True}),
     ("JumpReLU", {"apply_b_dec_to_input": False}),
     ("Gated", {}),
 ]

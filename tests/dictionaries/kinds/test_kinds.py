@@ -40,7 +40,10 @@ def test_a_latent_that_is_there_has_a_pre_activation_that_grows_with_it(index):
     x = inputs(4, 64)
     latents, before = np.asarray(code.encode(x)), np.asarray(code.pre_activation(x))
     assert latents.shape == before.shape == (64, code.latents)
-    if code.rectified:
+    if getattr(code, "signed", False) or getattr(code, "magnitudes", False):
+        assert latents.min() < 0
+        np.testing.assert_array_equal((latents != 0).sum(axis=-1), code.k)
+    elif code.rectified:
         assert latents.min() == 0
     if code.name in ("pca", "ica", "concepts"):
         np.testing.assert_array_equal(latents, before)
