@@ -62,7 +62,8 @@ class Dictionary:
     record: DictionaryRecord = field(default_factory=DictionaryRecord, metadata=STATIC)
 
     def __repr__(self) -> str:
-        return f"<Dictionary {self.code.title}, {self.units} units, {self.latents} latents>"
+        kind = ", ".join(filter(None, (self.code.title, self.code.summary)))
+        return f"<Dictionary {kind}, {self.units} units, {self.latents} latents>"
 
     def _repr_html_(self) -> str:
         from featviz.dictionaries.dictionary_html import dictionary_html

@@ -12,8 +12,9 @@ from jaxtyping import Float, Int
 
 from featviz.common.progress import progress_bar
 from featviz.errors import FeatvizError
-from featviz.model import Model, hash_weights, require_model
+from featviz.model import Model, require_model
 from featviz.model.layer_patterns import block_layers
+from featviz.model.network_record import record_network, same_network
 from featviz.model.shapes import shapes_at
 from featviz.rendering.checks import check_count, check_size
 from featviz.surveys.photos import MAX_WINDOWS, Folder, Photo, PhotoInput, Source, find_photos, read_ahead
@@ -73,7 +74,7 @@ def survey(
     source = find_photos(photos, windows=check_count("windows", windows, 1, MAX_WINDOWS))
     attributes = {
         "featviz": __version__,
-        "network": {"name": model.name, **dict(model.source), "weights_sha256": hash_weights(model.weights)},
+        "network": record_network(model),
         "layers": list(chosen),
         "size": [height, width],
         "input": model.input.encoding,
@@ -202,10 +203,11 @@ def _check_same(store: SurveyStore, attributes: dict[str, Any], source: Source) 
     stored = store.attributes
     for name in ("network", "layers", "size", "input", "photos", "windows"):
         # A survey of an earlier version does not say what its network's input was.
-        if stored.get(name, attributes[name]) != attributes[name]:
-            found, asked = describe_attribute(name, stored[name]), describe_attribute(name, attributes[name])
+        found, given = stored.get(name, attributes[name]), attributes[name]
+        if not (same_network(found, given) if name == "network" else found == given):
             raise FeatvizError(
-                f"`out`: `{store.path}` is a survey of other {name}, {found} in place of {asked}; expected a new folder"
+                f"`out`: `{store.path}` is a survey of other {name}, {describe_attribute(name, found)} in place of "
+                f"{describe_attribute(name, given)}; expected a new folder"
             )
     if isinstance(source, Folder) and store.done and store.read_json("photos", []) != list(source.files):
         raise FeatvizError(

@@ -19,6 +19,7 @@ from featviz.common.files import describe_folder
 from featviz.common.safe_names import distinct_names, safe_name
 from featviz.common.zarr_groups import holds_kind, new_group, read_json, write_json, write_rows
 from featviz.errors import FeatvizError, in_one_line
+from featviz.model.network_record import name_network
 
 KIND = "featviz survey"
 # Photos a chunk: one file for each layer and array, and what is lost if the process is killed.
@@ -169,7 +170,7 @@ def describe_attribute(name: str, value: Any, *, max_layers: int = 6) -> str:
             more = f" and {len(value) - max_layers} more" if len(value) > max_layers else ""
             return ", ".join(value[:max_layers]) + more
         case "network":
-            return f"{value['name']} ({value['weights_sha256'][:8]})"
+            return name_network(value)
         case "input":
             return ", ".join(f"{key} {each}" for key, each in value.items())
         case "size":

@@ -30,7 +30,8 @@ from featviz.dictionaries.fitting.harvest_identity import check_same, identified
 from featviz.dictionaries.fitting.harvest_shards import Shard, find_shards, merge_shards
 from featviz.dictionaries.fitting.position_sampling import Norms, Sampling
 from featviz.errors import FeatvizError
-from featviz.model import Apply, Model, Weights, hash_weights, require_model
+from featviz.model import Apply, Model, Weights, require_model
+from featviz.model.network_record import record_network
 from featviz.model.shapes import shapes_at
 from featviz.rendering.checks import check_size
 from featviz.surveys.photos import Folder, Photo, PhotoInput, Source, find_photos, read_ahead
@@ -79,7 +80,7 @@ def harvest(
     source, images = identified_source(find_photos(photos), (height, width), model.input.channels)
     attributes: dict[str, Any] = {
         "featviz": __version__,
-        "network": {"name": model.name, **dict(model.source), "weights_sha256": hash_weights(model.weights)},
+        "network": record_network(model),
         "layer": name,
         "size": [height, width],
         "input": model.input.encoding,

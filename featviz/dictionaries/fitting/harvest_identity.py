@@ -9,6 +9,7 @@ import numpy as np
 
 from featviz.dictionaries.fitting.activation_store import ActivationStore
 from featviz.errors import FeatvizError
+from featviz.model.network_record import name_network, same_network
 from featviz.surveys.photos import Folder, Source, Stream, prepare, quiet
 
 # Images from Python that are looked at.
@@ -39,7 +40,8 @@ def check_same(store: ActivationStore, attributes: dict[str, Any]) -> None:
     for name in ("network", "layer", "size", "input", "photos", "images", "sampling"):
         if name == "input" and name not in stored:
             continue  # of an earlier version, which does not say it
-        if _compared(name, stored.get(name)) != _compared(name, attributes[name]):
+        before, now = _compared(name, stored.get(name)), _compared(name, attributes[name])
+        if not (same_network(before, now) if name == "network" else before == now):
             found, asked = (_describe(name, each.get(name)) for each in (stored, attributes))
             raise FeatvizError(
                 f"`{store.path}` holds activations with other {name}, {found} in place of {asked}; expected a new "
@@ -56,7 +58,7 @@ def _describe(name: str, value: Any) -> str:
     if name == "images":
         return "unknown ones" if value is None else f"those of digest {value[:8]}"
     if name == "network":
-        return f"{value['name']} ({value['weights_sha256'][:8]})"
+        return name_network(value)
     if name in ("input", "sampling"):
         return ", ".join(f"{key} {each}" for key, each in value.items())
     return "images from Python" if value is None else str(value)
