@@ -11,12 +11,11 @@ from jaxtyping import UInt8
 
 from featviz.activation_atlas.activation_map import ActivationAtlas, DrawnLevel
 from featviz.activation_atlas.exemplar_crops import crop_exemplars
-from featviz.activation_atlas.map_cells import MapLevel, central_members, check_levels, cut_into_cells, most_alike
+from featviz.activation_atlas.map_cells import MapLevel, central_members, cut_into_cells, most_alike
 from featviz.activation_atlas.map_classes import strongest_classes
-from featviz.activation_atlas.map_drawing import CellDrawing, DrawingShare, draw_cells
+from featviz.activation_atlas.map_drawing import DrawingShare, draw_cells
 from featviz.activation_atlas.map_facts import describe_map
-from featviz.activation_atlas.map_layout import choose_layout
-from featviz.activation_atlas.map_subject import read_subject
+from featviz.activation_atlas.map_request import LEVELS, make_map_request
 from featviz.activation_atlas.own_photos import place_photos
 from featviz.activation_atlas.prepared_map import LayoutChoice, MapSource, PreparedMap, prepare_map
 from featviz.activation_atlas.site.aligned_maps import join_aligned, leave_aligned
@@ -27,15 +26,11 @@ from featviz.atlas.ray.engine import OnRay
 from featviz.common.arguments import check_count
 from featviz.common.bands import shown_bands
 from featviz.errors import FeatvizError
-from featviz.model import Model, require_model
-from featviz.model.shapes import shapes_at
-from featviz.recipes import Recipe, default_size, resolve
-from featviz.rendering.checks import Size, check_dtype, check_seed, check_size
+from featviz.model import Model
+from featviz.recipes import Recipe
+from featviz.rendering.checks import Size
 from featviz.surveys.photos import PhotoInput, find_photos
-from featviz.surveys.receptive_fields import grid_of
 
-# Squares along a side of each zoom level.
-LEVELS = (10, 20, 40)
 # Of each cell: other cells like it, photographs, and classes by which it can be found.
 NEIGHBORS, EXEMPLARS, CLASSES = 4, 4, 12
 
@@ -109,32 +104,34 @@ def build_activation_atlas(
     >>> len(made.levels), made.levels[0].cells.side, len(made.levels[0]) > 0
     (1, 2, True)
     """
-    name = require_model(model).layer(layer).name
-    shape = shapes_at(model, (name,), model.input.size)[name]
-    if len(shape) not in (2, 3):
-        raise FeatvizError(
-            f"`layer` is `{name}` of shape {shape}; expected one with positions, (h, w, c) or (tokens, c)"
-        )
-    per_photo = check_count("per_photo", per_photo, 1, 10**6)
-    min_photos = check_count("min_photos", min_photos, 1, 10**6)
-    sides, chosen, seed = check_levels(levels), choose_layout(layout), check_seed(seed)
-    subject, names = read_subject(model, of, against)
-    resolved = resolve(recipe, model)
-    pixels = check_size(default_size(model, resolved, (name,)) if size is None else size, None)
-    steps = check_count("steps", resolved.steps if steps is None else steps, 1, 1_000_000)
-    class_tokens = grid_of(shape, model.input.size).skipped
-    drawing = CellDrawing(resolved, pixels, steps, seed, class_tokens, check_dtype(dtype))
+    request = make_map_request(
+        model,
+        layer,
+        per_photo=per_photo,
+        layout=layout,
+        levels=levels,
+        min_photos=min_photos,
+        of=of,
+        against=against,
+        recipe=recipe,
+        size=size,
+        steps=steps,
+        seed=seed,
+        dtype=dtype,
+    )
+    name, drawing, names = request.layer, request.drawing, request.class_names
     check_count("shard", shard[0], 1, check_count("shard", shard[1], 1, 1_000_000))
-    source = MapSource(model, name, find_photos(_listed(photos)), per_photo, seed, progress)
+    source = MapSource(model, name, find_photos(_listed(photos)), request.per_photo, drawing.seed, progress)
     guide = None if aligned_with is None else Path(aligned_with)
     folder = Path(out)
-    prepared = prepare_map(source, folder, subject, names, LayoutChoice(chosen, guide))
+    prepared = prepare_map(source, folder, request.subject, names, LayoutChoice(request.layout, guide))
     if prepared.moved:
         leave_aligned(folder)
     contents, moments, places = prepared.contents, prepared.moments, prepared.places
     positions = contents.positions
     cells = [
-        cut_into_cells(places, positions.values, positions.photo, side=side, min_photos=min_photos) for side in sides
+        cut_into_cells(places, positions.values, positions.photo, side=side, min_photos=request.min_photos)
+        for side in request.sides
     ]
     cells = [level for level in cells if len(level.members)]
     if not cells:
@@ -155,7 +152,7 @@ def build_activation_atlas(
         model.name,
         name,
         " rather than ".join(names.values()),
-        chosen,
+        request.layout,
         places,
         positions.photo,
         tuple(
@@ -166,8 +163,8 @@ def build_activation_atlas(
             source.photos,
             positions,
             drawing,
-            per_photo=per_photo,
-            layout=chosen,
+            per_photo=request.per_photo,
+            layout=request.layout,
             settings=prepared.settings,
             signed=prepared.signed,
             classes=tuple(names.values()),

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from jaxtyping import UInt8
 
-from featviz.atlas.class_scores import class_scores
 from featviz.atlas.entries import Entries
 from featviz.atlas.entry_records import entry_key, entry_provenance, picture_faults
 from featviz.atlas.photo_records import survey_records_in_chunks
@@ -22,6 +21,7 @@ from featviz.circuits.strongest_links import StrongestLinks, UnitLink
 from featviz.common.bands import shown_bands
 from featviz.dictionaries.dictionary import Dictionary
 from featviz.dictionaries.latent_map import LatentMap, lay_out
+from featviz.evaluation.class_scores import class_scores
 from featviz.evaluation.features import Features
 from featviz.model import Model
 from featviz.model.latent_layer import dictionary_of

@@ -8,7 +8,6 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
-from featviz.atlas.class_scores import class_scores
 from featviz.attribution.attribute import Attribution, attribute
 from featviz.attribution.effects import unit_effects
 from featviz.attribution.group_sources import GroupSources, feeds, group_sources
@@ -17,9 +16,9 @@ from featviz.attribution.methods import Method
 from featviz.attribution.shown_pictures import ShownPictures
 from featviz.common.bands import shown_bands
 from featviz.errors import FeatvizError
+from featviz.evaluation.class_scores import ClassScore, class_scores
 from featviz.model import Model
 from featviz.objectives import Objective, logit
-from featviz.pages.records import ClassScore
 from featviz.surveys.receptive_fields import grid_of
 
 # Units listed at each place, and of those that feed a group.

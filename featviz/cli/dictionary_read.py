@@ -45,6 +45,7 @@ def read(
     with usage_errors():
         if network.model is None and layer is not None:
             raise FeatvizError("--layer goes with MODEL")
+        reading.check()
     dictionary = reading.load(file)
     for line in describe(dictionary):
         click.echo(line)

@@ -1,7 +1,7 @@
 """Objectives with a unit's best photographs in them, of --exemplars, and the photographs at which facets begin."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from featviz.errors import FeatvizError
 
@@ -12,33 +12,19 @@ if TYPE_CHECKING:
     from featviz.model import Model
     from featviz.objectives import Objective
     from featviz.recipes import Recipe
+    from featviz.surveys.survey import Survey
+
+Channels = list[tuple[str, int]]
 
 
-def add_exemplars(objectives: list["Objective"], folder: Path, model: "Model", *, facets: int) -> list["Objective"]:
-    """The objectives of channels, each as a direction of the unit and its best photographs, or of clusters of these."""
-    from featviz.surveys.exemplars import exemplars
-    from featviz.surveys.survey import open_survey
-    from featviz.surveys.unit_facets import facets as clusters
+class PhotoObjectives(NamedTuple):
+    """What pictures maximize, and the photographs that they begin at; `starts` is None where they begin from noise."""
 
-    survey = open_survey(folder, model)
-    channels: list[tuple[str, int]] = []
-    for objective in objectives:
-        term, unit = objective.terms[0], objective.terms[0].channel_index
-        # Only what the command line can write: neither a negative, nor a channel of the image or the output.
-        if unit is None or objective.target != term.target:
-            raise FeatvizError(f"--exemplars: `{objective.label}` is not a channel; expected one such as 103 or 0-15")
-        channels.append((term.layers[0], unit))
-    if facets > 1:
-        return [clusters(survey, layer, unit, count=facets) for layer, unit in channels]
-    directions: dict[tuple[str, int], Objective] = {}
-    # All units of a layer at once: its statistics are measured once.
-    for layer in dict.fromkeys(layer for layer, _ in channels):
-        units = [unit for name, unit in channels if name == layer]
-        directions |= zip(((layer, unit) for unit in units), exemplars(survey, layer, units), strict=True)
-    return [directions[channel] for channel in channels]
+    objectives: list["Objective"]
+    starts: "list[Float[np.ndarray, 'h w c']] | None"
 
 
-def read_facet_starts(
+def match_exemplars(
     objectives: list["Objective"],
     folder: Path,
     model: "Model",
@@ -46,15 +32,78 @@ def read_facet_starts(
     size: int | tuple[int, int] | None,
     *,
     facets: int,
-) -> "list[Float[np.ndarray, 'h w c']] | None":
-    """The photographs at which the facets of `add_exemplars` begin; None for a recipe that draws from noise."""
-    from featviz.recipes import default_size
-    from featviz.surveys.facet_starts import can_start, facet_starts
+) -> PhotoObjectives:
+    """The objectives of channels, each as a direction of the unit and its best photographs, or of clusters of these.
+
+    Args:
+      objectives: of channels.
+      folder: of the survey.
+      model: the network.
+      recipe: of the pictures; with one that draws from noise no facet begins at a photograph.
+      size: of the pictures, None for the recipe's.
+      facets: how many pictures of each channel; of several each has a cluster.
+
+    Raises:
+      FeatvizError: for an objective that is no channel, or more facets than photographs.
+    """
     from featviz.surveys.survey import open_survey
 
-    if not can_start(recipe):
-        return None
     survey = open_survey(folder, model)
-    units = [(objective.layers[0], int(objective.terms[0].unit)) for objective in objectives]  # type: ignore[attr-defined]
-    size = size or default_size(model, recipe, tuple(dict.fromkeys(layer for layer, _ in units)))
-    return [image for layer, unit in units for image in facet_starts(survey, layer, unit, count=facets, size=size)]
+    channels: Channels = []
+    for objective in objectives:
+        term, unit = objective.terms[0], objective.terms[0].channel_index
+        # Only what the command line can write: neither a negative, nor a channel of the image or the output.
+        if unit is None or objective.target != term.target:
+            raise FeatvizError(f"--exemplars: `{objective.label}` is not a channel; expected one such as 103 or 0-15")
+        channels.append((term.layers[0], unit))
+    if facets == 1:
+        return PhotoObjectives(_directions(survey, channels), None)
+    return _facets(survey, channels, model, recipe, size, count=facets)
+
+
+def _directions(survey: "Survey", channels: Channels) -> "list[Objective]":
+    from featviz.surveys.exemplars import exemplars
+
+    directions: dict[tuple[str, int], Objective] = {}
+    for layer, units in _by_layer(channels).items():
+        directions |= zip(((layer, unit) for unit in units), exemplars(survey, layer, units), strict=True)
+    return [directions[channel] for channel in channels]
+
+
+def _facets(
+    survey: "Survey",
+    channels: Channels,
+    model: "Model",
+    recipe: "Recipe",
+    size: int | tuple[int, int] | None,
+    *,
+    count: int,
+) -> PhotoObjectives:
+    import numpy as np
+
+    from featviz.atlas.facet_objectives import UnitFacets, unit_facets
+    from featviz.recipes import default_size
+    from featviz.surveys.facet_clusters import photos_of_facets
+    from featviz.surveys.facet_starts import can_start, read_start
+
+    layers = _by_layer(channels)
+    size = size or default_size(model, recipe, tuple(layers))
+    size = size if isinstance(size, tuple) else (size, size)
+    found: dict[tuple[str, int], UnitFacets] = {}
+    for layer, units in layers.items():
+        photos_of_facets(survey, layer, units, count)  # refuses units that too few photographs excite
+        made = unit_facets(survey, layer, units, count, size=size)
+        found |= {(layer, unit): facets for unit, facets in made.items()}
+    objectives, starts = [found[channel].objective for channel in channels], None
+    if can_start(recipe):
+        crops = [crop for channel in channels for crop in found[channel].crops]
+        starts = [read_start(survey, crop, size).astype(np.float32) / np.float32(255) for crop in crops]
+    return PhotoObjectives(objectives, starts)
+
+
+def _by_layer(channels: Channels) -> dict[str, list[int]]:
+    """The units of each layer: its statistics, and each photograph, are looked at once for all of them."""
+    layers: dict[str, list[int]] = {}
+    for layer, unit in dict.fromkeys(channels):
+        layers.setdefault(layer, []).append(unit)
+    return layers

@@ -12,13 +12,14 @@ from scipy import ndimage
 from featviz.common.canonical import describe, digest
 from featviz.common.files import write_atomic
 from featviz.common.progress import progress_bar
+from featviz.dreaming.dream_checks import check_carried, check_zoom
 from featviz.dreaming.prepared_dream import PreparedDream, prepare_dream
 from featviz.dreaming.state_files import encode_state, read_state
 from featviz.errors import FeatvizError
 from featviz.model import Model, Weights
 from featviz.objectives import Objective
 from featviz.pictures.picture import Picture
-from featviz.rendering.checks import check_count, check_image
+from featviz.rendering.checks import check_image
 
 
 def zoom_into(image: Float[np.ndarray, "h w c"], *, zoom: float, rotate: float = 0.0) -> Float[np.ndarray, "h w c"]:
@@ -84,9 +85,7 @@ def dream_film(
     >>> [frame.pixels.shape for frame in film]
     [(32, 32, 3), (32, 32, 3)]
     """
-    check_count("frames", frames, 1, 1_000_000)
-    if not -1 < zoom < 1:
-        raise FeatvizError(f"`zoom` is {zoom}; expected a share of the frame between -1 and 1, such as 0.05")
+    check_zoom(frames=frames, zoom=zoom, rotate=rotate)
     image = check_image("photo", photo, model)
     prepared = prepare_dream(
         model,
@@ -156,8 +155,7 @@ def dream_frames(
     Raises:
       FeatvizError: for frames of several sizes, or a `keep` outside [0,1).
     """
-    if not 0 <= keep < 1:
-        raise FeatvizError(f"`keep` is {keep}; expected a number from 0 to below 1, such as 0.3")
+    check_carried(keep)
     prepared: PreparedDream | None = None
     previous: tuple[np.ndarray, np.ndarray] | None = None
     frame_digest = ""

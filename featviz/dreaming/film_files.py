@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from featviz.common.files import check_path, check_suffix
+from featviz.dreaming.dream_checks import check_rate
 from featviz.dreaming.video import require_av
 from featviz.errors import FeatvizError, in_one_line
 from featviz.pictures.picture import Picture
@@ -52,8 +53,7 @@ def save_film(frames: Iterable[Frame], path: str | os.PathLike[str], *, rate: fl
     target = Path(path)
     suffix = check_suffix(target, FILMS)
     check_path(target)
-    if not 0 < rate <= 240:
-        raise FeatvizError(f"`rate` is {rate}; expected frames a second, such as 12")
+    check_rate(rate)
     if suffix == ".mp4":
         require_av()
     part = target.with_name(f".{target.name}.part{suffix}")

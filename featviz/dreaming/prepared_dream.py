@@ -10,15 +10,8 @@ from jaxtyping import Float
 
 from featviz.ascent.outcome import Outcome
 from featviz.common.canonical import describe, digest
-from featviz.dreaming.dream_steps import (
-    MAX_OCTAVES,
-    DreamSettings,
-    DreamState,
-    ascend,
-    count_octaves,
-    octave_sizes,
-    shrink,
-)
+from featviz.dreaming.dream_checks import check_numbers, choose_octaves
+from featviz.dreaming.dream_steps import DreamSettings, DreamState, ascend, octave_sizes, shrink
 from featviz.dreaming.tile_margin import plan_tiling
 from featviz.dreaming.tiles import ImageGradient
 from featviz.errors import FeatvizError
@@ -29,8 +22,6 @@ from featviz.pictures.endings import is_constant
 from featviz.pictures.picture import Picture
 from featviz.pictures.provenance import describe_dream
 from featviz.rendering.checks import (
-    SMALLEST_SIZE,
-    check_count,
     check_keep,
     check_objectives,
     check_weights,
@@ -92,21 +83,17 @@ def prepare_dream(
 ) -> PreparedDream:
     """Checks what `dream` is asked, for photos of (height, width) `size`; the options are those of `dream`."""
     objective = require_objective("objective", objective)
-    check_count("steps", steps, 1, 100_000)
-    check_count("jitter", jitter, 0, 4096)
-    check_count("laplacian", laplacian, 0, 12)
-    if not 1 < octave_scale <= 16:
-        raise FeatvizError(f"`octave_scale` is {octave_scale}; expected a number above 1, such as 1.4")
-    if not 0 < step_size <= 1:
-        raise FeatvizError(f"`step_size` is {step_size}; expected a share of the range, such as {1.5 / 255:.4f}")
-    if min(size) < SMALLEST_SIZE:
-        raise FeatvizError(f"`photo` is {size[0]}x{size[1]} pixels; expected {SMALLEST_SIZE} a side at least")
-    if octaves is None:
-        octaves = count_octaves(size, model.input.size, scale=octave_scale)
-    sizes = octave_sizes(size, scale=octave_scale, count=check_count("octaves", octaves, 1, MAX_OCTAVES))
-    if min(sizes[0]) < SMALLEST_SIZE:
-        smallest = "x".join(map(str, sizes[0]))
-        raise FeatvizError(f"`octaves` is {octaves}: the smallest would be {smallest} pixels; expected fewer octaves")
+    check_numbers(
+        octaves=octaves,
+        octave_scale=octave_scale,
+        steps=steps,
+        step_size=step_size,
+        jitter=jitter,
+        laplacian=laplacian,
+        tile=tile,
+    )
+    octaves = choose_octaves(size, model.input.size, octaves, scale=octave_scale)
+    sizes = octave_sizes(size, scale=octave_scale, count=octaves)
     mask = None if mask is None else check_mask(mask, size)
     weights = check_weights(model, weights)
     maximized = for_ascent(model, objective)
@@ -115,7 +102,7 @@ def prepare_dream(
     tiling = None
     check_objectives(model, [maximized], (1, *((tile, tile) if tile else sizes[0]), model.input.channels))
     if tile:
-        tiling = plan_tiling(model, weights, maximized, side=check_count("tile", tile, 64, 4096))
+        tiling = plan_tiling(model, weights, maximized, side=tile)
     else:
         check_objectives(model, [maximized], (1, *sizes[-1], model.input.channels))
     kept = check_keep(keep, (), model.input.channels)

@@ -15,6 +15,7 @@ from jaxtyping import Float, Float32, Integer, UInt8
 from featviz.ascent.outcome import Outcome
 from featviz.circuits.strongest_links import UnitLink
 from featviz.common.safe_names import distinct_names
+from featviz.evaluation.class_scores import ClassScore
 
 if TYPE_CHECKING:
     from featviz.pages.profile_records import ProfileRecord
@@ -61,16 +62,6 @@ class PictureRecord:
     share: float | None = None
     of_photos: bool = False
     begun_at: str | None = None
-
-
-@dataclass(frozen=True)
-class ClassScore:
-    """An output of the network on the unit's main picture; `name` is "" if the class has none."""
-
-    index: int
-    name: str
-    logit: float
-    probability: float
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,8 @@ from support.commands import refused
 
 from featviz.cli.main import run
 
+WRONG = [(option, text) for option in ("--per-photo", "--min-photos", "--steps") for text in ("0", "-1", "9" * 20)]
+WRONG += [("--seed", "-1"), ("--size", "0"), ("--size", "9" * 20)]
 QUICK = ("--levels", "2", "--layout", "pca", "--size", "32", "--steps", "2", "--per-photo", "8")
 
 
@@ -49,6 +51,7 @@ def test_shards_leave_the_page_to_the_last_one(photos, tmp_path, capsys):
         (["--layout", "tsne"], "`layout` is `tsne`", 2),
         (["--against", "leaf"], "`against` is given without `of`", 2),
         (["--of", "leef"], "leaf", 2),
+        *[([option, text], f"`{option[2:].replace('-', '_')}` is {text}", 2) for option, text in WRONG],
         (["--photos", "nowhere"], "`nowhere` does not exist", 2),
         (["--shard", "3/2"], "--shard is `3/2`", 2),
         (["--ray-workers", "2"], "go with --engine ray", 2),
@@ -65,6 +68,6 @@ def test_layers_and_folders_that_are_not_there_are_named(photos, tmp_path, capsy
     status, text = refused(capsys, *words(photos, tmp_path / "m", layer="mixed3"))
     assert status == 2 and "mixed3a" in text
     status, text = refused(capsys, *words(photos, tmp_path / "m", layer="logits"))
-    assert status == 1 and "with positions" in text
+    assert status == 2 and "with positions" in text
     status, text = refused(capsys, *words(tmp_path / "nowhere", tmp_path / "m"))
     assert status == 2 and "does not exist" in text

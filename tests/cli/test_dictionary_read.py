@@ -103,6 +103,8 @@ def test_mistakes_are_said_in_one_line(file, tmp_path, capsys):
         ([*words, "conv1=none.pt"], "--dictionary: `none.pt` does not exist"),
         ([*words, "=a"], "--dictionary is `=a`; expected [LAYER=]FILE"),
         (["dictionary", "read", file, "--layer", "conv1"], "--layer goes with MODEL"),
+        (["dictionary", "read", file, "-k", "0"], "`k` is 0; expected 1 or more"),
+        (["dictionary", "read", file, "--threshold", "nan"], "`threshold` is nan; expected a finite number"),
     ):
         status, text = refused(capsys, *each)
         assert status == 2 and said in text

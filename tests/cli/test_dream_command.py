@@ -25,6 +25,17 @@ def here(tmp_path, monkeypatch):
 
 
 QUICK = ("--octaves", "1", "--steps", "1")
+DREAM = ("photo.png", "-o", "out.png", "--layer", "conv2")
+ZOOM = ("photo.png", "-o", "out.gif", "--layer", "conv2", "--zoom")
+WRONG = [(option, text) for option in ("--octaves", "--steps") for text in ("0", "9" * 20)]
+WRONG += [("--octave-scale", "nan"), ("--octave-scale", "inf"), ("--jitter", "-1"), ("--laplacian", "13")]
+WRONG += [("--tile", "7"), ("--seed", "-1"), ("--keep", "nan"), ("--keep", "1"), ("--rate", "0"), ("--rate", "inf")]
+WRONG_FILMS = [
+    (("0",), "`frames` is 0"),
+    (("2", "--zoom-by", "1"), "`zoom` is 1.0"),
+    (("2", "--zoom-by", "nan"), "`zoom` is nan"),
+    (("2", "--rotate", "inf"), "`rotate` is inf"),
+]
 
 
 @pytest.mark.parametrize(
@@ -104,6 +115,9 @@ def test_a_video_becomes_a_video(here):
         (("photo.png", "-o", "out.png", "--layer", "conv2", "--rotate", "2"), "expected --zoom FRAMES as well"),
         (("photo.png", "-o", "out.png", "--layer", "conv2", "--size", "0"), "`--size` is 0; expected a whole number"),
         (("photo.png", "-o", "out.png", "--layer", "conv2", "--step-size", "0"), "of 255, such as 1.5"),
+        *[((*DREAM, option, text), f"`{option[2:].replace('-', '_')}` is ") for option, text in WRONG],
+        ((*DREAM, "--octaves", "12"), "the smallest would be"),
+        *[((*ZOOM, *more), said) for more, said in WRONG_FILMS],
         (("photo.png", "-o", "out.png", "--layer", "conv2", "--keep-channels", "r"), "is `r`; expected channels, such"),
         (("photo.png", "-o", "out.png", "--layer", "conv2", "--keep-channels", "3"), "expected some of the 3 channels"),
         (("none.png", "-o", "out.png", "--layer", "conv2"), "`none.png` does not exist"),

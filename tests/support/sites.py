@@ -11,8 +11,8 @@ from PIL import Image
 from featviz.ascent.outcome import Outcome
 from featviz.atlas.site.site_writer import write_assets, write_index, write_layer, write_unit
 from featviz.circuits.strongest_links import UnitLink
+from featviz.evaluation.class_scores import ClassScore
 from featviz.pages.records import (
-    ClassScore,
     EvidenceFigure,
     LayerRecord,
     NetworkRecord,

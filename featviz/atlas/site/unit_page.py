@@ -12,12 +12,13 @@ from featviz.atlas.site.unit_pictures import fault_lines, main_facts, main_pictu
 from featviz.atlas.site.unit_profile_content import profile_content
 from featviz.atlas.site.unit_survey import survey_content
 from featviz.circuits.strongest_links import UnitLink
+from featviz.evaluation.class_scores import ClassScore
 from featviz.pages.addresses import INDEX, PageLink, layer_page, link, unit_page
 from featviz.pages.charts import score_chart
 from featviz.pages.formatting import format_percent
 from featviz.pages.map_images import MapImage, map_image
 from featviz.pages.page_images import UnitThumbnail, unit_thumbnail
-from featviz.pages.records import ClassScore, NetworkRecord, PictureRecord, Role, UnitRecord
+from featviz.pages.records import NetworkRecord, PictureRecord, Role, UnitRecord
 from featviz.pages.site_files import FileExists
 from featviz.pages.templating import render_page
 from featviz.pictures.picture_files import plain_json

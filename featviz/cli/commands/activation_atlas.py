@@ -95,21 +95,30 @@ def activation_atlas(
     use_compilation_cache()
     model = network.load()
     from featviz.activation_atlas.build_activation_atlas import build_activation_atlas
-    from featviz.activation_atlas.map_cells import check_levels
-    from featviz.activation_atlas.map_layout import choose_layout
-    from featviz.activation_atlas.map_subject import read_subject
+    from featviz.activation_atlas.map_request import make_map_request
     from featviz.pages.formatting import format_count
     from featviz.surveys.photos import find_photos
 
     with usage_errors():
-        model.layer(layer)
-        find_photos(photos)
-        check_levels(levels)
-        choose_layout(layout)
-        read_subject(model, class_name, against)
-        if own_photos is not None:
-            find_photos(own_photos)
         recipe = choice.recipe(model)
+        make_map_request(
+            model,
+            layer,
+            per_photo=per_photo,
+            layout=layout,
+            levels=levels,
+            min_photos=min_photos,
+            of=class_name,
+            against=against,
+            recipe=recipe,
+            size=choice.size,
+            steps=choice.steps,
+            seed=choice.seed,
+            dtype=choice.dtype,
+        )
+        for folder in (photos, own_photos):
+            if folder is not None:
+                find_photos(folder)
         drawer = engine.engine()
     with interruptible(lambda: f"stopped; what is done is in {out}, and the same command continues"):
         made = build_activation_atlas(

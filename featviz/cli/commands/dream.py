@@ -72,6 +72,7 @@ def dream(
     command continues.
     """
     from featviz.common.compilation_cache import use_compilation_cache
+    from featviz.dreaming.dream_checks import choose_octaves
 
     use_compilation_cache()
     with usage_errors():
@@ -83,6 +84,10 @@ def dream(
         objective = choose_objective(model, layers, targets, guide)
         check_channels(keep_channels, model.input.channels)
         image = None if has_frames else read_photo(photo, model, size)
+        if image is not None:
+            choose_octaves(
+                (image.shape[0], image.shape[1]), model.input.size, choice.octaves, scale=choice.octave_scale
+            )
     if image is None:
         written = dream_video(model, photo, objective, out, choice, film, mask=mask, keep=keep_channels, quiet=quiet)
     elif film.zoom is not None:
@@ -110,6 +115,7 @@ def check_options(
     if film.rotate and film.zoom is None:
         raise FeatvizError("--rotate turns the frames of a zoom; expected --zoom FRAMES as well")
     choice.check()
+    film.check()
     if size is not None:
         check_count("--size", size, SMALLEST_SIZE, LARGEST_SIZE)
 

@@ -19,7 +19,7 @@ from featviz.cli.options.recipe_options import (
     recipe_change_options,
     recipe_options,
 )
-from featviz.cli.photo_objectives import add_exemplars, read_facet_starts
+from featviz.cli.photo_objectives import match_exemplars
 from featviz.cli.render_outputs import (
     check_outputs,
     describe_differences,
@@ -109,8 +109,11 @@ def render(
             if exemplars is not None or facets > 1:
                 raise FeatvizError("--references stands beside --exemplars or --facets; expected one of them")
             objectives = match_references(objectives, references, model)
+        starts = None
         if exemplars is not None:
-            objectives = add_exemplars(objectives, exemplars, model, facets=facets)
+            objectives, starts = match_exemplars(objectives, exemplars, model, recipe, choice.size, facets=facets)
+        if start is not None:  # the user's own photograph comes before those of clusters
+            starts = None
         paths = plan_files(out, objectives, suffix, facets=facets, model=model)
         # Imported here, so that a wrong command is refused at once.
         from featviz.ascent import Convergence
@@ -119,9 +122,6 @@ def render(
         from featviz.rendering.request import make_request
         from featviz.surveys.facet_starts import started_steps
 
-        starts = None
-        if exemplars is not None and facets > 1 and start is None:
-            starts = read_facet_starts(objectives, exemplars, model, recipe, choice.size, facets=facets)
         request = make_request(
             model,
             [diverse(objective) for objective in objectives] if facets > 1 and exemplars is None else objectives,

@@ -39,6 +39,12 @@ class ReadingChoice:
     centered: bool | None
     normalization: str | None
 
+    def check(self) -> None:
+        """Refuses what no file can have."""
+        from featviz.dictionaries.formats.hints import Hints
+
+        Hints(kind=self.kind, k=self.k, threshold=self.threshold)
+
     def load(self, path: str) -> "Dictionary":
         """The dictionary of a file.
 

@@ -37,11 +37,14 @@ class DreamChoice:
     seed: int
 
     def check(self) -> None:
-        """Refuses a step size outside the range of pixels."""
+        """Refuses what no dream can have; the step size in levels, as it is given."""
+        from featviz.dreaming.dream_checks import check_numbers
+
         if not 0 < self.step_size <= 255:
             raise FeatvizError(
                 f"--step-size is {self.step_size:g}; expected the mean change of a step, of 255, such as 1.5"
             )
+        check_numbers(**self.keywords())
 
     def keywords(self) -> DreamKeywords:
         """The options as `dream` takes them, the step size as a share of the pixels' range."""
@@ -66,6 +69,16 @@ class FilmChoice:
     rotate: float
     keep: float
     rate: float | None
+
+    def check(self) -> None:
+        """Refuses what no film can have."""
+        from featviz.dreaming.dream_checks import check_carried, check_rate, check_zoom
+
+        if self.zoom is not None:
+            check_zoom(frames=self.zoom, zoom=self.zoom_by, rotate=self.rotate)
+        check_carried(self.keep)
+        if self.rate is not None:
+            check_rate(self.rate)
 
 
 def _parse_count(option: str) -> Parsed:

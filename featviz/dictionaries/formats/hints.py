@@ -1,5 +1,6 @@
 """What a user says of a dictionary where its file does not."""
 
+import math
 from dataclasses import dataclass
 
 from featviz.dictionaries.kinds import KINDS
@@ -30,3 +31,5 @@ class Hints:
             raise FeatvizError(f"`kind` is `{self.kind}`; {suggest(self.kind, KINDS)}")
         if self.k is not None and self.k < 1:
             raise FeatvizError(f"`k` is {self.k}; expected 1 or more")
+        if self.threshold is not None and not math.isfinite(self.threshold):
+            raise FeatvizError(f"`threshold` is {self.threshold}; expected a finite number")

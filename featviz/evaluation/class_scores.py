@@ -1,6 +1,7 @@
 """The classes that a network assigns to pictures."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
@@ -12,12 +13,21 @@ from featviz.common.kept import kept_with_owner
 from featviz.errors import FeatvizError
 from featviz.evaluation.features import fit
 from featviz.model import OUTPUT, Apply, Model, Weights
-from featviz.pages.records import ClassScore
 from featviz.surveys.reduction import batches
 from featviz.tracing.program import trace
 
 # How far the sum of an output that is a distribution may be from 1: rounding in half precision, over a thousand.
 ROUNDING = 1e-2
+
+
+@dataclass(frozen=True)
+class ClassScore:
+    """An output of the network on a picture; `name` is "" if the class has none."""
+
+    index: int
+    name: str
+    logit: float
+    probability: float
 
 
 def class_scores(model: Model, pixels: UInt8[np.ndarray, "n h w c"], *, count: int = 5) -> list[tuple[ClassScore, ...]]:

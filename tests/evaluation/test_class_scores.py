@@ -9,7 +9,7 @@ from PIL import Image
 from support.surveys import refused
 from support.tiny import Fixed, Valid, build
 
-from featviz.atlas.class_scores import class_scores
+from featviz.evaluation.class_scores import class_scores
 
 PICTURES = np.random.default_rng(0).integers(0, 256, (19, 16, 16, 3), np.uint8)
 
