@@ -48,7 +48,7 @@ def layer_of(model: Model, dictionary: Dictionary) -> str:
         if fitting
         else f"no layer of {model.name} has {dictionary.units} units"
     )
-    raise FeatvizError(f"the dictionary {problem}; expected a layer for it; {hint}")
+    raise FeatvizError(f"the dictionary {problem}; expected a layer for it, by LAYER=FILE or --layer; {hint}")
 
 
 def describe_origin(model: Model, layer: str, dictionary: Dictionary) -> str | None:

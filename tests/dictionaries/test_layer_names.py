@@ -36,7 +36,10 @@ def test_what_names_no_layer_is_refused_in_one_line():
     model = outline("deit_tiny")
     with pytest.raises(FeatvizError, match="the dictionary says that its layer is `blocks.40.hook_resid_post`, which "):
         layer_of(model, named("blocks.40.hook_resid_post"))
-    with pytest.raises(FeatvizError, match="does not say its layer; expected a layer for it; layers of 192 units: `"):
+    with pytest.raises(
+        FeatvizError,
+        match="does not say its layer; expected a layer for it, by LAYER=FILE or --layer; layers of 192 units: `",
+    ):
         layer_of(model, named(""))
     with pytest.raises(FeatvizError, match="no layer of deit_tiny has 5 units"):
         layer_of(model, named("blocks/6", units=5))

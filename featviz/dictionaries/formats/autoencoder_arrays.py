@@ -49,7 +49,7 @@ def autoencoder_fields(
     """The fields that all sparse autoencoders share; a bias that a file lacks is 0.
 
     Raises:
-      FeatvizError: if encoder and decoder are not of transposed shapes.
+      FeatvizError: if encoder and decoder are not of transposed shapes, or are empty.
     """
     if encoder.ndim != 2 or decoder.ndim != 2 or encoder.shape != decoder.shape[::-1]:
         raise FeatvizError(
@@ -57,6 +57,8 @@ def autoencoder_fields(
             "(latents, units)"
         )
     units, latents = encoder.shape
+    if not units or not latents:
+        raise FeatvizError(f"it has {units} units and {latents} latents; expected one or more of each")
     return {
         "encoder": encoder,
         "encoder_bias": np.zeros(latents, np.float32) if encoder_bias is None else encoder_bias,
@@ -111,7 +113,7 @@ def batch_topk_sae(fields: Fields, *, centered: bool, k: object, threshold: obje
             "of the smallest latents that were kept"
         )
     value = np.asarray(threshold, np.float32).reshape(-1)[0].reshape(())
-    mean = 0 if k is None else round(float(np.asarray(k, np.float64).reshape(-1)[0]))
+    mean = 0 if k is None else as_k(k)
     return BatchTopKSae(**fields, centered=centered, k=mean, threshold=value)
 
 
@@ -155,11 +157,14 @@ def as_k(k: object) -> int:
     """How many latents a TopK keeps.
 
     Raises:
-      FeatvizError: if it is missing or below 1.
+      FeatvizError: if it is missing, no number, or below 1.
     """
     if k is None:
         raise FeatvizError("it is a TopK dictionary and does not say its k; expected `k`")
-    count = round(float(np.asarray(k, np.float64).reshape(-1)[0]))
+    try:
+        count = round(float(np.asarray(k, np.float64).reshape(-1)[0]))
+    except (ValueError, TypeError, OverflowError, IndexError):
+        raise FeatvizError(f"its k is `{' '.join(str(k).split())[:40]}`; expected a whole number from 1") from None
     if count < 1:
         raise FeatvizError(f"its k is {count}; expected 1 or more")
     return count

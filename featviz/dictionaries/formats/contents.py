@@ -169,7 +169,12 @@ def _config_beside(source: Path) -> dict[str, Any]:
                 config = json.loads(path.read_text("utf-8"))
             except (ValueError, RecursionError) as error:
                 raise FeatvizError(f"`{name}` beside `{source.name}` is no JSON: {in_one_line(error)}") from None
-            return config if isinstance(config, dict) else {}
+            if not isinstance(config, dict):
+                raise FeatvizError(
+                    f"`{name}` beside `{source.name}` holds a {type(config).__name__}; expected a JSON object, as the "
+                    "library that trained the dictionary writes it"
+                )
+            return config
     return {}
 
 

@@ -46,7 +46,7 @@ def read(contents: Contents, hints: Hints) -> Dictionary:
     folded = kind.lower().replace("_", "")
     normalization = Identity() if hints.normalization is None else hints.normalization
     record = DictionaryRecord(format="scikit-learn" if folded in MODELS and folded != "concepts" else "arrays")
-    if {"W_enc", "W_dec"} <= set(arrays):
+    if {"W_enc", "W_dec"} & set(arrays):
         code = _autoencoder(arrays, hints)
     elif folded in MODELS:
         code = MODELS[folded](arrays)

@@ -84,6 +84,10 @@ def test_what_cannot_be_used_is_refused_in_one_line(tmp_path):
     assert "its `W_enc` is of complex64; expected real numbers" in refusal("g.npz", **{**PLAIN, "W_enc": 1j * X})
     huge = {**PLAIN, "W_enc": PLAIN["W_enc"].astype(np.float64) * 1e300}
     assert "`encoder` of the dictionary has values that are not finite" in refusal("h.npz", **huge)
+    assert "it lacks `W_dec`" in refusal("i.npz", W_enc=X)
+    empty = {"W_enc": np.zeros((6, 0)), "W_dec": np.zeros((0, 6))}
+    assert "it has 6 units and 0 latents; expected one or more of each" in refusal("j.npz", **empty)
+    assert "its k is `nan`; expected a whole number from 1" in refusal("k.npz", **PLAIN, k=np.nan)
     objects = np.array([{}], object)
     assert "cannot be read as a dictionary" in refusal("f.npz", vectors=objects)
     with pytest.raises(FeatvizError, match="`kind` is `topq`; did you mean `topk`?"):

@@ -77,6 +77,10 @@ def test_what_cannot_be_used_is_refused_in_one_line(tmp_path):
     assert "it is a JumpReLU dictionary without `threshold`" in said
     said = refusal(folder(tmp_path / "c", {**base, "architecture": "topk"}))
     assert "does not say its k; expected `k`" in said
+    said = refusal(folder(tmp_path / "k", {**base, "architecture": "topk", "k": "many"}))
+    assert "its k is `many`; expected a whole number from 1" in said
+    (folder(tmp_path / "l", base) / "cfg.json").write_text("[1, 2]")
+    assert "`cfg.json` beside `sae_weights.safetensors` holds a list; expected a JSON object" in refusal(tmp_path / "l")
     said = refusal(folder(tmp_path / "d", {**base, "activation_fn_str": "tanh-relu"}))
     assert "its activation function is `tanh-relu`" in said
     said = refusal(folder(tmp_path / "e", {"normalize_activations": "covariance_whitening"}))
