@@ -12,6 +12,7 @@ from jaxtyping import Array, Float
 
 from featviz.adapters.edited_program import with_edits
 from featviz.adapters.units_axis import given_units
+from featviz.common.rare_collection import rare_collection
 from featviz.common.spelling import Identified, UnspelledError, spell
 from featviz.errors import FeatvizError, in_one_line, suggest
 from featviz.model import BEFORE_RELU, IMAGE, OUTPUT, InputSpec, Weights
@@ -173,6 +174,7 @@ def _locate(traced: Traced, wanted: Sequence[str]) -> list[Location]:
     return locations
 
 
+@rare_collection()
 def trace_network(network: Network, weights: Weights, encoded: jax.Array | jax.ShapeDtypeStruct) -> Traced:
     """The network's program and its named values in forward order, OUTPUT last."""
     failures: list[Exception] = []

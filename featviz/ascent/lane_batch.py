@@ -16,6 +16,7 @@ from featviz import ascent
 from featviz.ascent.outcome import LaneResult, Outcome
 from featviz.ascent.program_set import StepShapes, step_shapes, trace_advance, trace_finish, trace_start
 from featviz.common.compilation import TracedProgram, compile_together, traced
+from featviz.common.rare_collection import rare_collection
 from featviz.common.threefry import fold_in, is_default
 from featviz.model import Weights
 from featviz.objectives import Objective, stack
@@ -48,6 +49,7 @@ class PreparedStep(NamedTuple):
     weights: ascent.PreparedWeights
 
 
+@rare_collection()
 def prepare_step(run: LaneRun, objective: Objective, *, started: bool) -> PreparedStep:
     """The step of a run for objectives like this one; `started` is whether its lanes start from images.
 

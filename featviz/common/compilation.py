@@ -12,6 +12,7 @@ import numpy as np
 from featviz.common.kept import kept_with_owner
 from featviz.common.placement import is_placed
 from featviz.common.program_store import load_or_compile_entry, load_program
+from featviz.common.rare_collection import rare_collection
 from featviz.common.shortcuts import find_shortcut, keep, recall
 
 # XLA's CPU backend hands matrix products and convolutions to YNNPACK, which is up to three times faster for products
@@ -28,7 +29,7 @@ OPTIONS = {
 # generator for CPUs that takes longest.
 QUICK = {"xla_backend_optimization_level": "0", "xla_cpu_use_fusion_emitters": "False"}
 # For programs that run once: three quarters of the compilation of fresh lanes go into LLVM's last level, which unrolls
-# the random numbers. The bits are the same (tests/ascent/test_program_set_start.py).
+# the random numbers. The bits are the same (tests/ascent/test_program_set_options.py).
 ONCE = {"cpu": {"xla_backend_optimization_level": "2"}}
 # Compiled programs of a network kept in memory, so that the next call for the same layer and size starts at once.
 MAX_PROGRAMS = 32
@@ -150,6 +151,7 @@ def compile_together(programs: Iterable[TracedProgram]) -> None:
 
 
 @kept_with_owner(maxsize=MAX_PROGRAMS)
+@rare_collection()
 def _trace(
     owner: Any,
     function: Any,

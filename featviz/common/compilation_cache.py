@@ -13,6 +13,7 @@ import zlib
 from pathlib import Path
 from typing import Any
 
+from featviz.common.rare_collection import THRESHOLDS
 from featviz.common.recency import least_recently_used
 from featviz.common.user_cache import cache_folder, keeps_programs
 
@@ -28,7 +29,7 @@ def use_compilation_cache() -> None:
     Those of JAX's own functions too, which `program_store` leaves out: the process is the command line's.
     """
     # Tracing makes many objects that stay: collecting them over and over took a tenth of the start.
-    gc.set_threshold(50_000, 20, 20)
+    gc.set_threshold(*THRESHOLDS)
     if not keeps_programs():
         return
     # RuntimeError: there is no home.

@@ -11,6 +11,7 @@ from jaxtyping import Float
 
 from featviz.ascent import Convergence, Routine
 from featviz.ascent.batching import default_chunk
+from featviz.common.rare_collection import rare_collection
 from featviz.errors import FeatvizError
 from featviz.model import Model, Weights, hash_weights, require_model
 from featviz.objectives import Objective
@@ -76,6 +77,7 @@ class Request:
     progress: bool
 
 
+@rare_collection()
 def make_request(
     model: Model,
     objectives: Objective | Sequence[Objective],

@@ -14,6 +14,7 @@ from featviz.adapters.torch.graph_export import LOCK
 from featviz.adapters.torch.module_copies import unwrapped
 from featviz.adapters.torch.module_runs import StoppedError, reason
 from featviz.adapters.traced import build_model
+from featviz.common.rare_collection import rare_collection
 from featviz.errors import FeatvizError, suggest
 from featviz.model import InputSpec, Model
 
@@ -77,7 +78,7 @@ def from_torch(
     name = name or type(module).__name__
     if upto is not None and upto not in (names := [path for path, _ in module.named_modules() if path]):
         raise FeatvizError(f"`upto` names `{upto}`, which {name} lacks; {suggest(upto, names)}")
-    with LOCK:
+    with LOCK, rare_collection():
         shape = _encoded_shape(input)
         candidates = (ExportedNetwork(copied, name, upto=upto) for copied in prepared_copies(module, fixed, name))
         network = first = next(candidates)
