@@ -16,6 +16,8 @@ from jaxtyping import Float, Int
 # Fewer rows than this have no neighborhoods worth a UMAP.
 MIN_UMAP = 8
 NEIGHBORS, MIN_DISTANCE = 15, 0.1
+# Rows whose cosines are computed at a time.
+BLOCK = 512
 # Cells along a side per square root of the number of points, and parts of a cell that a point's place tells apart.
 SPARSITY, PARTS = 4, 16
 
@@ -62,12 +64,43 @@ def _umap(rows: Float[np.ndarray, "n units"], seed: int) -> Float[np.ndarray, "n
         )  # that one seed means one thread, and, as it is imported, that TensorFlow is absent
         from umap import UMAP
 
-        fit = UMAP(n_neighbors=min(NEIGHBORS, len(rows) - 1), min_dist=MIN_DISTANCE, metric="cosine", random_state=seed)
+        count = min(NEIGHBORS, len(rows) - 1)
+        fit = UMAP(
+            n_neighbors=count,
+            min_dist=MIN_DISTANCE,
+            metric="cosine",
+            random_state=seed,
+            # Its own search is compiled for half a minute first.
+            precomputed_knn=nearest(rows, count),
+            force_approximation_algorithm=True,
+        )
         places = np.asarray(fit.fit_transform(rows), np.float64)
     # Rows of zeros may have no place: the middle of the others.
     known = np.asarray(np.isfinite(places).all(axis=1))
     middle = places[known].mean(axis=0) if known.any() else np.zeros(2)
     return np.where(known[:, None], places, middle)
+
+
+def nearest(
+    rows: Float[np.ndarray, "n units"], count: int
+) -> tuple[Int[np.ndarray, "n count"], Float[np.ndarray, "n count"]]:
+    """The rows of length 1 nearest to each by the cosine, itself first, and 1 - cosine of each.
+
+    >>> found, distances = nearest(np.array([[1.0, 0.0], [0.0, 1.0], [0.6, 0.8]]), 2)
+    >>> found.tolist(), distances.round(6).tolist()
+    ([[0, 2], [1, 2], [2, 1]], [[0.0, 0.4], [0.0, 0.2], [0.0, 0.2]])
+    """
+    found, distances = np.empty((len(rows), count), np.int64), np.zeros((len(rows), count), np.float32)
+    for start in range(0, len(rows), BLOCK):
+        cosines = rows[start : start + BLOCK] @ rows.T
+        block = np.arange(len(cosines))
+        cosines[block, start + block] = np.inf
+        largest = np.argpartition(-cosines, count - 1, axis=1)[:, :count]
+        values = np.take_along_axis(cosines, largest, 1)
+        order = np.argsort(-values, axis=1, kind="stable")
+        found[start + block] = np.take_along_axis(largest, order, 1)
+        distances[start + block, 1:] = np.clip(1 - np.take_along_axis(values, order, 1)[:, 1:], 0, None)
+    return found, distances
 
 
 def first_components(rows: Float[np.ndarray, "n units"]) -> Float[np.ndarray, "n 2"]:

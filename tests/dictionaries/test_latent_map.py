@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from featviz.dictionaries import latent_map as module
-from featviz.dictionaries.latent_map import first_components, lay_out, settle
+from featviz.dictionaries.latent_map import first_components, lay_out, nearest, settle
 
 
 @pytest.fixture
@@ -62,6 +62,18 @@ def test_dead_and_broken_rows_are_on_the_map_too(no_umap):
     assert lay_out(np.zeros((1, 4))).points.shape == (1, 2)
 
 
+def test_the_nearest_rows_are_those_of_all_cosines(monkeypatch):
+    monkeypatch.setattr(module, "BLOCK", 7)
+    rows = np.random.default_rng(0).normal(size=(40, 6))
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    rows[5] = 0
+    found, distances = nearest(rows, 9)
+    expected = 1 - np.sort(rows @ rows.T - 2 * np.eye(40), axis=1)[:, :-9:-1]
+    assert (found[:, 0] == np.arange(40)).all() and not distances[:, 0].any()
+    np.testing.assert_allclose(distances[:, 1:], np.clip(expected, 0, None), atol=1e-6)
+    np.testing.assert_allclose(1 - (rows[:, None] * rows[found]).sum(-1)[:, 1:], distances[:, 1:], atol=1e-6)
+
+
 def test_what_umap_is_asked_for(monkeypatch):
     asked = {}
 
@@ -80,6 +92,8 @@ def test_what_umap_is_asked_for(monkeypatch):
     made = lay_out(clusters(2, 5), seed=3)
     assert made.method == "UMAP" and (asked["metric"], asked["random_state"], asked["n_neighbors"]) == ("cosine", 3, 9)
     np.testing.assert_allclose(asked["norms"], 1, rtol=1e-5)
+    # UMAP ignores neighbors that are given for few rows unless it is told to approximate.
+    assert asked["force_approximation_algorithm"] is True and asked["precomputed_knn"][0].shape == (10, 9)
     # Too few for neighborhoods.
     assert lay_out(np.eye(4)).method == "PCA"
 
