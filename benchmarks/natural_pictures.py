@@ -19,7 +19,7 @@ featviz has none of its own; an arm that cannot be drawn is left out, with a lin
   (`started`), against as many photographs. E1 asks about photographs of half B.
 - Pictures of random classes, recognized by other networks: first, and in the top five.
 - All other figures of evidence with `--figures`, by the last feature space, with paired differences from the default.
-- Two sheets, of units and of classes, a row an arm.
+- Sheets of units, without and with their best photographs, and of classes, a row an arm.
 
 Units fire on a tenth of the photographs at least. Pictures are kept in the folder, and only what is missing is drawn;
 `results.json` has all values. Seconds are those of a picture after the first ones, compilation apart; nothing else may
@@ -88,7 +88,8 @@ def load(name: str) -> fv.Model:
 
 def share_units(layers: list[str], count: int) -> dict[str, int]:
     """As many units of each layer, the first ones of one more."""
-    return {layer: count // len(layers) + (index < count % len(layers)) for index, layer in enumerate(layers)}
+    shares = {layer: count // len(layers) + (index < count % len(layers)) for index, layer in enumerate(layers)}
+    return {layer: share for layer, share in shares.items() if share}
 
 
 def draw_arms(
@@ -152,7 +153,7 @@ def score_sets(
 def chosen_first(units: Mapping[str, list[int]], count: int) -> dict[str, list[int]]:
     """Some of the units, as many of each layer."""
     counts = share_units(list(units), count)
-    return {layer: chosen[: counts[layer]] for layer, chosen in units.items()}
+    return {layer: units[layer][:share] for layer, share in counts.items()}
 
 
 def merge(scores: dict[str, dict[str, Values]], name: str, found: Mapping[str, Values]) -> None:
@@ -177,20 +178,22 @@ def best_crops(survey: fv.Survey, units: Mapping[str, list[int]]) -> list[np.nda
 def draw_sheets(
     arms: list[Arm], survey: fv.Survey, units: Mapping[str, list[int]], classes: list[int], out: Path
 ) -> None:
-    names = [(layer, unit) for layer, chosen in units.items() for unit in chosen]
-    rows: dict[str, Any] = {
-        arm.name: [arm.load(out / "units" / arm.name / f"{unit_stem(layer, unit)}.png") for layer, unit in names]
-        for arm in arms
-    }
-    rows["best photo"] = best_crops(survey, units)
-    draw_sheet(rows, [f"{layer}:{unit}".removeprefix("inception_") for layer, unit in names], out / "units.webp")
+    if units:
+        names = [(layer, unit) for layer, chosen in units.items() for unit in chosen]
+        captions = [f"{layer}:{unit}".removeprefix("inception_") for layer, unit in names]
+        rows: dict[str, list[np.ndarray]] = {
+            arm.name: [arm.load(out / "units" / arm.name / f"{unit_stem(layer, unit)}.png") for layer, unit in names]
+            for arm in arms
+        }
+        draw_sheet(rows, captions, out / "units.webp")
+        draw_sheet({**rows, "best photo": best_crops(survey, units)}, captions, out / "units-photographs.webp")
     if classes:
         rows = {
             arm.name: [arm.load(out / "classes" / arm.name / f"{class_stem(arm, each)}.png") for each in classes]
             for arm in arms
         }
         captions = [survey.model.classes[each].partition(",")[0] for each in classes]
-        draw_sheet(rows, captions, out / "classes.webp")
+        draw_sheet(rows, captions, out / "classes.webp", cell=168)
 
 
 def main() -> None:
@@ -203,6 +206,7 @@ def main() -> None:
     parser.add_argument("--skip", type=int, default=0, help="Leave out the first units that are drawn, of each layer.")
     parser.add_argument("--size", type=int, default=128, help="Of the pictures of units; maco's is 448.")
     parser.add_argument("--classes", type=int, default=24)
+    parser.add_argument("--skip-classes", type=int, default=0, help="Leave out the first classes that are drawn.")
     parser.add_argument("--class-size", type=int, default=224)
     parser.add_argument("--sets", default="seeds,diverse,facets", help='Separated by commas; "" for none.')
     parser.add_argument("--set-units", type=int, default=8)
@@ -218,16 +222,19 @@ def main() -> None:
     layers = (options.layers or LAYERS[options.network]).split(",")
     survey = fv.survey(model, FOLDER / "photos", out=out / "survey", layers=layers)
     units = draw_units(survey, share_units(layers, options.units), skip=options.skip)
-    classes = np.random.default_rng(0).permutation(1000)[: options.classes].tolist()
+    drawn = np.random.default_rng(0).permutation(1000).tolist()
+    classes = drawn[options.skip_classes : options.skip_classes + options.classes]
     peers = bool(options.peers_python) and options.network == "googlenet"
     named = {"size": options.size, "prior": options.prior, "peers": peers}
     arms = list(available_arms(options.arms.split(","), **named))
     draw_arms(arms, model, units, classes, options)
     spaces = [Space(f"{name} {SPACES[name]}", Features(other, SPACES[name])) for name, other in others.items()]
-    singles = score_singles(arms, survey, units, spaces, out)
-    print_single(singles, {arm.name: read_seconds(out / "units" / arm.name) for arm in arms})
-    results: dict[str, Any] = {"singles": singles}
-    if options.sets:
+    results: dict[str, Any] = {}
+    singles: dict[str, dict[str, Values]] = {}
+    if units:
+        results["singles"] = singles = score_singles(arms, survey, units, spaces, out)
+        print_single(singles, {arm.name: read_seconds(out / "units" / arm.name) for arm in arms})
+    if units and options.sets:
         set_arms = list(available_arms(options.set_arms.split(","), **named))
         results["sets"] = score_sets(set_arms, survey, units, spaces, options)
         print_sets(results["sets"], singles, SET_SIZES)
@@ -239,7 +246,7 @@ def main() -> None:
         ranks = recognize(pictures, others)
         print_recognition(ranks)
         results["ranks"] = {arm: {name: row.tolist() for name, row in of.items()} for arm, of in ranks.items()}
-    if options.figures:
+    if units and options.figures:
         results["figures"] = measure_figures(arms, survey, units, spaces[-1], out)
         print_figures(results["figures"], spaces[-1].name)
     (out / "results.json").write_text(json.dumps(results, indent=1))
