@@ -79,6 +79,11 @@ def find_arm(text: str, *, size: int, prior: Path | None, trained_size: int = 22
     return Arm(text, recipe, count, own, int(top or 0))
 
 
+def objective_of(layer: str, unit: int, top: int) -> fv.Objective:
+    """A unit's channel; with `top` its mean over so many patch tokens, the first token being the class token."""
+    return fv.strongest(layer, unit, count=top, class_tokens=1) if top else fv.channel(layer, unit)
+
+
 def draw(arm: Arm, model: fv.Model, objectives: Mapping[str, fv.Objective], folder: Path, *, seed: int = 0) -> None:
     """Renders the pictures of an arm that the folder lacks, by file name; each is saved as soon as it is finished."""
     missing = {stem: objective for stem, objective in objectives.items() if not (folder / f"{stem}.png").exists()}

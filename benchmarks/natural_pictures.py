@@ -4,6 +4,8 @@
     python benchmarks/natural_pictures.py --units 4 --classes 4 -o trial/   # a trial, five minutes
     python benchmarks/natural_pictures.py --peers-python PEERS/bin/python --arms default,lucent@64,lucent -o natural/
     python benchmarks/natural_pictures.py --network squeezenet1_1 --units 16 -o natural-squeezenet/
+    python benchmarks/natural_pictures.py --network deit_tiny --arms default,transformer,transformer+16 --units 48 \
+        --skip 16 --classes 0 --sets "" -o natural-deit/
 
 Arms are recipes by name; `maco` in about the time of the default, `lucent` with the peers' environment of `peers.py`.
 `NAME@STEPS` takes other steps, `NAME~SHARE` another share of the prior. Recipes without a size, `transformer` and with
@@ -47,12 +49,12 @@ from natural_arms import (
     draw,
     draw_lucent,
     draw_set,
+    objective_of,
     read_seconds,
     set_folder,
     unit_stem,
 )
 from natural_figures import measure_figures, print_figures
-from natural_objectives import objective_of
 from natural_scores import (
     PHOTO,
     Space,

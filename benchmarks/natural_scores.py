@@ -124,6 +124,10 @@ def print_single(scores: Mapping[str, Mapping[str, Values]], seconds: Mapping[st
             ]
             print(f"{arm:16} {len(values):5d} {wall:6.2f} {processor:6.2f} {interval_text(list(values.values())):>22} "
                   f"{less[0]:>26} {less[1]:>26}")  # fmt: skip
+        for arm, found in scores.items():
+            base, plus, _ = arm.partition("+")
+            if plus and base in scores:
+                print(f"{arm} less {base}: {interval_text(paired(found[space], scores[base][space]), signed=True)}")
 
 
 def print_sets(

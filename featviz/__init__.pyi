@@ -92,6 +92,7 @@ from featviz.objectives import logit as logit
 from featviz.objectives import neuron as neuron
 from featviz.objectives import patches as patches
 from featviz.objectives import statistics as statistics
+from featviz.objectives import strongest as strongest
 from featviz.objectives import style as style
 from featviz.objectives import tensor_direction as tensor_direction
 from featviz.objectives import within as within

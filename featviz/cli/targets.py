@@ -28,7 +28,8 @@ def parse_target(
     (before the layer's ReLU). `logit:5` is the network's output 5, `logit:tabby` the class of that name if the
     network's classes have names (a synonym will do, but no comma). Of a layer of tokens, `103@patches` leaves out the
     class token, the first; `103@patches2` two of them; `103@class` is that token alone, `103@7` the token 7.
-    `head2of12` is the third of twelve attention heads of a layer `heads`.
+    `103@top16` is the mean over the 16 positions where the unit is largest, `103@top16patches` that over the 16 tokens
+    of patches. `head2of12` is the third of twelve attention heads of a layer `heads`.
 
     Args:
       text: LAYER:UNITS.

@@ -1,5 +1,6 @@
 """`fv.evidence`: the evidence figures of pictures, as a table with a row for each unit."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -20,6 +21,9 @@ from featviz.model import Model, hash_weights
 from featviz.pictures.captions import split_name
 from featviz.pictures.picture import Picture, plain_json
 from featviz.surveys.survey import Survey
+
+# What names of pictures of a unit's strongest positions end in, such as 40@top16 and 40@top16patches.
+STRONGEST = re.compile(r"@top\d+(patches\d*)?$")
 
 
 @dataclass(frozen=True, repr=False)
@@ -153,11 +157,12 @@ def check_weights_match(pictures: Sequence[Picture], model: Model) -> None:
 
 
 def unit_of(picture: Picture, survey: Survey) -> tuple[str, int]:
-    """The layer and the unit of a picture of a channel.
+    """The layer and the unit of a picture of a channel, or of a unit's strongest positions.
 
-    Raises: FeatvizError if the picture is not of a channel, or the survey lacks its layer.
+    Raises: FeatvizError if the picture is of something else, or the survey lacks its layer.
     """
     layer, unit = split_name(picture.name)
+    unit = STRONGEST.sub("", unit)
     if not unit.isdecimal():
         raise FeatvizError(
             f"the picture `{picture.name}` is not of one channel; expected a name such as inception_4c:103"

@@ -27,6 +27,8 @@ from featviz.objectives.neurons import neuron as neuron
 from featviz.objectives.objective import Objective as Objective
 from featviz.objectives.objective import stack as stack
 from featviz.objectives.sorted_values import statistics as statistics
+from featviz.objectives.strongest import STRONGEST_FORM
+from featviz.objectives.strongest import strongest as strongest
 from featviz.objectives.tensor_directions import caricature as caricature
 from featviz.objectives.tensor_directions import tensor_direction as tensor_direction
 
@@ -35,6 +37,7 @@ TARGET_FORMS = (
     CHANNEL_FORM,
     NEURON_FORM,
     PATCHES_FORM,
+    STRONGEST_FORM,
     HEAD_FORM,
     MEAN_SQUARE_FORM,
     LOGIT_FORM,

@@ -7,7 +7,7 @@ from support.objectives import EXAMPLES, LAYER, example, layout_of
 from featviz.cli.targets import parse_target
 from featviz.errors import FeatvizError
 from featviz.model import OUTPUT, InputSpec, Layer, Model
-from featviz.objectives import TARGET_FORMS, channel, direction, head, logit, neuron, patches
+from featviz.objectives import TARGET_FORMS, channel, direction, head, logit, neuron, patches, strongest
 
 ROWS = np.random.default_rng(0).normal(size=(5, 7)).astype(np.float32)
 
@@ -55,6 +55,10 @@ def test_the_forms_that_are_written_otherwise_than_read():
         (
             "-3,2@1x2,-2@patches2",
             [-channel(LAYER, 3), neuron(LAYER, 2, position=(1, 2)), -patches(LAYER, 2, class_tokens=2)],
+        ),
+        (
+            "3@top4,-2@top2patches2",
+            [strongest(LAYER, 3, count=4), -strongest(LAYER, 2, count=2, class_tokens=2)],
         ),
         ("head2of7", [head(LAYER, 2, heads=7)]),
     ],

@@ -10,6 +10,7 @@ from support.evidence import LAYER, picture_of
 import featviz as fv
 from featviz.ascent.outcome import Outcome
 from featviz.errors import FeatvizError
+from featviz.evaluation.evidence import unit_of
 from featviz.evaluation.evidence_text import verdict
 from featviz.evaluation.features import Features
 from featviz.pictures.picture import Picture
@@ -69,6 +70,12 @@ def test_several_pictures_of_a_unit_are_one_row(blob_survey, patterns):
     both = fv.evidence(two, blob_survey, other=Features(patterns, "mixed3a"), progress=False)
     assert [row.name for row in both.rows] == [f"{LAYER}:3"]
     assert both.rows[0].activation == pytest.approx(blob_survey.maxima(LAYER, units=3)[:2].mean(), rel=1e-5)
+
+
+@pytest.mark.parametrize("name", ["mixed3b:3@top4", "mixed3b:3@top16patches"])
+def test_a_picture_of_the_strongest_positions_is_of_their_unit(name, blob_survey):
+    picture = Picture(np.zeros((64, 64, 3), np.float32), 0, Outcome.DEAD, np.zeros(1), {"name": name})
+    assert unit_of(picture, blob_survey) == (LAYER, 3)
 
 
 def test_means_and_json(evidence):

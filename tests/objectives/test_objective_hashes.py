@@ -42,6 +42,8 @@ GOLDEN = {
     "head": "d3c07624edef12a5",
     "neuron": "5b42319c5c7b1889",
     "neuron at a position": "d3c5a731a396e234",
+    "strongest": "3cf849e07de7161a",
+    "strongest patches": "1d0bd915e5a08528",
     "tensor direction": "58b0f540cb0431f7",
     "tensor direction by its angle": "c66bef3cf46d8b36",
     "caricature": "4d0d98c77b5f4599",

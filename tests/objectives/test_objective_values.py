@@ -22,6 +22,7 @@ from featviz.objectives import (
     logit,
     neuron,
     patches,
+    strongest,
     style,
     tensor_direction,
     within,
@@ -183,6 +184,22 @@ def test_class_tokens_are_left_out_of_the_mean():
     np.testing.assert_allclose(
         direction("layer", VECTOR, class_tokens=2)(named), (h[:, 2:] @ VECTOR).mean(1), rtol=1e-5
     )
+
+
+@pytest.mark.parametrize("layout", ["space", "tokens"])
+def test_the_strongest_positions_are_averaged(layout):
+    h = draw(layout)
+    largest = np.sort(rows(h)[..., 2], axis=1)[:, ::-1]
+    named = {"layer": jnp.asarray(h)}
+    np.testing.assert_allclose(strongest("layer", 2, count=3)(named), largest[:, :3].mean(1), rtol=1e-5)
+    np.testing.assert_allclose(strongest("layer", 2, count=1)(named), largest[:, 0], rtol=1e-5)
+
+
+def test_class_tokens_are_none_of_the_strongest():
+    h = draw("tokens")
+    expected = np.sort(h[:, 1:, 2], axis=1)[:, -2:].mean(1)
+    found = strongest("layer", 2, count=2, class_tokens=1)({"layer": jnp.asarray(h)})
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
 
 
 def test_the_cosine_never_turns_the_sign_of_the_dot_product():
