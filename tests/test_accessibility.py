@@ -2,7 +2,7 @@
 
 import pytest
 from support.accessibility import violations
-from support.browsers import open_browser
+from support.browsers import open_browser, open_page
 
 PLANTED = {
     "image-alt": '<img src="data:,">',
@@ -15,7 +15,7 @@ PLANTED = {
 @pytest.fixture(scope="module")
 def page():
     for browser in open_browser():
-        yield browser.new_page()
+        yield open_page(browser)
 
 
 @pytest.mark.parametrize("rule", PLANTED)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from support.accessibility import SCHEMES, violations
-from support.browsers import open_browser
+from support.browsers import open_browser, open_page
 
 SITE = Path(__file__).resolve().parents[1] / "docs" / "_build" / "html"
 PAGES = sorted(
@@ -28,7 +28,7 @@ def browser():
 
 @pytest.mark.parametrize("address", PAGES)
 def test_a_page_fits_and_is_whole(browser, address):
-    page = browser.new_page()
+    page = open_page(browser)
     page.goto((SITE / address).as_uri())
     found = {}
     for width in WIDTHS:
@@ -44,7 +44,7 @@ def test_a_page_fits_and_is_whole(browser, address):
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("address", PAGES)
 def test_a_page_does_not_violate_wcag(browser, address, scheme):
-    page = browser.new_page(color_scheme=scheme)
+    page = open_page(browser, color_scheme=scheme)
     page.goto((SITE / address).as_uri())
     assert violations(page) == []
     page.close()

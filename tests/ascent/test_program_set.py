@@ -4,6 +4,7 @@ import threading
 
 import numpy as np
 import pytest
+from support.processes import PATIENCE
 
 import featviz as fv
 from featviz.common import compilation
@@ -38,13 +39,13 @@ def test_programs_are_compiled_while_others_are_traced():
 
     def wait():
         began.set()
-        assert traced.wait(60)
+        assert traced.wait(PATIENCE)
         return "program"
 
     def programs():
         yield TracedProgram(wait)
         # The first one is being compiled.
-        assert began.wait(60)
+        assert began.wait(PATIENCE)
         yield TracedProgram(lambda: "other")
         traced.set()
 

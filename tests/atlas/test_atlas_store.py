@@ -7,6 +7,7 @@ import sys
 import pytest
 import zarr
 from support.atlases import OPTIONS
+from support.processes import PATIENCE
 
 import featviz as fv
 from featviz.atlas.build import build_atlas
@@ -66,7 +67,7 @@ for index in range(40):
         subprocess.Popen([sys.executable, "-c", code, str(tmp_path), str(index)], stderr=subprocess.PIPE)
         for index in range(3)
     ]
-    assert [(process.communicate(timeout=120)[1], process.returncode) for process in racing] == [(b"", 0)] * 3
+    assert [(process.communicate(timeout=PATIENCE)[1], process.returncode) for process in racing] == [(b"", 0)] * 3
 
 
 def test_an_atlas_killed_as_it_was_created_is_created_again(tiny, tmp_path):

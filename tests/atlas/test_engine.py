@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support.atlases import PATTERNS, PATTERNS_STEPS, assert_equal, plan_tasks
+from support.processes import wait_for
 
 import featviz as fv
 from featviz.atlas.build import build_atlas
@@ -61,13 +62,6 @@ def workers_here():
         return process == os.getpid()
 
     return [process for process, name in names.items() if name.startswith(b"ray::Worker") and below(process)]
-
-
-def wait_for(condition, *, seconds=30):
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until, "it never came"
-        time.sleep(0.1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,8 +143,8 @@ def test_a_machine_that_joins_gets_workers_and_one_that_leaves_loses_nothing(clu
                 nodes.append(cluster.add_node(num_cpus=1))
             if nodes and there[-1] == 3:
                 cluster.remove_node(nodes.pop(), allow_graceful=False)
-        # Batches are left for a worker on it.
-        time.sleep(0.5 if nodes else 0)
+        # Batches are left for a worker on it, which a busy machine starts slowly.
+        time.sleep(3 if nodes else 0)
 
     tasks = plan_tasks(patterns, 4)
     found = render_all(OnRay(cpus=1, batch=2), patterns, tasks, each=come_and_go)

@@ -7,7 +7,7 @@ import subprocess
 import pytest
 from support.atlases import PATTERNS, PATTERNS_STEPS, assert_equal
 from support.disks import small_disk
-from support.processes import count_written, start_atlas, wait_for
+from support.processes import PATIENCE, count_written, start_atlas, wait_for
 
 import featviz as fv
 from featviz.atlas.build import build_atlas
@@ -46,7 +46,7 @@ def test_ctrl_c_finishes_the_write_and_says_how_to_continue(tmp_path):
     process = start_atlas(tmp_path / "a", "--steps", "200", "--quiet")
     wait_for(lambda: count_written(tmp_path / "a") >= 3 or process.poll() is not None)
     process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=60)
+    _, said = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130 and "the same command continues" in said and len(said.splitlines()) == 1
     count = int(re.search(r"stopped; (\d+) of 52 pictures", said)[1])
     there = fv.open_atlas(tmp_path / "a")

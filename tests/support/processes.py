@@ -1,4 +1,4 @@
-"""The command `featviz atlas` in processes of their own, and what their journals say."""
+"""Processes that a test starts, above all the command `featviz atlas`, and how a test waits for what they do."""
 
 import subprocess
 import sys
@@ -25,8 +25,12 @@ def count_written(folder):
     return sum(event.event == "done" for events in journals for event in events)
 
 
-def wait_for(condition, *, seconds=120):
-    until = time.monotonic() + seconds
+# Seconds that a process may take for anything: far more than it needs, for machines that are busy.
+PATIENCE = 300
+
+
+def wait_for(condition):
+    until = time.monotonic() + PATIENCE
     while not condition():
         assert time.monotonic() < until, "it never came"
         time.sleep(0.05)

@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from support.processes import PATIENCE
+
 
 @dataclass
 class Server:
@@ -70,7 +72,7 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(body[:half])
         self.wfile.flush()
         if told.gate is not None:
-            told.gate.wait(60)
+            told.gate.wait(PATIENCE)
         self.wfile.write(body[half:])
 
 

@@ -11,13 +11,13 @@ import ssl
 import subprocess
 import sys
 import threading
-import time
 
 import jax
 import numpy as np
 import pytest
 from support import weight_files as files
 from support.disks import small_disk
+from support.processes import PATIENCE, wait_for
 from support.server import serving
 
 from featviz.cli.main import run
@@ -266,13 +266,6 @@ def start(server):
     )
 
 
-def wait_for(condition):
-    until = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < until, "it never came"
-        time.sleep(0.02)
-
-
 def test_two_processes_download_once(server, cache):
     server.gate = threading.Event()
     processes = [start(server)]
@@ -280,7 +273,7 @@ def test_two_processes_download_once(server, cache):
     processes.append(start(server))
     assert processes[1].stderr.readline() == "another process is fetching a.pth; this one waits\n"
     server.gate.set()
-    ended = [process.communicate(timeout=60) for process in processes]
+    ended = [process.communicate(timeout=PATIENCE) for process in processes]
     assert [process.returncode for process in processes] == [0, 0]
     assert {out.strip() for out, _ in ended} == {str(cache_path(source(server)))}
     assert len(server.asked) == 1 and left(cache) == ["a.pth"]
@@ -292,7 +285,7 @@ def test_an_interrupted_download_is_resumed(server, cache, how):
     process = start(server)
     wait_for(lambda: any(p.stat().st_size >= 2**16 for p in cache.rglob("*.partial")))
     process.send_signal(how)
-    process.communicate(timeout=60)
+    process.communicate(timeout=PATIENCE)
     assert process.returncode != 0 and "a.pth" not in left(cache)
     kept = next(cache.rglob("*.partial")).stat().st_size
     server.gate.set()

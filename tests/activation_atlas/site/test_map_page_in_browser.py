@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from support.accessibility import SCHEMES, violations
-from support.browsers import open_browser
+from support.browsers import open_browser, open_page, settle
 
 import featviz as fv
 
@@ -34,7 +34,7 @@ def said(level):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_cells_are_shown_to_pointer_and_keys_at_every_size(browser, made, size, scheme):
     width, height = SIZES[size]
-    page, problems = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme), []
+    page, problems = open_page(browser, viewport={"width": width, "height": height}, color_scheme=scheme), []
     page.on("console", lambda message: problems.append(message.text))
     page.on("pageerror", lambda error: problems.append(str(error)))
     page.on("request", lambda request: problems.append(request.url) if request.url.startswith("http") else None)
@@ -43,11 +43,12 @@ def test_cells_are_shown_to_pointer_and_keys_at_every_size(browser, made, size, 
     coarse, fine = (level.cells for level in made.levels)
 
     def heading():
+        settle(page)
         return page.locator("#cell h2").inner_text()
 
     def status():
         # The canvas draws, and says its level, once a frame.
-        page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        settle(page)
         return page.locator("#status").inner_text()
 
     assert status() in (said(coarse), said(fine))
@@ -56,6 +57,7 @@ def test_cells_are_shown_to_pointer_and_keys_at_every_size(browser, made, size, 
         page.keyboard.press("+")
     assert status() == said(fine)
     page.keyboard.press("0")
+    settle(page)
     page.keyboard.press("ArrowLeft")
     before = heading()
     assert before.startswith("Row ") and before.endswith("of 4")
@@ -91,7 +93,7 @@ def test_cells_are_shown_to_pointer_and_keys_at_every_size(browser, made, size, 
 
 def test_a_class_lights_the_cells_that_speak_for_it(browser, made):
     # So small that the coarse level is shown at first.
-    page = browser.new_page(viewport={"width": 320, "height": 200})
+    page = open_page(browser, viewport={"width": 320, "height": 200})
     page.goto((made.folder / "index.html").as_uri())
     coarse, fine = ([{index for index, _ in classes} for classes in level.classes] for level in made.levels)
     wanted = next(index for own in fine for index in own)
@@ -101,7 +103,7 @@ def test_a_class_lights_the_cells_that_speak_for_it(browser, made):
         return f", {len(cells)} cells. class {wanted}: {count} cell{'s' * (count != 1)}"
 
     def status():
-        page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        settle(page)
         return page.locator("#status").inner_text()
 
     page.keyboard.press("/")
@@ -118,16 +120,15 @@ def test_a_class_lights_the_cells_that_speak_for_it(browser, made):
 
 
 def test_a_photo_of_the_users_is_shown_and_hidden(browser, made):
-    page = browser.new_page()
+    page = open_page(browser)
     page.goto((made.folder / "index.html").as_uri())
     canvas, buttons = page.locator("#map"), page.locator(".own button")
-    settle = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
-    page.evaluate(settle)
+    settle(page)
     shots = [canvas.screenshot()]
     for index in (0, 1, 1):
         buttons.nth(index).click()
         page.mouse.move(1, 1)
-        page.evaluate(settle)
+        settle(page)
         shots.append(canvas.screenshot())
     assert shots[0] == shots[3] and len(set(shots)) == 3
     assert [button.get_attribute("aria-pressed") for button in buttons.all()] == ["false", "false"]
@@ -135,7 +136,7 @@ def test_a_photo_of_the_users_is_shown_and_hidden(browser, made):
 
 
 def test_the_list_of_cells_leads_to_each(browser, made):
-    page = browser.new_page()
+    page = open_page(browser)
     page.goto((made.folder / "index.html").as_uri())
     page.locator("#list summary").click()
     fine = made.levels[1].cells
@@ -144,6 +145,7 @@ def test_the_list_of_cells_leads_to_each(browser, made):
     assert buttons.count() == len(fine.members)
     buttons.nth(2).click()
     assert page.locator("#cell h2").inner_text() == f"Row {fine.row[2] + 1}, column {fine.column[2] + 1} of 4"
+    settle(page)
     page.locator("#cell .row button").first.click()
     other = made.levels[1].neighbors[2][0]
     assert (
@@ -154,7 +156,7 @@ def test_the_list_of_cells_leads_to_each(browser, made):
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_the_page_does_not_violate_wcag(browser, made, scheme):
-    page = browser.new_page(color_scheme=scheme)
+    page = open_page(browser, color_scheme=scheme)
     page.goto((made.folder / "index.html").as_uri())
     assert violations(page) == []
     # With a square kept and the list open.
@@ -176,24 +178,24 @@ def test_aligned_maps_lead_to_each_other_at_the_same_place(browser, tiny, made):
         progress=False,
         **options,
     )
-    page, problems = browser.new_page(viewport={"width": 1280, "height": 900}), []
+    page, problems = open_page(browser, viewport={"width": 1280, "height": 900}), []
     page.on("console", lambda message: problems.append(message.text))
     page.on("pageerror", lambda error: problems.append(str(error)))
     page.goto((made.folder / "index.html").as_uri())
-    settle = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
     links = page.locator("#aligned a")
     assert [link.inner_text() for link in links.all()] == ["conv1/relu of tiny", "conv2/relu of tiny"]
     assert links.nth(0).get_attribute("aria-current") == "page"
     page.locator("#map").hover(position={"x": 100, "y": 150})
     for _ in range(3):
         page.mouse.wheel(0, -200)
-    page.evaluate(settle)
+    page.wait_for_function("() => Number(document.querySelectorAll('#aligned a')[1].hash.split(',')[2]) > 2")
+    settle(page)
     place = links.nth(1).get_attribute("href").partition("#")[2]
     zoom = float(place.split(",")[2])
     assert zoom > 2
     links.nth(1).click()
     page.wait_for_url("**/other/index.html*")
-    page.evaluate(settle)
+    settle(page)
     assert page.locator("h1").inner_text() == "conv2/relu"
     back = page.locator("#aligned a").nth(0).get_attribute("href").partition("#")[2]
     assert [float(each) for each in back.split(",")] == pytest.approx(

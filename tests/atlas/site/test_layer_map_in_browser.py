@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from support import sites
 from support.accessibility import SCHEMES, violations
-from support.browsers import open_browser, watched_page
+from support.browsers import open_browser, open_page, settle, stop_scrolling, watched_page
+from support.processes import wait_for
 
 from featviz.atlas.site.site_writer import write_assets, write_layer
-from featviz.dictionaries.latent_map import LatentMap, settle
+from featviz.dictionaries import latent_map
 from featviz.pages import addresses
 
 LAYER, UNITS = "conv/latents", 3000
@@ -35,7 +36,7 @@ def site(tmp_path_factory):
     ]
     places = 0.3 + 0.4 * np.random.default_rng(0).random((UNITS, 2))
     places[5] = [0.02, 0.04]
-    layout = LatentMap("UMAP", 256, settle(places, 256))
+    layout = latent_map.LatentMap("UMAP", 256, latent_map.settle(places, 256))
     write_assets(folder)
     write_layer(folder, sites.network([layer]), layer, summaries, sites.pixels, layout=layout)
     opened = folder / addresses.unit_page(LAYER, 5)
@@ -57,7 +58,7 @@ def place(page, row):
 
 
 def name(page):
-    page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    settle(page)
     shown = page.locator("#map-unit")
     return shown.inner_text() if shown.is_visible() else None
 
@@ -70,6 +71,7 @@ def drawn(page):
     from PIL import Image
 
     page.mouse.move(2, 2)
+    settle(page)
     shot = np.asarray(Image.open(BytesIO(page.locator("#map").screenshot())).convert("RGB")).astype(int)
     paper = shot[-1, -1]
     different = np.abs(shot - paper).max(-1) > 24
@@ -94,6 +96,7 @@ def test_dragging_moves_it_and_opens_nothing(page, site):
     page.mouse.down()
     page.mouse.move(x + 150, y + 60, steps=5)
     page.mouse.up()
+    settle(page)
     assert place(page, 5) == pytest.approx((x + 150, y + 60), abs=1)
     assert page.url.endswith(".html") and "units" not in page.url
 
@@ -106,6 +109,7 @@ def test_wheel_and_keys_only_with_the_focus(page, site):
     page.wait_for_function("() => scrollY > 0")
     assert page.evaluate("() => atlas.mapView.scale") == scale
     page.focus("#map")
+    stop_scrolling(page)
     page.mouse.move(*place(page, 5))
     before = place(page, 5)
     page.mouse.wheel(0, -300)
@@ -132,10 +136,10 @@ def test_pictures_once_zoomed_in_each_unit_its_own_at_the_end(page, site):
     page.focus("#map")
     for _ in range(12):
         page.keyboard.press("+")
+    page.wait_for_function("() => atlas.mapView.pictureLevel() === 0")
+    # Sheets are drawn as they come.
     page.wait_for_function("() => [...atlas.mapView.sheets.values()].some(Boolean)")
-    assert page.evaluate("() => atlas.mapView.pictureLevel()") == 0
-    page.wait_for_timeout(300)
-    assert drawn(page)[1] > 2000
+    wait_for(lambda: drawn(page)[1] > 2000)
     # Every unit has a block of its own at this level.
     assert page.evaluate("() => atlas.mapView.points.level(0).occupied") == UNITS
 
@@ -155,7 +159,7 @@ def test_the_search_marks_units_on_the_map(page, site):
 
 
 def test_on_a_telephone_it_fits_and_in_the_dark_it_is_light(browser, site):
-    page = browser.new_page(viewport={"width": 390, "height": 844}, color_scheme="dark")
+    page = open_page(browser, viewport={"width": 390, "height": 844}, color_scheme="dark")
     open_map(page, site)
     assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
     assert page.evaluate("() => atlas.mapView.ink") == "#ebe8e2"
@@ -164,7 +168,7 @@ def test_on_a_telephone_it_fits_and_in_the_dark_it_is_light(browser, site):
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_the_map_does_not_violate_wcag(browser, site, scheme):
-    page = browser.new_page(color_scheme=scheme)
+    page = open_page(browser, color_scheme=scheme)
     open_map(page, site)
     assert violations(page) == []
     page.close()

@@ -9,7 +9,7 @@ from threading import Thread
 import pytest
 from support import sites
 from support.accessibility import SCHEMES, violations
-from support.browsers import open_browser
+from support.browsers import open_browser, open_page, settle, watched_page
 from support.sites import HOSTILE
 
 from featviz.ascent.outcome import Outcome
@@ -35,16 +35,7 @@ def browser():
 
 @pytest.fixture
 def page(browser):
-    """A page; the test fails if a message appears on its console, or a request goes to a network."""
-    page, problems = browser.new_page(viewport={"width": 1280, "height": 900}), []
-    page.set_default_timeout(10_000)
-    page.on("console", lambda message: problems.append(message.text))
-    page.on("pageerror", lambda error: problems.append(str(error)))
-    page.on("dialog", lambda dialog: (problems.append(dialog.message), dialog.dismiss()))
-    page.on("request", lambda request: problems.append(request.url) if request.url.startswith("http") else None)
-    yield page
-    page.close()
-    assert problems == []
+    yield from watched_page(browser)
 
 
 @pytest.fixture(scope="module")
@@ -99,12 +90,13 @@ def test_from_the_front_page_to_a_layer_to_a_unit_and_back(page, site):
     page.wait_for_selector("html[data-ready]")
     assert shown_units(page) == list(range(30))
     page.click("#grid a >> nth=1")
-    page.wait_for_selector("h1")
+    page.wait_for_url(re.compile(r"/1/index\.html"))
     assert page.inner_text("h1") == "Unit 1"
     assert page.locator("img").count() == 9 + 4 + 2 * 5  # its own, photographs, other units with weights
     page.click(".units a >> nth=0")
     page.wait_for_url(re.compile(r"conv%252F1/0/index\.html"))
     page.go_back()
+    page.wait_for_url(re.compile(r"/1/index\.html"))
     page.click(".trail a >> nth=0")
     page.wait_for_url(re.compile("/index.html$"))
 
@@ -185,6 +177,7 @@ def test_a_figure_of_the_evidence_explains_itself(page, site):
     tip = page.locator("[role=tooltip]").first
     assert not tip.is_visible()
     page.locator(".evidence button").first.hover()
+    settle(page)
     assert tip.is_visible() and tip.inner_text() == "What it means: tabby."
     page.locator(".evidence button").nth(1).focus()
     assert page.locator("[role=tooltip]").nth(1).is_visible()
@@ -249,7 +242,7 @@ def server(hostile):
 
 
 def test_hostile_names_from_a_web_server(browser, server):
-    page, problems = browser.new_page(), []
+    page, problems = open_page(browser), []
     page.on("console", lambda message: problems.append(message.text))
     page.on("response", lambda response: problems.append(response.url) if response.status >= 400 else None)
     # Unit 1 has photographs on the disk, which a page from a server may not load.
@@ -285,7 +278,7 @@ def test_a_grid_of_5000_units_holds_only_those_in_view(page, tmp_path):
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_no_page_violates_wcag(browser, site, scheme):
-    page = browser.new_page(color_scheme=scheme)
+    page = open_page(browser, color_scheme=scheme)
     # A page with all that there can be, one with a fault, one with little, a layer with units and one without.
     units = [addresses.unit_page("conv/1", unit) for unit in (1, 5, 0)]
     for address in (addresses.INDEX, *map(addresses.layer_page, ("conv/1", "later")), *units):

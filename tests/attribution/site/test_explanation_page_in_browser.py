@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from support.accessibility import SCHEMES, violations
-from support.browsers import open_browser
+from support.browsers import open_browser, open_page, settle
 
 import featviz as fv
 from featviz.attribution.methods import GradientTimesActivation
@@ -31,7 +31,7 @@ def made(tiny, tmp_path_factory):
 def test_places_are_shown_to_pointer_and_keys_at_every_size(browser, made, size, scheme):
     address, explanation = made
     width, height = SIZES[size]
-    page, problems = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme), []
+    page, problems = open_page(browser, viewport={"width": width, "height": height}, color_scheme=scheme), []
     page.on("console", lambda message: problems.append(message.text))
     page.on("pageerror", lambda error: problems.append(str(error)))
     page.on("request", lambda request: problems.append(request.url) if request.url.startswith("http") else None)
@@ -41,6 +41,7 @@ def test_places_are_shown_to_pointer_and_keys_at_every_size(browser, made, size,
     section = page.locator("#layer-1")
 
     def listed():
+        settle(page)
         return [text.split()[-2] for text in section.locator(".seen li").all_inner_texts()]
 
     row, column = np.unravel_index(view.strengths[..., 0].argmax(), view.places.shape)
@@ -72,7 +73,7 @@ def test_places_are_shown_to_pointer_and_keys_at_every_size(browser, made, size,
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_no_page_violates_wcag(browser, made, scheme):
     address, _ = made
-    page = browser.new_page(color_scheme=scheme)
+    page = open_page(browser, color_scheme=scheme)
     page.goto((address.parent / "index.html").as_uri())
     assert violations(page) == []
     page.goto(address.as_uri())

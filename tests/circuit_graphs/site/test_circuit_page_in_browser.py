@@ -2,7 +2,7 @@
 
 import pytest
 from support.accessibility import SCHEMES, violations
-from support.browsers import open_browser
+from support.browsers import open_browser, open_page
 
 from featviz.attribution.explained_pictures import PictureFiles
 from featviz.circuit_graphs.site.circuit_page import PACKAGE, render_circuit
@@ -28,7 +28,7 @@ def browser():
 @pytest.fixture
 def page(browser, address):
     messages = []
-    page = browser.new_page(viewport={"width": 390, "height": 844})
+    page = open_page(browser, viewport={"width": 390, "height": 844})
     page.on("console", lambda message: messages.append(message.text))
     page.on("pageerror", lambda error: messages.append(str(error)))
     page.goto(address)
@@ -57,7 +57,7 @@ def test_the_slider_the_switch_and_the_keys(page, found):
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_the_page_does_not_violate_wcag(browser, address, scheme):
-    page = browser.new_page(color_scheme=scheme)
+    page = open_page(browser, color_scheme=scheme)
     page.goto(address)
     assert violations(page) == []
     page.focus(".node")
