@@ -15,6 +15,7 @@ a core, and its survey takes five minutes.
 import argparse
 import hashlib
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,8 @@ from featviz.evaluation.sample_statistics import bootstrap_interval, finite_mean
 from featviz.pictures.sheets import contact_sheet
 
 MIN_PHOTOS = 16
+# Pictures that are evaluated at a time: the figure of other units compares with those.
+TOGETHER = 8
 FIGURES = ("prediction", "prediction_hard", "activation_z", "photo_prediction", "other_units_prediction")
 
 
@@ -67,14 +70,17 @@ def save_sheets(pictures: dict[str, list[fv.Picture]], folder: Path) -> None:
 
 
 def evidence_of(pictures: list[fv.Picture], survey: fv.Survey, other: fv.Model, kept: Path) -> list[dict[str, Any]]:
-    """The evidence of pictures, a row each; that of the very same pictures is read from the file that keeps it."""
-    key = hashlib.sha256(b"".join(picture.to_uint8().tobytes() for picture in pictures)).hexdigest()
-    found = json.loads(kept.read_text()) if kept.exists() else {}
-    if found.get("pictures") != key:
-        found = {"pictures": key, **fv.evidence(pictures, survey, other=other).to_json()}
-        kept.write_text(json.dumps(found))
-    units: list[dict[str, Any]] = found["units"]
-    return units
+    """The evidence of pictures, a row each, evaluated together in eights; what the file keeps is not computed again."""
+    known: dict[str, list[dict[str, Any]]] = json.loads(kept.read_text()) if kept.exists() else {}
+    rows: list[dict[str, Any]] = []
+    for group in (pictures[start : start + TOGETHER] for start in range(0, len(pictures), TOGETHER)):
+        key = hashlib.sha256(b"".join(picture.to_uint8().tobytes() for picture in group)).hexdigest()
+        if key not in known:
+            known[key] = fv.evidence(group, survey, other=other, progress=False).to_json()["units"]
+            kept.write_text(json.dumps(known))
+            print(f"{kept.stem}: {group[-1].name} at {time.strftime('%T')}", flush=True)
+        rows += known[key]
+    return rows
 
 
 def print_evidence(evidence: dict[str, list[dict[str, Any]]]) -> None:
