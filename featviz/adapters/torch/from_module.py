@@ -44,7 +44,8 @@ def from_torch(
     the module looks at values (`.item()`, `if x.sum() > 0`) or uses an operator that featviz lacks the network ends,
     with a warning; another names the first layer that has other values in the export, as where code asks whether it is
     traced. Values that no image and no weight decides are part of the program, as they are at adaptation: the
-    places of a mask of booleans that the module keeps and that an array is indexed with, a flag.
+    places of a mask of booleans that the module keeps and that an array is indexed with, a flag. A forward that asks
+    whether values are finite is answered that they are.
 
     Args:
         module: The network, which is left as it is. Its current weights are copied, to float32. Wrappers

@@ -8,6 +8,7 @@ from contextlib import redirect_stderr
 from typing import TYPE_CHECKING, Any
 
 from featviz.adapters.adapter_errors import ModuleError
+from featviz.adapters.torch.calls_as_run import calls_as_run
 from featviz.adapters.torch.in_place import rename_results
 from featviz.adapters.torch.interpreter import missing_operators
 from featviz.adapters.torch.known_values import discrete_buffers, values_known
@@ -136,7 +137,7 @@ def export_graph(
             marked.clear()
             calls.clear()
             ended.clear()
-            with _without_dropout(), values_known(module, buffers):
+            with calls_as_run(), values_known(module, buffers):
                 output = [] if last == 0 else list(arrays_within(self.network(images)))
             if not output and last is None:
                 raise ModuleError(f"{type(module).__name__} returns no array")
@@ -149,9 +150,9 @@ def export_graph(
             program = torch.export.export(Wrapper().eval(), (images,), dynamic_shapes=(axes or None,), strict=False)
             names = [clean_name(name) for name, _ in marked]
             replace_parts(program.graph)
-            as_called = rename_results(program.graph)
+            as_called = rename_results(program.graph) and not _transforms(program.graph)
             if not as_called:
-                # The second pass, which resolves views, takes longer than the first.
+                # The second pass, which resolves views and what `torch.func` transforms, takes longer than the first.
                 program = program.run_decompositions(decomp_table={})
             graph = dataclasses.replace(_read_program(program, names), as_called=as_called)
             return _decompose_missing(program, names, graph)
@@ -160,29 +161,9 @@ def export_graph(
             raise StoppedError(len(calls)) from error
 
 
-def _without_dropout() -> Any:
-    """While it is open, dropout at inference returns its input itself, as it does outside an export.
-
-    PyTorch's second pass has it return a copy, so that a ReLU in place behind it is lost.
-    """
-    import torch
-    from torch.nn import functional
-    from torch.overrides import TorchFunctionMode
-
-    names = ("dropout", "alpha_dropout", "feature_alpha_dropout")
-    functions = {getattr(functional, name) for name in (*names, "dropout1d", "dropout2d", "dropout3d")}
-    functions |= {getattr(torch, name) for name in (*names, "feature_dropout")}
-
-    class Mode(TorchFunctionMode):
-        def __torch_function__(self, function: Any, kinds: Any, args: Any = (), kwargs: Any = None) -> Any:
-            kwargs = kwargs or {}
-            if function in functions:
-                training = kwargs.get("training", kwargs.get("train", args[2] if len(args) > 2 else True))
-                if not training:
-                    return args[0] if args else kwargs["input"]
-            return function(*args, **kwargs)
-
-    return Mode()
+def _transforms(graph: "torch.fx.Graph") -> bool:
+    """Whether a graph has steps of `torch.func`, such as `vmap`, in place of the operators that they stand for."""
+    return any(getattr(node.target, "__module__", "") == "torch._functorch.predispatch" for node in graph.nodes)
 
 
 def _decompose_missing(program: Any, names: Sequence[str], graph: Graph) -> Graph:
@@ -206,6 +187,21 @@ def _decompose_missing(program: Any, names: Sequence[str], graph: Graph) -> Grap
     return graph
 
 
+def _plain(constant: "torch.Tensor") -> "torch.Tensor":
+    """A constant of a graph.
+
+    Raises:
+        ModuleError: If it is a value of the run that the export takes for a constant.
+    """
+    import torch
+
+    if type(constant) not in (torch.Tensor, torch.nn.Parameter) or torch._C._functorch.is_functorch_wrapped_tensor(
+        constant
+    ):
+        raise ModuleError("a derivative within the forward, as of `torch.func.grad`, which cannot be exported")
+    return constant
+
+
 def _read_program(program: Any, names: Sequence[str]) -> Graph:
     from torch.export.graph_signature import InputKind, OutputKind
 
@@ -219,7 +215,7 @@ def _read_program(program: Any, names: Sequence[str]) -> Graph:
         if spec.kind in (InputKind.PARAMETER, InputKind.BUFFER):
             tensors[spec.arg.name] = spec.target.removeprefix("network.")
         elif spec.kind == InputKind.CONSTANT_TENSOR:
-            constants[spec.arg.name] = program.constants[spec.target]
+            constants[spec.arg.name] = _plain(program.constants[spec.target])
     (last,) = (node for node in program.graph.nodes if node.op == "output")
     outputs = [
         node

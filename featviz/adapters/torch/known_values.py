@@ -3,7 +3,7 @@
 `x[:, self.mask]` has as many results as the mask has places, and `if self.flag:` goes one way or the other. Arrays have
 no values while an export runs. Here those have them that hold no weight: the booleans and whole numbers that a module
 keeps, those that its forward makes, and what is computed of them and of nothing else. The graph has a mask's places in
-its stead.
+its stead. Questions after values that are not finite, `assert not x.isnan().any()`, are answered as for finite ones.
 """
 
 import re
@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     import torch
 
 # Methods that give a value itself.
-READS = frozenset({"item", "tolist", "numpy", "__array__", "__bool__", "__int__", "__float__", "__index__"})
+READS = frozenset({"item", "tolist", "numpy", "__array__", "__bool__", "__int__", "__float__", "__index__", "_assert"})
+# What they answer of each finite value.
+CHECKS = {"isnan": False, "isinf": False, "isneginf": False, "isposinf": False, "isfinite": True}
 # Functions whose results have as many elements as the values say.
 COUNTED = frozenset({"nonzero", "argwhere", "masked_select", "_unique2", "unique", "unique_consecutive", "bincount"})
 # Functions that give other values in each call.
@@ -27,7 +29,7 @@ UNDECIDED = re.compile(
 # Functions that take a key.
 INDEXED = frozenset({"__getitem__", "__setitem__"})
 # Functions that write to their first argument: `add_`, `__iadd__`.
-WRITES = re.compile(r"[a-z]\w*[a-z0-9]_|__setitem__|__i[a-z]+__")
+WRITES = re.compile(r"[a-z]\w*[a-z0-9]_|__set(item)?__|__i[a-z]+__")
 # Elements of an array whose values are followed.
 LIMIT = 2**22
 
@@ -44,12 +46,14 @@ class KnownValues:
     Attributes:
         twins: By an array's identity, that array, so that no other takes its identity, and the one with values; None in
             its place where an image or a weight was written to it.
+        checks: Likewise the answers, and what is computed of them, to whether values are finite; of one element.
     """
 
     def __init__(self, module: "torch.nn.Module", buffers: Mapping[str, "torch.Tensor"]) -> None:
         import torch
 
         self.twins: dict[int, tuple[torch.Tensor, torch.Tensor | None]] = {}
+        self.checks: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
         for path, tensor in module.named_buffers(remove_duplicate=False):
             if path in buffers:
                 self.twins[id(tensor)] = tensor, outside(torch.clone, buffers[path])
@@ -65,24 +69,38 @@ class KnownValues:
         self.twins[id(value)] = value, outside(lambda: value.detach().clone())
         return self.twins[id(value)][1]
 
-    def all_known(self, *args: Any) -> bool:
+    def answer(self, value: Any) -> Any:
+        """An array's values, also where they say of an image's whether they are finite."""
+        return self.checks[id(value)][1] if id(value) in self.checks else self.find(value)
+
+    def all_known(self, *args: Any, find: Callable[[Any], Any] | None = None) -> bool:
         """Whether all arrays within arguments have values, and no size within is left open."""
         import torch
 
         open_sizes = torch.SymInt | torch.SymFloat | torch.SymBool
         return not any(
-            isinstance(leaf, open_sizes) or (isinstance(leaf, torch.Tensor) and self.find(leaf) is None)
+            isinstance(leaf, open_sizes) or (isinstance(leaf, torch.Tensor) and (find or self.find)(leaf) is None)
             for leaf in _leaves(args)
         )
 
-    def compute(self, function: Any, args: Any, kwargs: Any) -> Any:
+    def compute(self, function: Any, args: Any, kwargs: Any, *, find: Callable[[Any], Any] | None = None) -> Any:
         """A function's result for the values."""
-        return outside(function, *self._replace(args), **self._replace(kwargs))
+        find = find or self.find
+        return outside(function, *_replace(args, find), **_replace(kwargs, find))
 
     def follow(self, function: Any, name: str, args: Any, kwargs: Any, result: Any) -> None:
         """Finds the values of a result, and of what was written to."""
+        import torch
+
         made = _tensors(result)
-        if not made and name != "__setitem__":
+        if not made and name not in ("__setitem__", "__set__"):
+            return
+        if name in CHECKS:
+            answer = outside(torch.full, (1,) * made[0].ndim, CHECKS[name])
+            self.checks[id(made[0])] = made[0], answer
+        elif self.checks and self._asks(args) and self.all_known(args, kwargs, find=self.answer):
+            values = _tensors(self.compute(function, args, kwargs, find=self.answer))
+            self.checks.update((id(leaf), (leaf, value)) for leaf, value in zip(made, values, strict=False))
             return
         if not UNDECIDED.match(name) and self.all_known(args, kwargs) and all(leaf.numel() <= LIMIT for leaf in made):
             values = _tensors(self.compute(function, args, kwargs))
@@ -112,15 +130,9 @@ class KnownValues:
             return None
         return None if self.find(part) is None else self.compute(torch.nonzero, (part,), {"as_tuple": True})
 
-    def _replace(self, value: Any) -> Any:
-        if type(value) in (tuple, list):
-            return type(value)(self._replace(part) for part in value)
-        if isinstance(value, dict):
-            return {name: self._replace(part) for name, part in value.items()}
-        if isinstance(value, slice):
-            return slice(*map(self._replace, (value.start, value.stop, value.step)))
-        found = self.find(value)
-        return value if found is None else found
+    def _asks(self, args: Any) -> bool:
+        """Whether an argument says of values whether they are finite."""
+        return any(id(leaf) in self.checks for leaf in _leaves(args))
 
     def _forget(self, targets: list[Any]) -> None:
         """Forgets arrays that were written to, and all that share their memory."""
@@ -149,6 +161,8 @@ def values_known(module: "torch.nn.Module", buffers: Mapping[str, "torch.Tensor"
             counted = name in COUNTED or (name == "where" and len(args) + len(kwargs) == 1)
             if (name in READS or counted) and known.all_known(args, kwargs):
                 return known.compute(function, args, kwargs)
+            if name in READS and known.all_known(args, kwargs, find=known.answer):
+                return known.compute(function, args, kwargs, find=known.answer)
             if name in INDEXED:
                 args = args[0], known.with_places(args[1]), *args[2:]
             result = function(*args, **kwargs)
@@ -166,6 +180,18 @@ def outside(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
 
     with torch._C.DisableTorchFunction(), _disable_current_modes():
         return function(*args, **kwargs)
+
+
+def _replace(value: Any, find: Callable[[Any], Any]) -> Any:
+    """Arguments with the values of the arrays within."""
+    if type(value) in (tuple, list):
+        return type(value)(_replace(part, find) for part in value)
+    if isinstance(value, dict):
+        return {name: _replace(part, find) for name, part in value.items()}
+    if isinstance(value, slice):
+        return slice(*(_replace(part, find) for part in (value.start, value.stop, value.step)))
+    found = find(value)
+    return value if found is None else found
 
 
 def _is_discrete(tensor: "torch.Tensor") -> bool:

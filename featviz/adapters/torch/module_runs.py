@@ -82,11 +82,15 @@ def run_once(
 
 
 def arrays_within(output: Any, *, path: str = "") -> Iterator[tuple[str, "torch.Tensor"]]:
-    """The tensors of what a module returned, by where they stand in it: within containers, dataclasses and objects."""
+    """The tensors of what a module returned, by where they stand in it: within containers, dataclasses and objects.
+
+    Those of a call under `vmap` have an axis less than all the calls that it stands for, and mean nothing outside.
+    """
     import torch
 
     if isinstance(output, torch.Tensor):
-        yield path, output
+        if not torch._C._functorch.is_functorch_wrapped_tensor(output):
+            yield path, output
         return
     parts: Mapping[Any, Any] = {}
     if isinstance(output, Mapping):

@@ -109,6 +109,7 @@ LINEAR_ALGEBRA: dict[str, Callable[..., Any]] = {
     "_linalg_svd": _svd,
     "linalg_svdvals": lambda x, *, driver=None: _svd(x, compute_uv=False)[1],
     "linalg_qr": _qr,
+    "linalg_householder_product": jax.lax.linalg.householder_product,
     "linalg_pinv": _pseudo_inverse,
     "pinverse": lambda x, rcond=1e-15: jnp.linalg.pinv(x, rtol=rcond),
     "linalg_det": jnp.linalg.det,
