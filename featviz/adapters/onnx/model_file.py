@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 SCOPES = "pkg.torch.onnx.name_scopes"
 # Inputs that must be known while a network is traced.
 STATIC = {
-    "Clip": (1, 2), "ConstantOfShape": (0,), "Dropout": (1, 2), "Expand": (1,), "Pad": (1, 2, 3), "Pow": (1,),
-    "Range": (0, 1, 2), "Reshape": (1,), "Resize": (1, 2, 3), "Slice": (1, 2, 3, 4), "Tile": (1,), "TopK": (1,),
-    "Upsample": (1,),
+    "AffineGrid": (1,), "Clip": (1, 2), "Col2Im": (1, 2), "ConstantOfShape": (0,), "DFT": (1, 2), "Dropout": (1, 2),
+    "Expand": (1,), "MaxUnpool": (2,), "Pad": (1, 2, 3), "Pow": (1,), "Range": (0, 1, 2), "Reshape": (1,),
+    "Resize": (1, 2, 3), "Slice": (1, 2, 3, 4), "Tile": (1,), "TopK": (1,), "Upsample": (1,),
 }  # fmt: skip
 
 
@@ -232,6 +232,9 @@ def _inline_missing_operators(proto: "onnx.ModelProto") -> "onnx.ModelProto":
     defined = sorted((domain, kind) for domain, kind in unknown if _has_definition(domain, kind))
     if not defined:
         return proto
+    for node in proto.graph.node:
+        if (node.domain, node.op_type) in defined:
+            _write_defaults(node)
     # Some definitions depend on their inputs' types.
     proto = shape_inference.infer_shapes(proto)
     known = {value.name for value in (*proto.graph.value_info, *proto.graph.input)}
@@ -241,6 +244,16 @@ def _inline_missing_operators(proto: "onnx.ModelProto") -> "onnx.ModelProto":
         if tensor.name not in known
     )
     return inline_selected_functions(proto, defined, inline_schema_functions=True)
+
+
+def _write_defaults(node: "onnx.NodeProto") -> None:
+    """Gives a node the attributes that it leaves to the standard: a definition put in its place lacks them."""
+    from onnx import AttributeProto, defs
+
+    given = {attribute.name for attribute in node.attribute}
+    for name, attribute in defs.get_schema(node.op_type).attributes.items():
+        if name not in given and attribute.default_value.type != AttributeProto.UNDEFINED:
+            node.attribute.append(attribute.default_value)
 
 
 def output_names(proto: "onnx.GraphProto") -> dict[str, str]:

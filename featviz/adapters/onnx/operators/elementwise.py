@@ -77,6 +77,17 @@ def _prelu(x: Array, slope: Array) -> Array:
     return jnp.where(x >= 0, x, slope * x)
 
 
+def _shrink(call: Call) -> Array:
+    x, threshold, bias = call.inputs[0], call.get("lambd", 0.5), call.get("bias", 0.0)
+    return jnp.where(x < -threshold, x + bias, jnp.where(x > threshold, x - bias, 0.0))
+
+
+def _is_infinite(call: Call) -> Array:
+    x = call.inputs[0]
+    positive = jnp.isposinf(x) & bool(call.get("detect_positive", 1))
+    return positive | (jnp.isneginf(x) & bool(call.get("detect_negative", 1)))
+
+
 # Operators without attributes.
 PLAIN: dict[str, Callable[..., Array]] = {
     "Abs": jnp.abs, "Acos": jnp.arccos, "Acosh": jnp.arccosh, "Asin": jnp.arcsin, "Asinh": jnp.arcsinh,
@@ -97,4 +108,5 @@ POINTWISE: dict[str, Operator] = {
     "Mean": lambda call: reduce(jnp.add, call.inputs) / len(call.inputs),
     "Clip": _clip, "Elu": _elu, "Gelu": _gelu, "HardSigmoid": _hard_sigmoid, "HardSwish": _hard_swish,
     "LeakyRelu": _leaky_relu, "Mod": _modulo, "Selu": _selu, "Swish": _swish, "ThresholdedRelu": _thresholded_relu,
+    "Shrink": _shrink, "IsInf": _is_infinite,
 }  # fmt: skip

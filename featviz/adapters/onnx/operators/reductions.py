@@ -58,12 +58,22 @@ def _top_k(call: Call) -> tuple[Array, Array]:
     return jnp.moveaxis(sign * values, -1, axis), jnp.moveaxis(indices, -1, axis)
 
 
-def _cumsum(call: Call) -> Array:
-    axes = call.static_ints(1)
-    axis = axes[0] if axes else 0
-    x = jnp.flip(call.inputs[0], axis) if call.get("reverse", 0) else call.inputs[0]
-    total = jnp.cumsum(x, axis) - (x if call.get("exclusive", 0) else 0)
-    return jnp.flip(total, axis) if call.get("reverse", 0) else total
+def _cumulative(function: Callable[..., Array], start: float) -> Operator:
+    def run(call: Call) -> Array:
+        axes = call.static_ints(1)
+        axis = axes[0] if axes else 0
+        x = jnp.flip(call.inputs[0], axis) if call.get("reverse", 0) else call.inputs[0]
+        total = function(x, axis)
+        if call.get("exclusive", 0):
+            first = jnp.full_like(lax.slice_in_dim(total, 0, 1, axis=axis), start)
+            total = jnp.concatenate([first, lax.slice_in_dim(total, 0, -1, axis=axis)], axis)
+        return jnp.flip(total, axis) if call.get("reverse", 0) else total
+
+    return run
+
+
+def _hard_max(x: Array, *, axis: int) -> Array:
+    return jax.nn.one_hot(jnp.argmax(x, axis), x.shape[axis], axis=axis, dtype=x.dtype)
 
 
 def _lp_normalize(call: Call) -> Array:
@@ -135,7 +145,9 @@ REDUCTIONS: dict[str, Operator] = {
     "ReduceLogSum": _reduce(lambda x, **along: jnp.log(jnp.sum(x, **along))),
     "ReduceLogSumExp": _reduce(jax.nn.logsumexp),
     "Softmax": _along(jax.nn.softmax), "LogSoftmax": _along(jax.nn.log_softmax),
-    "ArgMax": _arg_extremum(jnp.argmax), "ArgMin": _arg_extremum(jnp.argmin), "TopK": _top_k, "CumSum": _cumsum,
+    "ArgMax": _arg_extremum(jnp.argmax), "ArgMin": _arg_extremum(jnp.argmin), "TopK": _top_k,
+    "CumSum": _cumulative(jnp.cumsum, 0.0), "CumProd": _cumulative(jnp.cumprod, 1.0), "Hardmax": _along(_hard_max),
+    "Det": lambda call: jnp.linalg.det(call.inputs[0]),
     "LpNormalization": _lp_normalize, "BatchNormalization": _batch_norm, "InstanceNormalization": _instance_norm,
     "LayerNormalization": _layer_norm, "LRN": _local_response_norm, "Gemm": _gemm, "MatMul": _matmul, "Einsum": _einsum,
 }  # fmt: skip

@@ -3,13 +3,14 @@
 import math
 from collections.abc import Callable, Sequence
 from functools import reduce
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
 from featviz.adapters.onnx.operators.call import Array, Call, Operator
+from featviz.adapters.torch.operators.aten_convolutions import CONVOLUTIONS
 
 
 class Windows(NamedTuple):
@@ -112,11 +113,65 @@ def _pool(x: Array, window: Windows, start: float, combine: Callable[..., Array]
     )  # fmt: skip
 
 
-def _max_pool(call: Call) -> Array:
-    if call.outputs > 1:
-        raise ValueError("its indices are not supported; expected one output")
+def _max_pool(call: Call) -> Array | tuple[Array, Array]:
     x = call.inputs[0]
-    return _pool(x, windows(call, x.shape[2:], call.attributes["kernel_shape"]), -jnp.inf, lax.max)
+    window = windows(call, x.shape[2:], call.attributes["kernel_shape"])
+    return _pool(x, window, -jnp.inf, lax.max) if call.outputs == 1 else _find_largest(call, x, window)
+
+
+def _find_largest(call: Call, x: Array, window: Windows) -> tuple[Array, Array]:
+    """The maxima and where in the whole array they are."""
+    if call.get("storage_order", 0):
+        raise ValueError("its indices are in column-major order; expected storage_order=0")
+    pads = [(0, 0), (0, 0), *((low, high + more) for (low, high), more in zip(window.pads, window.beyond, strict=True))]
+    padded = jnp.pad(x, pads, constant_values=-jnp.inf)
+    places = np.pad(np.arange(math.prod(x.shape)).reshape(x.shape), pads)
+    counts = [
+        (size - dilation * (kernel - 1) - 1) // stride + 1
+        for size, kernel, stride, dilation in zip(
+            padded.shape[2:], window.kernel, window.strides, window.dilations, strict=True
+        )
+    ]
+    taps: list[Any] = [
+        (..., *(
+            slice(dilation * tap, dilation * tap + stride * (count - 1) + 1, stride)
+            for tap, dilation, stride, count in zip(offsets, window.dilations, window.strides, counts, strict=True)
+        ))
+        for offsets in np.ndindex(*window.kernel)
+    ]  # fmt: skip
+    values = jnp.stack([padded[tap] for tap in taps])
+    first = jnp.argmax(values, 0)[None]
+    found = jnp.take_along_axis(jnp.asarray(np.stack([places[tap] for tap in taps])), first, 0)[0]
+    return jnp.take_along_axis(values, first, 0)[0], found
+
+
+def _max_unpool(call: Call) -> Array:
+    """The array whose maxima were pooled, zero elsewhere."""
+    x, indices = call.inputs[:2]
+    window = windows(call, x.shape[2:], call.attributes["kernel_shape"])
+    sizes = [
+        (size - 1) * stride + kernel - low - high
+        for size, stride, kernel, (low, high) in zip(
+            x.shape[2:], window.strides, window.kernel, window.pads, strict=True
+        )
+    ]
+    shape = call.static_ints(2) or (*x.shape[:2], *sizes)
+    # Indices are those of the size that the pooling saw; a larger one is asked for only to hold them.
+    flat = jnp.zeros(math.prod((*x.shape[:2], *sizes))).at[jnp.ravel(indices)].set(jnp.ravel(x))
+    output = flat.reshape(*x.shape[:2], *sizes)
+    return jnp.pad(output, [(0, wanted - size) for wanted, size in zip(shape, output.shape, strict=True)])
+
+
+def _sum_blocks(call: Call) -> Array:
+    """Col2Im: the sum of overlapping windows, as PyTorch's `fold` gives it."""
+    size, kernel = call.static_ints(1) or (), call.static_ints(2) or ()
+    if len(size) != 2:
+        raise ValueError(f"its image has {len(size)} axes; expected 2")
+    window = windows(call, size, kernel)
+    if any(low != high for low, high in window.pads):
+        raise ValueError("its pads differ from side to side; expected the same")
+    pads = tuple(low for low, _ in window.pads)
+    return CONVOLUTIONS["col2im"](call.inputs[0], size, kernel, window.dilations, pads, window.strides)
 
 
 def _average_pool(call: Call) -> Array:
@@ -156,5 +211,6 @@ def _global_max(call: Call) -> Array:
 
 WINDOWED: dict[str, Operator] = {
     "Conv": _convolve, "ConvTranspose": _convolve_transposed, "MaxPool": _max_pool, "AveragePool": _average_pool,
-    "LpPool": _lp_pool, "GlobalAveragePool": _global_average, "GlobalMaxPool": _global_max,
+    "LpPool": _lp_pool, "GlobalAveragePool": _global_average, "GlobalMaxPool": _global_max, "MaxUnpool": _max_unpool,
+    "Col2Im": _sum_blocks,
 }  # fmt: skip
