@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from featviz.atlas.surveyed_photos import short_names
 from featviz.errors import FeatvizError
 from featviz.model import Model, find_class
 
@@ -19,7 +20,7 @@ class MapSubject(NamedTuple):
 
 
 def read_subject(model: Model, of: str | int | None, against: str | int | None) -> tuple[MapSubject, dict[int, str]]:
-    """What a map is of, and the names of its classes.
+    """What a map is of, and the names of its classes, the first ones where they tell them apart.
 
     Raises:
       FeatvizError: for a class that the network lacks, the same class twice, or `against` alone.
@@ -38,4 +39,5 @@ def read_subject(model: Model, of: str | int | None, against: str | int | None) 
     if len(set(indices)) < len(indices):
         raise FeatvizError(f"`against` is the class that `of` is, {indices[0]}; expected another one")
     named = len(model.classes) > max(indices)
-    return MapSubject(*indices), {index: model.classes[index] if named else f"class {index}" for index in indices}
+    words = short_names(model.classes) if named else []
+    return MapSubject(*indices), {index: words[index] if named else f"class {index}" for index in indices}

@@ -66,11 +66,16 @@ def photo_classes(
 
 
 def short_names(classes: Sequence[str]) -> list[str]:
-    """The first word for each class, with its index where another class has the same: ImageNet has two cranes.
+    """The first name of each class; all its names where another has the same first, and else its index too.
 
-    >>> short_names(["crane", "tabby, tabby cat", "crane"])
-    ['crane (0)', 'tabby', 'crane (2)']
+    ImageNet has two cranes.
+
+    >>> short_names(["crane", "tabby, tabby cat", "crane", "grating, low", "grating, high"])
+    ['crane (0)', 'tabby', 'crane (2)', 'grating, low', 'grating, high']
     """
     first = [name.partition(",")[0] for name in classes]
-    counts = Counter(first)
-    return [f"{name} ({index})" if counts[name] > 1 else name for index, name in enumerate(first)]
+    counts, wholes = Counter(first), Counter(classes)
+    return [
+        short if counts[short] == 1 else name if wholes[name] == 1 else f"{name} ({index})"
+        for index, (short, name) in enumerate(zip(first, classes, strict=True))
+    ]

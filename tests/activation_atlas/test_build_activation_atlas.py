@@ -160,6 +160,8 @@ def test_the_map_of_a_class_has_what_speaks_for_it(tiny, made):
     order = np.argsort(shares[0] - shares[1], kind="stable")
     assert (np.diff(two.places[order, 0]) >= 0).all()
     said = f"from left to right what adds to class {first} rather than to class {second};"
+    page = (made.folder / "index.html").read_text()
+    assert f"on the left those that speak for class {second}, on the right those for class {first}." in page
     assert said in (made.folder / "index.html").read_text()
     build(tiny, made.folder)
 

@@ -1,5 +1,7 @@
 """What a map is asked for: defaults of the network and the recipe, and refusals before photographs are read."""
 
+from dataclasses import replace
+
 import pytest
 from support.surveys import refused
 
@@ -16,6 +18,12 @@ def test_defaults_are_those_of_the_recipe_and_the_layer(patterns):
 def test_classes_are_found_by_name(patterns):
     found = make_map_request(patterns, "mixed3a", of="leaf", against=3, levels=(4, 2))
     assert found.class_names == {56: "leaf", 3: patterns.classes[3]} and found.sides == (2, 4)
+
+
+def test_the_first_name_stands_for_a_class_unless_another_has_it(patterns):
+    named = replace(patterns, classes=("tabby, tabby cat", "crane", "crane", *patterns.classes[3:]))
+    found = make_map_request(named, "mixed3a", of="tabby, tabby cat", against=2)
+    assert found.class_names == {0: "tabby", 2: "crane (2)"}
 
 
 @pytest.mark.parametrize(

@@ -75,7 +75,9 @@ def own_address(index: int) -> str:
 
 def render_map(atlas: ActivationAtlas, *, own: Sequence[OwnPhoto] = ()) -> bytes:
     """The HTML of the page; `own` are the user's own photographs."""
+    right, _, left = atlas.subject.partition(" rather than ")
     content = {
+        "ends": (left, right) if left else None,
         "network": atlas.network,
         "layer": atlas.layer,
         "subject": atlas.subject,

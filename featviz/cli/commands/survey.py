@@ -45,6 +45,7 @@ def survey(
 
     use_compilation_cache()
     model = network.load()
+    from featviz.pages.formatting import format_count
     from featviz.rendering.checks import check_count, check_size
     from featviz.surveys.photos import MAX_WINDOWS, find_photos
     from featviz.surveys.run_survey import choose_layers
@@ -66,6 +67,7 @@ def survey(
     if quiet:
         return
     units = sum(model.layer(name).units for name in made.layers)
-    click.echo(f"{out}  {len(made)} photos, {len(made.layers)} layers, {units} units")
+    counts = ((len(made), "photo"), (len(made.layers), "layer"), (units, "unit"))
+    click.echo(f"{out}  " + ", ".join(format_count(count, of=what) for count, what in counts))
     faults = {made.names[int(index)]: fault for index, fault in made.faults.items()}
     echo_skipped(faults, listed_in=out / "faults.json")

@@ -41,13 +41,13 @@ class FitReport(NamedTuple):
         """How many latents have a density in each half of a power of ten; first those that never fire."""
         fires = self.density[self.density > 0]
         counts, _ = np.histogram(np.log10(fires), bins=[-np.inf, *EDGES[1:-1], np.inf])
-        names = [f"1e{low:g}..1e{high:g}" for low, high in pairwise(EDGES)]
+        names = [f"{_percent(low)} to {_percent(high)} %" for low, high in pairwise(EDGES)]
         return (("never", int((self.density == 0).sum())), *zip(names, counts.tolist(), strict=True))
 
     @property
     def densities(self) -> str:
         """The histogram in words, without its empty bins."""
-        return ", ".join(f"{name} {count}" for name, count in self.histogram if count)
+        return ", ".join(f"{name}: {count}" for name, count in self.histogram if count)
 
     @property
     def lines(self) -> tuple[str, ...]:
@@ -57,6 +57,15 @@ class FitReport(NamedTuple):
             f"L0 {self.l0:.1f} of {len(self.density)} latents, dead {self.dead:.1%}",
             f"latents by the share of positions at which they fire: {self.densities}",
         )
+
+
+def _percent(power: float) -> str:
+    """A power of ten as a percentage of two digits.
+
+    >>> _percent(-0.5), _percent(-2.0), _percent(0.0)
+    ('32', '1', '100')
+    """
+    return f"{float(f'{100 * 10**power:.2g}'):g}"
 
 
 def report_fit(dictionary: Dictionary, store: ActivationStore) -> FitReport:

@@ -18,7 +18,7 @@ def test_a_dictionary_says_what_it_was_fitted_on(tiny, tmp_path):
     assert made.record.layer == "conv2" and notes["photos"] == "60, one of 10 held out"
     assert {"explained variance", "L0", "dead latents", "high norms", "class tokens", "positions"} <= set(notes)
     # As many latents as there are in the histogram.
-    assert sum(int(part.split()[1]) for part in notes["densities"].split(", ")) == 12
+    assert sum(int(part.rpartition(": ")[2]) for part in notes["densities"].split(", ")) == 12
     again = read_dictionary(fv.save_dictionary(tmp_path / "d.safetensors", made))
     assert np.array_equal(again.encode(np.ones(8)), made.encode(np.ones(8))) and again.record == made.record
     # Another kind takes the same activations, and the same kind is bitwise the same.

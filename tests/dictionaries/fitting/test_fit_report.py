@@ -46,7 +46,7 @@ def test_the_histogram_counts_every_latent():
     report = measure_fit(Dictionary(quiet), [VALUES[:1000]])
     counts = dict(report.histogram)
     assert counts["never"] == 5 and sum(counts.values()) == 20 and report.dead == 0.25
-    assert "never 5" in report.lines[-1]
+    assert "never: 5, " in report.lines[-1] and report.histogram[-1][0] == "32 to 100 %"
 
 
 def test_a_dictionary_of_something_else_explains_nothing():
