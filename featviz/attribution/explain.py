@@ -15,8 +15,8 @@ from featviz.attribution.explained_pictures import (
     STEPS,
     check_atlas,
     name_pictures,
+    write_atlas_pictures,
     write_pictures,
-    write_unit_pictures,
 )
 from featviz.attribution.explanation import Explanation, explain_photo
 from featviz.attribution.faithfulness import faithfulness
@@ -123,7 +123,7 @@ def explain(
     shown = show_pictures(name_pictures(model, size=size, steps=steps), opened)
     if opened is not None and shown.atlas is not None:
         listed = {layer: listed_units(explanations, layer) for layer in chosen}
-        write_unit_pictures(model, listed, folder, shown.atlas, atlas=opened, draw=False, progress=progress)
+        write_atlas_pictures(listed, folder, shown.atlas, opened)
     if draw:
         draw_pictures(model, explanations, folder, shown, layers=chosen, grid=grid, progress=progress)
     write_pages(model, explanations, folder, shown, measure=measure)

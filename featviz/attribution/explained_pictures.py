@@ -32,13 +32,9 @@ class PictureFiles:
 
     Attributes:
         network: A hash of the network and of how pictures are drawn.
-        size: Height and width of those that are drawn.
-        steps: Their steps.
     """
 
     network: str
-    size: tuple[int, int] = (SIZE, SIZE)
-    steps: int = STEPS
 
     def name(self, objective: Objective) -> str:
         """The file's name without its suffix.
@@ -62,7 +58,20 @@ class PictureFiles:
         return f"pictures/{self.network}/"
 
 
-def name_pictures(model: Model, *, size: int = SIZE, steps: int = STEPS) -> PictureFiles:
+@dataclass(frozen=True)
+class DrawnFiles(PictureFiles):
+    """The names of pictures that are drawn for pages, and how they are drawn.
+
+    Attributes:
+        size: Height and width.
+        steps: Gradient steps.
+    """
+
+    size: tuple[int, int]
+    steps: int
+
+
+def name_pictures(model: Model, *, size: int = SIZE, steps: int = STEPS) -> DrawnFiles:
     """The names of a network's pictures, of this size where the network takes it, in this number of steps."""
     sides = drawn_size(model, size)
     drawing = {
@@ -72,7 +81,7 @@ def name_pictures(model: Model, *, size: int = SIZE, steps: int = STEPS) -> Pict
         "size": list(sides),
         "steps": steps,
     }
-    return PictureFiles(digest(drawing)[:DIGITS], sides, steps)
+    return DrawnFiles(digest(drawing)[:DIGITS], sides, steps)
 
 
 def drawn_size(model: Model, side: int) -> tuple[int, int]:
@@ -113,26 +122,19 @@ def check_atlas(atlas: Atlas, model: Model) -> Atlas | None:
     return atlas
 
 
-def write_unit_pictures(
-    model: Model,
-    units: Mapping[str, Sequence[int]],
-    folder: Path,
-    files: PictureFiles,
-    *,
-    atlas: Atlas | None,
-    draw: bool,
-    progress: bool,
-) -> None:
-    """Writes pictures of units: those of the atlas, and drawn ones of others that the folder lacks.
+def write_atlas_pictures(
+    units: Mapping[str, Sequence[int]], folder: Path, files: PictureFiles, atlas: Atlas | None
+) -> list[Objective]:
+    """Writes an atlas's pictures of units.
 
     Args:
-      model: the network.
       units: layer -> units.
       folder: that of the explanations.
       files: the pictures' names.
-      atlas: pictures at hand.
-      draw: whether those that the atlas lacks are drawn.
-      progress: whether to show a bar.
+      atlas: that has pictures, or None.
+
+    Returns:
+      What the pictures that the atlas lacks maximize.
     """
     others: list[Objective] = []
     for layer, listed in units.items():
@@ -142,12 +144,11 @@ def write_unit_pictures(
                 write_if_changed(folder / files.address(channel(layer, unit)), _encode(found))
             else:
                 others.append(channel(layer, unit))
-    if draw:
-        write_pictures(model, others, folder, files, progress=progress)
+    return others
 
 
 def write_pictures(
-    model: Model, objectives: Sequence[Objective], folder: Path, files: PictureFiles, *, progress: bool
+    model: Model, objectives: Sequence[Objective], folder: Path, files: DrawnFiles, *, progress: bool
 ) -> None:
     """Draws the pictures of objectives that the folder lacks."""
     missing = {address: each for each in objectives if not (folder / (address := files.address(each))).is_file()}

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from featviz.atlas.reading import Atlas
-from featviz.attribution.explained_pictures import DIGITS, PictureFiles
+from featviz.attribution.explained_pictures import DIGITS, DrawnFiles, PictureFiles
 from featviz.common.canonical import digest
 from featviz.errors import FeatvizError
 from featviz.objectives import Objective
@@ -20,7 +20,7 @@ class ShownPictures:
         atlas_words: Which atlas, and how its pictures were drawn.
     """
 
-    drawn: PictureFiles
+    drawn: DrawnFiles
     atlas: PictureFiles | None = None
     atlas_words: str = ""
 
@@ -34,7 +34,7 @@ class ShownPictures:
     def words(self) -> str:
         """How the pictures were made, as pages say it.
 
-        >>> ShownPictures(PictureFiles("0", (96, 96), 64)).words
+        >>> ShownPictures(DrawnFiles("0", (96, 96), 64)).words
         'Pictures are drawn at 96 x 96 px in 64 steps.'
         """
         height, width = self.drawn.size
@@ -42,7 +42,7 @@ class ShownPictures:
         return f"Pictures are those of {self.atlas_words}; others are {own}." if self.atlas else f"Pictures are {own}."
 
 
-def show_pictures(drawn: PictureFiles, atlas: Atlas | None) -> ShownPictures:
+def show_pictures(drawn: DrawnFiles, atlas: Atlas | None) -> ShownPictures:
     """The pictures of pages: drawn ones, and those of an atlas."""
     if atlas is None:
         return ShownPictures(drawn)

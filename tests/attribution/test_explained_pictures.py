@@ -10,7 +10,7 @@ from PIL import Image
 
 import featviz as fv
 from featviz.ascent.outcome import Outcome
-from featviz.attribution.explained_pictures import PictureFiles, check_atlas, drawn_size, write_unit_pictures
+from featviz.attribution.explained_pictures import PictureFiles, check_atlas, drawn_size, write_atlas_pictures
 from featviz.errors import FeatvizError
 from featviz.model import hash_weights
 from featviz.pictures.picture import Picture
@@ -34,9 +34,18 @@ def atlas_of(name, weights, **run):
 def test_a_picture_of_many_bands_is_shown_in_the_colors_of_its_network(tiny, tmp_path, bands, shown):
     pixels, provenance = np.full((8, 8, len(bands)), bands, np.float32), {"network": {"rgb": [3, 2, 1]}}
     atlas = SimpleNamespace(picture=lambda name: Picture(pixels, 1.0, Outcome.CONVERGED, [], provenance))
-    write_unit_pictures(tiny, {"conv1": [3]}, tmp_path, FILES, atlas=atlas, draw=False, progress=False)
+    assert write_atlas_pictures({"conv1": [3]}, tmp_path, FILES, atlas) == []
     with Image.open(tmp_path / FILES.address(fv.channel("conv1", 3))) as image:
         np.testing.assert_allclose(np.asarray(image)[4, 4] / 255, shown, atol=0.02)
+
+
+def test_what_an_atlas_lacks_is_left_to_be_drawn(tmp_path):
+    def picture(name):
+        raise FeatvizError(f"no {name}")
+
+    for atlas in (None, SimpleNamespace(picture=picture)):
+        lacking = write_atlas_pictures({"conv1": [3, 3], "conv2": [0]}, tmp_path, FILES, atlas)
+        assert [each.label for each in lacking] == ["conv1:3", "conv2:0"] and not list(tmp_path.iterdir())
 
 
 def test_an_atlas_is_of_the_network_with_or_without_its_dictionaries(tiny):

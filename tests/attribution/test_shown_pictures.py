@@ -3,11 +3,11 @@
 from types import SimpleNamespace
 
 import featviz as fv
-from featviz.attribution.explained_pictures import PictureFiles
+from featviz.attribution.explained_pictures import DrawnFiles
 from featviz.attribution.shown_pictures import show_pictures
 
 UNIT = fv.channel("conv1", 3)
-DRAWN = PictureFiles("0", (96, 128), 64)
+DRAWN = DrawnFiles("0", (96, 128), 64)
 
 
 def atlas_of(**run):

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from featviz.atlas.reading import Atlas
-from featviz.attribution.explained_pictures import PictureFiles, name_pictures, write_pictures, write_unit_pictures
+from featviz.attribution.explained_pictures import PictureFiles, name_pictures, write_atlas_pictures, write_pictures
 from featviz.circuit_graphs.circuit_parts import Circuit, CircuitEdge, CircuitUnit, EdgeEffect, Verdict
 from featviz.circuit_graphs.graph_layout import MAP_SIDE, SIDE, lay_out
 from featviz.common.files import describe_folder
@@ -80,8 +80,9 @@ def write_circuit(
     units: dict[str, list[int]] = {}
     for each in (unit for level in circuit.levels for unit in level):
         units.setdefault(each.layer, []).append(each.unit)
-    write_unit_pictures(model, units, folder, files, atlas=atlas, draw=draw, progress=progress)
+    lacking = write_atlas_pictures(units, folder, files, atlas)
     if draw:
+        write_pictures(model, lacking, folder, files, progress=progress)
         directions = [direction(family.layer, family.direction) for family in circuit.families]
         write_pictures(model, directions, folder, files, progress=progress)
     write_if_changed(folder / INDEX, render_circuit(circuit, files, file_exists=cached_file_exists(folder)))

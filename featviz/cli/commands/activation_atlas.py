@@ -1,6 +1,7 @@
 """`featviz activation-atlas MODEL LAYER PHOTOS -o FOLDER`: what a whole layer can see, as a map of pictures."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING, TypedDict
 
 import click
 
@@ -13,6 +14,9 @@ from featviz.cli.options.output_options import out_option, quiet_option
 from featviz.cli.options.recipe_options import RecipeChoice, recipe_options
 from featviz.errors import FeatvizError
 
+if TYPE_CHECKING:
+    from featviz.recipes import Recipe
+
 
 def parse_levels(text: str) -> tuple[int, ...]:
     """Squares along a side of each zoom level.
@@ -24,6 +28,22 @@ def parse_levels(text: str) -> tuple[int, ...]:
     if not parts or not all(part.isdecimal() for part in parts):
         raise FeatvizError(f"--levels is `{text}`; expected squares along a side of each zoom level, such as 10,20,40")
     return tuple(int(part) for part in parts)
+
+
+class MapOptions(TypedDict):
+    """What a map is asked for, as `build_activation_atlas` takes it."""
+
+    per_photo: int
+    layout: str | None
+    levels: tuple[int, ...]
+    min_photos: int
+    of: str | None
+    against: str | None
+    recipe: "Recipe"
+    size: int | tuple[int, int] | None
+    steps: int | None
+    seed: int
+    dtype: str
 
 
 @click.command()
@@ -100,22 +120,20 @@ def activation_atlas(
     from featviz.surveys.photos import find_photos
 
     with usage_errors():
-        recipe = choice.recipe(model)
-        make_map_request(
-            model,
-            layer,
-            per_photo=per_photo,
-            layout=layout,
-            levels=levels,
-            min_photos=min_photos,
-            of=class_name,
-            against=against,
-            recipe=recipe,
-            size=choice.size,
-            steps=choice.steps,
-            seed=choice.seed,
-            dtype=choice.dtype,
-        )
+        asked: MapOptions = {
+            "per_photo": per_photo,
+            "layout": layout,
+            "levels": levels,
+            "min_photos": min_photos,
+            "of": class_name,
+            "against": against,
+            "recipe": choice.recipe(model),
+            "size": choice.size,
+            "steps": choice.steps,
+            "seed": choice.seed,
+            "dtype": choice.dtype,
+        }
+        make_map_request(model, layer, **asked)
         for folder in (photos, own_photos):
             if folder is not None:
                 find_photos(folder)
@@ -126,22 +144,12 @@ def activation_atlas(
             layer,
             photos,
             out=out,
-            per_photo=per_photo,
-            layout=layout,
-            levels=levels,
-            min_photos=min_photos,
-            of=class_name,
-            against=against,
             aligned_with=aligned_with,
             own_photos=own_photos,
             shard=engine.shard,
             engine=drawer,
-            recipe=recipe,
-            size=choice.size,
-            steps=choice.steps,
-            seed=choice.seed,
-            dtype=choice.dtype,
             progress=not quiet,
+            **asked,
         )
     if not quiet:
         for level in made.levels:

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
 import click
-from click.core import ParameterSource
 
+from featviz.cli.atlas_compaction import check_compact_alone, compact
 from featviz.cli.exit_status import interruptible, usage_errors
 from featviz.cli.options.engine_options import EngineChoice, engine_options
 from featviz.cli.options.layers_option import layers_option, split, split_all
@@ -14,6 +14,7 @@ from featviz.cli.options.network_options import NetworkChoice, optional_classifi
 from featviz.cli.options.output_options import quiet_option
 from featviz.cli.options.recipe_options import RecipeChoice, recipe_options
 from featviz.cli.options.survey_options import ComparisonNetwork, SurveyChoice, comparison_options, page_options
+from featviz.cli.options.units_option import Units, units_option
 from featviz.errors import FeatvizError
 
 if TYPE_CHECKING:
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from featviz.atlas.series import Task
     from featviz.recipes import Recipe
     from featviz.surveys.survey import Survey
-
-Units = list[int] | dict[str, list[int]] | None
 
 
 class PlanOptions(TypedDict):
@@ -41,11 +40,6 @@ class PlanOptions(TypedDict):
     survey: "Survey | None"
 
 
-def _parse_units(ctx: click.Context, param: click.Parameter, texts: tuple[str, ...]) -> Units:
-    with usage_errors():
-        return parse_units(texts)
-
-
 @click.command()
 @optional_classified_network_options
 @click.option(
@@ -56,13 +50,7 @@ def _parse_units(ctx: click.Context, param: click.Parameter, texts: tuple[str, .
     help="Write the atlas into FOLDER, new or to continue, or to s3://..., gs://...",
 )
 @layers_option("Draw these layers, by name or pattern, such as inception_4*.  [default: the network's blocks]")
-@click.option(
-    "--units",
-    metavar="UNITS",
-    multiple=True,
-    callback=_parse_units,
-    help="Draw these units of each layer, such as 0-15,40, or LAYER:UNITS once for each layer.  [default: all]",
-)
+@units_option
 @click.option(
     "--pages",
     type=click.Choice(["basic", "full"]),
@@ -185,31 +173,6 @@ def report_atlas(out: str, atlas: "Atlas", *, site: bool = True) -> None:
         click.echo(line)
 
 
-def check_compact_alone(ctx: click.Context) -> None:
-    """Refuses what --compact would leave aside: it is about the pictures that are there."""
-    for option in ctx.command.params:
-        given = ctx.get_parameter_source(option.name or "") is ParameterSource.COMMANDLINE
-        if given and option.name not in ("out", "only_compact", "quiet"):
-            name = option.opts[0] if isinstance(option, click.Option) else option.human_readable_name
-            raise click.UsageError(f"--compact goes with --out and --quiet alone; found {name}")
-
-
-def compact(out: str, *, quiet: bool) -> None:
-    """Gathers the files of an atlas in large ones, and prints what was done for each series."""
-    from featviz.atlas.compaction import compact_atlas
-    from featviz.atlas.reading import open_atlas
-
-    atlas, count = open_atlas(out), 0
-    with interruptible(lambda: f"stopped; {out} is whole, and the same command continues"):
-        for done in compact_atlas(atlas.store):
-            count += 1
-            if not quiet:
-                name = done.path.partition("/")[2]
-                click.echo(f"{name}  {done.entries} entries, {done.before} files -> {done.after}")
-    if not count and not quiet:
-        click.echo(f"{out}  nothing to compact")
-
-
 def open_begun(out: str) -> "Store | None":
     """The store of the atlas that is already in a folder, or None."""
     from featviz.atlas.reading import open_atlas
@@ -236,32 +199,3 @@ def describe_finished(out: str) -> str:
     except FeatvizError:  # interrupted before the atlas was begun
         return "nothing is drawn yet"
     return f"{done} of {planned} pictures are in {out}"
-
-
-def parse_units(texts: Sequence[str]) -> Units:
-    """`0-15,40` as a list, several `LAYER:UNITS` as lists by layer, nothing as None.
-
-    >>> parse_units(("0-2,5",)), parse_units(("conv1:3", "conv2:0-1"))
-    ([0, 1, 2, 5], {'conv1': [3], 'conv2': [0, 1]})
-    """
-    if not texts:
-        return None
-    if len(texts) == 1 and ":" not in texts[0]:
-        return _parse_ranges(texts[0])
-    units: dict[str, list[int]] = {}
-    for text in texts:
-        layer, colon, ranges = text.rpartition(":")
-        if not colon:
-            raise FeatvizError(f"--units is `{text}`; expected LAYER:UNITS, as there are several")
-        units[layer] = units.get(layer, []) + _parse_ranges(ranges)
-    return units
-
-
-def _parse_ranges(text: str) -> list[int]:
-    indices: list[int] = []
-    for part in split(text):
-        first, dash, last = part.partition("-")
-        if not first.isdecimal() or (dash and not last.isdecimal()) or (dash and int(first) > int(last)):
-            raise FeatvizError(f"--units is `{text}`; expected numbers and ranges, such as 0-15,40")
-        indices += range(int(first), int(last or first) + 1)
-    return indices
