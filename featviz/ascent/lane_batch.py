@@ -1,7 +1,7 @@
 """A batch of lanes: the optimizations that one call of the compiled program advances, and the host's state of them."""
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple
@@ -14,8 +14,15 @@ from jaxtyping import Array, Bool, Float, Int, Key, UInt32
 
 from featviz import ascent
 from featviz.ascent.outcome import LaneResult, Outcome
-from featviz.ascent.program_set import StepShapes, step_shapes, trace_advance, trace_finish, trace_start
-from featviz.common.compilation import TracedProgram, compile_together, traced
+from featviz.ascent.program_set import (
+    StepShapes,
+    step_shapes,
+    trace_advance,
+    trace_finish,
+    trace_prepare,
+    trace_start,
+)
+from featviz.common.compilation import TracedProgram, compile_together
 from featviz.common.rare_collection import rare_collection
 from featviz.common.threefry import fold_in, is_default
 from featviz.model import Weights
@@ -56,16 +63,18 @@ def prepare_step(run: LaneRun, objective: Objective, *, started: bool) -> Prepar
     Where something is to be compiled the lanes' programs are as well, all together, and kept.
     """
     plan = ascent.plan_step(run.routine, run.weights, objective, run.penalty, started=started)
-    prepare = traced(ascent.prepare, run.weights, owner=run.routine.apply, plan=plan)
-    if not prepare.is_compiled:
+    prepare = trace_prepare(plan, run.weights)
+    if not all(part.is_compiled for part in prepare):
         compile_together(_programs(run, objective, plan, prepare, started=started))
     replicated = NamedSharding(run.mesh, PartitionSpec())
-    values = jax.device_put(prepare.compiled()(run.weights), replicated)
+    moved, others = (part.compiled()(run.weights) for part in prepare)
+    values = tuple(other if value is None else value for value, other in zip(moved, others, strict=True))
+    values = jax.device_put(values, replicated)
     return PreparedStep(plan, ascent.PreparedWeights(run.weights, values))
 
 
 def _programs(
-    run: LaneRun, objective: Objective, plan: ascent.StepPlan, prepare: TracedProgram, *, started: bool
+    run: LaneRun, objective: Objective, plan: ascent.StepPlan, prepare: Iterable[TracedProgram], *, started: bool
 ) -> Iterator[TracedProgram]:
     """The programs of a run, in the order in which threads best compile them."""
     count = run.lanes * run.mesh.devices.size
@@ -73,7 +82,7 @@ def _programs(
     yield trace_start(run.routine, keys, np.zeros((count, *run.routine.shape), np.float32) if started else None)
     shapes = step_shapes(plan, run.weights, count, mesh=run.mesh)
     yield trace_advance(plan, shapes, mesh=run.mesh)
-    yield prepare
+    yield from prepare
     yield trace_finish(plan, shapes, mesh=run.mesh)
 
 

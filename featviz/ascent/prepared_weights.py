@@ -20,6 +20,7 @@ from featviz.model import Weights
 from featviz.objectives import Objective, stack
 from featviz.tracing.evaluation import cut, evaluate
 from featviz.tracing.program import Program, Value, trace
+from featviz.tracing.rounding import rounds_one_way
 from featviz.tracing.weight_values import weight_values
 
 
@@ -58,11 +59,17 @@ class StepPlan:
         values = weight_values(whole, jax.tree.leaves(weights, is_leaf=lambda leaf: isinstance(leaf, Value)))
         return _Split(whole, values, cut(whole, values), jax.tree.structure(outputs))
 
-    def prepare(self, weights: Weights | StepWeights) -> tuple[jax.Array, ...]:
-        """The values that depend on weights alone."""
+    def prepare(self, weights: Weights | StepWeights, *, moved: bool | None = None) -> tuple[jax.Array | None, ...]:
+        """The values that depend on weights alone.
+
+        With `moved` only those that are weights in another order and the like, or only the others; None in the place of
+        what is left out.
+        """
         split, leaves = self._split, jax.tree.leaves(weights)
+        chosen = [value for value in split.values if moved is None or rounds_one_way(split.whole, [value]) == moved]
         missing = [None] * (len(split.whole.inputs) - len(leaves))
-        return tuple(evaluate(split.whole, [*leaves, *missing], split.values))
+        found = dict(zip(chosen, evaluate(split.whole, [*leaves, *missing], chosen), strict=True))
+        return tuple(found.get(value) for value in split.values)
 
     def run(
         self,
@@ -109,7 +116,9 @@ def plan_step(
     return StepPlan(routine, structure, tuple(jax.ShapeDtypeStruct(leaf.shape, leaf.dtype) for leaf in leaves))
 
 
-@partial(jax.jit, static_argnames="plan")
-def prepare(weights: Weights | StepWeights, *, plan: StepPlan) -> tuple[jax.Array, ...]:
-    """The values of a plan that depend on weights alone, as one program."""
-    return plan.prepare(weights)
+@partial(jax.jit, static_argnames=("plan", "moved"))
+def prepare(
+    weights: Weights | StepWeights, *, plan: StepPlan, moved: bool | None = None
+) -> tuple[jax.Array | None, ...]:
+    """The values of a plan that depend on weights alone, as one program; see `StepPlan.prepare`."""
+    return plan.prepare(weights, moved=moved)

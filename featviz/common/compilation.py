@@ -29,7 +29,7 @@ OPTIONS = {
 # generator for CPUs that takes longest.
 QUICK = {"xla_backend_optimization_level": "0", "xla_cpu_use_fusion_emitters": "False"}
 # For programs that run once: three quarters of the compilation of fresh lanes go into LLVM's last level, which unrolls
-# the random numbers. The bits are the same (tests/ascent/test_program_set_options.py).
+# the random numbers. The numbers are the same but for the last bit (tests/ascent/test_program_set_options.py).
 ONCE = {"cpu": {"xla_backend_optimization_level": "2"}}
 # Compiled programs of a network kept in memory, so that the next call for the same layer and size starts at once.
 MAX_PROGRAMS = 32
@@ -38,13 +38,13 @@ MAX_PROGRAMS = 32
 @cache
 def compiler_options(backend: str) -> dict[str, str]:
     """XLA's options for a backend, such as `cpu`, as far as this version of JAX knows them."""
-    return {name: value for name, value in OPTIONS.get(backend, {}).items() if _is_known(name, value)}
+    return _known(OPTIONS.get(backend, {}))
 
 
 @cache
 def quick_options() -> dict[str, str]:
     """XLA's options for programs that are compiled soon and run slowly, as far as this version of JAX knows them."""
-    return {name: value for name, value in QUICK.items() if _is_known(name, value)}
+    return _known(QUICK)
 
 
 def few_runs_options(backend: str, *, quick: bool) -> dict[str, str]:
@@ -59,13 +59,20 @@ def few_runs_options(backend: str, *, quick: bool) -> dict[str, str]:
 @cache
 def once_options(backend: str) -> dict[str, str]:
     """XLA's options for programs that run once, as far as this version of JAX knows them."""
-    return {name: value for name, value in ONCE.get(backend, {}).items() if _is_known(name, value)}
+    return _known(ONCE.get(backend, {}))
 
 
-def _is_known(name: str, value: str) -> bool:
+def _known(options: Mapping[str, str]) -> dict[str, str]:
+    """Those of some options that XLA has: each question is a compilation, so that all are asked about at once."""
+    if not options or _are_known(options):
+        return dict(options)
+    return {name: value for name, value in options.items() if _are_known({name: value})}
+
+
+def _are_known(options: Mapping[str, str]) -> bool:
     trivial = jax.jit(lambda x: x + 1).lower(jax.ShapeDtypeStruct((), np.float32))
     try:
-        trivial.compile(compiler_options={name: value})
+        trivial.compile(compiler_options=dict(options))
     except RuntimeError:  # XLA has no such option
         return False
     return True

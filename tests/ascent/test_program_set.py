@@ -29,7 +29,7 @@ def test_each_program_is_compiled_once(monkeypatch, options):
     )
     objectives = fv.channel("conv1", [0, 1, 2])
     fv.render(fv.load("patterns"), objectives, size=24, steps=2, progress=False, **options)
-    assert len(compiled) == 4
+    assert len(compiled) == 5
     # None by the thread that traces.
     assert threading.get_ident() not in compiled
 
