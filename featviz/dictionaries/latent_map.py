@@ -164,8 +164,8 @@ def _spiral(side: int) -> Iterator[Int[np.ndarray, "2"]]:
     """All offsets within a grid, the nearest first: ring by ring, since few points need the far ones."""
     inner, outer = -1, 16
     while inner < 2 * side * side:
-        reach = min(outer, side - 1)
-        line = np.arange(-reach, reach + 1)
+        radius = min(outer, side - 1)
+        line = np.arange(-radius, radius + 1)
         offsets = np.stack(np.meshgrid(line, line, indexing="ij"), axis=-1).reshape(-1, 2)
         squares = np.square(offsets).sum(axis=1)
         limit = outer * outer if outer < side else 2 * side * side

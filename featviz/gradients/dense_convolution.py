@@ -76,10 +76,10 @@ def _input_gradient(
     turned = jnp.flip(jnp.swapaxes(grouped, -3, -1), range(rank)).reshape(*window, outputs // groups, groups * inputs)
     padding = []
     for axis, (low, _) in enumerate(geometry.padding):
-        reach = geometry.kernel_dilation[axis] * (window[axis] - 1)
+        extent = geometry.kernel_dilation[axis] * (window[axis] - 1)
         last_in = geometry.input_dilation[axis] * (shape[axis + 1] - 1)
         last_out = geometry.stride[axis] * (g.shape[axis + 1] - 1)
-        padding.append((reach - low, last_in + low - last_out))
+        padding.append((extent - low, last_in + low - last_out))
     back = geometry._replace(stride=geometry.input_dilation, padding=tuple(padding), input_dilation=geometry.stride)
     return convolve(back, g, turned)
 

@@ -66,8 +66,8 @@ def _shifted_sums(
     if max(geometry.input_dilation) == 1:
         return _gather(x, split, geometry.stride, geometry.padding, geometry.kernel_dilation)
     sizes = [
-        low + high + dilation * (size - 1) - reach * (taps - 1) + 1
-        for (low, high), dilation, size, reach, taps in zip(
+        low + high + dilation * (size - 1) - spacing * (taps - 1) + 1
+        for (low, high), dilation, size, spacing, taps in zip(
             geometry.padding,
             geometry.input_dilation,
             x.shape[1:-1],
@@ -77,8 +77,8 @@ def _shifted_sums(
         )
     ]
     lows = [
-        reach * (taps - 1) - low
-        for (low, _), reach, taps in zip(geometry.padding, geometry.kernel_dilation, kernel.shape, strict=False)
+        spacing * (taps - 1) - low
+        for (low, _), spacing, taps in zip(geometry.padding, geometry.kernel_dilation, kernel.shape, strict=False)
     ]
     flipped = jnp.flip(split, range(x.ndim - 2))
     return _spread(x, flipped, geometry.input_dilation, lows, geometry.kernel_dilation, sizes)
@@ -97,11 +97,11 @@ def _input_gradient(
         lows = [low for low, _ in geometry.padding]
         return _spread(g, turned, geometry.stride, lows, geometry.kernel_dilation, sizes)
     padding = []
-    for axis, ((low, _), dilation, reach) in enumerate(
+    for axis, ((low, _), dilation, spacing) in enumerate(
         zip(geometry.padding, geometry.input_dilation, geometry.kernel_dilation, strict=True)
     ):
-        before = reach * (kernel.shape[axis] - 1) - low
-        last = dilation * (sizes[axis] - 1) + reach * (kernel.shape[axis] - 1)
+        before = spacing * (kernel.shape[axis] - 1) - low
+        last = dilation * (sizes[axis] - 1) + spacing * (kernel.shape[axis] - 1)
         padding.append((before, last + 1 - before - g.shape[axis + 1]))
     flipped = jnp.flip(turned, range(len(sizes)))
     return _gather(g, flipped, geometry.input_dilation, padding, geometry.kernel_dilation)
@@ -127,13 +127,13 @@ def _gather(
     padded = [_pad(part, padding) for part in _inputs(x, kernel)]
     window = kernel.shape[:-3]
     counts = [
-        (size - reach * (taps - 1) - 1) // step + 1
-        for size, reach, taps, step in zip(padded[0].shape[1:], dilation, window, stride, strict=False)
+        (size - spacing * (taps - 1) - 1) // step + 1
+        for size, spacing, taps, step in zip(padded[0].shape[1:], dilation, window, stride, strict=False)
     ]
     weights = _broadcast_over_places(kernel, x.ndim)
 
     def term(tap: tuple[int, ...], index: int) -> jax.Array:
-        starts = [reach * place for reach, place in zip(dilation, tap, strict=True)]
+        starts = [spacing * place for spacing, place in zip(dilation, tap, strict=True)]
         return _window(padded[index], starts, counts, stride) * weights[(*tap, index)]
 
     return _sum([partial(term, tap, index) for tap in product(*map(range, window)) for index in range(len(padded))])
@@ -150,8 +150,8 @@ def _spread(
     """y[u] = sum_t g[(u + low - d t) / s] k[t], over the t where s divides; each phase of the stride by itself."""
     rank = len(stride)
     window = kernel.shape[:-3]
-    reach = [max(0, step * (taps - 1)) for step, taps in zip(dilation, window, strict=True)]
-    before = [-(-most // step) for most, step in zip(reach, stride, strict=True)]
+    extent = [max(0, step * (taps - 1)) for step, taps in zip(dilation, window, strict=True)]
+    before = [-(-most // step) for most, step in zip(extent, stride, strict=True)]
     cells = [max(0, -(-(size + low) // step)) for size, low, step in zip(sizes, lows, stride, strict=True)]
     after = [max(0, count - size) for count, size in zip(cells, g.shape[1:-1], strict=True)]
     padded = [_pad(part, list(zip(before, after, strict=True))) for part in _inputs(g, kernel)]

@@ -207,11 +207,11 @@ def _chunk_program(config: DenoiserConfig, settings: FitSettings, chunk: int) ->
     def one(sources: tuple[CropSource, ...], total: Any, state: FitState) -> tuple[FitState, Any]:
         return fit_step(sources, total, state, config, settings)
 
-    def several(sources: tuple[CropSource, ...], total: Any, state: FitState) -> tuple[FitState, Any]:
+    def chained(sources: tuple[CropSource, ...], total: Any, state: FitState) -> tuple[FitState, Any]:
         state, losses = jax.lax.scan(lambda state, _: one(sources, total, state), state, None, length=chunk)
         return state, jnp.mean(losses)
 
-    return jax.jit(one if chunk == 1 else several)
+    return jax.jit(one if chunk == 1 else chained)
 
 
 def _save(checkpoint: Path | None, config: DenoiserConfig, settings: FitSettings, state: FitState) -> None:

@@ -47,10 +47,10 @@ def sample_images(
     sigmas = [float(sigma) for sigma in noise_levels(levels)]
     x = mean + sigmas[0] * jax.random.normal(key, shape)
     for here, there in zip(sigmas, [*sigmas[1:], 0.0], strict=True):
-        slope = (x - denoiser(x, jnp.full(shape[:1], here))) / here
-        ahead = x + (there - here) * slope
+        derivative = (x - denoiser(x, jnp.full(shape[:1], here))) / here
+        ahead = x + (there - here) * derivative
         if there:
             second = (ahead - denoiser(ahead, jnp.full(shape[:1], there))) / there
-            ahead = x + (there - here) * (slope + second) / 2
+            ahead = x + (there - here) * (derivative + second) / 2
         x = ahead
     return jnp.clip(x, 0, 1)

@@ -45,7 +45,7 @@ class _Context(NamedTuple):
             raise ImagesMeetError
         return first
 
-    def whole(self, place: Batch, size: int, *, index: int = 0) -> None:
+    def refuse_parts(self, place: Batch, size: int, *, index: int = 0) -> None:
         """Refuses what takes a part of the axis of the images."""
         if self.shape(index)[place.axis] != size:
             raise ImagesMeetError
@@ -119,7 +119,7 @@ def _tile(context: _Context) -> Batch:
 
 def _slice(context: _Context) -> Batch:
     place, params = context.only(), context.params
-    context.whole(place, params["limit_indices"][place.axis] - params["start_indices"][place.axis])
+    context.refuse_parts(place, params["limit_indices"][place.axis] - params["start_indices"][place.axis])
     return place
 
 
@@ -204,7 +204,7 @@ def _gather(context: _Context) -> Batch:
     place = context.only()
     removed = {*numbers.collapsed_slice_dims, *numbers.operand_batching_dims}
     kept = [axis for axis in range(len(context.shape(0))) if axis not in removed]
-    context.whole(place, sizes[place.axis])
+    context.refuse_parts(place, sizes[place.axis])
     if place.axis in removed:
         raise ImagesMeetError
     return place._replace(axis=numbers.offset_dims[kept.index(place.axis)])
@@ -226,7 +226,7 @@ def _scatter(context: _Context) -> Batch:
     if operand is None:
         context.require_uniform(context.step.inputs[0], place)
     other = place._replace(axis=numbers.update_window_dims[kept.index(place.axis)])
-    context.whole(place, context.shape(2)[other.axis])
+    context.refuse_parts(place, context.shape(2)[other.axis])
     if updates is None:
         context.require_uniform(context.step.inputs[2], other)
     return place
@@ -234,7 +234,7 @@ def _scatter(context: _Context) -> Batch:
 
 def _dynamic_slice(context: _Context) -> Batch:
     place = context.only()
-    context.whole(place, context.params["slice_sizes"][place.axis])
+    context.refuse_parts(place, context.params["slice_sizes"][place.axis])
     return place
 
 
@@ -242,7 +242,7 @@ def _dynamic_update(context: _Context) -> Batch:
     if any(context.places[2:]):
         raise ImagesMeetError
     place = context.joined((0, 1))
-    context.whole(place, context.shape(1)[place.axis])
+    context.refuse_parts(place, context.shape(1)[place.axis])
     return place
 
 

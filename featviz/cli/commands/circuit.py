@@ -22,12 +22,23 @@ if TYPE_CHECKING:
 @out_option("Write the page into this folder, which is new or of a circuit.", metavar="FOLDER")
 @click.option("--photos", type=PATH, metavar="FOLDER", help="Test each link by ablation on these photos.")
 @layers_option("Follow weights through these layers, by name or pattern.  [default: the network's blocks]")
-@click.option("--depth", type=int, default=2, show_default=True, metavar="N", help="Layers below the unit's, 1 to 4.")
-@click.option("--inputs", type=int, default=6, show_default=True, metavar="N", help="Inputs of the unit.")
-@click.option("--families", type=int, default=3, show_default=True, metavar="N", help="Families of inputs; 0 for none.")
+@click.option(
+    "--depth", type=int, default=2, show_default=True, metavar="N", help="Follow N layers below the unit's, 1 to 4."
+)
+@click.option(
+    "--inputs", type=int, default=6, show_default=True, metavar="N", help="Show the N strongest inputs of the unit."
+)
+@click.option(
+    "--families",
+    type=int,
+    default=3,
+    show_default=True,
+    metavar="N",
+    help="Divide its inputs into N families; 0 for none.",
+)
 @click.option("--atlas", type=PATH, metavar="FOLDER", help="Show the pictures of this atlas.")
 @click.option("--no-pictures", is_flag=True, help="Draw no pictures that are missing.")
-@quiet_option(printed="links and address")
+@quiet_option(printed="list of links")
 def circuit(
     network: NetworkChoice,
     target: str,

@@ -34,14 +34,16 @@ dictionary.add_command(read)
     "--latents",
     type=int,
     metavar="N",
-    help="Fit N latents.  [default: 8 a unit; 1 for pca, nmf, ica, k_means]",
+    help="Fit N latents.  [default: 8 for each unit of the layer; 1 for pca, nmf, ica, k_means]",
 )
 @click.option(
     "-k", type=int, default=32, show_default=True, metavar="K", help="Let K latents fire at a position on average."
 )
 @click.option("--steps", type=int, default=4000, show_default=True, metavar="N", help="Train for N steps.")
 @click.option("--batch", type=int, default=2048, show_default=True, metavar="N", help="Take N positions a step.")
-@click.option("--rate", type=float, metavar="X", help="The highest learning rate.  [default: by the number of latents]")
+@click.option(
+    "--rate", type=float, metavar="X", help="Set the highest learning rate.  [default: by the number of latents]"
+)
 @click.option("--positions", type=int, metavar="N", help="Draw N positions of each photo.  [default: all]")
 @click.option("--class-tokens", is_flag=True, help="Fit to tokens without a place in the image too.")
 @click.option("--no-high-norms", is_flag=True, help="Leave out positions with more than four times the median norm.")

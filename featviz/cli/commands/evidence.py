@@ -22,7 +22,12 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("pictures", type=PATH, nargs=-1, required=True)
 @click.option(
-    "--survey", "folder", type=PATH, required=True, help="Read the survey that `featviz survey` wrote to this folder."
+    "--survey",
+    "folder",
+    type=PATH,
+    required=True,
+    metavar="FOLDER",
+    help="Read the survey that `featviz survey` wrote to this folder.",
 )
 @recorded_network_options
 @photos_option

@@ -34,16 +34,24 @@ if TYPE_CHECKING:
     "--of",
     "class_name",
     metavar="CLASS",
-    help="All photos are of CLASS: also rank the units it hangs on, and those behind the mistakes.",
+    help="Say that all photos are of CLASS: the units that it depends on are ranked too, and those behind mistakes.",
 )
 @layers_option("Explain by these layers, by name or pattern.  [default: four of the network's blocks]")
 @click.option(
     "--method", metavar="NAME", default="relevance", show_default=True, help="Divide the score by this method."
 )
 @click.option(
-    "--top", "units", type=int, default=6, show_default=True, metavar="N", help="Units for and units against."
+    "--top",
+    "units",
+    type=int,
+    default=6,
+    show_default=True,
+    metavar="N",
+    help="Show N units for the decision and N against it.",
 )
-@click.option("--groups", type=int, default=4, show_default=True, metavar="N", help="Groups of units; 0 for none.")
+@click.option(
+    "--groups", type=int, default=4, show_default=True, metavar="N", help="Divide the units into N groups; 0 for none."
+)
 @click.option("--atlas", type=PATH, metavar="FOLDER", help="Show the pictures of this atlas.")
 @click.option(
     "--grid", multiple=True, metavar="NAME,...", help="Draw every place of these layers, of those that are shown."

@@ -69,7 +69,7 @@ reading_options = option_group(
     ReadingChoice,
     click.option("--kind", type=click.Choice(KINDS), help="Take FILE as this kind, where it does not say."),
     click.option("-k", "k", type=int, metavar="K", help="Keep the K largest latents, where a TopK does not say."),
-    click.option("--threshold", type=float, metavar="X", help="The fitted threshold, where a BatchTopK does not say."),
+    click.option("--threshold", type=float, metavar="X", help="Keep latents above X, where a BatchTopK does not say."),
     click.option(
         "--centered/--not-centered",
         "centered",

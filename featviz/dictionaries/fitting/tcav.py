@@ -144,7 +144,7 @@ def class_gradients(
     shape = shapes_at(model, (layer,), size)[layer]
     candidates = sampling.candidates(shape, size)
     edited = model.edited({layer: Shift(Selection(), jnp.zeros((1, *shape)))})
-    program = _slope_program(edited.apply, layer, class_index)
+    program = _gradient_program(edited.apply, layer, class_index)
     rows: list[np.ndarray] = []
     with closing(read_ahead(find_photos(photos), size, channels=model.input.channels, batch=BATCH)) as reader:
         for batch in reader:
@@ -161,7 +161,7 @@ def class_gradients(
 
 
 @kept_with_owner(maxsize=8)
-def _slope_program(apply: Apply, layer: str, class_index: int) -> Callable[..., Array]:
+def _gradient_program(apply: Apply, layer: str, class_index: int) -> Callable[..., Array]:
     def gradients(
         weights: EditedWeights, images: UInt8[Array, "n h w c"], candidates: Int[Array, " p"]
     ) -> Float[Array, "n units"]:
