@@ -17,7 +17,7 @@ featviz has none of its own; an arm that cannot be drawn is left out, with a lin
   through a vision transformer and a convolutional network, neither of them the network that is looked at. Beside it the
   unit's best photograph alone, and its nine best.
 - E1 of 4 and of 9 pictures of a unit together (`--sets`): other seeds, pictures that are optimized to differ, facets
-  at clusters of photographs of half A, and these from the photograph in the middle of each cluster in place of noise
+  at clusters of photographs of half A, and these from a typical photograph of each cluster in place of noise
   (`started`), against as many photographs. E1 asks about photographs of half B.
 - Pictures of random classes, recognized by other networks: first, and in the top five.
 - All other figures of evidence with `--figures`, by the last feature space, with paired differences from the default.

@@ -11,7 +11,7 @@ from featviz.surveys.survey import Survey
 
 # The photographs that a unit's facets are of: the top tenth of half A, as in E1, but enough for clusters and no more
 # than show a difference.
-TOP_SHARE, PHOTOS_A_FACET, MAX_PHOTOS = 0.1, 6, 96
+TOP_SHARE, PHOTOS_A_FACET, MAX_PHOTOS = 0.1, 4, 96
 # Values that are in memory at a time: of the survey's table, and of activations.
 MAX_VALUES = 1 << 25
 

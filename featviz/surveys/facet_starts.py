@@ -1,4 +1,4 @@
-"""Where a unit's facets begin: the photograph in the middle of each cluster, around the unit's largest activation."""
+"""Where a unit's facets begin: a typical photograph of each cluster that excites the unit much, around the unit."""
 
 from typing import NamedTuple
 
@@ -28,11 +28,11 @@ def facet_starts(
 ) -> list[Float[np.ndarray, "h w c"]]:
     """A photograph for each of a unit's `count` facets, to begin its picture with: `start` of `render_group`.
 
-    It is the one whose activations have the largest cosine with the sum of those of its cluster, among the other units
-    of the layer, cut at `size` px around the unit's largest activation, and enlarged where it is smaller. Some 32
-    steps from there put the facet into the photograph: the picture is of the photograph as much as of the unit, so say
-    that where you show it. On GoogLeNet such pictures tell more about other photographs than facets from noise
-    (docs/natural.md).
+    It is the one with the largest product z max(0, r s): z is the unit's activation in standard deviations from its
+    mean, r the other units' activations there, of length 1, and s the sum of r over the cluster. It is cut at `size` px
+    around the unit's largest activation, and enlarged where it is smaller. Some 32 steps from there put the facet into
+    the photograph: the picture is of the photograph as much as of the unit, so say that where you show it. On GoogLeNet
+    such pictures tell more about other photographs than facets from noise (docs/natural.md).
 
     Args:
       survey: of photographs, that has the layer.
@@ -74,7 +74,8 @@ def start_crops(
     crops = []
     for group in range(count):
         members = np.flatnonzero(found.labels == group)
-        photo = int(found.photos[members[np.argmax(rows[members] @ rows[members].sum(0))]])
+        typical = np.maximum(rows[members] @ rows[members].sum(0), 0)
+        photo = int(found.photos[members[np.argmax(typical * np.maximum(found.standard[members, unit], 0))]])
         left, _, right, _ = box_around(positions[photo], grid, wide, survey.size)
         _, top, _, bottom = box_around(positions[photo], grid, tall, survey.size)
         crops.append(StartCrop(photo, (left, top, right, bottom)))

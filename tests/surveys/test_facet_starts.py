@@ -1,4 +1,4 @@
-"""Facets that begin at photographs: the one in the middle of each cluster, cut around the unit's activation."""
+"""Facets that begin at photographs: a typical one of each cluster that excites the unit much, cut around the unit."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from featviz.surveys.facet_clusters import cluster_photos, photos_of_facets
 RAW = fv.Recipe(parameterization=fv.parameterizations.RawPixels(), optimizer=fv.optimizers.SGD(0.0))
 
 
-def test_each_facet_begins_at_the_middle_photograph_of_its_cluster(blob_survey):
+def test_each_facet_begins_at_a_typical_photograph_of_its_cluster_that_excites_the_unit(blob_survey):
     starts = fv.facet_starts(blob_survey, LAYER, 2, count=3, size=32)
     photos = photos_of_facets(blob_survey, LAYER, [2], 3)
     ((unit, found),) = cluster_photos(blob_survey, LAYER, photos, 3)
@@ -21,12 +21,13 @@ def test_each_facet_begins_at_the_middle_photograph_of_its_cluster(blob_survey):
     grid = blob_survey.grid(LAYER)
     for group, start in enumerate(starts):
         members = np.flatnonzero(found.labels == group)
-        middle = int(found.photos[members[np.argmax(rows[members] @ rows[members].sum(0))]])
-        row, column = divmod(int(blob_survey.positions(LAYER, units=2)[middle]), grid.columns)
+        scores = [found.standard[each, 2] * max(0.0, rows[each] @ rows[members].sum(0)) for each in members]
+        best = int(found.photos[members[int(np.argmax(scores))]])
+        row, column = divmod(int(blob_survey.positions(LAYER, units=2)[best]), grid.columns)
         height, width = blob_survey.size
         top = np.clip(round((row + 0.5) * height / grid.rows - 16), 0, height - 32)
         left = np.clip(round((column + 0.5) * width / grid.columns - 16), 0, width - 32)
-        crop = blob_survey.photo(middle)[top : top + 32, left : left + 32]
+        crop = blob_survey.photo(best)[top : top + 32, left : left + 32]
         np.testing.assert_array_equal(start, crop.astype(np.float32) / np.float32(255))
 
 

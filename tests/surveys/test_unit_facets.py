@@ -26,7 +26,7 @@ def test_facets_are_the_unit_with_each_cluster_of_its_photographs(blob_survey):
     maps = np.asarray(model.apply(model.weights, images, layers=[LAYER])[LAYER])
     flat = maps.reshape(len(maps), -1, maps.shape[-1])
     column = blob_survey.maxima(LAYER, units=2)[numbers]
-    best = np.argsort(-column, kind="stable")[:18]
+    best = np.argsort(-column, kind="stable")[:12]
     best = best[column[best] > 0]
     sample = np.arange(len(numbers))[:: max(1, len(numbers) // 48)][:48]
     mean, deviation = flat[sample].mean((0, 1)), flat[sample].std((0, 1)) + 1e-3

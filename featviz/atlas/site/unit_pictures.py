@@ -32,7 +32,7 @@ OUTCOMES = {
 DIFFERENT = "Optimized together to activate the unit and to differ from one another; no photograph has a part in them."
 SHARES = " Each stands for the share of the unit's best photographs that are most like it to the network."
 BEGUN = (
-    "Each begins at a photograph, the one in the middle of a cluster of the unit's best, and is of that photograph as "
+    "Each begins at a photograph, a typical one of a cluster of the unit's best, and is of that photograph as "
     "much as of the unit. "
 )
 CLUSTERS = (
