@@ -1,9 +1,14 @@
 """Numbers, shapes and names as pages print them."""
 
 import math
+import re
+from typing import TYPE_CHECKING
 
 from featviz.pages.records import LayerRecord, UnitRecord
 from featviz.pictures.captions import format_score
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
 
 MINUS = "\N{MINUS SIGN}"
 TIMES = " \N{MULTIPLICATION SIGN} "
@@ -71,3 +76,14 @@ def format_progress(layer: LayerRecord) -> str:
 def name_unit(unit: UnitRecord) -> str:
     """A unit in words, for alternative texts."""
     return f"unit {unit.unit} of {unit.layer}" + (f" ({unit.label})" if unit.label else "")
+
+
+def format_name(name: str) -> "Markup":
+    """A layer's name as HTML that a narrow page breaks behind its slashes and dots.
+
+    >>> str(format_name("a<b/latents"))
+    'a&lt;b/<wbr>latents'
+    """
+    from markupsafe import Markup
+
+    return Markup("<wbr>").join(re.split(r"(?<=[/.])(?=.)", name))

@@ -52,6 +52,7 @@ def template_environment(package: str) -> "Environment":
         "number": formatting.format_number,
         "signed": formatting.format_signed,
         "percent": formatting.format_percent,
+        "name": formatting.format_name,
     }
     environment.globals |= {"count": formatting.format_count, "policy": POLICY}
     return environment

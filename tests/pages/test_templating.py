@@ -28,6 +28,12 @@ def test_a_name_stays_text_in_elements_and_attributes(name):
     assert page.elements == [("p", {"title": name})] and "".join(page.texts) == name
 
 
+@pytest.mark.parametrize("name", [*HOSTILE, "a/b.c/latents", "/", ".", ""])
+def test_a_name_that_may_break_stays_text(name):
+    page = ParsedPage(template_environment(SITE).from_string("<h1>{{ name|name }}</h1>").render(name=name))
+    assert "".join(page.texts) == name and {element for element, _ in page.elements} <= {"h1", "wbr"}
+
+
 def test_macros_escape_their_arguments():
     source = """{% import "navigation.html" as navigation %}
     {{ navigation.trail([{"name": "<", "href": '"'}], "&") }}{{ navigation.keys([("<", "&")]) }}"""
