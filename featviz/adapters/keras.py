@@ -47,8 +47,8 @@ def from_keras(
     Args:
         model: A functional, sequential or subclassed model, or the path of a `.keras` file.
         input: How the network takes its images, by default as the model declares its size,
-            channels and their axis; its range is then 0..255 if a layer within rescales that, as in most of
-            `keras.applications`, else [0,1].
+            channels and their axis; its range is then 0..255 if the input is of whole numbers, or if a layer within
+            rescales or normalizes that, as in most of `keras.applications`, else [0,1].
         fixed: For a model of several inputs, an array for each but the image, by Keras's name, for one image.
         name: What captions and messages call it, by default the model's name.
         axes: By layer or pattern of layers, the axis of its units in the array that the network computes, such as
@@ -193,23 +193,34 @@ def _declared(model: Any, image: str) -> InputSpec:
     import keras
 
     inputs: Sequence[Any] = jax.tree.leaves(getattr(model, "inputs", None))
-    shape = next((tuple(tensor.shape) for tensor in inputs if tensor.name == image), ())
-    first = keras.config.image_data_format() == "channels_first"
+    declared = next((tensor for tensor in inputs if tensor.name == image), None)
+    shape = () if declared is None else tuple(declared.shape)
+    layers = [layer for layer in model._flatten_layers() if not isinstance(layer, keras.Model)]
+    # Layers may have another format than Keras's own.
+    formats = [layer.data_format for layer in layers if getattr(layer, "data_format", None)]
+    first = next(iter(formats), keras.config.image_data_format()) == "channels_first"
     *sides, channels = shape[2:] + shape[1:2] if first else shape[1:] or (None,)
     if len(sides) != 2 or None in (*sides, channels):
-        declared = ", ".join(str(tuple(tensor.shape)) for tensor in inputs) or "none"
+        found = ", ".join(str(tuple(tensor.shape)) for tensor in inputs) or "none"
         raise FeatvizError(
-            f"`input` is None, and the inputs that {model.name} declares are {declared}; expected `input`, or one of "
+            f"`input` is None, and the inputs that {model.name} declares are {found}; expected `input`, or one of "
             "known height, width and number of channels"
         )
-    scales = [
-        np.max(np.asarray(layer.scale))
-        for layer in model._flatten_layers()
-        if isinstance(layer, keras.layers.Rescaling)
-    ]
-    # 1/255 and 1/127.5 are in use.
-    scale = 255.0 if any(scale < 1 / 100 for scale in scales) else 1.0
-    return InputSpec(size=(sides[0], sides[1]), channels=channels, scale=scale, channels_first=first)
+    of_bytes = not np.issubdtype(declared.dtype, np.floating) or _takes_bytes(layers)
+    return InputSpec(
+        size=(sides[0], sides[1]), channels=channels, scale=255.0 if of_bytes else 1.0, channels_first=first
+    )
+
+
+def _takes_bytes(layers: Sequence[Any]) -> bool:
+    """Whether the layers bring images of 0..255 to another range: 1/255 and 1/127.5 are in use, and means of bytes."""
+    import keras
+
+    scales = [np.max(np.asarray(layer.scale)) for layer in layers if isinstance(layer, keras.layers.Rescaling)]
+    if scales:
+        return any(scale < 1 / 100 for scale in scales)
+    normalizations = [layer for layer in layers if isinstance(layer, keras.layers.Normalization)]
+    return any(np.max(np.asarray(layer.mean)) > 2 for layer in normalizations if layer.mean is not None)
 
 
 def _unique(names: Sequence[str]) -> list[str]:
@@ -239,15 +250,25 @@ def _marking(model: Any) -> Iterator[None]:
 
         return run
 
-    layers = model._flatten_layers(include_self=False)
-    before = [(vars(layer), vars(layer).get("call")) for layer in layers]
-    functional = [layer for layer in model._flatten_layers() if isinstance(layer, Functional)]
+    # A quantized layer has a call of its own.
+    calls_of = [
+        (layer, name)
+        for layer in model._flatten_layers(include_self=False)
+        for name in ("call", "quantized_call")
+        if hasattr(layer, name)
+    ]
+    before = [(vars(layer), name, vars(layer).get(name)) for layer, name in calls_of]
+    # A Sequential runs a functional model that is not among its layers.
+    found = {
+        id(each): each for layer in model._flatten_layers() for each in (layer, getattr(layer, "_functional", None))
+    }
+    functional = [each for each in found.values() if isinstance(each, Functional)]
     # Keras would print its arguments, on many colored lines.
     filtering = keras.config.is_traceback_filtering_enabled()
     keras.config.disable_traceback_filtering()
     try:
-        for layer in layers:
-            vars(layer)["call"] = marking(layer, layer.call)
+        for layer, name in calls_of:
+            vars(layer)[name] = marking(layer, getattr(layer, name))
         for layer in functional:
             vars(layer)["_convert_inputs_to_tensors"] = _keeping_floats(layer._convert_inputs_to_tensors)
         yield
@@ -256,11 +277,11 @@ def _marking(model: Any) -> Iterator[None]:
             keras.config.enable_traceback_filtering()
         for layer in functional:
             vars(layer).pop("_convert_inputs_to_tensors", None)
-        for attributes, call in before:
+        for attributes, name, call in before:
             if call is None:
-                attributes.pop("call", None)
+                attributes.pop(name, None)
             else:
-                attributes["call"] = call
+                attributes[name] = call
 
 
 def _keeping_floats(convert: Callable[[Sequence[Any]], list[Any]]) -> Callable[[Sequence[Any]], list[Any]]:

@@ -188,7 +188,8 @@ def trace_network(network: Network, weights: Weights, encoded: jax.Array | jax.S
         except Exception as error:
             failures.append(error)
             return {}
-        return {**extra, OUTPUT: output}
+        # One number for all images, such as a loss, has none of them on an axis.
+        return {**extra, OUTPUT: output if output.ndim else jnp.broadcast_to(output, encoded.shape[:1])}
 
     # The network is not ours: it may promote as it likes, however strict the code around it is.
     with jax.numpy_rank_promotion("allow"), jax.numpy_dtype_promotion("standard"):

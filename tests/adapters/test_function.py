@@ -222,3 +222,13 @@ def test_a_failure_at_the_training_size_is_one_line():
         from_function(lambda weights, images: None, {}, input=SPEC)
     with pytest.raises(FeatvizError, match="no layer was found"):
         from_function(lambda weights, images: weights, jnp.ones((2, 3)), input=SPEC)
+
+
+def test_one_number_for_all_images_is_a_number_for_each_alone():
+    with pytest.warns(UserWarning, match="its output of one image depends on the other images"):
+        model = from_function(
+            lambda weights, images: jnp.mean(jax.nn.relu(images * weights)), np.float32(2), input=SPEC
+        )
+    images = np.random.default_rng(0).random((2, 16, 16, 3), np.float32)
+    expected = images.mean((1, 2, 3))[:, None] * 2
+    np.testing.assert_allclose(model.apply(model.weights, images)[OUTPUT], expected, rtol=1e-5)

@@ -315,3 +315,44 @@ def test_models_of_several_inputs_are_refused_with_their_number(kind):
 @pytest.mark.parametrize("combine", [list, lambda inputs: inputs[0]], ids=["list", "tensor"])
 def test_one_input_may_be_in_a_list(combine):
     assert fv.from_keras(functional_of(combine, 1)).layers
+
+
+def normalized(*, scale):
+    layer = layers.Normalization(mean=[scale * 0.5] * 3, variance=[scale] * 3)
+    return keras.Sequential([layers.Input((24, 16, 3)), layer, layers.Conv2D(4, 3)])
+
+
+@pytest.mark.parametrize(
+    ("make", "scale"),
+    [
+        (lambda: normalized(scale=255), 255.0),
+        (lambda: normalized(scale=1), 1.0),
+        (lambda: keras.Sequential([layers.Input((24, 16, 3), dtype="uint8"), layers.Conv2D(4, 3)]), 255.0),
+        (lambda: keras.Sequential([layers.Input((24, 16, 3)), layers.Rescaling(1 / 127.5, -1)]), 255.0),
+        (lambda: keras.Sequential([layers.Input((24, 16, 3)), layers.Rescaling(2.0, -1)]), 1.0),
+    ],
+)
+def test_the_range_of_the_images_is_that_of_what_the_model_declares(make, scale):
+    model = fv.from_keras(make())
+    assert model.input == fv.InputSpec(size=(24, 16), scale=scale)
+
+
+def test_layers_say_on_which_axis_their_channels_are():
+    first = {"data_format": "channels_first"}
+    network = keras.Sequential(
+        [layers.Input((3, 24, 16)), layers.Conv2D(4, 3, **first), layers.GlobalAveragePooling2D(**first)]
+    )
+    model = fv.from_keras(network)
+    assert model.input == fv.InputSpec(size=(24, 16), channels_first=True)
+    images = np.random.default_rng(0).random((2, 24, 16, 3), np.float32)
+    expected = np.asarray(network(np.moveaxis(images, -1, 1)))
+    np.testing.assert_allclose(model.apply(model.weights, images)[OUTPUT], expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore:Layer .* does not have a `quantize`")
+def test_quantized_layers_are_layers():
+    network = keras.Sequential([layers.Input((24, 24, 3)), layers.Flatten(), layers.Dense(6, name="a")])
+    network.quantize("int8")
+    model = fv.from_keras(network)
+    images = np.random.default_rng(0).random((2, 24, 24, 3), np.float32)
+    np.testing.assert_allclose(model.apply(model.weights, images)["a"], np.asarray(network(images)), rtol=1e-5)

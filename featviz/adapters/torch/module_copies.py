@@ -3,7 +3,7 @@
 import copy
 import inspect
 from collections.abc import Iterator, Sequence
-from types import MethodType
+from types import CellType, FunctionType, MethodType
 from typing import TYPE_CHECKING, Any
 
 from featviz.errors import FeatvizError, in_one_line
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 # The names by which wrappers hold their module: of torch.compile, checkpointing and FSDP.
 WRAPPED = ("_orig_mod", "_checkpoint_wrapped_module", "_fsdp_wrapped_module")
+
+# Where PyTorch has its modules of packed integers.
+QUANTIZED = ("torch.ao.nn.quantized", "torch.ao.nn.intrinsic.quantized", "torch.nn.quantized")
 
 
 def unwrapped(module: "torch.nn.Module") -> "torch.nn.Module":
@@ -69,7 +72,32 @@ def _within(value: Any, depth: int) -> Iterator[tuple[str, Any]]:
 def fresh_copy(module: "torch.nn.Module") -> "torch.nn.Module":
     """A copy that shares its tensors: what it keeps of an export is thrown away with it."""
     tensors = [tensor for _, tensor in (*named_tensors(module), *plain_tensors(module))]
-    return copy.deepcopy(module, {id(tensor): tensor for tensor in tensors})
+    return _deep_copy(module, {id(tensor): tensor for tensor in tensors})
+
+
+def _deep_copy(module: "torch.nn.Module", memo: dict[int, Any]) -> "torch.nn.Module":
+    """A copy whose functions and hooks hold its own modules and lists, not those of the original."""
+    copied: torch.nn.Module = copy.deepcopy(module, memo)
+    for each in copied.modules():
+        for named in (vars(each), each._forward_hooks, each._forward_pre_hooks):
+            for name, value in [*named.items()]:
+                if isinstance(value, FunctionType) and value.__closure__:
+                    named[name] = _rebound(value, memo)
+    return copied
+
+
+def _rebound(function: FunctionType, memo: dict[int, Any]) -> FunctionType:
+    """A function with the copies of what it holds."""
+    cells = function.__closure__ or ()
+    held = [memo.get(id(cell.cell_contents), cell.cell_contents) for cell in cells]
+    if all(new is cell.cell_contents for new, cell in zip(held, cells, strict=True)):
+        return function
+    changed = FunctionType(
+        function.__code__, function.__globals__, function.__name__, function.__defaults__, tuple(map(CellType, held))
+    )
+    changed.__kwdefaults__ = function.__kwdefaults__
+    vars(changed).update(vars(function))
+    return changed
 
 
 def detached_copy(module: "torch.nn.Module", *, single_precision: bool = True) -> "torch.nn.Module":
@@ -87,6 +115,8 @@ def detached_copy(module: "torch.nn.Module", *, single_precision: bool = True) -
     for path, each in module.named_modules():
         if isinstance(each, torch.jit.ScriptModule):
             raise FeatvizError(f"`{path}` is compiled by torch.jit; expected a `module` of PyTorch's own modules")
+        if type(each).__module__.startswith(QUANTIZED):
+            raise FeatvizError(f"`{path}` is quantized; expected the `module` of floats that it was made from")
     memo: dict[int, Any] = {}
     for path, tensor in (*named_tensors(module), *plain_tensors(module)):
         if torch.nn.parameter.is_lazy(tensor):
@@ -99,7 +129,7 @@ def detached_copy(module: "torch.nn.Module", *, single_precision: bool = True) -
         plain = (plain.float() if single_precision and plain.is_floating_point() else plain).clone()
         memo[id(tensor)] = torch.nn.Parameter(plain, False) if isinstance(tensor, torch.nn.Parameter) else plain
     try:
-        copied = copy.deepcopy(module, memo)
+        copied = _deep_copy(module, memo)
     # A user's object may raise anything.
     except Exception as error:
         raise FeatvizError(

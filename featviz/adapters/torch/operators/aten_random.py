@@ -144,12 +144,13 @@ def draws_numbers(operator: str, args: Sequence[Any], kwargs: Mapping[str, Any])
 
     >>> draws_numbers("dropout", (None, 0.5, True), {}), draws_numbers("dropout", (None, 0.5, False), {})
     (True, False)
-    >>> draws_numbers("randn", ([2, 3],), {}), draws_numbers("relu", (None,), {})
-    (True, False)
+    >>> draws_numbers("randn", ([2, 3],), {}), draws_numbers("exponential_", (None,), {}), draws_numbers("relu", (), {})
+    (True, True, False)
     """
-    if operator not in SOMETIMES:
-        return operator in RANDOM
-    place, name = SOMETIMES[operator]
+    plain = operator.removesuffix("_")
+    if plain not in SOMETIMES:
+        return operator in RANDOM or plain in RANDOM
+    place, name = SOMETIMES[plain]
     drawn = args[place] if len(args) > place else kwargs.get(name)
     # The probability of a dropout that is on may be zero.
     return bool(drawn) and not (place == 2 and args[1] == 0)
