@@ -193,8 +193,9 @@ def _declared(model: Any, image: str) -> InputSpec:
     import keras
 
     inputs: Sequence[Any] = jax.tree.leaves(getattr(model, "inputs", None))
-    declared = next((tensor for tensor in inputs if tensor.name == image), None)
-    shape = () if declared is None else tuple(declared.shape)
+    shape, dtype = next(
+        ((tuple(tensor.shape), tensor.dtype) for tensor in inputs if tensor.name == image), ((), "float32")
+    )
     layers = [layer for layer in model._flatten_layers() if not isinstance(layer, keras.Model)]
     # Layers may have another format than Keras's own.
     formats = [layer.data_format for layer in layers if getattr(layer, "data_format", None)]
@@ -206,7 +207,7 @@ def _declared(model: Any, image: str) -> InputSpec:
             f"`input` is None, and the inputs that {model.name} declares are {found}; expected `input`, or one of "
             "known height, width and number of channels"
         )
-    of_bytes = not np.issubdtype(declared.dtype, np.floating) or _takes_bytes(layers)
+    of_bytes = np.issubdtype(dtype, np.integer) or _takes_bytes(layers)
     return InputSpec(
         size=(sides[0], sides[1]), channels=channels, scale=255.0 if of_bytes else 1.0, channels_first=first
     )
