@@ -352,6 +352,34 @@ def test_missing_operators_are_replaced_by_the_standards_definition(tmp_path):
     assert differ(ours, np.moveaxis(expected, 1, -1)) < 1e-4
 
 
+@pytest.mark.parametrize("operator", ["RNN", "GRU", "LSTM"])
+@pytest.mark.parametrize("direction", ["forward", "reverse", "bidirectional"])
+def test_recurrent_layers_of_rows(tmp_path, operator, direction):
+    """With the activations that exporters write out."""
+    gates = {"RNN": ["Relu"], "GRU": ["Sigmoid", "Tanh"], "LSTM": ["Sigmoid", "Tanh", "Tanh"]}[operator]
+    directions, count = 1 + (direction == "bidirectional"), {"RNN": 1, "GRU": 3, "LSTM": 4}[operator]
+    generator = np.random.default_rng(0)
+    shapes = {"w": (directions, count * 5, 24), "r": (directions, count * 5, 5), "b": (directions, count * 10)}
+    weights = {name: generator.normal(0, 0.3, shape).astype(np.float32) for name, shape in shapes.items()}
+    weights["shape"] = np.array([8, -1, 24])
+    nodes = [
+        helper.make_node("Transpose", ["x"], ["t"], perm=[2, 0, 1, 3]),
+        helper.make_node("Reshape", ["t", "shape"], ["s"]),
+        helper.make_node(
+            operator, ["s", "w", "r", "b"], ["h"], name="rows", hidden_size=5, direction=direction,
+            activations=gates * directions,
+        ),
+        helper.make_node("Transpose", ["h"], ["y"], name="y", perm=[2, 0, 1, 3]),
+    ]  # fmt: skip
+    path = save(nodes, tmp_path / "m.onnx", shape=("n", 3, 8, 8), weights=weights)
+    model = from_onnx(path)
+    x = generator.normal(size=(2, 3, 8, 8)).astype(np.float32)
+    (expected,) = onnxruntime.InferenceSession(path).run(None, {"x": x})
+    given = np.moveaxis(x, 1, -1)
+    assert differ(model.apply(model.weights, given, layers=["y"])["y"], expected) < 1e-4
+    assert np.abs(jax.grad(lambda x: model.apply(model.weights, x)[OUTPUT].sum())(given)).max() > 0
+
+
 def test_definitions_have_the_attributes_that_a_node_leaves_out(tmp_path):
     """Without `axes` this normalizes over images and positions, as runtimes do, and not over channels as well."""
     nodes = [helper.make_node("MeanVarianceNormalization", ["x"], ["y"], name="norm")]

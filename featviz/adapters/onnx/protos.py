@@ -46,7 +46,9 @@ def value_of(attribute: "onnx.AttributeProto") -> Any:
         return value.decode("utf-8", "replace")
     if attribute.HasField("t"):
         return array_of(value)
-    return list(value) if isinstance(value, Iterable) and not isinstance(value, str) else value
+    if isinstance(value, Iterable) and not isinstance(value, str):
+        return [each.decode("utf-8", "replace") if isinstance(each, bytes) else each for each in value]
+    return value
 
 
 def used_names(graph: "onnx.GraphProto") -> set[str]:

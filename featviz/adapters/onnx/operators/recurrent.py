@@ -51,7 +51,7 @@ def _recurrent(step: Step, gates: int, states: int, default: tuple[str, ...]) ->
             raise ValueError("its sequences differ in length; expected all of the same")
         if call.get("clip", None) is not None or call.get("input_forget", 0):
             raise ValueError("it clips its gates, or couples them; expected an ordinary one")
-        named = [str(name).lower() for name in call.get("activations", ()) or default * directions]
+        named = [name.lower() for name in call.get("activations", ()) or default * directions]
         if set(named) - FUNCTIONS.keys():
             raise ValueError(f"its activations are {', '.join(named)}; expected Sigmoid, Tanh or Relu")
         bias = call.input(3)
