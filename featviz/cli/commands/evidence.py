@@ -70,11 +70,11 @@ def evidence(
             check_suffix(out, SUFFIXES)
             check_writable(out)
         loaded = load_pictures(pictures)
-        recorded = open_store(folder).attributes["network"].get("model")
-        if network.model is None and recorded is None:
+        recorded = open_store(folder).attributes["network"]
+        if network.model is None and recorded.get("model") is None:
             raise FeatvizError(f"`{folder}` does not name its network; expected --model package.module:function")
     use_compilation_cache()
-    model = network.load(default=recorded)
+    model = network.load(recorded=recorded)
     features = comparison.features()
     assert features is not None
     with usage_errors():

@@ -39,11 +39,11 @@ def site(
         opened = open_atlas(atlas, revision=revision)
         if not opened.plan:
             raise FeatvizError(f"`{atlas}` has no plan of pictures; expected a folder that `featviz atlas` has begun")
-        recorded = opened.entries(opened.plan[0].path).attributes["source"].get("model")
-        if network.model is None and recorded is None:
+        recorded = opened.entries(opened.plan[0].path).attributes["source"]
+        if network.model is None and recorded.get("model") is None:
             raise FeatvizError(f"`{atlas}` does not name its network; expected --model package.module:function")
     use_compilation_cache()
-    model = network.load(default=recorded)
+    model = network.load(recorded=recorded)
     front = build_site(
         opened, model, survey=survey.open(model), other=comparison.features(), copy_photos=survey.copy_photos
     )

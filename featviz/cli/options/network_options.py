@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,11 +33,12 @@ class NetworkChoice:
     dictionaries: tuple[str, ...] = ()
     edits: tuple[str, ...] = ()
 
-    def load(self, *, default: str | None = None) -> "Model":
+    def load(self, *, recorded: Mapping[str, str] | None = None) -> "Model":
         """The network, with the names of its classes, the latents of its dictionaries and its edits.
 
         Args:
-          default: the MODEL to load where none is given.
+          recorded: the `model` of a survey or an atlas, which is loaded where no other is given, and the `input` that
+            was said for it.
 
         Raises:
           click.UsageError: if the options name no network.
@@ -44,9 +46,11 @@ class NetworkChoice:
         """
         from featviz.cli.model_argument import load_network
 
-        name = self.model or default
+        recorded = recorded or {}
+        name = self.model or recorded.get("model")
         assert name is not None
-        network = load_network(name, self.weights, input_words=self.input_words, fixed=self.fixed)
+        said = recorded.get("input") if name == recorded.get("model") else None
+        network = load_network(name, self.weights, input_words=self.input_words or said, fixed=self.fixed)
         with usage_errors():
             network = network if self.classes is None else name_classes(network, self.classes)
             return add_edits(add_dictionaries(network, self.dictionaries), self.edits)
