@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from featviz.ascent.batching import concurrent_batches
 from featviz.ascent.lane_batch import BatchProgress, Images, LaneBatch, LaneRun, prepare_step
 from featviz.ascent.outcome import LaneResult
+from featviz.common.rare_collection import rare_collection
 from featviz.objectives import Objective
 
 # Steps between two checks of the lanes, the longest that a finished lane or Ctrl-C waits.
@@ -41,8 +42,10 @@ def run_lanes(
     batches = [LaneBatch(run, step, objectives, starts) for _ in range(min(concurrent_batches(run.mesh), rounds))]
     with ThreadPoolExecutor(len(batches)) as pool:
         running: dict[Future[BatchProgress], LaneBatch] = {}
-        for batch in batches:
-            _advance(pool, running, batch, waiting, monitor)
+        # Programs are found or compiled.
+        with rare_collection():
+            for batch in batches:
+                _advance(pool, running, batch, waiting, monitor)
         while running:
             done, _ = wait(running, return_when=FIRST_COMPLETED)
             for future in done:

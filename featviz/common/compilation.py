@@ -32,7 +32,7 @@ QUICK = {"xla_backend_optimization_level": "0", "xla_cpu_use_fusion_emitters": "
 # the random numbers. The numbers are the same but for the last bit (tests/ascent/test_program_set_options.py).
 ONCE = {"cpu": {"xla_backend_optimization_level": "2"}}
 # Compiled programs of a network kept in memory, so that the next call for the same layer and size starts at once.
-MAX_PROGRAMS = 32
+MAX_PROGRAMS = 40
 
 
 @cache
