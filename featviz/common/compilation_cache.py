@@ -4,6 +4,7 @@ JAX writes an entry in place, so a kill can leave half of it. From then on JAX w
 it never overwrites. Here each such warning removes the file before JAX writes the new one.
 """
 
+import atexit
 import contextlib
 import gc
 import glob
@@ -30,6 +31,9 @@ def use_compilation_cache() -> None:
     """
     # Tracing makes many objects that stay: collecting them over and over took a tenth of the start.
     gc.set_threshold(*THRESHOLDS)
+    # Nor are they collected when the process ends, which takes Python .4 s: the system takes the memory.
+    atexit.unregister(gc.freeze)
+    atexit.register(gc.freeze)
     if not keeps_programs():
         return
     # RuntimeError: there is no home.

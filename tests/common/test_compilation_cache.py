@@ -125,3 +125,16 @@ def test_what_was_not_used_for_longest_goes_first(tmp_path):
     assert len(list(tmp_path.glob("*-cache"))) == 10
     prune(tmp_path, max_bytes=999)
     assert sorted(path.name for path in tmp_path.iterdir()) == [f"jit_a-{at}-cache" for at in range(6, 10)] + ["other"]
+
+
+def test_a_command_ends_without_a_last_collection(tmp_path):
+    code = """
+import atexit, gc
+atexit.register(lambda: print(gc.get_freeze_count() > 1000))
+from featviz.common.compilation_cache import use_compilation_cache
+use_compilation_cache()
+use_compilation_cache()
+"""
+    environment = os.environ | {"FEATVIZ_CACHE": str(tmp_path)}
+    result = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=300)
+    assert (result.returncode, result.stdout, result.stderr) == (0, "True\n", "")
