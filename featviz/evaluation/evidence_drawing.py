@@ -31,7 +31,7 @@ TITLES = {100: "largest", 0: "smallest"}
 INK, PALE, PICTURE = "#202020", "#8a8a8a", "#c23b22"
 # Inches: the height of a row, its columns beside the photographs, and a photograph's width in a row of height 1.
 ROW, MARGIN = 2.15, 0.3
-HISTOGRAM, WORDS, PHOTO = 1.05, 1.35, 0.5
+HISTOGRAM, WORDS, PHOTO = 1.05, 1.6, 0.5
 # The share of a row's height that the lines of figures take, and what one line takes at most.
 LINES, LINE = 0.84, 0.14
 
@@ -142,7 +142,7 @@ def _draw_words(axes: "Axes", row: UnitEvidence) -> None:
         y = 0.97 - index * min(LINE, LINES / len(lines))
         axes.text(0.0, y, line.heading, fontsize=7, color=INK, va="top")
         axes.text(0.34, y, line.value, fontsize=7, color=INK, va="top", fontweight="bold")
-        axes.text(0.53, y, line.beside, fontsize=6, color=PALE, va="top")
+        axes.text(0.51, y, line.beside, fontsize=6, color=PALE, va="top")
     trusted, words = verdict(row)
     ink = {True: INK, None: PALE, False: PICTURE}[trusted]
     axes.text(0.0, 0.12, words, fontsize=7, color=ink, va="top", fontweight="bold", wrap=True)

@@ -15,6 +15,9 @@ def test_the_drawing_and_the_table_have_a_row_for_every_unit(blob_survey, patter
     save_evidence(figure, tmp_path / "evidence.png")
     with Image.open(tmp_path / "evidence.png") as image:
         assert image.width > 800 and image.height > 400
+    texts = [text for axes in figure.axes for text in axes.texts]
+    beyond = [(text.get_text(), text.get_window_extent().x1 - figure.bbox.x1) for text in texts]
+    assert len(texts) > 20 and [each for each in beyond if each[1] > 0] == []
     lines = table(evidence).splitlines()
     assert len(lines) == 1 + 2 + 3
     assert lines[1].startswith(f"{LAYER}:0")
