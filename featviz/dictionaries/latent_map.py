@@ -87,7 +87,7 @@ def nearest(
     """The rows of length 1 nearest to each by the cosine, itself first, and 1 - cosine of each.
 
     >>> found, distances = nearest(np.array([[1.0, 0.0], [0.0, 1.0], [0.6, 0.8]]), 2)
-    >>> found.tolist(), distances.round(6).tolist()
+    >>> found.tolist(), distances.astype(float).round(6).tolist()
     ([[0, 2], [1, 2], [2, 1]], [[0.0, 0.4], [0.0, 0.2], [0.0, 0.2]])
     """
     found, distances = np.empty((len(rows), count), np.int64), np.zeros((len(rows), count), np.float32)

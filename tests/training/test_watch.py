@@ -45,8 +45,9 @@ def test_a_training_is_watched_by_what_its_first_update_compiled(tiny, other_wei
         before = len(traced), len(programs)
         assert len(watch(step, weights)) == 3
         compiled.append((len(traced) - before[0], len(programs) - before[1]))
-    # Two structures, a channel and a logit: for each its shapes, what weights give, steps and score; and one start.
-    assert compiled[0] == (6, 7)
+    # Two structures, a channel and a logit: for each its shapes, the two programs of what weights give, steps and
+    # score; and one start.
+    assert compiled[0] == (6, 9)
     # Later updates trace nothing, not even for the shapes, and compile nothing but the start from pictures.
     assert compiled[1:] == [(0, 1), (0, 0), (0, 0)]
 
