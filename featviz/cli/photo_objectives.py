@@ -79,12 +79,10 @@ def _facets(
     *,
     count: int,
 ) -> PhotoObjectives:
-    import numpy as np
-
     from featviz.atlas.facet_objectives import UnitFacets, unit_facets
     from featviz.recipes import default_size
     from featviz.surveys.facet_clusters import photos_of_facets
-    from featviz.surveys.facet_starts import can_start, read_start
+    from featviz.surveys.facet_starts import can_start, start_image
 
     layers = _by_layer(channels)
     size = size or default_size(model, recipe, tuple(layers))
@@ -97,7 +95,7 @@ def _facets(
     objectives, starts = [found[channel].objective for channel in channels], None
     if can_start(recipe):
         crops = [crop for channel in channels for crop in found[channel].crops]
-        starts = [read_start(survey, crop, size).astype(np.float32) / np.float32(255) for crop in crops]
+        starts = [start_image(survey, crop, size) for crop in crops]
     return PhotoObjectives(objectives, starts)
 
 

@@ -62,7 +62,7 @@ def facet_starts(
     photos = photos_of_facets(survey, layer, [index], count)
     ((_, found),) = cluster_photos(survey, layer, photos, count)
     crops = start_crops(survey, layer, index, found, count=count, size=(tall, wide))
-    return [read_start(survey, crop, (tall, wide)).astype(np.float32) / np.float32(255) for crop in crops]
+    return [start_image(survey, crop, (tall, wide)) for crop in crops]
 
 
 def start_crops(
@@ -87,6 +87,11 @@ def read_start(survey: Survey, crop: StartCrop, size: tuple[int, int]) -> UInt8[
     left, top, right, bottom = crop.box
     image = survey.photo(crop.photo)[top:bottom, left:right]
     return image.copy() if image.shape[:2] == size else resize_bands(image, size)
+
+
+def start_image(survey: Survey, crop: StartCrop, size: tuple[int, int]) -> Float[np.ndarray, "h w c"]:
+    """The image of `read_start` as float32 in [0, 1], as pictures begin at it."""
+    return read_start(survey, crop, size).astype(np.float32) / np.float32(255)
 
 
 def can_start(recipe: Recipe) -> bool:
