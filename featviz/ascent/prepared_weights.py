@@ -20,7 +20,7 @@ from featviz.model import Weights
 from featviz.objectives import Objective, stack
 from featviz.tracing.evaluation import cut, evaluate
 from featviz.tracing.program import Program, Value, trace
-from featviz.tracing.rounding import rounds_one_way
+from featviz.tracing.rounding import freely_rounded
 from featviz.tracing.weight_values import weight_values
 
 
@@ -66,7 +66,8 @@ class StepPlan:
         what is left out.
         """
         split, leaves = self._split, jax.tree.leaves(weights)
-        chosen = [value for value in split.values if moved is None or rounds_one_way(split.whole, [value]) == moved]
+        free = freely_rounded(split.whole)
+        chosen = [value for value in split.values if moved is None or (value not in free) == moved]
         missing = [None] * (len(split.whole.inputs) - len(leaves))
         found = dict(zip(chosen, evaluate(split.whole, [*leaves, *missing], chosen), strict=True))
         return tuple(found.get(value) for value in split.values)

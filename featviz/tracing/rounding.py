@@ -1,6 +1,4 @@
-"""Whether a program's values have the same bits whatever a compiler does to it."""
-
-from collections.abc import Collection
+"""Which of a program's values have the same bits whatever a compiler does to it."""
 
 import numpy as np
 
@@ -13,39 +11,31 @@ MOVES = {"broadcast_in_dim", "concatenate", "convert_element_type", "copy", "eq"
 ROUNDED = {"add", "mul", "sub"}
 
 
-def rounds_one_way(program: Program, values: Collection[Value]) -> bool:
-    """Whether values are moved numbers, or float32 rounded by single operations in a given order.
+def freely_rounded(program: Program) -> set[Value]:
+    """The values of a program that a compiler may round in several ways; the others it may not.
 
-    Not sums and products, whose order a compiler chooses, nor functions that it approximates. A product that goes into
-    a sum may be rounded once or twice.
-
-    Args:
-      program: a program.
-      values: some of its values.
+    Those are moved numbers, or float32 rounded by single operations in a given order: not sums and products, whose
+    order a compiler chooses, nor functions that it approximates. A product that goes into a sum may be rounded once or
+    twice.
 
     >>> import numpy as np
     >>> from featviz.tracing.program import trace
     >>> number = np.zeros(3, np.float32)
-    >>> [rounds_one_way(program, program.outputs) for program, _ in (
+    >>> [freely_rounded(program).isdisjoint(program.outputs) for program, _ in (
     ...     trace(lambda x: ((x + 1.0) * x)[::-1], number), trace(lambda x: x * x + 1.0, number),
     ...     trace(lambda x: x.sum(), number))]
     [True, False, False]
     """
-    needed, steps = set(values), []
-    for step in reversed(program.steps):
-        if not needed.isdisjoint(step.outputs):
-            needed.update(step.inputs)
-            steps.append(step)
+    free: set[Value] = set()
     products: set[Value] = set()
-    for step in reversed(steps):
-        name, moved = step.primitive.name, not products.isdisjoint(step.inputs)
-        if name not in MOVES and not (name in ROUNDED and _is_float32(step)):
-            return False
-        if name in ("add", "sub") and moved:
-            return False
-        if name == "mul" or (name in MOVES and moved):
+    for step in program.steps:
+        name, of_products = step.primitive.name, not products.isdisjoint(step.inputs)
+        once = name in MOVES or (name in ROUNDED and _is_float32(step))
+        if not once or (name in ("add", "sub") and of_products) or not free.isdisjoint(step.inputs):
+            free.update(step.outputs)
+        elif name == "mul" or (name in MOVES and of_products):
             products.update(step.outputs)
-    return True
+    return free
 
 
 def _is_float32(step: Step) -> bool:
