@@ -18,7 +18,8 @@ from collections.abc import Sequence
 import numpy as np
 from dictionary_networks import LAYERS, add_options, firing_units, survey_both, with_latents
 
-from featviz.atlas.unit_profiles import HELD, layer_profile, unit_profile
+from featviz.atlas.held_units import HELD
+from featviz.atlas.unit_profiles import layer_profile
 from featviz.pages.profile_records import HeldUnitRecord
 
 
@@ -49,7 +50,7 @@ def main() -> None:
         candidates = firing_units(survey, layer, HELD)
         drawn = np.random.default_rng(0).permutation(candidates)[: options.latents]
         profile = layer_profile(survey, layer, sorted(drawn.tolist()), effects=True)
-        records = [unit_profile(profile, unit, ()).held for unit in profile.units]
+        records = [profile.held[unit] for unit in profile.units]
     print(f"{model.name} {layer}: {len(records)} of {len(candidates)} latents that fire on {HELD} photographs or more")
     for index, title in enumerate(("suppressed", "held at its largest")):
         print(f"{title}: {summary([each[index] for each in records])}")

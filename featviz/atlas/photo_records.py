@@ -82,7 +82,7 @@ def survey_records_in_chunks(
     if not units:
         return
     layer_statistics = statistics(survey, layer)
-    # Outputs are compared for latents alone: two runs of the network on 16 photographs each.
+    # Outputs are compared for latents alone, which costs two runs behind the layer on 16 photographs each.
     effects = survey.layer(layer).latents
     profile = layer_profile(survey, layer, units, other=other, effects=effects, progress=progress)
     for indices in np.array_split(np.array(units, int), -(-len(units) // chunk)):

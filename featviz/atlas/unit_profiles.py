@@ -1,14 +1,14 @@
 """The profiles of a layer's units on a survey's photographs: what is computed once for all of them, and for each."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float, Int
 
+from featviz.atlas.held_units import held_records
 from featviz.atlas.surveyed_photos import (
     SAMPLE,
-    PhotoCache,
     all_outputs,
     photo_classes,
     photo_outputs,
@@ -19,26 +19,20 @@ from featviz.circuits.ranking import RankedRows
 from featviz.circuits.strongest_links import UnitLink
 from featviz.evaluation.features import Features, features_of
 from featviz.evaluation.monosemanticity import mean_cosine, monosemanticity
-from featviz.evaluation.output_changes import (
-    OutputChange,
-    has_outputs,
-    is_editable,
-    output_change,
-    with_unit_held,
-)
+from featviz.evaluation.output_changes import has_outputs, is_editable
 from featviz.model import Model
-from featviz.pages.profile_records import FiringPhoto, HeldUnitRecord, OutputRecord, ProfileRecord
+from featviz.pages.profile_records import FiringPhoto, HeldUnitRecord, ProfileRecord
 from featviz.pages.records import PhotoCrop
 from featviz.surveys.firing_maps import FiringMaps, evenly, firing_maps
 from featviz.surveys.photo_classes import count_classes, folder_classes
 from featviz.surveys.statistics import Example
 from featviz.surveys.survey import Survey
 
-# Photographs of a unit's largest activations: with a map, for effects (half of them held out), and for classes.
-MAPPED, HELD, CLASSIFIED = 6, 16, 32
+# Photographs of a unit's largest activations: with a map, and for classes.
+MAPPED, CLASSIFIED = 6, 32
 NEIGHBORS, SHOWN_CLASSES = 10, 8
-# Fewer photographs say nothing of effects. Values of the survey that are in memory at once.
-MIN_HELD, BLOCK = 4, 1 << 24
+# Values of the survey that are in memory at once.
+BLOCK = 1 << 24
 
 
 @dataclass(frozen=True)
@@ -56,8 +50,7 @@ class LayerProfile:
       co_active: units that fire on the same photographs.
       scores, mean_similarity: monosemanticity, and what it would be without preference; None without features.
       classes: of each photograph, by folder or as the network has it, () without; `class_source` says which.
-      outputs: of the network on photographs, by index; empty if effects are not measured.
-      held: the network with one unit of the layer held at a value.
+      held: what the outputs do when each unit is held at a value; empty if that is not measured.
     """
 
     survey: Survey
@@ -73,9 +66,7 @@ class LayerProfile:
     mean_similarity: float | None
     classes: dict[int, str]
     class_source: str
-    outputs: dict[int, Float[np.ndarray, " outputs"]]
-    held: Model | None
-    photos: PhotoCache = field(repr=False)
+    held: Mapping[int, tuple[HeldUnitRecord, ...]]
 
 
 def layer_profile(
@@ -94,7 +85,8 @@ def layer_profile(
       layer: a surveyed layer.
       units: those whose profiles are wanted.
       other: another network, whose features say which photographs are alike; without it there are no scores.
-      effects: whether outputs are compared when a unit is held; two runs of the network on 16 photographs a unit.
+      effects: whether outputs are compared when a unit is held; two runs of the network behind the layer on each of 16
+        photographs a unit.
       progress: whether progress bars are shown.
 
     Raises:
@@ -123,7 +115,9 @@ def layer_profile(
         found = all_outputs(survey) if len(readable) <= SAMPLE else photo_outputs(survey, needed)
         outputs = {index: found[index] for index in needed}
     classes, source = photo_classes(survey, folders, outputs)
-    held = with_unit_held(survey.model, layer) if effects and outputs and is_editable(survey.model) else None
+    held: Mapping[int, tuple[HeldUnitRecord, ...]] = {}
+    if effects and outputs and is_editable(survey.model):
+        held = held_records(survey, layer, units, top, top_values, outputs, progress=progress)
     return LayerProfile(
         survey=survey,
         layer=layer,
@@ -138,9 +132,7 @@ def layer_profile(
         mean_similarity=mean,
         classes=classes,
         class_source=source,
-        outputs=outputs,
         held=held,
-        photos=PhotoCache(survey),
     )
 
 
@@ -190,32 +182,7 @@ def unit_profile(profile: LayerProfile, unit: int, photos: Sequence[PhotoCrop]) 
         class_photos=len(found),
         class_entropy=counted.entropy if found else None,
         class_source=profile.class_source if found else "",
-        held=_held(profile, unit, strongest[:HELD]),
-    )
-
-
-def _held(profile: LayerProfile, unit: int, indices: list[int]) -> tuple[HeldUnitRecord, ...]:
-    if profile.held is None or len(indices) < MIN_HELD:
-        return ()
-    photos = np.stack([profile.photos(index) for index in indices])
-    outputs = np.stack([profile.outputs[index] for index in indices])
-    largest = float(profile.top_values[profile.rows[unit], 0])
-    return tuple(
-        _record(profile, len(indices), output_change(profile.held, profile.layer, unit, value, photos, outputs))
-        for value in (0.0, largest)
-    )
-
-
-def _record(profile: LayerProfile, photos: int, change: OutputChange) -> HeldUnitRecord:
-    names = profile.survey.model.classes
-    known = names if len(names) == len(next(iter(profile.outputs.values()))) else None
-    outputs = tuple(
-        OutputRecord(int(index), known[int(index)] if known else "", float(stated), float(verified))
-        for index, stated, verified in zip(change.outputs, change.changes, change.held_out_changes, strict=True)
-    )
-    agreement = None if np.isnan(change.agreement) else change.agreement
-    return HeldUnitRecord(
-        change.value, -(-photos // 2), photos // 2, outputs, change.flips, change.held_out_flips, agreement
+        held=profile.held.get(unit, ()),
     )
 
 

@@ -6,10 +6,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Bool, Float, Int
 from numpy.typing import ArrayLike
 
-from featviz.dictionaries.kinds.base import STATIC, Code, Inputs, Latents, Values, product
+from featviz.dictionaries.kinds.base import STATIC, Code, Inputs, Latents, Values, add_last, product
 from featviz.dictionaries.normalizations import Identity, Normalization
 from featviz.errors import FeatvizError
 from featviz.objectives.vectors import scale_by_cosine
@@ -166,6 +166,25 @@ class Dictionary:
             )
         given = None if like is None else jnp.asarray(like, jnp.float32)
         return self.normalization.undo(self.code.decode(jnp.asarray(latents, jnp.float32)), given)
+
+    def one_of(self, latent: int | Int[Array, ""], *, like: ArrayLike) -> Inputs:
+        """What one of a latent adds to activations when it is decoded, at the scale of each position.
+
+        Args:
+          latent: its index.
+          like: (*positions, units), the activations.
+
+        Returns:
+          (*positions, units).
+
+        >>> from featviz.dictionaries.kinds import KMeans
+        >>> centers = Dictionary(KMeans(centers=np.array([[0.0, 2.0], [1.0, 1.0]], np.float32)))
+        >>> centers.one_of(0, like=np.zeros((1, 2))).tolist()
+        [[0.0, 2.0]]
+        """
+        given = jnp.asarray(like, jnp.float32)
+        row = add_last(jnp.zeros_like(given), self.code.added(latent))
+        return self.normalization.undo(row, given) - self.normalization.undo(jnp.zeros_like(given), given)
 
     def reconstruct(self, activations: ArrayLike) -> Inputs:
         """What is left of activations after they are encoded and decoded."""

@@ -9,8 +9,7 @@ from jaxtyping import Float, Int, UInt8
 
 from featviz.common.compilation import compiled
 from featviz.evaluation.recognition import output_program
-from featviz.model import Model, Weights
-from featviz.model.edit_kinds import clamp
+from featviz.model import Model
 from featviz.model.editable import Editable
 from featviz.model.latent_layer import LatentApply
 from featviz.surveys.reduction import BATCH, batches
@@ -53,41 +52,22 @@ def is_editable(model: Model) -> bool:
     return isinstance(apply, Editable)
 
 
-def with_unit_held(model: Model, layer: str) -> Model:
-    """The network with a unit of a layer held at a value; `output_change` says which, by its weights."""
-    return model.edited({layer: clamp(0, 0.0)})
-
-
 def output_change(
-    held: Model,
-    layer: str,
-    unit: int,
-    value: float,
-    photos: UInt8[np.ndarray, "n h w c"],
-    outputs: Float[np.ndarray, "n outputs"],
+    value: float, changed: Float[np.ndarray, "n outputs"], outputs: Float[np.ndarray, "n outputs"]
 ) -> OutputChange:
-    """Holds a unit at a value at all positions, and compares outputs; every other photograph is held out.
+    """Compares outputs with a unit held and without; every other photograph is held out.
 
     What is stated of one half of the photographs is verified on the other: the outputs are chosen on the first alone.
 
     Args:
-      held: `with_unit_held(model, layer)`, of a network with an output of shape (n, outputs).
-      layer: the unit's layer. Of latents, what the dictionary cannot reconstruct stays as it is.
-      unit: its index.
-      value: 0 suppresses it.
-      photos: on which it fires, at least two.
-      outputs: the outputs of the network as it is, `network_outputs(model, photos)`.
+      value: what the unit is held at; 0 suppresses it.
+      changed: the outputs then, on at least two photographs (`held_outputs`).
+      outputs: those of the network as it is, `network_outputs(model, photos)`.
 
-    >>> import featviz as fv
-    >>> model, photos = fv.load("patterns"), np.random.default_rng(0).integers(0, 256, (6, 64, 64, 3), np.uint8)
-    >>> outputs = network_outputs(model, photos)
-    >>> found = output_change(with_unit_held(model, "mixed4a"), "mixed4a", 3, 0.0, photos, outputs)
-    >>> len(found.outputs), 0 <= found.flips <= 1
-    (5, True)
+    >>> found = output_change(0.0, np.array([[1.0, 0.0], [3.0, 0.0]]), np.array([[1.0, 4.0], [3.0, 2.0]]))
+    >>> found.outputs.tolist(), found.changes.tolist(), found.held_out_changes.tolist(), found.flips
+    ([1, 0], [-4.0, 0.0], [-2.0, 0.0], 1.0)
     """
-    # One compiled program for every unit and value: they are among the weights.
-    edits = {**held.weights.edits, layer: (*held.weights.edits[layer][:-1], clamp(unit, value))}
-    changed = network_outputs(held, photos, weights=held.weights._replace(edits=edits))
     changes = changed.astype(np.float64) - outputs
     stated, verified = changes[::2].mean(axis=0), changes[1::2].mean(axis=0)
     flips = changed.argmax(axis=1) != outputs.argmax(axis=1)
@@ -98,13 +78,11 @@ def output_change(
     return OutputChange(value, order, stated[order], verified[order], *halves, agreement)
 
 
-def network_outputs(
-    model: Model, photos: Iterable[UInt8[np.ndarray, "h w c"]], *, weights: Weights = None
-) -> Float[np.ndarray, "n outputs"]:
-    """The network's outputs on photographs of one size; `weights` are the model's by default."""
-    weights = model.weights if weights is None else weights
+def network_outputs(model: Model, photos: Iterable[UInt8[np.ndarray, "h w c"]]) -> Float[np.ndarray, "n outputs"]:
+    """The network's outputs on photographs of one size."""
+    weights, program = model.weights, output_program(model.apply)
     parts = [
-        np.asarray(compiled(output_program(model.apply), weights, batch)(weights, batch), np.float32)[:count]
+        np.asarray(compiled(program, weights, batch)(weights, batch), np.float32)[:count]
         for count, batch in batches(photos, count=BATCH)
     ]
     return np.concatenate(parts)

@@ -61,6 +61,10 @@ class Basis(Protocol):
         """The activations that latents stand for."""
         ...
 
+    def one_of(self, latent: Any, /, *, like: Any) -> Array:
+        """What one of a latent adds to each position of activations."""
+        ...
+
     def without_record(self) -> "Basis":
         """The same without what does not decide its latents."""
         ...
@@ -142,6 +146,11 @@ class LatentApply(Identified, Editable):
             del activations[self.layer]
         return activations
 
+    def network(self, weights: "Weights") -> tuple["Apply", "Weights"]:
+        """The network's own function and weights, with edits of its layers and of the latents."""
+        plain, edits = (weights.network, weights.edits) if self.edited else (weights, {})
+        return self._base(plain, edits)
+
     def _base(self, weights: LatentWeights, edits: Mapping[str, tuple[Edit, ...]]) -> tuple["Apply", "Weights"]:
         """The network's own function and weights, with edits of its layers and of the latents."""
         if not edits:
@@ -168,7 +177,7 @@ class LatentApply(Identified, Editable):
     def rectified_layers(self, weights: "Weights") -> frozenset[str]:
         """See `Editable`."""
         plain, edits = (weights.network, weights.edits) if self.edited else (weights, {})
-        base, base_weights = self._base(plain, edits)
+        base, base_weights = self.network(weights)
         assert isinstance(base, Editable)
         own = {self.name} if plain.dictionary.rectified and self.name not in edits else set()
         return base.rectified_layers(base_weights) | own
@@ -232,7 +241,11 @@ def add_latents(model: "Model", layer: str, dictionary: Basis, *, name: str | No
 
 def dictionary_of(model: "Model", layer: str) -> Basis | None:
     """The dictionary whose latents a layer has; None for any other layer."""
-    apply, weights = model.apply, model.weights
+    return find_dictionary(model.apply, model.weights, layer)
+
+
+def find_dictionary(apply: "Apply", weights: "Weights", layer: str) -> Basis | None:
+    """The same, of a network's function and weights."""
     while isinstance(apply, LatentApply):
         plain = weights.network if isinstance(weights, EditedWeights) else weights
         assert isinstance(plain, LatentWeights)
@@ -240,6 +253,14 @@ def dictionary_of(model: "Model", layer: str) -> Basis | None:
             return plain.dictionary
         apply, weights = apply.base, plain.network
     return None
+
+
+def network_behind(apply: "Apply", weights: "Weights") -> tuple[Editable, "Weights"]:
+    """A network's function and weights without layers of latents; edits of these are edits of the layers encoded."""
+    while isinstance(apply, LatentApply):
+        apply, weights = apply.network(weights)
+    assert isinstance(apply, Editable)
+    return apply, weights
 
 
 def extend_weights(model: "Model", weights: "Weights") -> "Weights":

@@ -6,7 +6,7 @@ from typing import ClassVar
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 # The metadata of a field that is part of a code's structure; all other fields are arrays, or codes within.
 STATIC = {"static": True}
@@ -46,6 +46,10 @@ class Code(ABC):
     @abstractmethod
     def decode(self, latents: Latents) -> Inputs:
         """The inputs that latents stand for."""
+
+    def added(self, latent: int | Int[Array, ""]) -> Float[Array, " units"]:
+        """What one of a latent adds to what `decode` gives, which is linear in the latents but for a constant."""
+        return jnp.asarray(self.directions, jnp.float32)[latent]
 
     @property
     def units(self) -> int:

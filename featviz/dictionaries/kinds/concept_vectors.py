@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Float
+from jaxtyping import Array, Float, Int
 
 from featviz.dictionaries.kinds.base import Code, Inputs, Latents, Values, add_last, product
 
@@ -38,6 +38,9 @@ class ConceptVectors(Code):
 
     def decode(self, latents: Latents) -> Inputs:
         return product(add_last(latents, -self.bias), jnp.linalg.pinv(self.vectors.T))
+
+    def added(self, latent: int | Int[Array, ""]) -> Float[Array, " units"]:
+        return jnp.linalg.pinv(self.vectors.T)[latent]
 
     def shapes(self, units: int, latents: int) -> dict[str, tuple[int, ...]]:
         return {"vectors": (latents, units), "bias": (latents,)}
