@@ -1,7 +1,6 @@
 """`Dictionary`: a layer's activations in another basis, whose latents are units like any others."""
 
 from dataclasses import dataclass, field, fields, replace
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -195,12 +194,13 @@ class Dictionary:
         return replace(self, record=DictionaryRecord())
 
     def check(self) -> "Dictionary":
-        """The dictionary itself, if its arrays fit together and are finite.
+        """The dictionary itself, if its arrays and numbers fit together and are finite.
 
         Not done where it is made, since JAX makes dictionaries of tracers and of shapes.
 
         Raises:
-          FeatvizError: if a shape is another than those of the others, or a number is not finite.
+          FeatvizError: if a shape is another than those of the others, a number is not finite, or k is above the number
+            of latents.
         """
         _check_arrays(self.code, self.code.shapes(self.units, self.latents))
         _check_arrays(self.normalization, self.normalization.shapes(self.units))
@@ -216,8 +216,8 @@ class Dictionary:
         return self.normalization.apply(found)
 
 
-def _check_arrays(part: Any, shapes: dict[str, tuple[int, ...]]) -> None:
-    for entry in fields(part):
+def _check_arrays(part: Code | Normalization, shapes: dict[str, tuple[int, ...]]) -> None:
+    for entry in fields(part):  # type: ignore[arg-type]
         value = getattr(part, entry.name)
         if isinstance(value, Code):
             _check_arrays(value, value.shapes(value.units, value.latents))
@@ -228,3 +228,4 @@ def _check_arrays(part: Any, shapes: dict[str, tuple[int, ...]]) -> None:
                 )
             if not np.isfinite(np.asarray(value)).all():
                 raise FeatvizError(f"`{entry.name}` of the dictionary has values that are not finite")
+    part.check_values()

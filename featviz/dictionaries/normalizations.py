@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from featviz.dictionaries.kinds.base import STATIC, Inputs, Values, add_last, along_last
+from featviz.errors import FeatvizError
 
 
 class Normalization(ABC):
@@ -40,6 +41,9 @@ class Normalization(ABC):
     def summary(self) -> str:
         """What it does, in words."""
         return self.name.replace("_", " ")
+
+    def check_values(self) -> None:  # noqa: B027
+        """Raises FeatvizError unless it can be undone."""
 
     def shapes(self, units: int) -> dict[str, tuple[int, ...]]:
         """The shapes that its arrays have, by the names of their fields."""
@@ -152,6 +156,10 @@ class Standardized(Normalization):
     def summary(self) -> str:
         kind = "one scale" if np.ndim(self.scale) == 0 else "a scale for each unit"
         return f"less the data's mean, over {kind}"
+
+    def check_values(self) -> None:
+        if not (smallest := float(np.min(np.asarray(self.scale)))) > 0:
+            raise FeatvizError(f"`scale` of the normalization has {smallest:g}; expected numbers above 0")
 
     def shapes(self, units: int) -> dict[str, tuple[int, ...]]:
         return {name: () if np.ndim(getattr(self, name)) == 0 else (units,) for name in ("mean", "scale")}

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from support.dictionaries import LATENTS, UNITS, draw_autoencoder, draw_codes
 
-from featviz.dictionaries import Dictionary, DictionaryRecord, LayerNorm, Standardized
-from featviz.dictionaries.kinds import TopKSae
+from featviz.dictionaries import ConstantNorm, Dictionary, DictionaryRecord, Identity, LayerNorm, Standardized
+from featviz.dictionaries.kinds import BatchTopKSae, MatryoshkaSae, TopKSae
 from featviz.errors import FeatvizError
 
 
@@ -71,6 +71,35 @@ def test_arrays_that_do_not_fit_or_are_not_finite_are_refused():
         make(Standardized(np.zeros(2), np.float32(1))).check()
     with pytest.raises(FeatvizError, match="`names` has 1 names"):
         replace(make(), record=DictionaryRecord(names=("fur",))).check()
+
+
+def test_numbers_that_contradict_the_arrays_are_refused():
+    arrays = draw_autoencoder(np.random.default_rng(0))
+    for k in (0, -2, LATENTS + 1, 2.5, True):
+        with pytest.raises(FeatvizError, match=f"its k is {k}; expected a whole number from 1 to {LATENTS}"):
+            Dictionary(TopKSae(**arrays, k=k)).check()
+    inner = BatchTopKSae(**arrays, threshold=np.float32(0.5), k=LATENTS + 1)
+    with pytest.raises(FeatvizError, match=f"its k is {LATENTS + 1}; expected a whole number from 0 to {LATENTS}"):
+        Dictionary(MatryoshkaSae(autoencoder=inner, groups=(4, 5))).check()
+    with pytest.raises(FeatvizError, match="its groups are of 4, 4 latents; expected .* 9 in all"):
+        Dictionary(MatryoshkaSae(autoencoder=replace(inner, k=2), groups=(4, 4))).check()
+    for scale in (np.float32(0), np.float32(-1), np.linspace(0, 1, UNITS, dtype=np.float32)):
+        with pytest.raises(FeatvizError, match="`scale` of the normalization has (0|-1); expected numbers above 0"):
+            make(Standardized(np.zeros(UNITS, np.float32), scale)).check()
+    with pytest.raises(FeatvizError, match="`scale` of the dictionary has values that are not finite"):
+        make(Standardized(np.zeros(UNITS, np.float32), np.float32(np.nan))).check()
+
+
+def test_one_of_a_latent_is_what_decoding_it_adds():
+    h = activations(3)
+    for normalization in (Identity(), LayerNorm(), ConstantNorm(), Standardized(np.ones(UNITS), np.float32(2))):
+        for code in (each.code for each in draw_codes(0)):
+            dictionary = Dictionary(code, normalization)
+            z = np.asarray(dictionary.encode(h))
+            more = z.copy()
+            more[:, 1] += 1.5
+            added = np.asarray(dictionary.decode(more, like=h)) - np.asarray(dictionary.decode(z, like=h))
+            np.testing.assert_allclose(1.5 * dictionary.one_of(1, like=h), added, atol=2e-5, err_msg=code.name)
 
 
 def test_one_mean_stands_for_all_units():

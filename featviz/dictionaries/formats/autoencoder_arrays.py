@@ -1,6 +1,7 @@
 """Sparse autoencoders of the arrays that files hold, with errors that name what is missing."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -65,6 +66,29 @@ def autoencoder_fields(
         "decoder": decoder,
         "decoder_bias": np.zeros(units, np.float32) if decoder_bias is None else decoder_bias,
     }
+
+
+def check_widths(fields: Fields, config: Mapping[str, Any], *, units: str, latents: str) -> None:
+    """Raises FeatvizError where a configuration says another width than the arrays have.
+
+    Args:
+      fields: of the autoencoder.
+      config: what stands beside the arrays.
+      units: its name for the number of units.
+      latents: its name for the number of latents.
+
+    >>> fields = autoencoder_fields(np.ones((2, 3), np.float32), np.ones((3, 2), np.float32))
+    >>> check_widths(fields, {"d_in": 4}, units="d_in", latents="d_sae")
+    Traceback (most recent call last):
+    ...
+    featviz.errors.FeatvizError: its configuration says `d_in` 4, its arrays have 2; expected those of one dictionary
+    """
+    for name, found in zip((units, latents), fields["encoder"].shape, strict=True):
+        said = config.get(name)
+        if type(said) is int and said != found:
+            raise FeatvizError(
+                f"its configuration says `{name}` {said}, its arrays have {found}; expected those of one dictionary"
+            )
 
 
 def fold_decoder_norms(fields: Fields, *, floor: float = 1e-8) -> Float[np.ndarray, " latents"]:
@@ -162,8 +186,9 @@ def as_k(k: object) -> int:
     if k is None:
         raise FeatvizError("it is a TopK dictionary and does not say its k; expected `k`")
     try:
-        count = round(float(np.asarray(k, np.float64).reshape(-1)[0]))
-    except (ValueError, TypeError, OverflowError, IndexError):
+        (given,) = np.asarray(k, np.float64).reshape(-1).tolist()
+        count = round(given)
+    except (ValueError, TypeError, OverflowError):
         raise FeatvizError(f"its k is `{' '.join(str(k).split())[:40]}`; expected a whole number from 1") from None
     if count < 1:
         raise FeatvizError(f"its k is {count}; expected 1 or more")

@@ -17,6 +17,7 @@ from featviz.dictionaries.formats.autoencoder_arrays import (
     Fields,
     autoencoder_fields,
     batch_topk_sae,
+    check_widths,
     fold_decoder_norms,
     gated_sae,
     matryoshka_sae,
@@ -71,6 +72,7 @@ def _code(arrays: Mapping[str, np.ndarray], said: Mapping[str, Any], hints: Hint
         encoder_bias=take(arrays, "encoder.bias") if "encoder.bias" in arrays else None,
         decoder_bias=None if bias is None else take(arrays, bias),
     )
+    check_widths(fields, said, units="activation_dim", latents="dict_size")
     if "gate_bias" in arrays:
         return gated_sae(
             fields,
@@ -90,6 +92,7 @@ def _code(arrays: Mapping[str, np.ndarray], said: Mapping[str, Any], hints: Hint
 
 
 def _sparsify(fields: Fields, said: Mapping[str, Any], hints: Hints) -> Code:
+    check_widths(fields, said, units="d_in", latents="num_latents")
     if said.get("activation", "topk") != "topk":
         raise FeatvizError(f"its activation function is `{said['activation']}`; expected topk")
     centered = not said.get("transcode", False) if hints.centered is None else hints.centered

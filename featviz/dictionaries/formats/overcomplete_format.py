@@ -70,7 +70,8 @@ def _code(
     if kind == "batch_topk":
         running = arrays.get("running_threshold", values.get("running_threshold"))
         threshold = running if hints.threshold is None else hints.threshold
-        return batch_topk_sae(fields, centered=centered, k=k, threshold=threshold)
+        # The library's `top_k` is of a whole batch, whose size it does not say.
+        return batch_topk_sae(fields, centered=centered, k=hints.k, threshold=threshold)
     if kind == "relu":
         return relu_sae(fields, centered=centered)
     raise FeatvizError(f"`kind` is `{kind}`; expected relu, topk, batch_topk or jump_relu for a file of overcomplete")

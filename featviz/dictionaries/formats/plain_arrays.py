@@ -42,6 +42,9 @@ def recognizes(contents: Contents) -> bool:
 def read(contents: Contents, hints: Hints) -> Dictionary:
     """The dictionary of a file of this format."""
     arrays = {name.rstrip("_"): array for name, array in contents.arrays.items()}
+    if len(arrays) < len(contents.arrays):
+        twice = next(name for name in contents.arrays if name.endswith("_") and name.rstrip("_") in contents.arrays)
+        raise FeatvizError(f"it holds `{twice}` and `{twice.rstrip('_')}`; expected one of them")
     kind = str(contents.values.get("kind", contents.metadata.get("kind", hints.kind or "")))
     folded = kind.lower().replace("_", "")
     normalization = Identity() if hints.normalization is None else hints.normalization

@@ -16,6 +16,7 @@ from featviz.dictionaries.formats.autoencoder_arrays import (
     Fields,
     autoencoder_fields,
     batch_topk_sae,
+    check_widths,
     fold_decoder_norms,
     gated_sae,
     jump_relu_sae,
@@ -39,6 +40,9 @@ NORMALIZATIONS: Mapping[str, Normalization] = {
 }
 # Keys of a configuration, any of which tells these formats from others.
 KEYS = ("normalize_activations", "apply_b_dec_to_input", "hook_name", "hook_point", "activation_fn_str", "metadata")
+# Arrays of some architectures alone, which another one would leave aside.
+USES = {"threshold": "jumprelu", "log_threshold": "jumprelu", "b_gate": "gated", "r_mag": "gated"}
+UNUSED = {name: tuple(USES) for name in ("standard", "topk", "abstopk")}
 # A key of ViT-Prisma's alone.
 PRISMA = ("cls_token_only", "vit_model_cfg", "use_patches_only")
 # What else a configuration says of the fit.
@@ -60,6 +64,7 @@ def read(contents: Contents, hints: Hints) -> Dictionary:
         encoder_bias=take(arrays, "b_enc") if "b_enc" in arrays else None,
         decoder_bias=take(arrays, "b_dec"),
     )
+    check_widths(fields, config, units="d_in", latents="d_sae")
     if config.get("finetuning_scaling_factor") and "scaling_factor" in arrays:
         fields["decoder"] = take(arrays, "scaling_factor")[:, None] * fields["decoder"]
     centered = config.get("apply_b_dec_to_input", True) is not False
@@ -81,7 +86,10 @@ def _code(
 ) -> Code:
     architecture = _architecture(config)
     kwargs = _mapping(config.get("activation_fn_kwargs"))
-    k = hints.k if hints.k is not None else config.get("k") or kwargs.get("k")
+    k = _k(config.get("k"), kwargs.get("k")) if hints.k is None else hints.k
+    for name in UNUSED.get(architecture, ()):
+        if name in arrays:
+            raise FeatvizError(f"its architecture is `{architecture}`, and it has `{name}`; expected {USES[name]}")
     if architecture == "gated":
         return gated_sae(
             fields,
@@ -103,6 +111,14 @@ def _code(
     if architecture == "batchtopk":
         return autoencoder
     return matryoshka_sae(autoencoder, config.get("matryoshka_widths") or ())
+
+
+def _k(*said: object) -> object:
+    """The k that a configuration says, which has two places for it."""
+    given = [k for k in said if k is not None]
+    if len(given) == 2 and given[0] != given[1]:
+        raise FeatvizError(f"its configuration says two k, {given[0]} and {given[1]}; expected one")
+    return given[0] if given else None
 
 
 def _layer(config: dict[str, Any]) -> str:

@@ -11,6 +11,7 @@ from featviz.dictionaries.dictionary import Dictionary, DictionaryRecord
 from featviz.dictionaries.formats.autoencoder_arrays import (
     autoencoder_fields,
     batch_topk_sae,
+    check_widths,
     relu_sae,
     take,
     topk_sae,
@@ -22,6 +23,8 @@ from featviz.dictionaries.normalizations import Identity
 from featviz.errors import FeatvizError, suggest
 
 KINDS = ("relu", "topk", "batchtopk")
+# The versions of the format.
+SCHEMAS = (1, 2, 3, 4, 5)
 # What a TopK keeps where the first version of the format does not say.
 DEFAULT_K = 32
 
@@ -40,6 +43,10 @@ def read(contents: Contents, hints: Hints) -> Dictionary:
         encoder_bias=take(arrays, "b_enc"),
         decoder_bias=take(arrays, "b_dec"),
     )
+    _check_header(header)
+    said = header.get("cfg", header)
+    check_widths(fields, said if isinstance(said, Mapping) else {}, units="d_model", latents="d_sae")
+    check_widths(fields, said if isinstance(said, Mapping) else {}, units="d_vit", latents="d_sae")
     centered = bool(hints.centered)
     kind, k = _activation(header)
     k = k if hints.k is None else hints.k
@@ -55,6 +62,13 @@ def read(contents: Contents, hints: Hints) -> Dictionary:
         format="saev", notes=tuple((key, str(header[key])) for key in ("lib", "commit") if key in header)
     )
     return Dictionary(code, Identity() if hints.normalization is None else hints.normalization, record)
+
+
+def _check_header(header: Mapping[str, Any]) -> None:
+    """Raises FeatvizError for a version of the format that is not known: each changed what the arrays mean."""
+    schema = header.get("schema", SCHEMAS[0])
+    if schema not in SCHEMAS:
+        raise FeatvizError(f"its schema is `{schema}`; expected {SCHEMAS[0]} to {SCHEMAS[-1]} of saev")
 
 
 def _activation(header: Mapping[str, Any]) -> tuple[str, int]:

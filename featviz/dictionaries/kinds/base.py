@@ -8,6 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
+from featviz.errors import FeatvizError
+
 # The metadata of a field that is part of a code's structure; all other fields are arrays, or codes within.
 STATIC = {"static": True}
 
@@ -66,9 +68,27 @@ class Code(ABC):
         """What the kind has beside its width, in words: `k 32`."""
         return ""
 
+    def check_values(self) -> None:  # noqa: B027
+        """Raises FeatvizError unless numbers that are no arrays, such as k, fit the arrays."""
+
     @abstractmethod
     def shapes(self, units: int, latents: int) -> dict[str, tuple[int, ...]]:
         """The shapes that its arrays have, by the names of their fields."""
+
+
+def check_k(k: object, least: int, latents: int) -> None:
+    """Raises FeatvizError unless k is a whole number from `least` to the number of latents.
+
+    >>> check_k(12, 1, 9)
+    Traceback (most recent call last):
+    ...
+    featviz.errors.FeatvizError: its k is 12; expected a whole number from 1 to 9, the number of its latents
+    """
+    if type(k) is not int or not least <= k <= latents:
+        shown = " ".join(str(k).split())[:40]
+        raise FeatvizError(
+            f"its k is {shown}; expected a whole number from {least} to {latents}, the number of its latents"
+        )
 
 
 def product(left: Values, right: Values) -> Array:

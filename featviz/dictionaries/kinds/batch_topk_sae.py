@@ -6,7 +6,7 @@ from typing import ClassVar
 import jax
 from jaxtyping import Float
 
-from featviz.dictionaries.kinds.base import STATIC, Latents, Values, keep_above
+from featviz.dictionaries.kinds.base import STATIC, Latents, Values, check_k, keep_above
 from featviz.dictionaries.kinds.sparse_autoencoder import SparseAutoencoder
 
 
@@ -32,6 +32,9 @@ class BatchTopKSae(SparseAutoencoder):
     def summary(self) -> str:
         mean = f"k {self.k} on average, " if self.k else ""
         return f"{mean}threshold {float(self.threshold):.4g}"
+
+    def check_values(self) -> None:
+        check_k(self.k, 0, self.latents)
 
     def sparsify(self, pre_activations: Latents) -> Latents:
         return keep_above(pre_activations, self.threshold)

@@ -8,6 +8,7 @@ import jax
 
 from featviz.dictionaries.kinds.base import STATIC, Inputs, Latents
 from featviz.dictionaries.kinds.wrapped_autoencoder import WrappedAutoencoder
+from featviz.errors import FeatvizError
 
 
 @jax.tree_util.register_dataclass
@@ -30,6 +31,13 @@ class MatryoshkaSae(WrappedAutoencoder):
     def decode_groups(self, latents: Latents) -> tuple[Inputs, ...]:
         """The reconstruction by the first group, by the first two, and so on."""
         return tuple(self.autoencoder.decode(latents.at[..., end:].set(0.0)) for end in accumulate(self.groups))
+
+    def check_values(self) -> None:
+        if sum(self.groups) != self.latents or min(self.groups, default=0) < 1:
+            raise FeatvizError(
+                f"its groups are of {', '.join(map(str, self.groups))} latents; expected groups of one latent or more, "
+                f"{self.latents} in all"
+            )
 
     def shapes(self, units: int, latents: int) -> dict[str, tuple[int, ...]]:
         return {}

@@ -6,7 +6,7 @@ from typing import ClassVar
 import jax
 import jax.numpy as jnp
 
-from featviz.dictionaries.kinds.base import STATIC, Latents, keep_largest
+from featviz.dictionaries.kinds.base import STATIC, Latents, check_k, keep_largest
 from featviz.dictionaries.kinds.sparse_autoencoder import SparseAutoencoder
 
 
@@ -30,6 +30,9 @@ class TopKSae(SparseAutoencoder):
     @property
     def summary(self) -> str:
         return f"k {self.k}{', by magnitude' * self.magnitudes}"
+
+    def check_values(self) -> None:
+        check_k(self.k, 1, self.latents)
 
     def sparsify(self, pre_activations: Latents) -> Latents:
         if self.magnitudes:

@@ -8,6 +8,7 @@ from safetensors.numpy import save_file
 from support.dictionaries import UNITS, draw_autoencoder, largest, pre, relu
 
 from featviz.dictionaries import load_dictionary
+from featviz.errors import FeatvizError
 
 ARRAYS = draw_autoencoder(np.random.default_rng(0))
 STATE = {
@@ -31,6 +32,13 @@ def test_the_bias_is_subtracted_whatever_the_decoder_norms(normalize_decoder, tm
     ours = load_dictionary(write(tmp_path / "a", normalize_decoder=normalize_decoder))
     assert ours.record.format == "sparsify" and ours.code.k == 3
     np.testing.assert_allclose(ours.encode(X), relu(largest(pre(ARRAYS, X, centered=True), 3)), atol=1e-5)
+
+
+def test_widths_that_contradict_the_arrays_are_refused(tmp_path):
+    with pytest.raises(FeatvizError, match="its configuration says `d_in` 5, its arrays have 6; expected those of one"):
+        load_dictionary(write(tmp_path / "a", d_in=5))
+    with pytest.raises(FeatvizError, match="its configuration says `num_latents` 8, its arrays have 9"):
+        load_dictionary(write(tmp_path / "b", num_latents=8))
 
 
 def test_that_of_a_transcoder_is_not(tmp_path):

@@ -39,7 +39,10 @@ def test_topk_saved_whole_and_as_a_state_dict(encoder, tmp_path):
 def test_batch_topk_jump_relu_and_relu(tmp_path):
     batch = draw(library.BatchTopKSAE(UNITS, LATENTS, top_k=3))
     batch.running_threshold = torch.tensor(0.4)
-    check(batch, save(batch, tmp_path / "batch.pt"), kind="batch_topk")
+    # Of a batch, more than there are latents.
+    batch.top_k = 300
+    ours = check(batch, save(batch, tmp_path / "batch.pt"), kind="batch_topk")
+    assert ours.code.summary == "threshold 0.4"
     jump = draw(library.JumpSAE(UNITS, LATENTS))
     check(jump, save(jump, tmp_path / "jump.pt"), kind="jump_relu")
     check(jump, save(jump.state_dict(), tmp_path / "jump_state.pt"), kind="jump_relu")

@@ -88,6 +88,12 @@ def test_what_cannot_be_used_is_refused_in_one_line(tmp_path):
     empty = {"W_enc": np.zeros((6, 0)), "W_dec": np.zeros((0, 6))}
     assert "it has 6 units and 0 latents; expected one or more of each" in refusal("j.npz", **empty)
     assert "its k is `nan`; expected a whole number from 1" in refusal("k.npz", **PLAIN, k=np.nan)
+    assert "its k is 10; expected a whole number from 1 to 9" in refusal("l.npz", **PLAIN, k=10)
+    limits = np.ones(4, np.float32)
+    assert "`threshold` of the dictionary has shape (4,)" in refusal("m.npz", **PLAIN, threshold=limits)
+    save_file({"centers": X, "centers_": X}, tmp_path / "twice.safetensors", metadata={"kind": "KMeans"})
+    with pytest.raises(FeatvizError, match="it holds `centers_` and `centers`; expected one of them"):
+        load_dictionary(tmp_path / "twice.safetensors")
     objects = np.array([{}], object)
     assert "cannot be read as a dictionary" in refusal("f.npz", vectors=objects)
     with pytest.raises(FeatvizError, match="`kind` is `topq`; did you mean `topk`?"):

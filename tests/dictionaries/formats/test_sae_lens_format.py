@@ -93,6 +93,37 @@ def test_what_cannot_be_used_is_refused_in_one_line(tmp_path):
     assert "it is a BatchTopK dictionary with no threshold" in said
 
 
+def test_what_contradicts_itself_is_refused_in_one_line(tmp_path):
+    base = {"normalize_activations": "none"}
+    said = refusal(folder(tmp_path / "a", {**base, "d_in": 768}))
+    assert "its configuration says `d_in` 768, its arrays have 6; expected those of one dictionary" in said
+    said = refusal(folder(tmp_path / "b", {**base, "d_sae": 16}))
+    assert "its configuration says `d_sae` 16, its arrays have 9" in said
+    said = refusal(folder(tmp_path / "c", {**base, "architecture": "topk", "k": 32}))
+    assert "its k is 32; expected a whole number from 1 to 9, the number of its latents" in said
+    for k, shown in ((-3, "its k is -3"), (0, "its k is 0"), ([2, 3], "its k is `[2, 3]`")):
+        assert shown in refusal(folder(tmp_path / "d", {**base, "architecture": "topk", "k": k}))
+    said = refusal(
+        folder(tmp_path / "e", {**base, "activation_fn_str": "topk", "activation_fn_kwargs": {"k": 3}, "k": 4})
+    )
+    assert "its configuration says two k, 4 and 3; expected one" in said
+    limits = np.full(LATENTS, 0.5, np.float32)
+    said = refusal(folder(tmp_path / "f", {**base, "architecture": "standard"}, {**THEIRS, "threshold": limits}))
+    assert "its architecture is `standard`, and it has `threshold`; expected jumprelu" in said
+    said = refusal(folder(tmp_path / "g", {**base, "architecture": "jumprelu"}, {**THEIRS, "threshold": limits[:4]}))
+    assert "`threshold` of the dictionary has shape (4,); expected (9,)" in said
+    said = refusal(
+        folder(
+            tmp_path / "h", {**base, "finetuning_scaling_factor": True}, {**THEIRS, "scaling_factor": limits * np.nan}
+        )
+    )
+    assert "`decoder` of the dictionary has values that are not finite" in said
+    said = refusal(folder(tmp_path / "i", base, {}))
+    assert "it holds no arrays; expected a dictionary of featviz" in said
+    # What precision it was trained in says nothing of the arrays.
+    assert load_dictionary(folder(tmp_path / "j", {**base, "dtype": "float99"})).latents == LATENTS
+
+
 def test_prisma_has_its_configuration_beside_a_state_dict(tmp_path):
     config = {"architecture": "standard", "hook_point": "blocks.9.hook_mlp_out", "cls_token_only": False}
     more = {"model_class_name": "HookedViT", "normalize_activations": "layer_norm", "activation_fn_str": "relu"}

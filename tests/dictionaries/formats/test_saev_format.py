@@ -72,6 +72,17 @@ def test_what_cannot_be_used_is_refused_in_one_line(tmp_path):
         load_dictionary(tmp_path / "c.pt")
 
 
+def test_what_contradicts_itself_is_refused_in_one_line(tmp_path):
+    topk = {"activation": {"cls": "TopK", "params": {"top_k": 3}}}
+    for schema in (9, 0, "two", None):
+        with pytest.raises(FeatvizError, match=f"its schema is `{schema}`; expected 1 to 5 of saev"):
+            load_dictionary(write(tmp_path / "a.pt", {"schema": schema, "cfg": topk}))
+    with pytest.raises(FeatvizError, match="its configuration says `d_model` 768, its arrays have 6"):
+        load_dictionary(write(tmp_path / "b.pt", {"schema": 4, "cfg": {**topk, "d_model": 768}}))
+    with pytest.raises(FeatvizError, match="its k is 10; expected a whole number from 1 to 9"):
+        load_dictionary(write(tmp_path / "c.pt", {"schema": 1, "cls": "TopK", "cfg": {"top_k": 10}}))
+
+
 def test_a_k_that_is_no_number_is_refused_in_one_line(tmp_path):
     header = {"schema": 2, "cfg": {"activation": {"cls": "TopK", "params": {"top_k": None}}}}
     with pytest.raises(FeatvizError, match="`a.pt` (cannot be used as|says nothing usable of)") as caught:
