@@ -39,8 +39,11 @@ def test_a_folder_is_surveyed_and_what_cannot_be_read_is_named(folder, tmp_path,
     units = sum(patterns.layer(name).units for name in ("conv1", "mixed3a"))
     assert text.out == f"{tmp_path / 's'}  47 photos, 2 layers, {units} units\n"
     lines = text.err.splitlines()
-    assert len(lines) == 6 and all(f"skipped broken{i}.jpg: cannot identify" in lines[i] for i in range(5))
+    assert len(lines) == 7 and all(f"skipped broken{i}.jpg: cannot identify" in lines[i] for i in range(5))
     assert lines[5] == f"skipped 2 more; all are in {tmp_path / 's' / 'faults.json'}"
+    assert lines[6].startswith(
+        "`featviz evidence` needs 40 photos, and 200 to flag a picture; this survey has 40 photos:"
+    )
     made = open_survey(tmp_path / "s", patterns)
     assert made.layers == ("conv1", "mixed3a") and made.readable.sum() == 40 and made.complete
     assert made.size == patterns.input.size
