@@ -258,8 +258,7 @@ class ExportedNetwork:
                 return export_graph(fresh_copy(self.module), images, dynamic=dynamic, last=calls), None
             except StoppedError as error:
                 last = error
-                if DEPENDS_ON_VALUES in str(error.failure):
-                    # Also for one size.
+                if DEPENDS_ON_VALUES in str(error.failure):  # also for one size
                     break
         return None, last
 
@@ -275,8 +274,9 @@ class ExportedNetwork:
                 "derivative of the forward; pictures follow the derivative of the forward"
             )
         graph = self.first
-        if self.differing is not None:
-            yield f"{self.name} {DIFFERENCE.format(self.differing)}"
+        for said in (self.differing and DIFFERENCE.format(self.differing), graph.under_no_grad):
+            if said is not None:
+                yield f"{self.name} {said}"
         if not graph.marks and any(True for _ in self.module.children()):
             yield (
                 f"{self.name} calls none of the modules within, so that these are no layers: its `forward` may be a "

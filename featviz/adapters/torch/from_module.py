@@ -40,7 +40,8 @@ def from_torch(
     `layer1.0.bn1/relu` of that module's output, `layer1.0/relu` of anything else in it. A module called twice gives
     `relu` and `relu[1]`, one that returns several arrays `attention/0`, `attention/1`.
 
-    Gradients are those of the forward; a warning names each `autograd.Function` whose backward is another one. Where
+    Gradients are those of the forward; a warning names each `autograd.Function` whose backward is another one. Through
+    what is computed under `torch.no_grad` none goes, with a warning, unless nothing else leads to the output. Where
     the module looks at values (`.item()`, `if x.sum() > 0`) or uses an operator that featviz lacks the network ends,
     with a warning; another names the first layer that has other values in the export, as where code asks whether it is
     traced. Values that no image and no weight decides are part of the program, as they are at adaptation: the

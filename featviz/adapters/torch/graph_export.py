@@ -13,6 +13,8 @@ from featviz.adapters.torch.in_place import rename_results
 from featviz.adapters.torch.interpreter import missing_operators
 from featviz.adapters.torch.known_values import discrete_buffers, values_known
 from featviz.adapters.torch.module_runs import Nothing, StoppedError, arrays_within, quiet, watched
+from featviz.adapters.torch.no_grad_marks import marked_parts
+from featviz.adapters.torch.no_grad_parts import stop_gradients
 from featviz.adapters.torch.view_writes import replace_parts
 from featviz.tracing.marks import clean_name
 
@@ -38,6 +40,7 @@ class Graph:
         failure: Why it ends early.
         runs: Whether the module itself runs on such images; if it does, it is the export that ends early.
         as_called: Whether its operators are those that the module calls, and not parts of them, in which sizes stand.
+        under_no_grad: What is to be said of parts under `torch.no_grad`; None where no gradient is concerned.
     """
 
     module: "GraphModule"
@@ -49,6 +52,7 @@ class Graph:
     failure: Exception | None = None
     runs: bool = True
     as_called: bool = True
+    under_no_grad: str | None = None
 
     @property
     def wanted(self) -> list["Node"]:
@@ -137,7 +141,7 @@ def export_graph(
             marked.clear()
             calls.clear()
             ended.clear()
-            with calls_as_run(), values_known(module, buffers):
+            with marked_parts(), calls_as_run(), values_known(module, buffers):
                 output = [] if last == 0 else list(arrays_within(self.network(images)))
             if not output and last is None:
                 raise ModuleError(f"{type(module).__name__} returns no array")
@@ -145,16 +149,17 @@ def export_graph(
 
     axes = dict.fromkeys(dynamic, torch.export.Dim.AUTO)
     # Where an export fails PyTorch prints the graph so far, thousands of lines of a detector's.
-    with quiet(), redirect_stderr(io.StringIO()), watched(module, record, ended=ended):
+    with quiet(), torch.enable_grad(), redirect_stderr(io.StringIO()), watched(module, record, ended=ended):
         try:
             program = torch.export.export(Wrapper().eval(), (images,), dynamic_shapes=(axes or None,), strict=False)
             names = [clean_name(name) for name, _ in marked]
+            said = _stop_gradients(program, names)
             replace_parts(program.graph)
             as_called = rename_results(program.graph) and not _transforms(program.graph)
             if not as_called:
                 # The second pass, which resolves views and what `torch.func` transforms, takes longer than the first.
                 program = program.run_decompositions(decomp_table={})
-            graph = dataclasses.replace(_read_program(program, names), as_called=as_called)
+            graph = dataclasses.replace(_read_program(program, names), as_called=as_called, under_no_grad=said)
             return _decompose_missing(program, names, graph)
         # What PyTorch raises where it cannot export is of many types.
         except Exception as error:
@@ -183,8 +188,17 @@ def _decompose_missing(program: Any, names: Sequence[str], graph: Graph) -> Grap
         if not table:
             break
         program = program.run_decompositions(decomp_table=table)
-        graph = dataclasses.replace(_read_program(program, names), as_called=False)
+        graph = dataclasses.replace(_read_program(program, names), as_called=False, under_no_grad=graph.under_no_grad)
     return graph
+
+
+def _stop_gradients(program: Any, names: Sequence[str]) -> str | None:
+    """See `stop_gradients`, of what is exported."""
+    graph = _read_program(program, names)
+    layers = [node for _, node in graph.marks]
+    if not layers and graph.output is None:
+        return None
+    return stop_gradients(program.graph, graph.image, layers, graph.output or graph.last_layer)
 
 
 def _plain(constant: "torch.Tensor") -> "torch.Tensor":
