@@ -11,7 +11,7 @@ from featviz.common.kept import kept_with_owner
 from featviz.gradients.rules import rules_for
 from featviz.model import IMAGE, Apply, Weights
 from featviz.model.editable import Editable
-from featviz.model.edits import EditedWeights, PatchIn, Selection
+from featviz.model.edits import EditedWeights, Selection, StandIn
 from featviz.objectives import Objective
 from featviz.tracing.dependence import dependents, unroll_dependent_scans
 from featviz.tracing.evaluation import Rule, evaluate
@@ -98,7 +98,7 @@ def _score(
         return objective(apply(weights, h[None], layers=objective.layers))[0]
     assert isinstance(apply, Editable)
     old = weights if isinstance(weights, EditedWeights) else EditedWeights(weights, {})
-    edits = old.edits | {layer: (*old.edits.get(layer, ()), PatchIn(Selection(), h))}
+    edits = old.edits | {layer: (*old.edits.get(layer, ()), StandIn(Selection(), h))}
     patched = apply.with_edits(tuple(sorted(edits)))
     activations = patched(EditedWeights(old.network, edits), image[None], layers=objective.layers)
     return objective(activations)[0]

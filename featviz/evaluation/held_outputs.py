@@ -15,8 +15,9 @@ from featviz.common.compilation import compiled
 from featviz.common.kept import kept_with_owner
 from featviz.common.progress import progress_bar
 from featviz.model import OUTPUT, Apply, Model, Weights
-from featviz.model.edits import EditedWeights, PatchIn, Selection
-from featviz.model.latent_layer import LatentApply, find_dictionary, network_behind
+from featviz.model.editable import Editable
+from featviz.model.edits import EditedWeights, Selection, StandIn
+from featviz.model.latent_layer import LatentApply, find_dictionary
 from featviz.model.shapes import shapes_at
 from featviz.surveys.reduction import BATCH
 
@@ -188,20 +189,19 @@ def _behind_program(apply: Apply, base: str, layer: str) -> Callable[..., Float[
         values: Float[Array, " n"],
         photos: UInt8[Array, "n h w c"],
     ) -> Float[Array, "n outputs"]:
-        # After all edits, which the activations have had already.
-        network, own = network_behind(apply, weights)
-        edits = own.edits if isinstance(own, EditedWeights) else {}
-        plain = own.network if isinstance(own, EditedWeights) else own
-        patched = network.with_edits(tuple(sorted({*edits, base})))
+        assert isinstance(apply, Editable)
+        old = weights if isinstance(weights, EditedWeights) else EditedWeights(weights, {})
+        patched = apply.with_edits(tuple(sorted({*old.edits, base})))
         dictionary = find_dictionary(apply, weights, layer)
 
         def outputs(h: Array, map: Array, unit: Array, value: Array, photo: Array) -> Float[Array, " outputs"]:
             alone = jnp.expand_dims(jax.nn.one_hot(unit, h.shape[-1]), tuple(range(h.ndim - 1)))
             step = alone if dictionary is None else dictionary.one_of(unit, like=h)
             held = h + jnp.expand_dims(value - map, -1) * step
-            patches = {**edits, base: (*edits.get(base, ()), PatchIn(Selection(), held))}
+            # The activations have had all edits.
+            edits = {**old.edits, base: (*old.edits.get(base, ()), StandIn(Selection(), held))}
             image = photo.astype(jnp.float32) / jnp.float32(255)
-            return patched(EditedWeights(plain, patches), image[None], layers=(OUTPUT,))[OUTPUT][0]
+            return patched(EditedWeights(old.network, edits), image[None], layers=(OUTPUT,))[OUTPUT][0]
 
         return jax.vmap(outputs)(activations, maps, units, values, photos)
 

@@ -189,6 +189,12 @@ class PatchIn(Edit):
             )
 
 
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class StandIn(PatchIn):
+    """h = values, those that the layer has after all its edits, also those of latents that a dictionary makes of it."""
+
+
 class EditedWeights(NamedTuple):
     """The weights of an edited network: those of the network, and the edits of each layer in their order."""
 

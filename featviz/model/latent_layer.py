@@ -12,7 +12,7 @@ from jaxtyping import Array, Float
 from featviz.common.spelling import Identified, UnspelledError, spell
 from featviz.errors import FeatvizError
 from featviz.model.editable import Editable
-from featviz.model.edits import Edit, EditedWeights, Selection
+from featviz.model.edits import Edit, EditedWeights, Selection, StandIn
 
 if TYPE_CHECKING:
     from featviz.model.model import Apply, Model, Weights
@@ -146,11 +146,6 @@ class LatentApply(Identified, Editable):
             del activations[self.layer]
         return activations
 
-    def network(self, weights: "Weights") -> tuple["Apply", "Weights"]:
-        """The network's own function and weights, with edits of its layers and of the latents."""
-        plain, edits = (weights.network, weights.edits) if self.edited else (weights, {})
-        return self._base(plain, edits)
-
     def _base(self, weights: LatentWeights, edits: Mapping[str, tuple[Edit, ...]]) -> tuple["Apply", "Weights"]:
         """The network's own function and weights, with edits of its layers and of the latents."""
         if not edits:
@@ -163,7 +158,9 @@ class LatentApply(Identified, Editable):
                 merged[layer] = merged.get(layer, ()) + each
         if self.name in edits:
             by_latents = LatentEdit(Selection(), weights.dictionary, edits[self.name])
-            merged[self.layer] = (*merged.get(self.layer, ()), by_latents)
+            own = merged.get(self.layer, ())
+            # A stable order: what stands in for the layer comes last.
+            merged[self.layer] = tuple(sorted((*own, by_latents), key=lambda edit: isinstance(edit, StandIn)))
         return self.base.with_edits(tuple(sorted(merged))), EditedWeights(old.network, merged)
 
     def with_edits(self, layers: tuple[str, ...]) -> "LatentApply":
@@ -177,7 +174,7 @@ class LatentApply(Identified, Editable):
     def rectified_layers(self, weights: "Weights") -> frozenset[str]:
         """See `Editable`."""
         plain, edits = (weights.network, weights.edits) if self.edited else (weights, {})
-        base, base_weights = self.network(weights)
+        base, base_weights = self._base(plain, edits)
         assert isinstance(base, Editable)
         own = {self.name} if plain.dictionary.rectified and self.name not in edits else set()
         return base.rectified_layers(base_weights) | own
@@ -253,14 +250,6 @@ def find_dictionary(apply: "Apply", weights: "Weights", layer: str) -> Basis | N
             return plain.dictionary
         apply, weights = apply.base, plain.network
     return None
-
-
-def network_behind(apply: "Apply", weights: "Weights") -> tuple[Editable, "Weights"]:
-    """A network's function and weights without layers of latents; edits of these are edits of the layers encoded."""
-    while isinstance(apply, LatentApply):
-        apply, weights = apply.network(weights)
-    assert isinstance(apply, Editable)
-    return apply, weights
 
 
 def extend_weights(model: "Model", weights: "Weights") -> "Weights":
