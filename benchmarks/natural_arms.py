@@ -29,6 +29,8 @@ COMPOSED = {
 }
 # The layer of lucent's GoogLeNet that has the classes (`torch_googlenet.py`).
 LUCENT_CLASSES = "loss3_classifier"
+# Pictures of one of its processes, which are saved when it ends.
+LUCENT_BATCH = 8
 # How many pictures of a unit are a set; seeds of the smaller are the first of the larger one.
 SET_SIZES = (4, 9)
 SEEDS, DIVERSE, FACETS, STARTED = "seeds", "diverse", "facets", "started"
@@ -134,12 +136,13 @@ def draw_groups(
 def draw_lucent(arm: Arm, python: str, weights: Path, layer: str, units: Sequence[int], folder: Path) -> None:
     """lucent's pictures of a layer's channels, those that the folder lacks; named by `unit_stem`."""
     missing = [unit for unit in units if not (folder / f"{unit_stem(layer, unit)}.png").exists()]
-    if missing:
-        folder.mkdir(parents=True, exist_ok=True)
-        words = peers_words("lucent-batch", python, weights, layer, missing, folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    for first in range(0, len(missing), LUCENT_BATCH):
+        batch = missing[first : first + LUCENT_BATCH]
+        words = peers_words("lucent-batch", python, weights, layer, batch, folder)
         report = run_peer([*words, "--steps", str(arm.steps)], folder)
-        store_seconds(folder, float(report["step_ms"]) / 1e3 * arm.steps, float("nan"))
-        print(f"{folder.name}: {len(missing)} pictures", file=sys.stderr, flush=True)
+        store_seconds(folder, *(float(report[name]) / 1e3 * arm.steps for name in ("step_ms", "step_cpu_ms")))
+        print(f"{folder.name}: {len(batch)} pictures", file=sys.stderr, flush=True)
 
 
 def store_seconds(folder: Path, wall: float, processor: float) -> None:

@@ -246,7 +246,7 @@ def main() -> None:
             for arm in arms
         }
         ranks = recognize(pictures, others)
-        print_recognition(ranks)
+        print_recognition(ranks, {arm.name: read_seconds(out / "classes" / arm.name) for arm in arms})
         results["ranks"] = {arm: {name: row.tolist() for name, row in of.items()} for arm, of in ranks.items()}
     if units and options.figures:
         results["figures"] = measure_figures(arms, survey, units, spaces[-1], out)

@@ -166,19 +166,26 @@ def recognize(
     }
 
 
-def print_recognition(ranks: Mapping[str, Mapping[str, np.ndarray]]) -> None:
-    """The shares recognized first and in the top five, and the paired difference from the default's top five."""
+def print_recognition(
+    ranks: Mapping[str, Mapping[str, np.ndarray]], seconds: Mapping[str, tuple[float, float]]
+) -> None:
+    """The shares recognized first and in the top five, and the paired difference from the first arm's top five.
+
+    Args:
+      seconds: arm -> seconds of a picture by the clock and of processors.
+    """
+    base = next(iter(ranks))
     for name in next(iter(ranks.values())):
         print(f"\nclass pictures recognized by {name}")
-        print(f"{'arm':16} {'classes':>7} {'first':>20} {'in the top five':>20} {'top five less default':>26}")
+        head = f"{'arm':16} {'classes':>7} {'first':>20} {'in the top five':>20}"
+        print(f"{head} {'top five less ' + base:>30} {'s':>6} {'cpu s':>6}")
         for arm, found in ranks.items():
             shares = []
             for best in (1, 5):
                 hits = int((found[name] < best).sum())
                 low, high = share_interval(hits, len(found[name]))
                 shares.append(f"{hits / len(found[name]):.2f} [{low:.2f}, {high:.2f}]")
-            less = ""
-            if "default" in ranks and len(ranks["default"][name]) == len(found[name]):
-                difference = (found[name] < 5).astype(float) - (ranks["default"][name] < 5)
-                less = interval_text(difference, signed=True)
-            print(f"{arm:16} {len(found[name]):7d} {shares[0]:>20} {shares[1]:>20} {less:>26}")
+            difference = (found[name] < 5).astype(float) - (ranks[base][name] < 5)
+            wall, processor = seconds[arm]
+            print(f"{arm:16} {len(difference):7d} {shares[0]:>20} {shares[1]:>20} "
+                  f"{interval_text(difference, signed=True):>30} {wall:6.2f} {processor:6.2f}")  # fmt: skip

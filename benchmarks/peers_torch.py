@@ -8,7 +8,8 @@ Runs in the peers' environment, without featviz. The systems:
 - `horama-fourier`, `horama-maco`: one call per unit, the only way in horama, with a network that ends at the layer.
 
 Seconds: `import_s`, `load_s` (the network), `first_s` (from the call until the second step's forward pass is done),
-`loop_s` (from there until the last picture of all units), `step_ms` (of `loop_s`, per step of one picture).
+`loop_s` (from there until the last picture of all units), `step_ms` (of `loop_s`, per step of one picture),
+`step_cpu_ms` (the same of processors).
 """
 
 import argparse
@@ -32,11 +33,13 @@ class Clock:
 
     def __init__(self) -> None:
         self.times: list[float] = []
+        self.processor: list[float] = []
 
     def watch(self, objective: Objective) -> Objective:
         def watched(activations: Any) -> Any:
             value = objective(activations)
             self.times.append(time.perf_counter())
+            self.processor.append(time.process_time())
             return value
 
         return watched
@@ -151,7 +154,7 @@ def main() -> None:
     loaded, clock = time.perf_counter(), Clock()
     run = run_lucent if options.system.startswith("lucent") else run_horama
     pictures = run(network, options, clock)
-    done = time.perf_counter()
+    done, spent = time.perf_counter(), time.process_time()
     for steps, images in pictures.items():
         folder = options.out / str(steps) if options.checkpoints else options.out
         folder.mkdir(exist_ok=True)
@@ -159,13 +162,15 @@ def main() -> None:
             save(pixels, folder / f"{options.layer}-{unit}.png")
     count = len(options.units)
     second, lanes = clock.times[1], count if "batch" in options.system else 1
+    measured = options.steps * count - lanes  # of one picture each
     distribution = "torch-lucent" if options.system.startswith("lucent") else "horama"
     report = {
         "import_s": imported - started,
         "load_s": loaded - imported,
         "first_s": second - loaded,
         "loop_s": done - second,
-        "step_ms": 1e3 * (done - second) / (options.steps * count - lanes),
+        "step_ms": 1e3 * (done - second) / measured,
+        "step_cpu_ms": 1e3 * (spent - clock.processor[1]) / measured,
         "versions": {distribution: version(distribution), "torch": torch.__version__, "kornia": version("kornia")},
         "size": pictures[options.steps][0].shape[0],
     }
