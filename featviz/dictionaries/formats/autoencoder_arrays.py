@@ -33,11 +33,28 @@ def take(arrays: Arrays, name: str) -> np.ndarray:
     if name not in arrays:
         raise FeatvizError(f"it lacks `{name}`; {suggest(name, arrays)}")
     found = np.asarray(arrays[name])
-    if found.dtype.kind in "cOSU":
+    if found.dtype.kind not in "fiub":
         raise FeatvizError(f"its `{name}` is of {found.dtype}; expected real numbers")
     # Numbers that are too large become infinite, which is refused with the finished dictionary.
     with np.errstate(over="ignore"):
         return found.astype(np.float32)
+
+
+def take_rows(arrays: Arrays, name: str) -> Float[np.ndarray, "latents units"]:
+    """An array of a file with a latent in each row.
+
+    Raises:
+      FeatvizError: if the file lacks it, or it is of other numbers of axes, or empty.
+
+    >>> take_rows({"centers": np.ones((2, 3))}, "centers").shape
+    (2, 3)
+    """
+    rows = take(arrays, name)
+    if rows.ndim != 2 or not rows.size:
+        raise FeatvizError(
+            f"its `{name or 'array'}` has shape {rows.shape}; expected (latents, units), one or more of each"
+        )
+    return rows
 
 
 def autoencoder_fields(

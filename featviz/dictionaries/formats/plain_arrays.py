@@ -16,6 +16,7 @@ from featviz.dictionaries.formats.autoencoder_arrays import (
     jump_relu_sae,
     relu_sae,
     take,
+    take_rows,
     topk_sae,
 )
 from featviz.dictionaries.formats.contents import EXPECTED, Contents
@@ -89,10 +90,9 @@ def _autoencoder(arrays: Arrays, hints: Hints) -> Code:
 
 
 def _vectors(arrays: Arrays) -> Code:
-    vectors = np.asarray(arrays.get("", arrays.get("vectors", arrays.get("coef"))), np.float32)
-    vectors = vectors[None] if vectors.ndim == 1 else vectors
-    if vectors.ndim != 2:
-        raise FeatvizError(f"its vectors have shape {vectors.shape}; expected (latents, units)")
+    name = next((name for name in ("", "vectors", "coef") if name in arrays), "vectors")
+    single = np.ndim(arrays.get(name)) == 1
+    vectors = take_rows({**arrays, name: np.asarray(arrays[name])[None]} if single else arrays, name)
     bias = np.ravel(arrays.get("bias", arrays.get("intercept", np.zeros(len(vectors))))).astype(np.float32)
     return ConceptVectors(vectors=vectors, bias=bias)
 
@@ -100,25 +100,23 @@ def _vectors(arrays: Arrays) -> Code:
 def _principal(arrays: Arrays) -> Code:
     whitened = bool(np.any(arrays.get("whiten", np.array(False))))
     deviations = np.sqrt(take(arrays, "explained_variance")) if whitened else None
-    components = take(arrays, "components")
-    if components.ndim != 2:
-        raise FeatvizError(f"its components have shape {components.shape}; expected (latents, units)")
+    components = take_rows(arrays, "components")
     return principal_components(components, take(arrays, "mean"), deviations=deviations)
 
 
 def _independent(arrays: Arrays) -> Code:
     return IndependentComponents(
-        mean=take(arrays, "mean"), encoder=take(arrays, "components").T, decoder=take(arrays, "mixing").T
+        mean=take(arrays, "mean"), encoder=take_rows(arrays, "components").T, decoder=take_rows(arrays, "mixing").T
     )
 
 
 def _factors(arrays: Arrays) -> Code:
     l1, l2 = (np.asarray(arrays.get(name, 0.0), np.float32).reshape(()) for name in ("l1", "l2"))
-    return NonnegativeFactors(components=take(arrays, "components"), l1=l1, l2=l2)
+    return NonnegativeFactors(components=take_rows(arrays, "components"), l1=l1, l2=l2)
 
 
 def _centers(arrays: Arrays) -> Code:
-    return KMeans(centers=take(arrays, "cluster_centers" if "cluster_centers" in arrays else "centers"))
+    return KMeans(centers=take_rows(arrays, "cluster_centers" if "cluster_centers" in arrays else "centers"))
 
 
 def _probe(arrays: Arrays) -> Code:

@@ -94,6 +94,13 @@ def test_what_cannot_be_used_is_refused_in_one_line(tmp_path):
     save_file({"centers": X, "centers_": X}, tmp_path / "twice.safetensors", metadata={"kind": "KMeans"})
     with pytest.raises(FeatvizError, match="it holds `centers_` and `centers`; expected one of them"):
         load_dictionary(tmp_path / "twice.safetensors")
+    for kind, name in (("KMeans", "cluster_centers"), ("NMF", "components"), ("PCA", "components")):
+        said = refusal("n.npz", kind=kind, **{name: X[0], "mean": X[0]})
+        assert f"its `{name}` has shape (6,); expected (latents, units), one or more of each" in said
+    assert "its `vectors` has shape (0, 6)" in refusal("o.npz", vectors=X[:0])
+    assert "it lacks `vectors`" in refusal("q.npz", kind="concepts", bias=X[0])
+    dates = np.zeros((2, 3), "datetime64[s]")
+    assert "its `vectors` is of datetime64[s]; expected real numbers" in refusal("p.npz", vectors=dates)
     objects = np.array([{}], object)
     assert "cannot be read as a dictionary" in refusal("f.npz", vectors=objects)
     with pytest.raises(FeatvizError, match="`kind` is `topq`; did you mean `topk`?"):
