@@ -91,8 +91,8 @@ def _autoencoder(arrays: Arrays, hints: Hints) -> Code:
 
 def _vectors(arrays: Arrays) -> Code:
     name = next((name for name in ("", "vectors", "coef") if name in arrays), "vectors")
-    single = np.ndim(arrays.get(name)) == 1
-    vectors = take_rows({**arrays, name: np.asarray(arrays[name])[None]} if single else arrays, name)
+    single = name in arrays and arrays[name].ndim == 1
+    vectors = take_rows({**arrays, name: arrays[name][None]} if single else arrays, name)
     bias = np.ravel(arrays.get("bias", arrays.get("intercept", np.zeros(len(vectors))))).astype(np.float32)
     return ConceptVectors(vectors=vectors, bias=bias)
 
