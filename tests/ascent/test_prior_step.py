@@ -25,6 +25,9 @@ PHOTO = np.random.default_rng(4).uniform(0.2, 0.8, (16, 16, 3)).astype(np.float3
 # Long floats that no step rule changes: what the prior gives is what the picture goes by.
 PLAIN = Recipe(parameterization=RawPixels(sd=0.0), optimizer=SGD(1.0), size=16, steps=3, redirect_steps=0)
 
+# The denoiser sees pictures of 16 px at half their size.
+HALVED = replace(denoised, prior=Denoised(side=7))
+
 
 @pytest.fixture(scope="module")
 def file(tmp_path_factory):
@@ -66,7 +69,7 @@ def test_it_is_the_loop_written_by_hand(kind, file):
     assert np.abs(picture.pixels - PHOTO).max() > 0.01
 
 
-@pytest.mark.parametrize("recipe", [guided, denoised])
+@pytest.mark.parametrize("recipe", [guided, denoised, HALVED], ids=["guided", "denoised", "halved"])
 def test_a_picture_is_the_same_alone_and_among_others(recipe, file):
     recipe = replace(recipe, steps=6, prior=replace(recipe.prior, file=file))
     several = draw([channel("conv2/relu", unit) for unit in range(5)], recipe=recipe)
