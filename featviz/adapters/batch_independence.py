@@ -1,6 +1,7 @@
 """Whether a network gives an image the same activations whatever the other images of its batch are."""
 
 from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -21,13 +22,20 @@ COUNT = 2
 Activations = Mapping[str, Float[Array, "n ..."]]
 
 
+class Dependent(NamedTuple):
+    """A layer in which images depend on their batch; `random` where each image has random numbers of its own."""
+
+    layer: str
+    random: bool = False
+
+
 def find_dependent_layer(
     program: Program,
     values: Mapping[str, Value | None],
     apply: Callable[[Weights, Float[Array, "n h w c"]], Activations],
     weights: Weights,
     spec: InputSpec,
-) -> str | None:
+) -> Dependent | None:
     """The first layer in which an image's activations depend on the other images of its batch, None where none does.
 
     The program is read first, which takes milliseconds. Only where a step of it may mix images is the network run, on
@@ -46,10 +54,13 @@ def find_dependent_layer(
         return None
     if mixing.certain:
         later = _depending(program, mixing.step)
-        return next((name for name, value in values.items() if value in later), list(values)[-1])
+        return Dependent(
+            next((name for name, value in values.items() if value in later), list(values)[-1]), random=True
+        )
     if any(isinstance(leaf, jax.ShapeDtypeStruct | jax.core.Tracer) for leaf in jax.tree.leaves(weights)):
         return None
-    return _first_that_differs(apply, weights, spec)
+    differing = _first_that_differs(apply, weights, spec)
+    return None if differing is None else Dependent(differing)
 
 
 def _first_that_differs(apply: Callable[..., Activations], weights: Weights, spec: InputSpec) -> str | None:

@@ -57,10 +57,12 @@ def from_equinox(
     input = require_input(input, type(module).__name__, channels_first=False)
     kept = _kept_state(eqx, module)
     weights, static = eqx.partition((module, state), eqx.is_array)
+    precision = _half_precision(eqx, weights)
 
     def forward(weights: Weights, encoded: jax.Array) -> tuple[jax.Array, dict[str, jax.Array]]:
         network, network_state = eqx.combine(weights, static)
         network = _mark_modules(eqx, eqx.nn.inference_mode(network), "")
+        encoded = encoded if precision is None else encoded.astype(precision)
 
         def run(image: jax.Array) -> Any:
             if network_state is None:
@@ -93,6 +95,12 @@ def from_equinox(
             stacklevel=2,
         )
     return model
+
+
+def _half_precision(eqx: Any, weights: Weights) -> Any:
+    """The type of a network's weights where all are of one half precision, which its image must have too."""
+    kinds = {leaf.dtype for leaf in jax.tree.leaves(weights) if eqx.is_inexact_array(leaf)}
+    return kinds.pop() if len(kinds) == 1 and next(iter(kinds)).itemsize == 2 else None
 
 
 def _kept_state(eqx: Any, module: Any) -> list[str]:

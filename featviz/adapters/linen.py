@@ -5,6 +5,7 @@ from typing import Any
 
 import flax.linen as nn
 import jax
+from flax.errors import InvalidRngError, ModifyScopeVariableError, ScopeCollectionNotFound
 from flax.traverse_util import flatten_dict
 
 from featviz.adapters.adapter_errors import require_input
@@ -14,6 +15,14 @@ from featviz.common.spelling import Spelled
 from featviz.errors import FeatvizError
 from featviz.model import InputSpec, Model, Weights
 from featviz.tracing.marks import clean_name, mark
+
+NO_MESH = jax.sharding.AbstractMesh((), ())
+# What a network that Flax refuses to run needs, by Flax's exception.
+EXPECTED: dict[type[Exception], str] = {
+    InvalidRngError: "arguments under which it draws nothing, such as train=False, or `rngs={'dropout': key}`",
+    ModifyScopeVariableError: "arguments under which it updates nothing, such as train=False",
+    ScopeCollectionNotFound: "all `variables` that `module.init` returns, such as {'params': ..., 'batch_stats': ...}",
+}
 
 
 def from_linen(
@@ -64,21 +73,28 @@ def from_linen(
     collections = [collection for collection in variables if collection not in ("params", "batch_stats")]
 
     def forward(weights: Weights, encoded: jax.Array) -> tuple[jax.Array, dict[str, jax.Array]]:
-        with nn.intercept_methods(_mark_outputs):
+        # The mesh that pictures are drawn on is not the network's, whose parameters may name axes of their own.
+        with nn.intercept_methods(_mark_outputs), jax.sharding.use_abstract_mesh(NO_MESH):
             output, state = module.apply(weights, encoded, mutable=["intermediates", *collections], **kwargs)
         return first_output(output), _sown_values(state.get("intermediates", {}))
 
     shapes = jax.eval_shape(lambda variables: variables, variables)
-    return build_model(
-        forward,
-        variables,
-        input,
-        name=name or type(module).__name__,
-        axes=axes,
-        classes=classes,
-        source=source,
-        known=Spelled((module, kwargs, shapes)),
-    )
+    try:
+        return build_model(
+            forward,
+            variables,
+            input,
+            name=name or type(module).__name__,
+            axes=axes,
+            classes=classes,
+            source=source,
+            known=Spelled((module, kwargs, shapes)),
+        )
+    except FeatvizError as error:
+        kinds = [(kind, expected) for kind, expected in EXPECTED.items() if isinstance(error.__cause__, kind)]
+        if not kinds:
+            raise
+        raise FeatvizError(f"{error}; expected {kinds[0][1]}") from error
 
 
 def _mark_outputs(

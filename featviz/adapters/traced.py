@@ -135,23 +135,28 @@ def _encoded(spec: InputSpec, count: int) -> jax.ShapeDtypeStruct:
 
 def _alone_if_needed(network: Network, traced: Traced, name: str, weights: Weights) -> tuple[Network, Traced]:
     """The network run image by image where it takes no other batch, or where images depend on their neighbors."""
-    layer = None
+    found = None
     # A network that takes its images apart and together again has layers of one image only.
     apart = bool(traced.absent) and not traced.named.keys() - {OUTPUT}
     if traced.failure is None and not apart:
         locations = {layer: each.location for layer, each in traced.named.items()}
         values = {layer: each.value if isinstance(each, ValueLocation) else None for layer, each in locations.items()}
-        layer = find_dependent_layer(traced.program, values, TracedApply(network, name), weights, network.input)
-        if layer is None:
+        found = find_dependent_layer(traced.program, values, TracedApply(network, name), weights, network.input)
+        if found is None:
             return network, traced
     single = network._replace(single_image=True)
     alone = trace_network(single, weights, _encoded(network.input, 1))
-    if layer is not None:
-        what = "its output" if layer == OUTPUT else f"`{layer}`"
+    if found is not None:
+        what = "its output" if found.layer == OUTPUT else f"`{found.layer}`"
         depends = f"in {name}, {what} of one image depends on the other images of its batch"
+        if found.random:
+            depends = (
+                f"in {name}, {what} depends on random numbers, as of dropout that is left on, of each image its own"
+            )
         if alone.failure is not None:
             raise FeatvizError(f"{depends}, and it takes no single image: {reason(alone.failure)}") from alone.failure
-        warnings.warn(f"{depends}; it is run image by image", stacklevel=4)
+        same = ", with the same numbers for all" if found.random else ""
+        warnings.warn(f"{depends}; it is run image by image{same}", stacklevel=4)
     return (single, alone) if alone.failure is None else (network, traced)
 
 

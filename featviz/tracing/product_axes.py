@@ -60,7 +60,8 @@ def _features(
         return (images, *axis(Role.UNITS, count // images.size, (made, ())))
     if channels == count == groups and channels > 1:
         return features
-    if not any(role_of(each) & Role.UNITS and not role_of(each) & Role.PLACES for each in kept):
+    # Of units new ones are made, also where those lay elsewhere too, as frames of which an image's channels consist.
+    if is_units(features) or not any(role_of(each) & Role.UNITS and not role_of(each) & Role.PLACES for each in kept):
         return axis(Role.UNITS, count, (made, ()))
     # Units lie elsewhere: a filter along them, or on each of them.
     if channels == 1 or not role_of(features):

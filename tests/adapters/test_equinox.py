@@ -163,3 +163,13 @@ def test_a_norm_needs_its_state():
     module, state = eqx.nn.make_with_state(Optional)()
     with pytest.warns(UserWarning, match="Optional runs without the state of `bn`"):
         fv.from_equinox(module, input=SPEC)
+
+
+def test_a_network_of_half_precision_gets_its_images_so():
+    convolution = eqx.nn.Conv2d(3, 4, 3, key=jax.random.key(0), dtype=jnp.bfloat16)
+    model = fv.from_equinox(eqx.nn.Sequential([convolution, eqx.nn.Lambda(jax.nn.relu)]), input=SPEC)
+    images = np.random.default_rng(0).random((2, 8, 8, 3), np.float32)
+    found = model.apply(model.weights, images, layers=["layers/0"])["layers/0"]
+    given = jnp.asarray((images - 0.5) / 0.25, jnp.bfloat16).transpose(0, 3, 1, 2)
+    expected = jax.vmap(convolution)(given).transpose(0, 2, 3, 1)
+    np.testing.assert_allclose(found.astype(jnp.float32), expected.astype(jnp.float32), rtol=1e-2, atol=1e-2)

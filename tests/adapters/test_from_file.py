@@ -252,6 +252,16 @@ def test_an_output_need_not_say_its_shape():
     assert model.layer("relu").shape == (8, 8, 3)
 
 
+def test_an_output_of_which_nothing_tells_the_shape():
+    """Shape inference knows no operators of other domains."""
+    x, y = helper.make_tensor_value_info("x", 1, ["n", 3, 8, 8]), helper.make_tensor_value_info("y", 1, None)
+    nodes = [helper.make_node("QuickGelu", ["x"], ["y"], name="y", domain="com.microsoft")]
+    opsets = [helper.make_opsetid("", 17), helper.make_opsetid("com.microsoft", 1)]
+    proto = helper.make_model(helper.make_graph(nodes, "g", [x], [y]), opset_imports=opsets, ir_version=8)
+    assert [layer.shape for layer in from_onnx(proto).layers] == [(8, 8, 3)]
+    assert not proto.graph.output[0].type.tensor_type.HasField("shape")
+
+
 def test_channels_last_and_bytes(tmp_path):
     nodes = [
         helper.make_node("Cast", ["x"], ["a"], name="cast", to=TensorProto.FLOAT),

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from jax import lax
 
+import featviz as fv
 from featviz.adapters.linen import from_linen
 from featviz.errors import FeatvizError
 from featviz.model import IMAGE, OUTPUT, InputSpec
@@ -226,3 +227,34 @@ def test_modules_that_are_not_part_of_the_network_run():
     assert [layer.name for layer in model.layers] == ["Doubled_0", "dense"]
     found = model.apply(model.weights, image, layers=["dense"])["dense"]
     np.testing.assert_allclose(found, network.apply(variables, image), rtol=1e-6)
+
+
+class Regularized(nn.Module):
+    @nn.compact
+    def __call__(self, x, *, train=True):
+        x = nn.BatchNorm(use_running_average=not train)(nn.Conv(4, (3, 3))(x))
+        return nn.Dropout(0.5, deterministic=not train)(x)
+
+
+def test_what_flax_refuses_says_what_is_expected():
+    network = Regularized()
+    variables = network.init(jax.random.key(0), jnp.ones((1, 8, 8, 3)), train=False)
+    with pytest.raises(FeatvizError, match="expected arguments under which it updates nothing, such as train=False"):
+        from_linen(network, variables, input=SPEC)
+    with pytest.raises(FeatvizError, match="expected all `variables` that `module.init` returns"):
+        from_linen(network, {"params": variables["params"]}, input=SPEC, train=False)
+    dropout = nn.Sequential([nn.Dense(4), nn.Dropout(0.5, deterministic=False)])
+    dense = {"kernel": jnp.ones((3, 4)), "bias": jnp.ones(4)}
+    with pytest.raises(FeatvizError, match="expected arguments under which it draws nothing, such as train=False"):
+        from_linen(dropout, {"params": {"layers_0": dense}}, input=SPEC)
+    with pytest.raises(FeatvizError, match="expected all `variables` that `module.init` returns"):
+        from_linen(dropout, {"layers_0": dense}, input=SPEC)
+
+
+def test_variables_with_partitions_are_taken_and_pictures_drawn():
+    init = nn.with_partitioning(nn.initializers.lecun_normal(), (None, None, None, "model"))
+    network = nn.Sequential([nn.Conv(4, (3, 3), kernel_init=init), nn.relu])
+    variables = network.init(jax.random.key(0), jnp.ones((1, 8, 8, 3)))
+    model = from_linen(network, variables, input=SPEC)
+    picture = fv.render(model, fv.channel("layers_0", 1), steps=2, progress=False)
+    assert picture.score > 0

@@ -101,3 +101,17 @@ def test_units_stay_where_they_are_at_other_sizes():
     for size in ((16, 16), (4, 16), (4, 4)):
         values = model.apply(model.weights, np.ones((1, *size, 3), np.float32), layers=["y"])["y"]
         assert values.shape == (1, size[0] // 4, 5, 16)
+
+
+def test_frames_in_an_images_channels_are_no_units_of_a_convolution():
+    def network(weights, images):
+        frames = images.transpose(0, 3, 1, 2).reshape(-1, 3, 16, 16)
+        y = jax.lax.conv(frames, weights["conv"].transpose(3, 2, 0, 1), (4, 4), "VALID")
+        return {"frames": y, "mean": y.reshape(len(images), 4, 16, 4, 4).mean((1, 3, 4))}
+
+    model = fv.from_function(network, WEIGHTS, input=fv.InputSpec(size=16, channels=12))
+    layers = {layer.name: layer.shape for layer in model.layers}
+    assert layers["frames"] == (4, 4, 4, 16)
+    images = np.random.default_rng(1).random((2, 16, 16, 12)).astype(np.float32)
+    expected = network(WEIGHTS, jnp.asarray(images))["frames"].reshape(2, 4, 16, 4, 4).transpose(0, 1, 3, 4, 2)
+    np.testing.assert_allclose(model.apply(model.weights, images)["frames"], expected, rtol=1e-5, atol=1e-5)

@@ -13,6 +13,7 @@ import numpy as np
 from featviz.adapters.fixed_inputs import Fixed, check_fixed, image_input, split_weights
 from featviz.adapters.onnx.operators import OPERATORS
 from featviz.adapters.onnx.operators.quantization import dequantize
+from featviz.adapters.onnx.output_shapes import check, with_output_shapes
 from featviz.adapters.onnx.protos import array_of, constant_of, operator_of, used_names, value_of
 from featviz.errors import FeatvizError, in_one_line
 
@@ -91,8 +92,8 @@ def read_onnx(model: "str | os.PathLike[str] | onnx.ModelProto", what: str, *, f
 
     proto = _load(model, what)
     try:
-        proto = _with_output_shapes(proto)
-        onnx.checker.check_model(proto)
+        proto = with_output_shapes(proto)
+        check(proto)
         proto = inline_local_functions(proto)
         names = output_names(proto.graph)
         proto = _inline_missing_operators(proto)
@@ -211,14 +212,6 @@ def _load(model: "str | os.PathLike[str] | onnx.ModelProto", what: str) -> "onnx
     except (OSError, DecodeError, onnx.checker.ValidationError, ValueError) as error:
         reason = "it does not exist" if not path.exists() else in_one_line(error)
         raise FeatvizError(f"`{path.name}` cannot be read as ONNX: {reason}") from None
-
-
-def _with_output_shapes(proto: "onnx.ModelProto") -> "onnx.ModelProto":
-    """The proto with the shapes of its outputs, which runtimes do without and the checker does not."""
-    from onnx import shape_inference
-
-    stated = all(output.type.tensor_type.HasField("shape") for output in proto.graph.output)
-    return proto if stated else shape_inference.infer_shapes(proto)
 
 
 def _inline_missing_operators(proto: "onnx.ModelProto") -> "onnx.ModelProto":
