@@ -1,7 +1,7 @@
 """A copy of a user's module, and its graphs by the shape of the images."""
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -9,14 +9,15 @@ import jax
 import jax.numpy as jnp
 
 from featviz.adapters.torch.custom_functions import differing_backwards
-from featviz.adapters.torch.export_check import DIFFERENCE, find_difference
+from featviz.adapters.torch.export_check import find_difference
+from featviz.adapters.torch.gradient_hooks import passive_hooks
 from featviz.adapters.torch.graph_ends import without_missing, without_nodes
 from featviz.adapters.torch.graph_export import LOCK, Graph, export_graph
-from featviz.adapters.torch.interpreter import GraphError, node_module, run_graph, to_array
+from featviz.adapters.torch.interpreter import GraphError, run_graph, to_array
 from featviz.adapters.torch.module_copies import fresh_copy, named_tensors, plain_tensors, shared_names
 from featviz.adapters.torch.module_identity import ModuleIdentity
-from featviz.adapters.torch.module_runs import StoppedError, reason, run_once, source_line
-from featviz.adapters.torch.operators import draws_numbers
+from featviz.adapters.torch.module_runs import StoppedError, run_once
+from featviz.adapters.torch.network_messages import messages
 from featviz.adapters.torch.run_records import RunRecord, recorded
 from featviz.common.shortcuts import find_shortcut, keep, recall
 from featviz.errors import FeatvizError
@@ -48,6 +49,8 @@ class ExportedNetwork:
     upto: str | None = None
     # The functions whose backward is not the derivative of their forward.
     own_backwards: set[str] = field(default_factory=set)
+    # What in it hooks were registered on in a run.
+    hooked: set[str] = field(default_factory=set)
     # Why the export ends behind so many calls of modules within, though the module runs.
     ended: tuple[Exception, int] | None = None
     # The first layer that has other values in the export than in the module itself.
@@ -89,7 +92,7 @@ class ExportedNetwork:
             if tensor.numel() > 1 and (path != placeholder or tensor.is_floating_point()):
                 self.constants[placeholder] = path
                 weights[path] = to_array(tensor)
-        if self.graphs and not self.constants and not any(self._messages()) and self.ends_as_asked:
+        if self.graphs and not self.constants and not any(messages(self)) and self.ends_as_asked:
             keep(shortcut, True)
         return {path: jax.device_put(array, may_alias=True) for path, array in weights.items()}, self.single_image
 
@@ -220,7 +223,7 @@ class ExportedNetwork:
     def _try(self, images: "torch.Tensor", record: RunRecord | None = None) -> StoppedError | None:
         observe = None if record is None else record.add_module
         try:
-            with differing_backwards(self.own_backwards):
+            with differing_backwards(self.own_backwards), passive_hooks(found=self.hooked):
                 run_once(self.module, images, upto=self.upto, observe=observe)
         except StoppedError as error:
             return error
@@ -264,37 +267,5 @@ class ExportedNetwork:
 
     def warn(self) -> None:
         """Says where the network ends early, whose backward is not used, and what in it is random."""
-        for message in self._messages() if self.graphs else ():
+        for message in messages(self) if self.graphs else ():
             warnings.warn(message, stacklevel=3)
-
-    def _messages(self) -> Iterator[str]:
-        if self.own_backwards:
-            yield (
-                f"{self.name} has a backward of its own in {', '.join(sorted(self.own_backwards))}, which is not the "
-                "derivative of the forward; pictures follow the derivative of the forward"
-            )
-        graph = self.first
-        for said in (self.differing and DIFFERENCE.format(self.differing), graph.under_no_grad):
-            if said is not None:
-                yield f"{self.name} {said}"
-        if not graph.marks and any(True for _ in self.module.children()):
-            yield (
-                f"{self.name} calls none of the modules within, so that these are no layers: its `forward` may be a "
-                "function that holds another module"
-            )
-        if graph.failure is not None and graph.runs and graph.marks:
-            # The message of a node says where it is.
-            line = "" if isinstance(graph.failure, GraphError) else f", at {source_line(graph.failure)}"
-            end = f"ends behind `{graph.marks[-1][0]}`" if graph.output is None else "lacks some layers"
-            yield (
-                f"{self.name} {end}{line}: what follows depends on values or cannot be exported "
-                f"({reason(graph.failure)})"
-            )
-        for node in graph.module.graph.nodes:
-            operator = str(node.target).removeprefix("aten.").partition(".")[0]
-            if draws_numbers(operator, node.args, node.kwargs):
-                yield (
-                    f"{self.name} draws random numbers at inference (`{operator}` in "
-                    f"`{node_module(node)[0] or self.name}`); they are drawn once, the same in each run"
-                )
-                break

@@ -41,12 +41,12 @@ def from_torch(
     `relu` and `relu[1]`, one that returns several arrays `attention/0`, `attention/1`.
 
     Gradients are those of the forward; a warning names each `autograd.Function` whose backward is another one. Through
-    what is computed under `torch.no_grad` none goes, with a warning, unless nothing else leads to the output. Where
-    the module looks at values (`.item()`, `if x.sum() > 0`) or uses an operator that featviz lacks the network ends,
-    with a warning; another names the first layer that has other values in the export, as where code asks whether it is
-    traced. Values that no image and no weight decides are part of the program, as they are at adaptation: the
-    places of a mask of booleans that the module keeps and that an array is indexed with, a flag. A forward that asks
-    whether values are finite is answered that they are.
+    what is computed under `torch.no_grad` none goes, with a warning, unless nothing else leads to the output; hooks on
+    gradients are not called, with a warning. Where the module looks at values (`.item()`, `if x.sum() > 0`) or uses an
+    operator that featviz lacks the network ends, with a warning; another names the first layer that has other values in
+    the export, as where code asks whether it is traced. Values that no image and no weight decides are part of the
+    program, as they are at adaptation: the places of a mask of booleans that the module keeps and that an array is
+    indexed with, a flag. A forward that asks whether values are finite is answered that they are.
 
     Args:
         module: The network, which is left as it is. Its current weights are copied, to float32. Wrappers

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from featviz.adapters.adapter_errors import ModuleError
 from featviz.adapters.torch.calls_as_run import calls_as_run
+from featviz.adapters.torch.gradient_hooks import passive_hooks
 from featviz.adapters.torch.in_place import rename_results
 from featviz.adapters.torch.interpreter import missing_operators
 from featviz.adapters.torch.known_values import discrete_buffers, values_known
@@ -149,7 +150,8 @@ def export_graph(
 
     axes = dict.fromkeys(dynamic, torch.export.Dim.AUTO)
     # Where an export fails PyTorch prints the graph so far, thousands of lines of a detector's.
-    with quiet(), torch.enable_grad(), redirect_stderr(io.StringIO()), watched(module, record, ended=ended):
+    silent = redirect_stderr(io.StringIO())
+    with quiet(), torch.enable_grad(), passive_hooks(), silent, watched(module, record, ended=ended):
         try:
             program = torch.export.export(Wrapper().eval(), (images,), dynamic_shapes=(axes or None,), strict=False)
             names = [clean_name(name) for name, _ in marked]

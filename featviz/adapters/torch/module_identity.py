@@ -75,7 +75,7 @@ def _parts(module: "torch.nn.Module") -> Iterator[str]:
 
     yield f"{torch.__version__} {torch.get_default_dtype()} {torch.is_autocast_enabled('cpu')}"
     for path, each in module.named_modules():
-        hooks = (each._forward_hooks, each._forward_pre_hooks)
+        hooks = (each._forward_hooks, each._forward_pre_hooks, each._backward_hooks, each._backward_pre_hooks)
         if "forward" in vars(each) or any(hooks):
             raise UnspelledError(f"`{path}` has a forward or a hook of its own")
         settings = {name: value for name, value in vars(each).items() if isinstance(value, bool | int | float | str)}
