@@ -201,7 +201,7 @@ def fit_code(store: ActivationStore, fit: Fit, *, progress: bool = True) -> Code
         k=fit.k,
         steps=fit.steps,
         batch=min(fit.batch, rows),
-        rate=default_rate(fit.latents) if fit.rate is None else fit.rate,
+        rate=default_rate(fit.kind, fit.latents) if fit.rate is None else fit.rate,
         dead_after=min(DEAD_AFTER, rows),
         seed=fit.seed,
     )

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from support.planted_dictionaries import planted
 
-from featviz.dictionaries.fitting.sae_step import SaeSettings, init_sae, sae_step, scheduled_rate
+from featviz.dictionaries.fitting.sae_step import SaeSettings, default_rate, init_sae, sae_step, scheduled_rate
 from featviz.dictionaries.fitting.trained_kinds import TRAINED
 
 INPUTS = jnp.asarray(planted(64)[1])
@@ -23,6 +23,12 @@ def run(settings, steps, state=None):
     for _ in range(steps):
         state, figures = step(state, INPUTS)
     return state, figures
+
+
+def test_the_rate_follows_the_number_of_latents_and_is_higher_where_latents_are_selected():
+    assert default_rate("gated", 2**12) == pytest.approx(2 * default_rate("gated", 2**14)) == pytest.approx(0.0012)
+    assert default_rate("batch_topk", 2**12) == pytest.approx(4 * default_rate("gated", 2**12))
+    assert default_rate("matryoshka", 4) == default_rate("topk", 64) == 0.01
 
 
 @pytest.mark.parametrize("kind", TRAINED)
