@@ -13,6 +13,7 @@ the correlation of all outputs' changes between both halves, and how often the f
 
 import argparse
 import tempfile
+import time
 from collections.abc import Sequence
 
 import numpy as np
@@ -49,9 +50,12 @@ def main() -> None:
         survey = survey_both(model, options, folder)
         candidates = firing_units(survey, layer, HELD)
         drawn = np.random.default_rng(0).permutation(candidates)[: options.latents]
-        profile = layer_profile(survey, layer, sorted(drawn.tolist()), effects=True)
+        units, started = sorted(drawn.tolist()), time.process_time()
+        profile = layer_profile(survey, layer, units, effects=True)
+        spent = time.process_time() - started
         records = [profile.held[unit] for unit in profile.units]
     print(f"{model.name} {layer}: {len(records)} of {len(candidates)} latents that fire on {HELD} photographs or more")
+    print(f"{spent:.0f} s of processor time, with the other statistics of their pages")
     for index, title in enumerate(("suppressed", "held at its largest")):
         print(f"{title}: {summary([each[index] for each in records])}")
 
