@@ -13,6 +13,8 @@ from featviz.rendering.checks import require_objective
 
 # Of the network's blocks, how many a page shows unless it is told.
 LAYERS = 4
+# The share of a network's layers that lie between its first and its last block.
+REACH = 0.6
 
 
 def explained_layers(
@@ -47,7 +49,19 @@ def explained_layers(
 
 
 def _outermost(layers: Sequence[Layer]) -> Sequence[Layer]:
-    """The layers whose names have the fewest dots, as deep as needed for five: PyTorch's paths of modules have them."""
+    """A network's blocks among layers whose names are PyTorch's paths of modules, which have dots.
+
+    They are numbered, `encoder.stages.0` to `encoder.stages.3`, and reach over most of it; else they are the layers
+    with the fewest dots, as deep as needed for five.
+    """
+    numbered: dict[str, list[int]] = {}
+    for index, layer in enumerate(layers):
+        parent, _, last = layer.name.rpartition(".")
+        if last.isdecimal():
+            numbered.setdefault(parent, []).append(index)
+    for indices in sorted(numbered.values(), key=lambda each: layers[each[0]].name.count(".")):
+        if len(indices) >= LAYERS and indices[-1] - indices[0] >= len(layers) * REACH:
+            return [layers[index] for index in indices]
     for depth in range(max((layer.name.count(".") for layer in layers), default=0)):
         chosen = [layer for layer in layers if layer.name.count(".") <= depth]
         if len(chosen) >= MIN_BLOCKS:

@@ -221,6 +221,17 @@ def test_of_paths_with_dots_the_outermost_modules_are_shown(tiny):
     assert shown == ("layer0", "layer1", "layer2", "layer3")
 
 
+def test_numbered_modules_that_reach_over_most_of_a_network_are_its_blocks(tiny):
+    blocks = [f"encoder.stages.{i}{part}" for i in range(4) for part in ("", ".layers.0", ".layers.1")]
+    layers = tuple(replace(tiny.layers[0], name=name) for name in ("embedder", "embedder.conv", *blocks, "encoder"))
+    shown = explained_layers(replace(tiny, layers=(*layers, tiny.layers[-1])), None)
+    assert shown == ("encoder.stages.1", "encoder.stages.2", "encoder.stages.3")
+    part = tuple(replace(tiny.layers[0], name=f"neck.{i}") for i in range(4))
+    others = tuple(replace(tiny.layers[0], name=name) for name in ("stem", "body", "mid", "top", "head"))
+    shown = explained_layers(replace(tiny, layers=(*others, *part, tiny.layers[-1])), None)
+    assert not any(name.startswith("neck") for name in shown)
+
+
 def test_a_network_of_one_output_is_explained_by_it(tmp_path):
     one = build(OneOutput())
     (made,) = fv.explain(one, PHOTO, out=tmp_path, objective=fv.logit(0), **QUICK | {"layers": ["conv"]})
