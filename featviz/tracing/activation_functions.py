@@ -15,6 +15,8 @@ KINDS = (
 )  # fmt: skip
 # All that a leaky ReLU consists of.
 LEAKY = ({"ge", "mul", "select_n"}, {"gt", "mul", "select_n"})
+# What a CELU consists of, max(x, 0) + expm1(min(x, 0)): the one function of which another, a ReLU, is a part.
+CELU = {"max", "min", "expm1", "add"}
 # Primitives that work elementwise.
 POINTWISE = {
     "abs", "add", "clamp", "convert_element_type", "copy", "copy_p", "div", "eq", "erf", "erfc", "exp", "exp2", "expm1",
@@ -84,16 +86,17 @@ def _elementwise_runs(program: Program, known: set[Value], ends: set[Value]) -> 
         if names is None or len(step.outputs) != 1:
             continue
         varying = {value for value in step.inputs if value.scalar is None}
-        for stops in (known | ends, known):
-            origins = {runs[value].origin if value in runs and value not in stops else value for value in varying}
+        for stops in (known | ends, known, None):
+            passed = stops or set[Value]()
+            origins = {runs[value].origin if value in runs and value not in passed else value for value in varying}
             if len(origins) == 1:
                 break
         else:
             continue
         (origin,) = origins
-        if step.outputs[0].aval.shape == origin.aval.shape:
-            through = frozenset(value for value in varying if value in runs and value not in stops)
-            operations = frozenset(names).union(*(runs[value].operations for value in through))
+        through = frozenset(value for value in varying if value in runs and value not in passed)
+        operations = frozenset(names).union(*(runs[value].operations for value in through))
+        if step.outputs[0].aval.shape == origin.aval.shape and (stops is not None or operations >= CELU):
             runs[step.outputs[0]] = _Run(origin, operations, through)
     return runs
 

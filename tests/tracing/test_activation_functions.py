@@ -8,6 +8,7 @@ import pytest
 from featviz.tracing.activation_functions import find_activation_functions
 from featviz.tracing.evaluation import evaluate
 from featviz.tracing.program import trace
+from featviz.tracing.relu import find_relus
 
 X = np.random.default_rng(0).normal(size=(2, 6)).astype(np.float32)
 FUNCTIONS = {
@@ -56,6 +57,16 @@ def test_a_gate_that_is_used_elsewhere_is_a_function_beside_that_which_it_makes(
     values = evaluate(program, [X], [each.output for each in found])
     for value, function in zip(values, (jax.nn.sigmoid, jax.nn.silu), strict=True):
         np.testing.assert_allclose(value, function(X), rtol=1e-6)
+
+
+def test_a_celu_ends_at_its_output_where_its_relu_is_known():
+    program, _ = trace(lambda x: jax.nn.celu(x, 0.7) @ jnp.ones((6, 3)), X)
+    relus = {relu.output for relu in find_relus(program)}
+    assert relus
+    (found,) = find_activation_functions(program, known=relus)
+    assert found.kind == "elu" and found.input is program.inputs[0]
+    (value,) = evaluate(program, [X], [found.output])
+    np.testing.assert_allclose(value, jax.nn.celu(X, 0.7), rtol=1e-6)
 
 
 def test_other_choices_are_no_leaky_relu():
