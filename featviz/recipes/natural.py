@@ -10,7 +10,7 @@ from featviz.recipes.distill import default
 from featviz.regularizers import ClipRange
 
 # Our own: an image is drawn from the denoiser, from noise on, guided by the objective. One step is one noise level with
-# one gradient. Noise of level 1.2 hides small shapes only: from gray the largest ones would keep a twentieth of their
+# one gradient. Noise of level 2.4 hides small shapes only: from gray the largest ones would keep a twentieth of their
 # power at 224 px, and pictures were pale. The prior sets the size of each move.
 guided = Recipe(
     summary="drawn from a denoiser of photographs, noise level by noise level, guided by the objective",
