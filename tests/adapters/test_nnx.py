@@ -188,7 +188,7 @@ def test_a_network_that_draws_at_random_draws_the_same_each_time(images):
             return self.head(x + jax.random.normal(self.noise.params(), x.shape))
 
     module = Noisy(nnx.Rngs(0))
-    with pytest.warns(UserWarning, match="`head` of one image depends on"):
+    with pytest.warns(UserWarning, match="`head` depends on random numbers"):
         model = from_nnx(module, input=SPEC)
     first, again = (model.apply(model.weights, images)[OUTPUT] for _ in range(2))
     np.testing.assert_array_equal(first, again)

@@ -88,7 +88,8 @@ def test_what_the_rule_declines_runs_as_it_is(name):
     network, x = DECLINED[name], positive(4, 6)
     again = ruled(network, x)
     assert primitives(again, x) == primitives(network, x)
-    np.testing.assert_array_equal(again(x), network(x))
+    # Each as one program: a mean that is a program of its own may be rounded otherwise.
+    np.testing.assert_array_equal(jax.jit(again)(x), jax.jit(network)(x))
 
 
 def test_complex_powers_run_as_they_are():
