@@ -9,6 +9,7 @@ import contextlib
 import gc
 import glob
 import re
+import time
 import warnings
 import zlib
 from pathlib import Path
@@ -20,8 +21,10 @@ from featviz.common.user_cache import cache_folder, keeps_programs
 
 # Bytes of all entries together; a layer's programs take about half a megabyte.
 MAX_BYTES = 2**30
-# JAX's warning; the names of a program's entries begin with the program's name.
-WARNING = r"Error (reading|writing) persistent compilation cache entry for '([^']*)'"
+# JAX's warning, with the exception's class; the names of a program's entries begin with the program's name.
+WARNING = r"Error (reading|writing) persistent compilation cache entry for '([^']*)'(?:: (\w+))?"
+# What zlib and zstandard raise for an entry that is incomplete.
+INCOMPLETE = ("error", "ZstdError")
 
 
 def use_compilation_cache() -> None:
@@ -77,7 +80,7 @@ def replace_broken(folder: Path) -> None:
     The warning comes before JAX compiles and writes, so the same process writes a good entry. If another version of JAX
     has another wording, its warning is shown and nothing is removed.
     """
-    show = warnings.showwarning
+    show, since = warnings.showwarning, time.time()
 
     def handle_warning(
         message: Any, category: Any, filename: str, lineno: int, file: Any = None, line: Any = None
@@ -86,25 +89,27 @@ def replace_broken(folder: Path) -> None:
         if match is None:
             show(message, category, filename, lineno, file, line)
         else:
-            remove_broken(folder, match[2], was_refused=match[1] == "reading")
+            refused = match[1] == "reading" and match[3] not in INCOMPLETE
+            remove_broken(folder, match[2], refused_before=since if refused else 0.0)
 
     # Every time, and also where warnings are errors.
     warnings.filterwarnings("always", message=WARNING)
     warnings.showwarning = handle_warning
 
 
-def remove_broken(folder: Path, program: str, *, was_refused: bool = False) -> None:
+def remove_broken(folder: Path, program: str, *, refused_before: float = 0.0) -> None:
     """Removes a program's entries that are incomplete.
 
     Args:
       program: the program's name, with which its entries' names begin.
-      was_refused: whether JAX has refused one of the entries. If all look complete, it is not known which, and all are
-        removed.
+      refused_before: the time in seconds before which one was written that XLA has refused, though it is complete. It
+        is not known which, and all that are older are removed.
     """
-    entries = list(folder.glob(f"{glob.escape(program)}-*-cache"))
-    broken = [path for path in entries if not _is_complete(path)]
-    for path in broken or (entries if was_refused else []):
-        _remove(path)
+    for path in folder.glob(f"{glob.escape(program)}-*-cache"):
+        # OSError: another process has removed it.
+        with contextlib.suppress(OSError):
+            if path.stat().st_mtime < refused_before or not _is_complete(path):
+                path.unlink()
 
 
 def _is_complete(path: Path) -> bool:

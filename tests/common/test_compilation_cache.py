@@ -95,13 +95,33 @@ def test_only_the_broken_entries_of_the_program_go(tmp_path):
     files = {"jit_a-1-cache": whole, "jit_a-2-cache": whole[:-1], "jit_b-1-cache": b"", "jit_a-1-atime": b"", "x": b""}
     for name, data in files.items():
         (tmp_path / name).write_bytes(data)
-    remove_broken(tmp_path, "jit_a", was_refused=True)
-    assert {path.name for path in tmp_path.iterdir()} == files.keys() - {"jit_a-2-cache"}
     remove_broken(tmp_path, "jit_a")
     assert {path.name for path in tmp_path.iterdir()} == files.keys() - {"jit_a-2-cache"}
-    # All are whole, and yet one was refused.
-    remove_broken(tmp_path, "jit_a", was_refused=True)
+    # A whole one was refused that is older, or is none of these.
+    written = (tmp_path / "jit_a-1-cache").stat().st_mtime
+    remove_broken(tmp_path, "jit_a", refused_before=written)
+    assert (tmp_path / "jit_a-1-cache").exists()
+    remove_broken(tmp_path, "jit_a", refused_before=written + 1)
     assert {path.name for path in tmp_path.iterdir()} == files.keys() - {"jit_a-1-cache", "jit_a-2-cache"}
+
+
+@pytest.mark.parametrize(
+    ("fault", "left"),
+    [
+        ("error: Error -5 while decompressing data", {"jit_a-1-cache"}),
+        # One that is whole, whatever others of that name are.
+        ("JaxRuntimeError: INVALID_ARGUMENT: cannot be deserialized", set()),
+    ],
+)
+def test_the_warning_says_which_entries_go(tmp_path, fault, left):
+    whole = zlib.compress(b"program")
+    (tmp_path / "jit_a-1-cache").write_bytes(whole)
+    (tmp_path / "jit_a-2-cache").write_bytes(whole[:-1])
+    os.utime(tmp_path / "jit_a-1-cache", (1000, 1000))
+    with warnings.catch_warnings():
+        replace_broken(tmp_path)
+        warnings.warn(f"Error reading persistent compilation cache entry for 'jit_a': {fault}", stacklevel=1)
+    assert {path.name for path in tmp_path.iterdir()} == left
 
 
 def test_other_warnings_are_shown(tmp_path):
