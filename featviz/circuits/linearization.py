@@ -9,7 +9,7 @@ from jaxtyping import Array, Float
 from featviz.circuits.path_rules import EVERY, Paths, path_rules
 from featviz.model import Apply, Weights
 from featviz.model.editable import Editable
-from featviz.model.edits import EditedWeights, PatchIn, Selection
+from featviz.model.edits import EditedWeights, Selection, StandIn
 from featviz.surveys.receptive_fields import grid_of
 from featviz.tracing.dependence import unroll_dependent_scans
 from featviz.tracing.evaluation import evaluate
@@ -88,7 +88,7 @@ def program_behind(
     def behind(*args: jax.Array) -> jax.Array:
         (network, edits), image = jax.tree.unflatten(structure, args[: len(leaves)])
         patched = dict(zip(sources, args[len(leaves) :], strict=True))
-        added = {name: (*edits.get(name, ()), PatchIn(Selection(), value[0])) for name, value in patched.items()}
+        added = {name: (*edits.get(name, ()), StandIn(Selection(), value[0])) for name, value in patched.items()}
         edits = edits | added
         edited = apply.with_edits(tuple(sorted(edits)))
         return edited(EditedWeights(network, edits), image, layers=(layer,))[layer]
