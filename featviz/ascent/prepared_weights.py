@@ -66,8 +66,10 @@ class StepPlan:
         what is left out.
         """
         split, leaves = self._split, jax.tree.leaves(weights)
-        free = freely_rounded(split.whole)
-        chosen = [value for value in split.values if moved is None or (value not in free) == moved]
+        chosen = list(split.values)
+        if moved is not None:
+            free = freely_rounded(split.whole)
+            chosen = [value for value in chosen if (value not in free) == moved]
         missing = [None] * (len(split.whole.inputs) - len(leaves))
         found = dict(zip(chosen, evaluate(split.whole, [*leaves, *missing], chosen), strict=True))
         return tuple(found.get(value) for value in split.values)

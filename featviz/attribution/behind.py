@@ -10,8 +10,8 @@ from jaxtyping import Array, Float
 from featviz.common.kept import kept_with_owner
 from featviz.gradients.rules import rules_for
 from featviz.model import IMAGE, Apply, Weights
-from featviz.model.editable import Editable
-from featviz.model.edits import EditedWeights, Selection, StandIn
+from featviz.model.editable import Editable, add_edits
+from featviz.model.edits import Selection, StandIn
 from featviz.objectives import Objective
 from featviz.tracing.dependence import dependents, unroll_dependent_scans
 from featviz.tracing.evaluation import Rule, evaluate
@@ -97,11 +97,8 @@ def _score(
     if layer == IMAGE:
         return objective(apply(weights, h[None], layers=objective.layers))[0]
     assert isinstance(apply, Editable)
-    old = weights if isinstance(weights, EditedWeights) else EditedWeights(weights, {})
-    edits = old.edits | {layer: (*old.edits.get(layer, ()), StandIn(Selection(), h))}
-    patched = apply.with_edits(tuple(sorted(edits)))
-    activations = patched(EditedWeights(old.network, edits), image[None], layers=objective.layers)
-    return objective(activations)[0]
+    patched, patched_weights = add_edits(apply, weights, {layer: [StandIn(Selection(), h)]})
+    return objective(patched(patched_weights, image[None], layers=objective.layers))[0]
 
 
 def _evaluate(

@@ -10,8 +10,8 @@ from jaxtyping import Array, Float, Int
 from featviz.circuit_graphs.circuit_parts import EdgeEffect, Verdict
 from featviz.common.compilation import compiled
 from featviz.model import Apply, Model, Weights
-from featviz.model.editable import Editable
-from featviz.model.edits import Clamp, EditedWeights, Selection
+from featviz.model.editable import Editable, add_edits
+from featviz.model.edits import Clamp, Selection
 from featviz.surveys.reduction import batches
 
 # Photos on which an edge is tested, and resamples of the bootstrap.
@@ -150,13 +150,11 @@ def _with_and_without(
     before = by_position(apply(weights, images, layers=(target,))[target])
     place = before.argmax(1)
     assert isinstance(apply, Editable)
-    old = weights if isinstance(weights, EditedWeights) else EditedWeights(weights, {})
 
     def without(ablated: Int[Array, ""]) -> Float[Array, " n"]:
         edit = Clamp(Selection(units=ablated[None]), jnp.float32(0))
-        edits = old.edits | {source: (*old.edits.get(source, ()), edit)}
-        edited = apply.with_edits(tuple(sorted(edits)))
-        after = by_position(edited(EditedWeights(old.network, edits), images, layers=(target,))[target])
+        edited, edited_weights = add_edits(apply, weights, {source: [edit]})
+        after = by_position(edited(edited_weights, images, layers=(target,))[target])
         return jnp.take_along_axis(after, place[:, None], axis=1)[:, 0]
 
     return before.max(1)[None], jax.vmap(without)(units)

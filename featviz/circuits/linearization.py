@@ -8,8 +8,8 @@ from jaxtyping import Array, Float
 
 from featviz.circuits.path_rules import EVERY, Paths, path_rules
 from featviz.model import Apply, Weights
-from featviz.model.editable import Editable
-from featviz.model.edits import EditedWeights, Selection, StandIn
+from featviz.model.editable import Editable, add_edits
+from featviz.model.edits import Selection, StandIn
 from featviz.surveys.receptive_fields import grid_of
 from featviz.tracing.dependence import unroll_dependent_scans
 from featviz.tracing.evaluation import evaluate
@@ -82,16 +82,14 @@ def program_behind(
       the program, and arrays for its inputs before those.
     """
     assert isinstance(apply, Editable)
-    old = weights if isinstance(weights, EditedWeights) else EditedWeights(weights, {})
-    leaves, structure = jax.tree.flatten((old, image))
+    leaves, structure = jax.tree.flatten((weights, image))
 
     def behind(*args: jax.Array) -> jax.Array:
-        (network, edits), image = jax.tree.unflatten(structure, args[: len(leaves)])
-        patched = dict(zip(sources, args[len(leaves) :], strict=True))
-        added = {name: (*edits.get(name, ()), StandIn(Selection(), value[0])) for name, value in patched.items()}
-        edits = edits | added
-        edited = apply.with_edits(tuple(sorted(edits)))
-        return edited(EditedWeights(network, edits), image, layers=(layer,))[layer]
+        weights, image = jax.tree.unflatten(structure, args[: len(leaves)])
+        values = zip(sources, args[len(leaves) :], strict=True)
+        added = {name: [StandIn(Selection(), value[0])] for name, value in values}
+        patched, patched_weights = add_edits(apply, weights, added)
+        return patched(patched_weights, image, layers=(layer,))[layer]
 
     program, _ = trace(behind, *leaves, *sources.values())
     return program, leaves

@@ -13,6 +13,7 @@ from featviz.common.compilation import compiled
 from featviz.common.kept import kept_with_owner
 from featviz.model import Apply, Model, Weights
 from featviz.model.shapes import shapes_at
+from featviz.parameterizations.waves import frequencies
 from featviz.tracing.evaluation import Replacement, evaluate
 from featviz.tracing.program import Program, Step
 from featviz.tracing.relu import find_relu
@@ -42,8 +43,7 @@ def pink_noise(
     >>> noise.shape, noise.dtype, bool((noise >= 0).all() and (noise <= 1).all())
     ((2, 16, 24, 3), dtype('float32'), True)
     """
-    rows, columns = np.fft.fftfreq(size[0])[:, None], np.fft.rfftfreq(size[1])[None]
-    frequency = np.hypot(rows, columns)
+    frequency = frequencies(*size)
     frequency[0, 0] = np.inf
     white = np.fft.rfft2(rng.standard_normal((count, channels + 1, *size)))
     planes = np.fft.irfft2(white / frequency, s=size)

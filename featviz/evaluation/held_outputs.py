@@ -15,8 +15,8 @@ from featviz.common.compilation import compiled
 from featviz.common.kept import kept_with_owner
 from featviz.common.progress import progress_bar
 from featviz.model import OUTPUT, Apply, Model, Weights
-from featviz.model.editable import Editable
-from featviz.model.edits import EditedWeights, Selection, StandIn
+from featviz.model.editable import Editable, add_edits
+from featviz.model.edits import Selection, StandIn
 from featviz.model.latent_layer import LatentApply, find_dictionary
 from featviz.model.shapes import shapes_at
 from featviz.surveys.reduction import BATCH
@@ -190,8 +190,6 @@ def _behind_program(apply: Apply, base: str, layer: str) -> Callable[..., Float[
         photos: UInt8[Array, "n h w c"],
     ) -> Float[Array, "n outputs"]:
         assert isinstance(apply, Editable)
-        old = weights if isinstance(weights, EditedWeights) else EditedWeights(weights, {})
-        patched = apply.with_edits(tuple(sorted({*old.edits, base})))
         dictionary = find_dictionary(apply, weights, layer)
 
         def outputs(h: Array, map: Array, unit: Array, value: Array, photo: Array) -> Float[Array, " outputs"]:
@@ -199,9 +197,9 @@ def _behind_program(apply: Apply, base: str, layer: str) -> Callable[..., Float[
             step = alone if dictionary is None else dictionary.one_of(unit, like=h)
             held = h + jnp.expand_dims(value - map, -1) * step
             # The activations have had all edits.
-            edits = {**old.edits, base: (*old.edits.get(base, ()), StandIn(Selection(), held))}
+            patched, patched_weights = add_edits(apply, weights, {base: [StandIn(Selection(), held)]})
             image = photo.astype(jnp.float32) / jnp.float32(255)
-            return patched(EditedWeights(old.network, edits), image[None], layers=(OUTPUT,))[OUTPUT][0]
+            return patched(patched_weights, image[None], layers=(OUTPUT,))[OUTPUT][0]
 
         return jax.vmap(outputs)(activations, maps, units, values, photos)
 

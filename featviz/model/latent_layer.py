@@ -11,8 +11,8 @@ from jaxtyping import Array, Float
 
 from featviz.common.spelling import Identified, UnspelledError, spell
 from featviz.errors import FeatvizError
-from featviz.model.editable import Editable
-from featviz.model.edits import Edit, EditedWeights, Selection, StandIn
+from featviz.model.editable import Editable, add_edits
+from featviz.model.edits import Edit, EditedWeights, Selection
 
 if TYPE_CHECKING:
     from featviz.model.model import Apply, Model, Weights
@@ -151,17 +151,11 @@ class LatentApply(Identified, Editable):
         if not edits:
             return self.base, weights.network
         assert isinstance(self.base, Editable)
-        old = weights.network if isinstance(weights.network, EditedWeights) else EditedWeights(weights.network, {})
-        merged = dict(old.edits)
-        for layer, each in edits.items():
-            if layer != self.name:
-                merged[layer] = merged.get(layer, ()) + each
+        added = {layer: each for layer, each in edits.items() if layer != self.name}
         if self.name in edits:
             by_latents = LatentEdit(Selection(), weights.dictionary, edits[self.name])
-            own = merged.get(self.layer, ())
-            # A stable order: what stands in for the layer comes last.
-            merged[self.layer] = tuple(sorted((*own, by_latents), key=lambda edit: isinstance(edit, StandIn)))
-        return self.base.with_edits(tuple(sorted(merged))), EditedWeights(old.network, merged)
+            added[self.layer] = (*added.get(self.layer, ()), by_latents)
+        return add_edits(self.base, weights.network, added)
 
     def with_edits(self, layers: tuple[str, ...]) -> "LatentApply":
         """See `Editable`. Edits of the layer that the dictionary encodes come before those of its latents."""

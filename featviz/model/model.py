@@ -9,8 +9,8 @@ from jaxtyping import Array, Float
 from featviz.common.arguments import is_sequence
 from featviz.common.placement import gather
 from featviz.errors import FeatvizError, join_or, nearest_choices, suggest
-from featviz.model.editable import Editable
-from featviz.model.edits import Edit, EditedWeights
+from featviz.model.editable import Editable, add_edits
+from featviz.model.edits import Edit
 from featviz.model.input_spec import InputSpec
 
 if TYPE_CHECKING:
@@ -142,19 +142,17 @@ class Model:
         """
         if not isinstance(self.apply, Editable):
             raise FeatvizError(f"{self.name} cannot be edited; expected a network that an adapter of featviz made")
-        old = self.weights if isinstance(self.weights, EditedWeights) else EditedWeights(self.weights, {})
-        merged = dict(old.edits)
+        fitted: dict[str, list[Edit]] = {}
         for name, given in edits.items():
             layer = self.layer(name)
             added = tuple(given) if is_sequence(given) else (given,)
             for edit in added:
                 if not isinstance(edit, Edit):
                     raise FeatvizError(f"`edits` has {edit!r} for {name}; expected edits, such as fv.ablate([3])")
-            merged[name] = merged.get(name, ()) + tuple(edit.fitted(name, layer.shape) for edit in added)
-        if not merged:
+            fitted[name] = [edit.fitted(name, layer.shape) for edit in added]
+        apply, weights = add_edits(self.apply, self.weights, fitted)
+        if not weights.edits:
             return self
-        weights = EditedWeights(old.network, merged)
-        apply = self.apply.with_edits(tuple(sorted(merged)))
         rectified = apply.rectified_layers(weights)
         # Of edits in Python no command line is known; `--edit` adds its own.
         source = {key: value for key, value in self.source.items() if key != "model"}

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from featviz.parameterizations.base import Parameterization, Shape, squash, unsquash
+from featviz.parameterizations.waves import frequencies
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,5 @@ class Fourier(Parameterization):
 
     def _scale(self, shape: tuple[int, ...]) -> Float[np.ndarray, "1 h f 1 1"]:
         height, width = shape[1:3]
-        frequency = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)[None, :])
-        scale = np.sqrt(width * height) / np.maximum(frequency, 1.0 / max(width, height)) ** self.decay
+        scale = np.sqrt(width * height) / np.maximum(frequencies(height, width), 1.0 / max(width, height)) ** self.decay
         return scale.astype(np.float32)[None, :, :, None, None]

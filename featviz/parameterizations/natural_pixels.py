@@ -10,6 +10,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from featviz.parameterizations.base import Shape
 from featviz.parameterizations.color import correlate_color, for_channels
 from featviz.parameterizations.raw_pixels import RawPixels
+from featviz.parameterizations.waves import scale_waves
 
 
 @dataclass(frozen=True)
@@ -38,10 +39,7 @@ class NaturalPixels(RawPixels):
         rows, columns = np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)[None]
         # The mean varies as much as the largest shapes do.
         decay = 1 / np.maximum(np.sqrt(rows**2 + columns**2), 1 / max(height, width))
-        waves = jnp.fft.rfft2(jax.random.normal(key, shape, jnp.float32), axes=(1, 2))
-        smooth = jnp.fft.irfft2(
-            waves * jnp.asarray(decay[None, :, :, None], jnp.complex64), s=(height, width), axes=(1, 2)
-        )
+        smooth = scale_waves(jax.random.normal(key, shape, jnp.float32), jnp.asarray(decay, jnp.float32))
         colored = correlate_color(smooth)
         size = jnp.sqrt(jnp.mean(jnp.square(colored), axis=(1, 2, 3), keepdims=True))
         mean = jnp.asarray(for_channels(self.mean, shape[-1]).reshape(1, 1, 1, -1))

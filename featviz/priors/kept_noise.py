@@ -3,8 +3,8 @@
 from typing import Any
 
 import jax.numpy as jnp
-import numpy as np
 
+from featviz.parameterizations.waves import frequencies, scale_waves
 from featviz.priors.base import Images
 
 # Cycles a pixel at which a half is left of noise of level 1, and the exponent of frequency: fitted to featviz's own
@@ -21,8 +21,5 @@ def kept_noise(noise: Images, sigma: Any) -> Images:
       noise: of standard deviation 1.
       sigma: the noise level that the denoiser is given.
     """
-    height, width = noise.shape[1:3]
-    frequency = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)[None])
-    ratio = jnp.asarray((frequency / HALF) ** EXPONENT, jnp.float32)[None, :, :, None]
-    share = (1 / (1 + sigma * ratio)).astype(jnp.complex64)
-    return jnp.fft.irfft2(share * jnp.fft.rfft2(noise, axes=(1, 2)), s=(height, width), axes=(1, 2))
+    ratio = jnp.asarray((frequencies(*noise.shape[1:3]) / HALF) ** EXPONENT, jnp.float32)
+    return scale_waves(noise, 1 / (1 + sigma * ratio))

@@ -3,6 +3,7 @@
 import jax.numpy as jnp
 import numpy as np
 
+from featviz.parameterizations.waves import frequencies, scale_waves
 from featviz.priors.base import Images, unit
 
 # Cycles a pixel up to which all waves stay as they are.
@@ -21,8 +22,5 @@ def soft_gradient(gradient: Images) -> Images:
     >>> soft_gradient(checks)[0, 0, :2, 0].round(3).tolist()  # of one frequency: only its size changes
     [1.0, -1.0]
     """
-    height, width = gradient.shape[1:3]
-    frequency = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)[None])
-    share = jnp.asarray(CORNER / np.maximum(frequency, CORNER), jnp.complex64)[None, :, :, None]
-    waves = jnp.fft.rfft2(unit(gradient), axes=(1, 2))
-    return unit(jnp.fft.irfft2(share * waves, s=(height, width), axes=(1, 2)))
+    shares = jnp.asarray(CORNER / np.maximum(frequencies(*gradient.shape[1:3]), CORNER), jnp.float32)
+    return unit(scale_waves(unit(gradient), shares))

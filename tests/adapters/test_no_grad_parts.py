@@ -1,16 +1,14 @@
 """Gradients through parts of a forward under `torch.no_grad`, against autograd's own."""
 
-import warnings
-
 import jax
 import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch", reason="needs PyTorch: make test-frameworks")
 
+from support.adapted import adapted  # noqa: E402
 from torch import nn  # noqa: E402
 
-import featviz as fv  # noqa: E402
 from featviz.adapters.torch.no_grad_parts import FOLLOWED, STOPPED  # noqa: E402
 from featviz.model import OUTPUT  # noqa: E402
 
@@ -123,10 +121,8 @@ WRITES = [clipped, clipped_data, set_data, clipped_detached]
 def adapt(function):
     torch.manual_seed(0)
     net = Net(function).eval()
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        model = fv.from_torch(net, input=fv.InputSpec(size=8, channels_first=True))
-    return net, model, [str(each.message) for each in caught if "Net " in str(each.message)]
+    model, said = adapted(net)
+    return net, model, [text for text in said if "Net " in text]
 
 
 def gradients(net, model, layer=OUTPUT):

@@ -15,7 +15,7 @@ from featviz.adapters.torch.interpreter import missing_operators
 from featviz.adapters.torch.known_values import discrete_buffers, values_known
 from featviz.adapters.torch.module_runs import Nothing, StoppedError, arrays_within, quiet, watched
 from featviz.adapters.torch.no_grad_marks import marked_parts
-from featviz.adapters.torch.no_grad_parts import stop_gradients
+from featviz.adapters.torch.no_grad_parts import has_marks, stop_gradients
 from featviz.adapters.torch.view_writes import replace_parts
 from featviz.tracing.marks import clean_name
 
@@ -196,6 +196,8 @@ def _decompose_missing(program: Any, names: Sequence[str], graph: Graph) -> Grap
 
 def _stop_gradients(program: Any, names: Sequence[str]) -> str | None:
     """See `stop_gradients`, of what is exported."""
+    if not has_marks(program.graph):
+        return None
     graph = _read_program(program, names)
     layers = [node for _, node in graph.marks]
     if not layers and graph.output is None:

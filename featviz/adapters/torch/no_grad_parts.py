@@ -17,6 +17,13 @@ FOLLOWED = (
 )
 
 
+def has_marks(graph: "Graph") -> bool:
+    """Whether anything in a graph is computed under `no_grad`."""
+    import torch
+
+    return any(node.target is torch.ops.aten.alias.default for node in graph.nodes)
+
+
 def stop_gradients(graph: "Graph", image: "Node", layers: Collection["Node"], end: "Node") -> str | None:
     """Takes the marks out of a graph, and stops the gradients of what leaves a part under `no_grad`.
 
@@ -34,8 +41,6 @@ def stop_gradients(graph: "Graph", image: "Node", layers: Collection["Node"], en
     import torch
 
     marks = [node for node in graph.nodes if node.target is torch.ops.aten.alias.default]
-    if not marks:
-        return None
     copies = {node.args[0] if node in marks else node for node in layers}
     exits = list(_exits(graph, image, copies))
     said = None

@@ -45,8 +45,6 @@ def survey(
 
     use_compilation_cache()
     model = network.load()
-    from featviz.evaluation.flag import MIN_PHOTOS
-    from featviz.evaluation.reference_statistics import MIN_PHOTOS as REFERENCE_PHOTOS
     from featviz.pages.formatting import format_count
     from featviz.rendering.checks import check_count, check_size
     from featviz.surveys.photos import MAX_WINDOWS, find_photos
@@ -73,6 +71,9 @@ def survey(
     click.echo(f"{out}  " + ", ".join(format_count(count, of=what) for count, what in counts))
     faults = {made.names[int(index)]: fault for index, fault in made.faults.items()}
     echo_skipped(faults, listed_in=out / "faults.json")
+    from featviz.evaluation.flag import MIN_PHOTOS
+    from featviz.evaluation.reference_statistics import MIN_PHOTOS as REFERENCE_PHOTOS
+
     readable = int(made.readable.sum())
     if readable < MIN_PHOTOS:
         few, counted = 2 * REFERENCE_PHOTOS, format_count(readable, of="photo")

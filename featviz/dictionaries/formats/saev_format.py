@@ -44,9 +44,8 @@ def read(contents: Contents, hints: Hints) -> Dictionary:
         decoder_bias=take(arrays, "b_dec"),
     )
     _check_header(header)
-    said = header.get("cfg", header)
-    check_widths(fields, said if isinstance(said, Mapping) else {}, units="d_model", latents="d_sae")
-    check_widths(fields, said if isinstance(said, Mapping) else {}, units="d_vit", latents="d_sae")
+    for units in ("d_model", "d_vit"):
+        check_widths(fields, _configuration(header), units=units, latents="d_sae")
     centered = bool(hints.centered)
     kind, k = _activation(header)
     k = k if hints.k is None else hints.k
@@ -71,10 +70,14 @@ def _check_header(header: Mapping[str, Any]) -> None:
         raise FeatvizError(f"its schema is `{schema}`; expected {SCHEMAS[0]} to {SCHEMAS[-1]} of saev")
 
 
+def _configuration(header: Mapping[str, Any]) -> Mapping[str, Any]:
+    config = header.get("cfg", header)
+    return config if isinstance(config, Mapping) else {}
+
+
 def _activation(header: Mapping[str, Any]) -> tuple[str, int]:
     """The kind of activation function and its k, in any version of the format."""
-    config = header.get("cfg", header)
-    config = config if isinstance(config, Mapping) else {}
+    config = _configuration(header)
     given = config.get("activation", header.get("cls", "relu"))
     k = config.get("top_k", DEFAULT_K)
     if isinstance(given, Mapping):
