@@ -14,7 +14,7 @@ from featviz.rendering.checks import require_objective
 # Of the network's blocks, how many a page shows unless it is told.
 LAYERS = 4
 # The share of a network's layers that lie between its first and its last block.
-REACH = 0.6
+SPAN = 0.6
 
 
 def explained_layers(
@@ -51,7 +51,7 @@ def explained_layers(
 def _outermost(layers: Sequence[Layer]) -> Sequence[Layer]:
     """A network's blocks among layers whose names are PyTorch's paths of modules, which have dots.
 
-    They are numbered, `encoder.stages.0` to `encoder.stages.3`, and reach over most of it; else they are the layers
+    They are numbered, `encoder.stages.0` to `encoder.stages.3`, and span most of it; else they are the layers
     with the fewest dots, as deep as needed for five.
     """
     numbered: dict[str, list[int]] = {}
@@ -60,7 +60,7 @@ def _outermost(layers: Sequence[Layer]) -> Sequence[Layer]:
         if last.isdecimal():
             numbered.setdefault(parent, []).append(index)
     for indices in sorted(numbered.values(), key=lambda each: layers[each[0]].name.count(".")):
-        if len(indices) >= LAYERS and indices[-1] - indices[0] >= len(layers) * REACH:
+        if len(indices) >= LAYERS and indices[-1] - indices[0] >= len(layers) * SPAN:
             return [layers[index] for index in indices]
     for depth in range(max((layer.name.count(".") for layer in layers), default=0)):
         chosen = [layer for layer in layers if layer.name.count(".") <= depth]
