@@ -154,6 +154,7 @@ def export_graph(
     with quiet(), torch.enable_grad(), passive_hooks(), silent, watched(module, record, ended=ended):
         try:
             program = torch.export.export(Wrapper().eval(), (images,), dynamic_shapes=(axes or None,), strict=False)
+            _check_constants(program)
             names = [clean_name(name) for name, _ in marked]
             said = _stop_gradients(program, names)
             replace_parts(program.graph)
@@ -205,19 +206,20 @@ def _stop_gradients(program: Any, names: Sequence[str]) -> str | None:
     return stop_gradients(program.graph, graph.image, layers, graph.output or graph.last_layer)
 
 
-def _plain(constant: "torch.Tensor") -> "torch.Tensor":
-    """A constant of a graph.
+def _check_constants(program: Any) -> None:
+    """Refuses, before any pass over the graph, values of the run that the export takes for constants.
 
     Raises:
-        ModuleError: If it is a value of the run that the export takes for a constant.
+        ModuleError: If there is one.
     """
     import torch
 
-    if type(constant) not in (torch.Tensor, torch.nn.Parameter) or torch._C._functorch.is_functorch_wrapped_tensor(
-        constant
-    ):
-        raise ModuleError("a derivative within the forward, as of `torch.func.grad`, which cannot be exported")
-    return constant
+    for constant in program.constants.values():
+        if isinstance(constant, torch.Tensor) and (
+            type(constant) not in (torch.Tensor, torch.nn.Parameter)
+            or torch._C._functorch.is_functorch_wrapped_tensor(constant)
+        ):
+            raise ModuleError("a derivative within the forward, as of `torch.func.grad`, which cannot be exported")
 
 
 def _read_program(program: Any, names: Sequence[str]) -> Graph:
@@ -233,7 +235,7 @@ def _read_program(program: Any, names: Sequence[str]) -> Graph:
         if spec.kind in (InputKind.PARAMETER, InputKind.BUFFER):
             tensors[spec.arg.name] = spec.target.removeprefix("network.")
         elif spec.kind == InputKind.CONSTANT_TENSOR:
-            constants[spec.arg.name] = _plain(program.constants[spec.target])
+            constants[spec.arg.name] = program.constants[spec.target]
     (last,) = (node for node in program.graph.nodes if node.op == "output")
     outputs = [
         node
