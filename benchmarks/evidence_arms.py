@@ -118,9 +118,10 @@ def draw_featviz(arm: Arm, model: fv.Model, survey: Survey, units: Units, out: P
             picture.save(out / arm.folder / f"{layer}-{unit}.png")
 
 
-def peers_words(system: str, python: str, weights: Path, layer: str, units: list[int], out: Path) -> list[str]:
-    words = [python, str(HERE / "peers_torch.py"), system, "--weights", str(weights), "--layer", layer, "--units",
-             ",".join(map(str, units)), "--channels-last", "--out", str(out)]  # fmt: skip
+def peers_words(system: str, python: str, weights: Path, layer: str, units: list[int], out: Path,
+                *, network: str = "googlenet") -> list[str]:  # fmt: skip
+    words = [python, str(HERE / "peers_torch.py"), system, "--network", network, "--weights", str(weights), "--layer",
+             layer, "--units", ",".join(map(str, units)), "--channels-last", "--out", str(out)]  # fmt: skip
     if system == "horama-maco":
         words += ["--spectrum", str(weights.parent / "natural_spectrum.npy")]
         words += ["--size", str(MACO["size"]), "--crops", str(MACO["crops"])]

@@ -27,8 +27,8 @@ COMPOSED = {
     "transformer_denoised": replace(fv.recipes.denoised, transforms=TRANSFORMER.transforms, size=None),
     "transformer_guided": replace(fv.recipes.guided, transforms=TRANSFORMER.transforms, size=None),
 }
-# The layer of lucent's GoogLeNet that has the classes (`torch_googlenet.py`).
-LUCENT_CLASSES = "loss3_classifier"
+# Network -> the layer that has the classes in PyTorch (`torch_networks.py`).
+LUCENT_CLASSES = {"googlenet": "loss3_classifier", "squeezenet1_1": "logits", "deit_tiny": "head"}
 # Pictures of one of its processes, which are saved when it ends.
 LUCENT_BATCH = 8
 # How many pictures of a unit are a set; seeds of the smaller are the first of the larger one.
@@ -133,13 +133,16 @@ def draw_groups(
         store_seconds(folder, float(wall), float(processor))
 
 
-def draw_lucent(arm: Arm, python: str, weights: Path, layer: str, units: Sequence[int], folder: Path) -> None:
+def draw_lucent(
+    arm: Arm, python: str, network: str, weights: Path, layer: str, units: Sequence[int], folder: Path
+) -> None:
     """lucent's pictures of a layer's channels, those that the folder lacks; named by `unit_stem`."""
     missing = [unit for unit in units if not (folder / f"{unit_stem(layer, unit)}.png").exists()]
     folder.mkdir(parents=True, exist_ok=True)
     for first in range(0, len(missing), LUCENT_BATCH):
         batch = missing[first : first + LUCENT_BATCH]
-        words = peers_words("lucent-batch", python, weights, layer, batch, folder)
+        module = layer.replace("/", "_")
+        words = peers_words("lucent-batch", python, weights, module, batch, folder, network=network)
         report = run_peer([*words, "--steps", str(arm.steps)], folder)
         store_seconds(folder, *(float(report[name]) / 1e3 * arm.steps for name in ("step_ms", "step_cpu_ms")))
         print(f"{folder.name}: {len(batch)} pictures", file=sys.stderr, flush=True)
@@ -208,6 +211,6 @@ def available_arms(texts: Sequence[str], *, size: int, prior: Path | None, peers
             print(f"without {text}: {error}", file=sys.stderr, flush=True)
             continue
         if arm.recipe is None and not peers:
-            print(f"without {text}: it needs --peers-python, and GoogLeNet", file=sys.stderr, flush=True)
+            print(f"without {text}: it needs --peers-python", file=sys.stderr, flush=True)
             continue
         yield arm

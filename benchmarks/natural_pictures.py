@@ -98,23 +98,35 @@ def draw_arms(
     arms: list[Arm], model: fv.Model, units: Mapping[str, list[int]], classes: list[int], options: argparse.Namespace
 ) -> None:
     out: Path = options.out
-    weights = network(WEIGHTS[options.network])
+    peer = (options.peers_python, options.network, network(WEIGHTS[options.network]))
     for arm in arms:
         for layer, chosen in units.items():
             if arm.recipe is None:
-                draw_lucent(arm, options.peers_python, weights, layer, chosen, out / "units" / arm.name)
+                draw_lucent(arm, *peer, layer, chosen, out / "units" / arm.name)
             else:
                 objectives = {unit_stem(layer, unit): objective_of(layer, unit, arm.top) for unit in chosen}
                 draw(arm, model, objectives, out / "units" / arm.name)
         if arm.recipe is None and classes:
-            draw_lucent(arm, options.peers_python, weights, LUCENT_CLASSES, classes, out / "classes" / arm.name)
+            draw_lucent(arm, *peer, LUCENT_CLASSES[options.network], classes, out / "classes" / arm.name)
         elif classes:
             large = Arm(arm.name, arm.recipe, arm.steps, max(arm.size, options.class_size))
-            draw(large, model, {class_stem(arm, each): fv.logit(each) for each in classes}, out / "classes" / arm.name)
+            objectives = {class_stem(arm, each, options.network): fv.logit(each) for each in classes}
+            draw(large, model, objectives, out / "classes" / arm.name)
 
 
-def class_stem(arm: Arm, index: int) -> str:
-    return unit_stem(LUCENT_CLASSES, index) if arm.recipe is None else f"class-{index}"
+def class_stem(arm: Arm, index: int, name: str) -> str:
+    """The file name of a class's picture; lucent's has that of the layer with the classes of the network `name`."""
+    return unit_stem(LUCENT_CLASSES[name], index) if arm.recipe is None else f"class-{index}"
+
+
+def load_classes(arms: list[Arm], classes: list[int], name: str, out: Path) -> dict[str, dict[int, np.ndarray]]:
+    """The pictures of classes of the network `name`: arm -> class -> uint8 (h, w, 3)."""
+    return {
+        arm.name: {
+            each: arm.load(out / "classes" / arm.name / f"{class_stem(arm, each, name)}.png") for each in classes
+        }
+        for arm in arms
+    }
 
 
 def score_singles(
@@ -178,7 +190,7 @@ def best_crops(survey: fv.Survey, units: Mapping[str, list[int]]) -> list[np.nda
 
 
 def draw_sheets(
-    arms: list[Arm], survey: fv.Survey, units: Mapping[str, list[int]], classes: list[int], out: Path
+    arms: list[Arm], survey: fv.Survey, units: Mapping[str, list[int]], classes: list[int], name: str, out: Path
 ) -> None:
     if units:
         names = [(layer, unit) for layer, chosen in units.items() for unit in chosen]
@@ -190,10 +202,7 @@ def draw_sheets(
         draw_sheet(rows, captions, out / "units.webp")
         draw_sheet({**rows, "best photo": best_crops(survey, units)}, captions, out / "units-photographs.webp")
     if classes:
-        rows = {
-            arm.name: [arm.load(out / "classes" / arm.name / f"{class_stem(arm, each)}.png") for each in classes]
-            for arm in arms
-        }
+        rows = {arm: list(found.values()) for arm, found in load_classes(arms, classes, name, out).items()}
         captions = [survey.model.classes[each].partition(",")[0] for each in classes]
         draw_sheet(rows, captions, out / "classes.webp", cell=168)
 
@@ -226,8 +235,7 @@ def main() -> None:
     units = draw_units(survey, share_units(layers, options.units), skip=options.skip)
     drawn = np.random.default_rng(0).permutation(1000).tolist()
     classes = drawn[options.skip_classes : options.skip_classes + options.classes]
-    peers = bool(options.peers_python) and options.network == "googlenet"
-    named = {"size": options.size, "prior": options.prior, "peers": peers}
+    named = {"size": options.size, "prior": options.prior, "peers": bool(options.peers_python)}
     arms = list(available_arms(options.arms.split(","), **named))
     draw_arms(arms, model, units, classes, options)
     spaces = [Space(f"{name} {SPACES[name]}", Features(other, SPACES[name])) for name, other in others.items()]
@@ -241,18 +249,14 @@ def main() -> None:
         results["sets"] = score_sets(set_arms, survey, units, spaces, options)
         print_sets(results["sets"], singles, SET_SIZES)
     if classes:
-        pictures = {
-            arm.name: {each: arm.load(out / "classes" / arm.name / f"{class_stem(arm, each)}.png") for each in classes}
-            for arm in arms
-        }
-        ranks = recognize(pictures, others)
+        ranks = recognize(load_classes(arms, classes, options.network, out), others)
         print_recognition(ranks, {arm.name: read_seconds(out / "classes" / arm.name) for arm in arms})
         results["ranks"] = {arm: {name: row.tolist() for name, row in of.items()} for arm, of in ranks.items()}
     if units and options.figures:
         results["figures"] = measure_figures(arms, survey, units, spaces[-1], out)
         print_figures(results["figures"], spaces[-1].name)
     (out / "results.json").write_text(json.dumps(results, indent=1))
-    draw_sheets(arms, survey, units, classes, out)
+    draw_sheets(arms, survey, units, classes, options.network, out)
 
 
 if __name__ == "__main__":

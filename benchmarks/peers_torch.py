@@ -1,4 +1,4 @@
-"""One PyTorch process of `peers.py`: lucent or horama renders units of GoogLeNet; one line of JSON has the times.
+"""One PyTorch process of `peers.py`: lucent or horama renders units of a network; one line of JSON has the times.
 
 Runs in the peers' environment, without featviz. The systems:
 
@@ -48,12 +48,13 @@ class Clock:
 def run_lucent(network: Any, options: argparse.Namespace, clock: Clock) -> Pictures:
     """lucent's defaults: Fourier image, standard transforms, Adam, upsampled to 224 px if smaller.
 
-    Its preprocessing is torchvision's; with `preprocess=False`, GoogLeNet's takes its place after the transforms and
-    before the upsampling.
+    Its preprocessing is torchvision's; with `preprocess=False`, the network's takes its place after the transforms and
+    before the upsampling. A layer of tokens has its units last, where `objectives.channel` would take a token.
     """
     from lucent.optvis import objectives, param, render, transform
-    from torch_googlenet import preprocess
+    from torch_networks import NETWORKS
 
+    preprocess = NETWORKS[options.network].preprocess
     checkpoints = [*options.checkpoints, options.steps]
 
     def visualize(objective: Objective, count: int) -> list[Any]:
@@ -69,7 +70,15 @@ def run_lucent(network: Any, options: argparse.Namespace, clock: Clock) -> Pictu
         )
 
     def channel(unit: int, lane: int | None = None) -> Objective:
-        return objectives.channel(options.layer, unit, batch=lane)
+        of_maps = objectives.channel(options.layer, unit, batch=lane)
+
+        def value(activations: Any) -> Any:
+            found = activations(options.layer)
+            if found.ndim != 3:
+                return of_maps(activations)
+            return -(found if lane is None else found[lane])[..., unit].mean()
+
+        return objectives.Objective(value)
 
     if "batch" in options.system:
         lanes = [channel(unit, lane) for lane, unit in enumerate(options.units)]
@@ -86,8 +95,9 @@ def run_horama(network: Any, options: argparse.Namespace, clock: Clock) -> Pictu
     """
     import horama
     import torch
-    from torch_googlenet import preprocess
+    from torch_networks import NETWORKS
 
+    preprocess = NETWORKS[options.network].preprocess
     render = horama.maco if options.system == "horama-maco" else horama.fourier
     chosen = {"image_size": options.size, "crops_per_iteration": 2, "box_size": (1.0, 1.0)} if options.size else {}
     if options.size and options.crops:
@@ -116,6 +126,7 @@ def main() -> None:
     started = time.perf_counter()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("system", help="lucent, lucent-batch, the same with -cut, horama-fourier or horama-maco")
+    parser.add_argument("--network", default="googlenet", help="A name of `torch_networks.py`.")
     parser.add_argument("--weights", type=Path, required=True)
     parser.add_argument("--spectrum", type=Path, help="MACO's mean spectrum, which horama would download.")
     parser.add_argument("--layer", default="inception_4c")
@@ -141,7 +152,7 @@ def main() -> None:
         import lucent.optvis.render  # noqa: F401
     else:
         import horama  # noqa: F401
-    from torch_googlenet import load
+    from torch_networks import NETWORKS
 
     imported = time.perf_counter()
     torch.manual_seed(0)
@@ -150,7 +161,7 @@ def main() -> None:
         shutil.copyfile(options.spectrum, "spectrum_decorrelated.npy")
     cut = options.layer if "cut" in options.system or "horama" in options.system else None
     layout = torch.channels_last if options.channels_last else torch.contiguous_format
-    network = load(options.weights, until=cut, memory_format=layout)
+    network = NETWORKS[options.network].load(options.weights, until=cut, memory_format=layout)
     loaded, clock = time.perf_counter(), Clock()
     run = run_lucent if options.system.startswith("lucent") else run_horama
     pictures = run(network, options, clock)
