@@ -4,10 +4,12 @@
     python benchmarks/natural_pictures.py --units 4 --classes 4 -o trial/   # a trial, five minutes
     python benchmarks/natural_pictures.py --peers-python PEERS/bin/python --arms default,lucent@64,lucent -o natural/
     python benchmarks/natural_pictures.py --network squeezenet1_1 --units 16 -o natural-squeezenet/
+    python benchmarks/torch_networks.py --check                             # lucent's networks are featviz's
     python benchmarks/natural_pictures.py --network deit_tiny --arms default,transformer,transformer+16 --units 48 \
         --skip 16 --classes 0 --sets "" -o natural-deit/
 
-Arms are recipes by name; `maco` in about the time of the default, `lucent` with the peers' environment of `peers.py`.
+Arms are recipes by name; `maco` in about the time of the default, `lucent` with the peers' environment of `peers.py`,
+to which DeiT-tiny adds timm.
 `NAME@STEPS` takes other steps, `NAME~SHARE` another share of the prior. Recipes without a size, `transformer` and with
 a prior `transformer_denoised` and `transformer_guided`, draw at 224 px; `NAME+16` maximizes the mean of a unit over the
 16 tokens where it is largest. Recipes with a prior take `--prior FILE` where
