@@ -25,7 +25,7 @@ from featviz.evaluation.evaluate import evaluate_pictures
 from featviz.evaluation.features import features_of
 from featviz.evaluation.reference_statistics import features_of_photos, reference_statistics
 from featviz.model import before_relu
-from featviz.model.latent_layer import dictionary_of
+from featviz.model.latent_layers import dictionary_of
 
 FIGURES = ("prediction", "activation_z", "other_units_prediction", "photo_prediction")
 

@@ -24,7 +24,7 @@ from featviz.dictionaries.latent_map import LatentMap, lay_out
 from featviz.evaluation.class_scores import class_scores
 from featviz.evaluation.features import Features
 from featviz.model import Model
-from featviz.model.latent_layer import dictionary_of
+from featviz.model.latent_layers import dictionary_of
 from featviz.pages.records import LayerRecord, NetworkRecord, PictureRecord, Role, SurveyRecord, UnitRecord, UnitSummary
 from featviz.surveys.survey import Survey
 from featviz.surveys.unit_facets import facet_shares

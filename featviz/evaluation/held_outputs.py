@@ -17,7 +17,7 @@ from featviz.common.progress import progress_bar
 from featviz.model import OUTPUT, Apply, Model, Weights
 from featviz.model.editable import Editable, add_edits
 from featviz.model.edits import Selection, StandIn
-from featviz.model.latent_layer import LatentApply, find_dictionary
+from featviz.model.latent_layers import encoded_layer, find_dictionary
 from featviz.model.shapes import shapes_at
 from featviz.surveys.reduction import BATCH
 
@@ -66,7 +66,7 @@ def held_outputs(
     >>> [len(each) for each in held_outputs(fv.load("patterns"), "mixed4a", asked, photos.__getitem__, (64, 64))]
     [2, 1]
     """
-    base = _encoded_layer(model, layer)
+    base = encoded_layer(model, layer)
     values = int(np.prod(shapes_at(model, (base,), size)[base]))
     limit = max(1, MEMORY // (4 * values + size[0] * size[1] * model.input.channels))
     total = sum(len(held.photos) for held in asked)
@@ -152,16 +152,6 @@ def _behind(
 def _filled(group: Sequence[Any]) -> list[Any]:
     """A batch: the last entry repeated where there are fewer."""
     return [*group, *[group[-1]] * (BATCH - len(group))]
-
-
-def _encoded_layer(model: Model, layer: str) -> str:
-    """The layer whose activations a unit's value changes: of latents, the one that the dictionary encodes."""
-    apply = model.apply
-    while isinstance(apply, LatentApply):
-        if apply.name == layer:
-            return apply.layer
-        apply = apply.base
-    return layer
 
 
 @kept_with_owner(maxsize=8)

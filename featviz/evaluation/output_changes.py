@@ -11,7 +11,7 @@ from featviz.common.compilation import compiled
 from featviz.evaluation.recognition import output_program
 from featviz.model import Model
 from featviz.model.editable import Editable
-from featviz.model.latent_layer import LatentApply
+from featviz.model.latent_layers import apply_without_latents
 from featviz.surveys.reduction import BATCH, batches
 
 # Outputs that are stated.
@@ -46,10 +46,7 @@ def is_editable(model: Model) -> bool:
     >>> is_editable(fv.load("patterns"))
     True
     """
-    apply = model.apply
-    while isinstance(apply, LatentApply):
-        apply = apply.base
-    return isinstance(apply, Editable)
+    return isinstance(apply_without_latents(model.apply), Editable)
 
 
 def output_change(

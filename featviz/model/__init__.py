@@ -3,7 +3,8 @@
 from featviz.model.fingerprints import hash_architecture, hash_weights
 from featviz.model.frameworks import FRAMEWORKS, Framework, find_framework, require_model
 from featviz.model.input_spec import RANGES, InputSpec
-from featviz.model.latent_layer import LatentWeights, extend_weights, network_alone
+from featviz.model.latent_layer import LatentWeights
+from featviz.model.latent_layers import extend_weights, network_alone
 from featviz.model.model import (
     ALONG_DECODER,
     BEFORE_RELU,

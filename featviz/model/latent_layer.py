@@ -12,7 +12,7 @@ from jaxtyping import Array, Float
 from featviz.common.spelling import Identified, UnspelledError, spell
 from featviz.errors import FeatvizError
 from featviz.model.editable import Editable, add_edits
-from featviz.model.edits import Edit, EditedWeights, Selection
+from featviz.model.edits import Edit, Selection
 
 if TYPE_CHECKING:
     from featviz.model.model import Apply, Model, Weights
@@ -228,51 +228,6 @@ def add_latents(model: "Model", layer: str, dictionary: Basis, *, name: str | No
         layers=(*model.layers[:index], latents, *model.layers[index:]),
         source=source,
     )
-
-
-def dictionary_of(model: "Model", layer: str) -> Basis | None:
-    """The dictionary whose latents a layer has; None for any other layer."""
-    return find_dictionary(model.apply, model.weights, layer)
-
-
-def find_dictionary(apply: "Apply", weights: "Weights", layer: str) -> Basis | None:
-    """The same, of a network's function and weights."""
-    while isinstance(apply, LatentApply):
-        plain = weights.network if isinstance(weights, EditedWeights) else weights
-        assert isinstance(plain, LatentWeights)
-        if apply.name == layer:
-            return plain.dictionary
-        apply, weights = apply.base, plain.network
-    return None
-
-
-def extend_weights(model: "Model", weights: "Weights") -> "Weights":
-    """Another checkpoint of a network as the weights of the model: with its dictionaries, where it has some.
-
-    Args:
-        model: The network, with or without layers of latents.
-        weights: As the model's, or as those of the network alone.
-    """
-    return _extend(model.weights, weights)
-
-
-def network_alone(model: "Model") -> "Model":
-    """The model with the weights of its network alone, as checkpoints have them; only its weights are of use."""
-    weights = model.weights
-    while isinstance(weights, LatentWeights | EditedWeights):
-        weights = weights.network
-    return replace(model, weights=weights)
-
-
-def _extend(known: "Weights", given: "Weights") -> "Weights":
-    same: Any = jax.tree.structure(known)
-    if jax.tree.structure(given) == same:
-        return given
-    if isinstance(known, EditedWeights):
-        return EditedWeights(_extend(known.network, given), known.edits)
-    if not isinstance(known, LatentWeights):
-        return given
-    return LatentWeights(_extend(known.network, given), known.dictionary)
 
 
 def _layers_of_width(model: "Model", units: int) -> str:

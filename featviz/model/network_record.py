@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from featviz.model.fingerprints import hash_weights
-from featviz.model.latent_layer import dictionary_of
+from featviz.model.latent_layers import dictionary_of
 
 if TYPE_CHECKING:
     from featviz.model.model import Model

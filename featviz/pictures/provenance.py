@@ -10,8 +10,8 @@ import optax
 import scipy
 
 from featviz.common.canonical import describe
-from featviz.model import LatentWeights, Model, hash_weights
-from featviz.model.latent_layer import LatentApply
+from featviz.model import Model, hash_weights
+from featviz.model.latent_layers import latent_layers
 from featviz.objectives import Objective
 from featviz.pictures.command import command_line
 from featviz.pictures.file_names import class_name
@@ -69,12 +69,10 @@ def _describe_origin(model: Model, weights_sha256: str) -> dict[str, Any]:
 
 def _describe_dictionaries(model: Model) -> list[dict[str, Any]]:
     """The layers of latents, from the last added to the first, each with the SHA-256 of its dictionary's arrays."""
-    found, weights, apply = [], model.weights, model.apply
-    while isinstance(weights, LatentWeights) and isinstance(apply, LatentApply):
-        sha256 = hash_weights(weights.dictionary)
-        found.append({"layer": apply.layer, "latents": apply.name, "dictionary_sha256": sha256})
-        weights, apply = weights.network, apply.base
-    return found
+    return [
+        {"layer": apply.layer, "latents": apply.name, "dictionary_sha256": hash_weights(dictionary)}
+        for apply, dictionary in latent_layers(model.apply, model.weights)
+    ]
 
 
 def describe_machine() -> dict[str, Any]:

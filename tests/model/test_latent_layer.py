@@ -12,7 +12,7 @@ from featviz.dictionaries import Dictionary, DictionaryRecord, LayerNorm
 from featviz.dictionaries.kinds import ConceptVectors, TopKSae
 from featviz.errors import FeatvizError
 from featviz.model import hash_architecture, hash_weights
-from featviz.model.latent_layer import dictionary_of
+from featviz.model.latent_layers import dictionary_of
 from featviz.model.layer_patterns import block_layers
 from featviz.objectives.minimization import for_ascent
 
