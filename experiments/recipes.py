@@ -16,7 +16,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 
 import featviz as fv
-from featviz.cli.commands.render import read_start
+from featviz.cli.options.photo_options import read_start
 from featviz.cli.targets import parse_target
 
 

@@ -1,4 +1,4 @@
-"""Which units a class hangs on over many photos, and which are behind the mistakes."""
+"""Which units a class depends on over many photos, and which are behind the mistakes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Objectives with a unit's best photographs in them, of --exemplars, and the photographs at which facets begin."""
+"""Objectives with photographs in them, of --exemplars and --references, and the photographs at which facets begin."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -59,6 +59,16 @@ def match_exemplars(
     if facets == 1:
         return PhotoObjectives(_directions(survey, channels), None)
     return _facets(survey, channels, model, recipe, size, count=facets)
+
+
+def match_references(objectives: list["Objective"], folder: Path, model: "Model") -> list["Objective"]:
+    """The objectives of channels and classes, each as the statistics of a survey's or a folder's photographs."""
+    from featviz.surveys.survey import open_survey
+    from featviz.surveys.survey_store import is_survey
+    from featviz.surveys.vital import vital
+
+    references = open_survey(folder, model) if is_survey(folder) else folder
+    return [vital(model, objective, references) for objective in objectives]
 
 
 def _directions(survey: "Survey", channels: Channels) -> "list[Objective]":

@@ -40,7 +40,7 @@ def test_a_class_is_ranked_over_photos(photos, tmp_path, capsys):
     run(words(photos, tmp_path, "--of", "7", "--top", "2"))
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("7: ") and "photos right" in lines[0]
-    assert lines[1] == "units it hangs on" and lines[2].startswith("  mixed4a:") and "±" in lines[2]
+    assert lines[1] == "units that it depends on" and lines[2].startswith("  mixed4a:") and "±" in lines[2]
 
 
 @pytest.mark.parametrize(
