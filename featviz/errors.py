@@ -17,6 +17,13 @@ class FeatvizError(ValueError):
     """
 
 
+class ArgumentError(FeatvizError):
+    """A file or folder that an argument names is not there, is of another kind, or belongs to another run.
+
+    Nothing has been done or changed. The command line exits with status 2, as for any wrong command.
+    """
+
+
 def suggest(name: str, choices: Iterable[str]) -> str:
     """The hint that ends an error about an unknown name: the nearest choices, or else the first few.
 

@@ -28,7 +28,7 @@ from featviz.atlas.entry_arrays import ADDED, ArrayLayout, create_array, shard_u
 from featviz.atlas.entry_histories import count_looks
 from featviz.atlas.locks import creation_lock
 from featviz.common.files import describe_folder
-from featviz.errors import FeatvizError, in_one_line
+from featviz.errors import ArgumentError, FeatvizError, in_one_line
 
 KIND, FORMAT = "featviz atlas", 2
 # What a run may have left in a folder before the atlas existed.
@@ -222,7 +222,8 @@ def _make_folder(folder: Path, *, create: bool) -> None:
     except OSError as error:
         raise FeatvizError(f"`{folder}` cannot be created: {error.strerror}") from None
     if foreign and not is_atlas(folder):
-        raise FeatvizError(f"`{folder}` holds other files; expected a new folder for the atlas")
+        found = describe_folder(folder, lacks="holds other files")
+        raise ArgumentError(f"`{folder}` {found}; expected a new folder for the atlas")
 
 
 def is_atlas(folder: Path) -> bool:

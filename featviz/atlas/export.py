@@ -3,6 +3,7 @@
 import csv
 import io
 import os
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -61,7 +62,15 @@ def export(
         target.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise FeatvizError(f"`{target}` cannot be created: {error.strerror}") from None
-    rows = [row for row in atlas.rows(layers=layers) if row.outcome != "damaged"]
+    found = list(atlas.rows(layers=layers))
+    rows = [row for row in found if row.outcome != "damaged"]
+    if len(rows) < len(found):
+        damaged = next(row for row in found if row.outcome == "damaged")
+        warnings.warn(
+            f"{len(found) - len(rows)} of {len(found)} entries are damaged and not exported, such as "
+            f"{damaged.layer}:{damaged.unit}; run the atlas command again to repair them",
+            stacklevel=2,
+        )
     lines: list[Line] = []
     folders = {layer: target / safe_name(name) for layer, name in distinct_names(atlas.layers).items()}
     for row in progress_bar(rows, unit="entry", shown=progress):

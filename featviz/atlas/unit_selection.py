@@ -39,7 +39,11 @@ def select_units(model: Model, layers: Sequence[str], units: Units | None) -> di
 
 
 def _ascending(units: Iterable[int], count: int) -> tuple[int, ...]:
-    return tuple(sorted({check_count("units", unit, 0, count - 1) for unit in units}))
+    found = list(units)
+    # The largest first: that is the one that a range out of bounds was given by.
+    for unit in (max(found), *found) if found and all(isinstance(unit, int) for unit in found) else found:
+        check_count("units", unit, 0, count - 1)
+    return tuple(sorted(set(found)))
 
 
 def consecutive_ranges(units: Iterable[int]) -> list[tuple[int, int]]:

@@ -46,7 +46,7 @@ def read(
         if network.model is None and layer is not None:
             raise FeatvizError("--layer goes with MODEL")
         reading.check()
-    dictionary = reading.load(file)
+        dictionary = reading.load(file)
     for line in describe(dictionary):
         click.echo(line)
     if out is not None:

@@ -10,6 +10,8 @@ import click
 
 from featviz.errors import FeatvizError
 
+# As click has it.
+WRONG_COMMAND = 2
 # A shell's status for a program that Ctrl-C ended: 128 + SIGINT.
 INTERRUPTED = 130
 # What the system may answer to correct work.

@@ -10,6 +10,7 @@ import click
 
 from featviz.cli.exit_status import (
     INTERRUPTED,
+    WRONG_COMMAND,
     Interrupted,
     close_output,
     describe_system_error,
@@ -17,7 +18,8 @@ from featviz.cli.exit_status import (
     was_interrupted,
 )
 from featviz.cli.versions import print_versions
-from featviz.errors import FeatvizError, suggest
+from featviz.cli.warning_lines import short_warnings
+from featviz.errors import ArgumentError, FeatvizError, suggest
 
 # Every command by the heading under which `featviz --help` lists it. NAME-OF-COMMAND is the function `name_of_command`
 # of `featviz/cli/commands/name_of_command.py`.
@@ -102,7 +104,8 @@ def run(arguments: list[str] | None = None) -> None:
         # Of several writes at once that fail, Zarr raises one error; asyncio would print the traceback of each other.
         logging.getLogger("asyncio").setLevel(logging.CRITICAL)
     try:
-        cli.main(arguments, prog_name="featviz", standalone_mode=False)
+        with contextlib.nullcontext() if debug else short_warnings():
+            cli.main(arguments, prog_name="featviz", standalone_mode=False)
         if sys.stdout is not None:
             sys.stdout.flush()
     except click.exceptions.NoArgsIsHelpError as error:
@@ -120,7 +123,7 @@ def run(arguments: list[str] | None = None) -> None:
         if debug:
             raise
         if isinstance(error, FeatvizError):
-            _exit(str(error), 1)
+            _exit(str(error), WRONG_COMMAND if isinstance(error, ArgumentError) else 1)
         if isinstance(error, BrokenPipeError):
             # The reader, `head` for example, has what it wanted.
             close_output()

@@ -41,6 +41,8 @@ def load_network(
 
     for framework in FRAMEWORKS.values():
         if framework.file_suffix is not None and Path(name).suffix.lower() == framework.file_suffix:
+            if not Path(name).exists():
+                raise click.UsageError(f"MODEL is `{name}`, a file that does not exist")
             if weights is not None:
                 raise click.UsageError(f"--weights goes with a network of the zoo; {Path(name).name} holds its own")
             return adapt(framework, name, Path(name).name, input_words, fixed)

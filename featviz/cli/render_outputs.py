@@ -50,7 +50,8 @@ def check_outputs(out: Path, paths: list[Path]) -> None:
 
     folder = paths[0].parent
     if folder.is_file():
-        raise FeatvizError(f"-o is the file `{folder}`; expected a folder for {len(paths)} pictures")
+        purpose = f" for {len(paths)} pictures" if len(paths) > 1 else ""
+        raise FeatvizError(f"-o is the file `{folder}`; expected a folder{purpose}")
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

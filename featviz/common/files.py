@@ -1,6 +1,7 @@
 """Atomic writing of files, undisturbed by Ctrl-C, and paths that are checked before the work starts."""
 
 import contextlib
+import json
 import os
 import secrets
 import signal
@@ -11,6 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from featviz.errors import FeatvizError, in_one_line, suggest
+
+# In the folder of every store, with what it is of.
+GROUP_FILE = "zarr.json"
 
 
 def write_atomic(path: str | os.PathLike[str], data: bytes) -> Path:
@@ -114,7 +118,20 @@ def describe_folder(folder: Path, *, lacks: str) -> str:
     >>> describe_folder(Path("nowhere"), lacks="holds no atlas"), describe_folder(Path("."), lacks="holds no atlas")
     ('does not exist', 'holds no atlas')
     """
-    return lacks if folder.is_dir() else "is a file" if folder.exists() else "does not exist"
+    if folder.is_dir():
+        return f"has a damaged {GROUP_FILE}" if _is_damaged(folder / GROUP_FILE) else lacks
+    return "is a file" if folder.exists() else "does not exist"
+
+
+def _is_damaged(path: Path) -> bool:
+    """Whether a file of JSON is there that cannot be read."""
+    try:
+        json.loads(path.read_text("utf-8"))
+    except OSError:
+        return False
+    except ValueError:
+        return True
+    return False
 
 
 def check_suffix(path: str | os.PathLike[str], choices: Sequence[str]) -> str:

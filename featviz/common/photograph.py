@@ -58,6 +58,8 @@ def read_photograph(path: str | os.PathLike[str], channels: int, *, option: str 
             return to_channels(apply_orientation(file), channels)
     except FileNotFoundError:
         raise FeatvizError(f"{name} does not exist; expected an image file") from None
+    except IsADirectoryError:
+        raise FeatvizError(f"{name} is a folder; expected an image file") from None
     # Decoders raise errors of any kind on bytes that they cannot read.
     except Exception as error:
         raise FeatvizError(f"{name} cannot be read as an image: {in_one_line(error)}") from None

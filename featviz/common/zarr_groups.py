@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from featviz.common.files import write_atomic
-from featviz.errors import FeatvizError, in_one_line
+from featviz.common.files import describe_folder, write_atomic
+from featviz.errors import ArgumentError, FeatvizError, in_one_line
 
 
 @contextmanager
@@ -31,7 +31,8 @@ def new_group(path: Path, *, purpose: str) -> Iterator[Any]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.exists() and (not path.is_dir() or any(path.iterdir())):
-            raise FeatvizError(f"`{path}` holds other things; expected a new folder for {purpose}")
+            found = describe_folder(path, lacks="holds other things")
+            raise ArgumentError(f"`{path}` {found}; expected a new folder for {purpose}")
         # Built under a temporary name, so that a folder of the final name is what it is for.
         building = Path(tempfile.mkdtemp(prefix=".featviz-", dir=path.parent))
         building.chmod(0o755)
@@ -65,6 +66,27 @@ def write_rows(array: Any, start: int, values: np.ndarray) -> None:
     if array.shape[0] < start + len(values):
         array.resize((start + len(values), *array.shape[1:]))
     array[start : start + len(values)] = values
+
+
+@contextmanager
+def reading_errors(path: Path, name: str) -> Iterator[None]:
+    """A context in which an array that cannot be decoded is named.
+
+    Args:
+      path: the folder of the group.
+      name: the array's name in it.
+
+    Raises:
+      FeatvizError: if the block fails.
+    """
+    try:
+        yield
+    except IndexError:  # of the caller
+        raise
+    except Exception as error:  # a decoder may raise anything
+        reason = in_one_line(error)
+        remedy = "delete the folder and run its command again"
+        raise FeatvizError(f"`{path}`: {name} is damaged: {reason}; {remedy}") from None
 
 
 def write_json(folder: Path, name: str, value: Any) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from featviz.common.files import write_atomic
 from featviz.dreaming.dream_steps import DreamState
-from featviz.errors import FeatvizError
+from featviz.errors import ArgumentError
 from featviz.pictures.picture_files import encode_image
 
 # Seconds between two writes of the preview and the state.
@@ -41,9 +41,9 @@ def read_state(path: Path, digest: str) -> DreamState | None:
     except FileNotFoundError:
         return None
     except Exception as error:
-        raise FeatvizError(f"the state `{path.name}` cannot be read: {error}; remove it to start over") from error
+        raise ArgumentError(f"the state `{path.name}` cannot be read: {error}; remove it to start over") from error
     if str(arrays["digest"]) != digest:
-        raise FeatvizError(f"the state `{path.name}` belongs to another dream; remove it to start over")
+        raise ArgumentError(f"the state `{path.name}` belongs to another dream; remove it to start over")
     octave, step = map(int, arrays["position"])
     return DreamState(octave, step, arrays["image"], tuple(map(float, arrays["history"])))
 

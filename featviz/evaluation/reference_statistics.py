@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from featviz.common.files import write_atomic
-from featviz.errors import FeatvizError
+from featviz.errors import ArgumentError, FeatvizError
 from featviz.evaluation.corruptions import CORRUPTIONS, Pixels
 from featviz.evaluation.features import Features
 from featviz.evaluation.layer_paths import path_boxes, pooled_in
@@ -85,7 +85,7 @@ def split_photos(survey: Survey) -> tuple[Int[np.ndarray, " photos_a"], Int[np.n
     """
     a, b = halves(survey)
     if len(a) < MIN_PHOTOS:
-        raise FeatvizError(f"the survey has {len(survey)} photos; expected {2 * MIN_PHOTOS} or more")
+        raise ArgumentError(f"the survey has {len(survey)} photos; expected {2 * MIN_PHOTOS} or more")
     return a, b
 
 

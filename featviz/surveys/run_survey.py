@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from featviz.common.progress import progress_bar
-from featviz.errors import FeatvizError
+from featviz.errors import ArgumentError, FeatvizError
 from featviz.model import Model, require_model
 from featviz.model.layer_patterns import block_layers
 from featviz.model.network_record import record_network, same_network
@@ -205,11 +205,11 @@ def _check_same(store: SurveyStore, attributes: dict[str, Any], source: Source) 
         # A survey of an earlier version does not say what its network's input was.
         found, given = stored.get(name, attributes[name]), attributes[name]
         if not (same_network(found, given) if name == "network" else found == given):
-            raise FeatvizError(
+            raise ArgumentError(
                 f"`out`: `{store.path}` is a survey of other {name}, {describe_attribute(name, found)} in place of "
                 f"{describe_attribute(name, given)}; expected a new folder"
             )
     if isinstance(source, Folder) and store.done and store.read_json("photos", []) != list(source.files):
-        raise FeatvizError(
+        raise ArgumentError(
             f"`out`: `{store.path}` is a survey of other photos in the same folder; expected a new folder"
         )

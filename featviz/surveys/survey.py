@@ -143,7 +143,7 @@ class Survey:
         if not self.readable[index]:
             raise FeatvizError(f"the photo `{self.names[index]}` cannot be read: {self.faults[str(index)]}")
         if "images" in self.store.group:
-            return np.asarray(self.store.group["images"][int(index)])
+            return self.store.image(int(index))
         file, window = divmod(int(index), self.windows**2)
         name = self.files[file]
         with quiet():

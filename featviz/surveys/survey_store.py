@@ -17,7 +17,7 @@ from jaxtyping import Float, Int, UInt8
 
 from featviz.common.files import describe_folder
 from featviz.common.safe_names import distinct_names, safe_name
-from featviz.common.zarr_groups import holds_kind, new_group, read_json, write_json, write_rows
+from featviz.common.zarr_groups import holds_kind, new_group, read_json, reading_errors, write_json, write_rows
 from featviz.errors import FeatvizError, in_one_line
 from featviz.model.network_record import name_network
 
@@ -93,11 +93,23 @@ class SurveyStore:
           layer: the layer's name.
           name: "maxima" or "positions".
           units: which units.
+
+        Raises: FeatvizError if they cannot be read.
         """
-        array = self.group[f"{self._paths[layer]}/{name}"]
-        if isinstance(units, slice | int | np.integer):
-            return np.asarray(array[: self.done, units])
-        return np.asarray(array.oindex[: self.done, list(units)])
+        path = f"{self._paths[layer]}/{name}"
+        with reading_errors(self.path, path):
+            array = self.group[path]
+            if isinstance(units, slice | int | np.integer):
+                return np.asarray(array[: self.done, units])
+            return np.asarray(array.oindex[: self.done, list(units)])
+
+    def image(self, index: int) -> UInt8[np.ndarray, "h w c"]:
+        """A stored photograph.
+
+        Raises: FeatvizError if it cannot be read.
+        """
+        with reading_errors(self.path, "images"):
+            return np.asarray(self.group["images"][index])
 
     def write_json(self, name: str, value: Any) -> None:
         """Writes a JSON file beside the arrays, whole or not at all."""
@@ -124,13 +136,28 @@ def create_store(
 
     Raises: FeatvizError if the folder is not empty or cannot be made.
     """
+    from zarr.codecs import Crc32cCodec, ZstdCodec
+
     with new_group(path, purpose="the survey") as group:
         paths = layer_paths(layers)
         for layer, units in layers.items():
             for name, dtype in (("maxima", "float32"), ("positions", "int32")):
-                group.create_array(f"{paths[layer]}/{name}", shape=(0, units), chunks=(BLOCK, units), dtype=dtype)
+                array = f"{paths[layer]}/{name}"
+                group.create_array(
+                    array,
+                    shape=(0, units),
+                    chunks=(BLOCK, units),
+                    dtype=dtype,
+                    compressors=[ZstdCodec(), Crc32cCodec()],
+                )
         if image_shape is not None:
-            group.create_array("images", shape=(0, *image_shape), chunks=(BLOCK // 8, *image_shape), dtype="uint8")
+            group.create_array(
+                "images",
+                shape=(0, *image_shape),
+                chunks=(BLOCK // 8, *image_shape),
+                dtype="uint8",
+                compressors=[ZstdCodec(), Crc32cCodec()],
+            )
         group.attrs.update({"kind": KIND, "done": 0, "total": None, **attributes})
     return open_store(path, writable=True)
 

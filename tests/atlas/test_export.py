@@ -37,3 +37,12 @@ def test_export_as_parquet(surveyed_atlas, tmp_path):
     found = parquet.read_table(written).to_pydict()
     assert len(found["unit"]) == 6 + 8 * 7 and set(found["layer"]) == {"conv1", "conv2"}
     assert (tmp_path / "e" / found["file"][0]).suffix == ".webp"
+
+
+def test_damaged_entries_are_left_out_with_a_warning(complete, copied_atlas, tmp_path):
+    (copied_atlas / complete.find("conv1").path / "pixels" / "c.7.0.0.0").write_bytes(b"??")
+    with pytest.warns(
+        UserWarning, match="1 of 80 entries are damaged and not exported, such as conv1:7; run the atlas"
+    ):
+        written = export(fv.open_atlas(copied_atlas), tmp_path / "e", layers=["conv1"], progress=False)
+    assert "7" not in {row["unit"] for row in csv.DictReader(written.read_text().splitlines())}

@@ -10,6 +10,7 @@ import sys
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
+from unittest.mock import Mock
 
 import click
 import jax
@@ -19,7 +20,7 @@ from support.commands import refused
 from featviz.cli import exit_status, main
 from featviz.cli.exit_status import SYSTEM_ERRORS
 from featviz.common.files import write_atomic
-from featviz.errors import FeatvizError
+from featviz.errors import ArgumentError, FeatvizError
 from featviz.rendering import draw as rendering
 
 FAST = ["--size", "32", "--steps", "3", "--quiet"]
@@ -161,3 +162,8 @@ def test_errors_that_nobody_asked_for_print_no_traceback(monkeypatch, capsys, ca
     with pytest.raises(SystemExit):
         main.run(["models"])
     assert capsys.readouterr().err == "featviz: the disk is full\n" and not caplog.records
+
+
+def test_a_file_or_folder_that_does_not_suit_is_a_wrong_command(capsys, monkeypatch):
+    monkeypatch.setattr(main, "cli", Mock(main=Mock(side_effect=ArgumentError("`out` is of another run"))))
+    assert refused(capsys, "models") == (2, "featviz: `out` is of another run\n")

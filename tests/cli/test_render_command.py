@@ -133,7 +133,7 @@ def test_bands_of_a_start_stay_as_they_are(tmp_path, monkeypatch):
         (["render", "patterns", "conv1:0", "-o", "x.jpeg"], 2, "x.jpeg"),
         (["render", "patterns", "conv1:0"], 2, "--out"),
         (["render", "googlenet", "conv1:0", "-o", "x"], 2, "--weights FILE"),
-        (["render", "googlenet", "conv1:0", "-o", "x", "--weights", "none.safetensors"], 1, "none.safetensors"),
+        (["render", "googlenet", "conv1:0", "-o", "x", "--weights", "none.safetensors"], 2, "none.safetensors"),
         (["render", "no.such:thing", "conv1:0", "-o", "x"], 2, "cannot be imported"),
         (["render", "patterns", "conv1:0", "-o", "x", "--start", "no.jpg"], 2, ": --start: `no.jpg` does not exist; "),
         (["evidence", "nofolder", "--survey", "s"], 2, "featviz: there is no file `nofolder`; expected a picture"),
@@ -151,7 +151,7 @@ def test_a_place_that_cannot_be_written_is_named_before_the_work(capsys, tmp_pat
     (tmp_path / "file").write_text("")
     monkeypatch.setattr(draw, "render_groups", lambda request: pytest.fail("the work began"))
     code, text = refused(capsys, "render", "patterns", "conv1:0", "-o", str(tmp_path / "file" / "x"), *FAST)
-    assert code == 1 and "cannot be made" in text
+    assert code == 2 and "cannot be made" in text
 
 
 def test_models_and_layers_are_listed(capsys):
@@ -165,7 +165,7 @@ def test_models_and_layers_are_listed(capsys):
 def test_a_file_is_no_folder_for_several_pictures(capsys, tmp_path):
     (tmp_path / "plain").write_bytes(b"")
     code, text = refused(capsys, "render", "patterns", "conv1:0,1", "-o", str(tmp_path / "plain"), *FAST)
-    assert code == 1 and f"-o is the file `{tmp_path / 'plain'}`; expected a folder for 2 pictures" in text
+    assert code == 2 and f"-o is the file `{tmp_path / 'plain'}`; expected a folder for 2 pictures" in text
 
 
 def test_a_function_of_the_users_own_returns_the_model(tmp_path, monkeypatch):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import zarr
 
-from featviz.common.zarr_groups import holds_kind, new_group, read_json, write_json, write_rows
+from featviz.common.zarr_groups import holds_kind, new_group, read_json, reading_errors, write_json, write_rows
 from featviz.errors import FeatvizError
 
 
@@ -39,7 +39,7 @@ def test_what_cannot_be_a_new_folder_is_refused(tmp_path):
     (tmp_path / "note.txt").write_text("x")
     for path in (tmp_path, tmp_path / "note.txt"):
         with (
-            pytest.raises(FeatvizError, match="holds other things; expected a new folder for numbers"),
+            pytest.raises(FeatvizError, match="(holds other things|is a file); expected a new folder for numbers"),
             new_group(path, purpose="numbers"),
         ):
             pass
@@ -73,3 +73,23 @@ def test_json_beside_the_arrays(tmp_path):
     (tmp_path / "names.json").write_text("[")
     with pytest.raises(FeatvizError, match=r"names.json cannot be read: "):
         read_json(tmp_path, "names", [])
+
+
+def test_an_array_that_cannot_be_decoded_is_named(tmp_path):
+    damaged = pytest.raises(
+        FeatvizError, match=r"a`: maxima is damaged: no zstd; delete the folder and run its command"
+    )
+    with damaged, reading_errors(tmp_path / "a", "maxima"):
+        raise RuntimeError("no zstd")
+    with pytest.raises(IndexError), reading_errors(tmp_path / "a", "maxima"):
+        [][1]
+
+
+def test_a_damaged_description_is_told_from_a_folder_of_other_things(tmp_path):
+    (tmp_path / "zarr.json").write_text("{")
+    damaged = pytest.raises(FeatvizError, match=r"has a damaged zarr\.json; expected a new folder for numbers")
+    with damaged, new_group(tmp_path, purpose="numbers"):
+        pass
+    (tmp_path / "zarr.json").write_text("{}")
+    with pytest.raises(FeatvizError, match="holds other things"), new_group(tmp_path, purpose="numbers"):
+        pass

@@ -68,3 +68,13 @@ def test_a_survey_of_another_input_is_refused(tiny, tmp_path):
     other = replace(tiny, input=replace(tiny.input, bgr=True))
     refused("another input than tiny's: scale 1.0, mean [0.0, 0.0, 0.0]", open_survey, tmp_path / "s", other)
     refused("a survey of other input, scale 1.0", survey, other, IMAGES[:5], **options)
+
+
+def test_a_damaged_array_is_named(tiny, tmp_path):
+    made = survey(tiny, IMAGES[:6], out=tmp_path / "s", layers=["conv1"], progress=False)
+    for name, read in (("layers/conv1/maxima", made.maxima), ("images", lambda layer: made.photo(0))):
+        chunk = next(path for path in (tmp_path / "s" / name / "c").rglob("*") if path.is_file())
+        data = bytearray(chunk.read_bytes())
+        data[len(data) // 2] ^= 1
+        chunk.write_bytes(data)
+        refused(f"s`: {name} is damaged: ", read, "conv1")

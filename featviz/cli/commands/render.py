@@ -93,8 +93,8 @@ def render(
             dtype=choice.dtype,
             progress=not quiet,
         )
-    all_paths = [path for group in paths for path in group]
-    check_outputs(out, all_paths)
+        all_paths = [path for group in paths for path in group]
+        check_outputs(out, all_paths)
     groups = render_groups(request)
     finished: dict[int, list[Picture]] = {}
 

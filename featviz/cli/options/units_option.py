@@ -8,6 +8,9 @@ from featviz.cli.exit_status import usage_errors
 from featviz.cli.options.layers_option import split
 from featviz.errors import FeatvizError
 
+# No layer has as many units, and a longer range would fill the memory.
+MAX_DIGITS = 7
+
 Units = list[int] | dict[str, list[int]] | None
 
 
@@ -36,6 +39,8 @@ def _parse_ranges(text: str) -> list[int]:
         first, dash, last = part.partition("-")
         if not first.isdecimal() or (dash and not last.isdecimal()) or (dash and int(first) > int(last)):
             raise FeatvizError(f"--units is `{text}`; expected numbers and ranges, such as 0-15,40")
+        if len(last or first) > MAX_DIGITS:
+            raise FeatvizError(f"--units is `{text}`; expected numbers of at most {MAX_DIGITS} digits")
         indices += range(int(first), int(last or first) + 1)
     return indices
 

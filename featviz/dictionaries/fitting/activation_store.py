@@ -17,7 +17,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from featviz.common.files import describe_folder
-from featviz.common.zarr_groups import holds_kind, new_group, read_json, write_json, write_rows
+from featviz.common.zarr_groups import holds_kind, new_group, read_json, reading_errors, write_json, write_rows
 from featviz.errors import FeatvizError, in_one_line
 
 KIND = "featviz activations"
@@ -73,7 +73,8 @@ class ActivationStore:
 
     def read(self, part: str, start: int, stop: int) -> Float[np.ndarray, "rows units"]:
         """The activations of rows, fewer where there are no more."""
-        return np.asarray(self.group[f"{part}/values"][start : min(stop, self.rows(part))])
+        with reading_errors(self.path, f"{part}/values"):
+            return np.asarray(self.group[f"{part}/values"][start : min(stop, self.rows(part))])
 
     def read_chunks(self, indices: Iterable[int]) -> Float[np.ndarray, "rows units"]:
         """The activations of chunks of `TRAIN`, one after the other."""
@@ -89,7 +90,8 @@ class ActivationStore:
     def where(self, part: str) -> tuple[Int[np.ndarray, " rows"], Int[np.ndarray, " rows"]]:
         """The photo and the position of each row."""
         count = self.rows(part)
-        return np.asarray(self.group[f"{part}/photo"][:count]), np.asarray(self.group[f"{part}/position"][:count])
+        with reading_errors(self.path, f"{part}/photo and position"):
+            return np.asarray(self.group[f"{part}/photo"][:count]), np.asarray(self.group[f"{part}/position"][:count])
 
     def append(self, parts: Mapping[str, Positions], done: int, attributes: Mapping[str, Any]) -> None:
         """Writes positions, which are counted once all of them are on the disk; idempotent.

@@ -4,7 +4,7 @@ import os
 import stat
 from pathlib import Path
 
-from featviz.errors import FeatvizError, suggest
+from featviz.errors import ArgumentError, suggest
 
 # The first bytes of files that are mistaken for weights.
 SIGNATURES = {
@@ -52,13 +52,13 @@ class Budget:
             raise MalformedError(self.message)
 
 
-def weights_error(name: str, problem: str) -> FeatvizError:
+def weights_error(name: str, problem: str) -> ArgumentError:
     """The error for a file of weights with that base name.
 
     >>> str(weights_error("a.pth", "is empty"))
     '`weights`: `a.pth` is empty'
     """
-    return FeatvizError(f"`weights`: `{name}` {problem}")
+    return ArgumentError(f"`weights`: `{name}` {problem}")
 
 
 def signature(start: bytes) -> str | None:
@@ -86,7 +86,7 @@ def check_file(file: Path, *, expected: str = "a file of weights", ending: str |
         status = file.stat()
     except FileNotFoundError as error:
         hint = _neighbor(file, ENDINGS if ending is None else (ending,))
-        raise FeatvizError(f"`weights`: there is no file `{name}`{hint}") from error
+        raise ArgumentError(f"`weights`: there is no file `{name}`{hint}") from error
     except ValueError as error:
         # Python's own words differ from version to version.
         raise weights_error(name, "cannot be read: its name has a null byte") from error
