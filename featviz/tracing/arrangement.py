@@ -52,16 +52,17 @@ class Units(NamedTuple):
 def find_images(layout: Layout, batch: int) -> Images | None:
     """Where the images of a value are; None where they are on no axis, on several, or cannot be told from others.
 
-    Where nothing is known of the first axis, it is theirs if it is as long. One image's may be one of several axes.
+    Where none holds them and nothing is known of the first axis, it is theirs if it is as long. One image's may be one
+    of several axes.
     """
-    if layout and len(layout[0]) == 1 and layout[0][0].role == Role.NONE and layout[0][0].size == batch > 1:
-        return Images(0, (batch,), 0)
     holders = [index for index, factors in enumerate(layout) if role_of(factors) & Role.IMAGES]
     if batch == 1 and layout and len(holders) != 1:
         # Gathers and reshapes may lose an axis of one element, or count it among those beside it.
         holders = holders or [0]
         alone = [index for index in holders if all(factor.size == 1 for factor in layout[index])]
         return Images(alone[0], (1,), 0) if len(alone) == 1 else None
+    if not holders and layout and len(layout[0]) == 1 and layout[0][0].role == Role.NONE:
+        return Images(0, (batch,), 0) if layout[0][0].size == batch else None
     if len(holders) != 1:
         return None
     factors = layout[holders[0]]

@@ -21,6 +21,7 @@ class Axes(NamedTuple):
         variable: The values that depend on any input; all others are constants.
         joined: Pairs of factors of different roles that sums and the like brought together.
         features: Where the factors come from that convolutions take for features.
+        vectors: The values that are vectors of weights along one axis, as a normalization's scales and biases are.
         within: The numbers of the steps that the program is inside of, scans within scans.
     """
 
@@ -28,6 +29,7 @@ class Axes(NamedTuple):
     variable: set[Value]
     joined: set[tuple[Factor, Factor]]
     features: set[Origin]
+    vectors: dict[Value, int]
     within: tuple[int, ...] = ()
 
     def evidence(self) -> Evidence:

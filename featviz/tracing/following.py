@@ -38,7 +38,7 @@ def follow_axes(program: Program, known: Mapping[Value, Layout]) -> Axes:
     >>> [factor.role.name for (factor,) in axes.layouts[program.outputs[0]]]
     ['IMAGES', 'PLACES', 'PLACES', 'UNITS']
     """
-    axes = Axes(dict(known), set(program.inputs), set(), set())
+    axes = Axes(dict(known), set(program.inputs), set(), set(), {})
     _follow(program, axes)
     return axes
 
@@ -71,9 +71,20 @@ def _follow(program: Program, axes: Axes) -> None:
     for index, step in enumerate(program.steps):
         if not variable.isdisjoint(step.inputs):
             variable.update(step.outputs)
+            if layouts.keys().isdisjoint(step.inputs):
+                _find_vector(step, axes)
         if not layouts.keys().isdisjoint(step.inputs):
             rule = RULES.get(step.primitive.name, follow_removal if "axes" in step.params else follow_same_rank)
             layouts.update(zip(step.outputs, rule(step, axes, (*axes.within, index)), strict=True))
+
+
+def _find_vector(step: Step, axes: Axes) -> None:
+    """Adds what spreads a vector of weights along one axis of many."""
+    if step.primitive.name in ("broadcast_in_dim", "reshape"):
+        source, result = step.inputs[0].aval, step.outputs[0].aval
+        long = [index for index, size in enumerate(result.shape) if size > 1]
+        if len(long) == 1 and result.size == source.size and (source.ndim == 1 or step.inputs[0] in axes.vectors):
+            axes.vectors[step.outputs[0]] = long[0]
 
 
 def _follow_scan(step: Step, axes: Axes, made: tuple[int, ...]) -> list[Layout]:

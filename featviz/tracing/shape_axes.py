@@ -4,12 +4,14 @@ from functools import reduce
 
 from featviz.tracing.axes import Axes
 from featviz.tracing.factors import (
+    MADE,
     NOWHERE,
     Axis,
     Factor,
     Layout,
     Role,
     axis,
+    is_units,
     join,
     newest,
     reshape,
@@ -23,7 +25,22 @@ from featviz.tracing.program import Step
 def follow_same_rank(step: Step, axes: Axes, made: tuple[int, ...]) -> list[Layout]:
     """Elementwise steps, slices, windows, sorts and the like: an axis is that of the inputs of the same rank."""
     varying = [(value.aval.shape, axes.layouts[value]) for value in step.inputs if value in axes.layouts]
-    return [_join_ranked(varying, output.aval.shape, axes) for output in step.outputs]
+    along = [axes.vectors[value] for value in step.inputs if value in axes.vectors]
+    layouts = [_join_ranked(varying, output.aval.shape, axes) for output in step.outputs]
+    return [_renewed(layout, along[0], made) for layout in layouts] if along else layouts
+
+
+def _renewed(layout: Layout, along: int, made: tuple[int, ...]) -> Layout:
+    """The layout behind a scale or bias of each unit, as a normalization ends in: these are the units again.
+
+    They had been made before others that are there now, as of a token mixer or of a product with learned maps.
+    """
+    others = [factor for index, factors in enumerate(layout) if index != along for factor in factors]
+    last = max((factor.made for factor in others if factor.role & MADE), default=())
+    if along >= len(layout) or not is_units(layout[along]) or newest(layout[along])[0] >= last:
+        return layout
+    whole = tuple(factor._replace(made=made) for factor in layout[along])
+    return (*layout[:along], whole, *layout[along + 1 :])
 
 
 def _join_ranked(varying: list[tuple[tuple[int, ...], Layout]], shape: tuple[int, ...], axes: Axes) -> Layout:

@@ -48,6 +48,12 @@ def test_images_are_found_where_they_are_told_apart(factors, found):
     assert find_images((tuple(factors), (Factor(Role.UNITS, 5),)), 2) == found
 
 
+def test_a_new_axis_as_long_as_the_batch_is_not_that_of_the_images():
+    units = (Factor(Role.UNITS, 5),)
+    assert find_images(((Factor(Role.NONE, 2),), (Factor(Role.IMAGES, 2),), units), 2) == Images(1, (2,), 0)
+    assert find_images(((Factor(Role.NONE, 2),), (Factor(Role.PLACES, 9),), units), 2) == Images(0, (2,), 0)
+
+
 def test_axes_of_a_value_and_of_the_unfolded_one():
     images = Images(1, (2, 9), 0)
     assert [images.unfolded_axis(axis) for axis in range(3)] == [0, 2, 3]

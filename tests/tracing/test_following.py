@@ -19,7 +19,7 @@ COSINES = np.cos(np.pi / 16 * (np.arange(16)[:, None] + 0.5) * np.arange(16)).as
 SHAPES = {
     "conv": (3, 3, 3, 8), "features": (5, 6, 3, 3), "filter": (1, 1, 3), "up": (8, 24), "down": (24, 8), "same": (8, 8),
     "tokens_up": (16, 32), "tokens_down": (32, 16), "tokens": (16, 16), "width": (16, 10), "cosines": (16, 16),
-    "queries": (5, 24), "spectrum": (16, 9, 8), "decode": (8, 96), "one": (3, 3, 3, 1),
+    "queries": (5, 24), "scale": (8,), "more_tokens": (12, 4), "maps": (8, 5), "spectrum": (16, 9, 8), "decode": (8, 96), "one": (3, 3, 3, 1),
 }  # fmt: skip
 WEIGHTS = {name: RANDOM.normal(size=shape).astype(np.float32) for name, shape in SHAPES.items()}
 NHWC, NCHW, NCT = ("NHWC", "HWIO", "NHWC"), ("NCHW", "OIHW", "NCHW"), ("NCH", "OIH", "NCH")
@@ -163,6 +163,24 @@ def fewer_keys(w, x):
     return {"heads": heads, "sum": heads + y}
 
 
+def normalized(w, y):
+    """A normalization's last step: a scale and a bias of each unit."""
+    return y / jnp.abs(y).sum(-1, keepdims=True) * w["scale"] + w["scale"]
+
+
+def mixed_and_normalized(w, x):
+    """As in GroupViT: tokens are mixed to fewer, and no sum says that these are positions."""
+    fewer = jnp.einsum("ntc,tk->nkc", tokenize(w, x)[:, :12], w["more_tokens"])
+    return {"norm": normalized(w, fewer), "norm_first": normalized(w, fewer).swapaxes(0, 1)}
+
+
+def learned_maps(w, x):
+    """As in MGP-STR: a map for each character says where to look for it."""
+    y = tokenize(w, x)
+    maps = jax.nn.softmax(y @ w["maps"], axis=1)
+    return {"maps": maps, "norm": normalized(w, jnp.einsum("nts,ntc->nsc", maps, y @ w["same"]))}
+
+
 def attention_across_units(w, x):
     y = (tokenize(w, x) @ w["up"]).reshape(-1, 16, 4, 6)
     scores = jax.nn.softmax(jnp.einsum("nthd,nthe->nhde", y, y))
@@ -285,6 +303,8 @@ KINDS = [
                  "out": (16, 24), "mean": (16, 16)}),
     (learned_queries, {"heads": (5, 8), "queries": (5, 8)}),
     (fewer_keys, {"heads": (16, 8), "sum": (16, 8)}),
+    (mixed_and_normalized, {"norm": (4, 8), "norm_first": (4, 8)}),
+    (learned_maps, {"maps": (16, 5), "norm": (5, 8)}),
     (attention_across_units, {"heads": (16, 24)}),
     (shuffles, {"shuffled": (32, 32, 2), "one": (32, 32, 1), "one_first": (32, 32, 1), "deeper": (8, 8, 32),
                 "patches": (8, 8, 32)}),
