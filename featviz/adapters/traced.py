@@ -25,6 +25,7 @@ from featviz.errors import FeatvizError
 from featviz.model import OUTPUT, InputSpec, Layer, Model, Weights
 from featviz.tracing.arrangement import Units, arranged_shape
 from featviz.tracing.batch_axis import find_mixing
+from featviz.tracing.names import NO_IMAGES
 from featviz.tracing.parents import find_parents
 from featviz.tracing.preactivation import rectified_values
 from featviz.tracing.relu import count_relus
@@ -138,11 +139,12 @@ def _alone_if_needed(network: Network, traced: Traced, name: str, weights: Weigh
     found = None
     # A network that takes its images apart and together again has layers of one image only.
     apart = bool(traced.absent) and not traced.named.keys() - {OUTPUT}
+    looped = _of_one_image_each(traced)
     if traced.failure is None and not apart:
         locations = {layer: each.location for layer, each in traced.named.items()}
         values = {layer: each.value if isinstance(each, ValueLocation) else None for layer, each in locations.items()}
         found = find_dependent_layer(traced.program, values, TracedApply(network, name), weights, network.input)
-        if found is None:
+        if found is None and not looped:
             return network, traced
     single = network._replace(single_image=True)
     alone = trace_network(single, weights, _encoded(network.input, 1))
@@ -157,7 +159,21 @@ def _alone_if_needed(network: Network, traced: Traced, name: str, weights: Weigh
             raise FeatvizError(f"{depends}, and it takes no single image: {reason(alone.failure)}") from alone.failure
         same = ", with the same numbers for all" if found.random else ""
         warnings.warn(f"{depends}; it is run image by image{same}", stacklevel=4)
+    elif looped:
+        taken = apart or (alone.failure is None and looped[0] in alone.named)
+        how = "it is run image by image" if taken else "what the loop computes is no layer"
+        warnings.warn(
+            f"{name} computes `{looped[0]}` of one image at a time, in a loop over its batch; {how}", stacklevel=4
+        )
+        if not taken:
+            return network, traced
     return (single, alone) if alone.failure is None else (network, traced)
+
+
+def _of_one_image_each(traced: Traced) -> list[str]:
+    """The values without an axis of the images that modules return once for each image of the batch."""
+    without = [name for name, why in traced.absent.items() if why == NO_IMAGES]
+    return [name for name in without if f"{name}[{COUNT - 1}]" in without and f"{name}[{COUNT}]" not in without]
 
 
 def _settle_units(

@@ -18,6 +18,8 @@ from featviz.tracing.program import Program, Value, scan_counts
 from featviz.tracing.relu import find_relus
 from featviz.tracing.scans import Location, Scan, ScanLocation, ValueLocation
 
+# Why a value is no layer whose axes do not tell the images apart.
+NO_IMAGES = "has no axis of the images"
 # Steps that have weights, and what their values are called where nothing else names them.
 OPERATIONS = {"conv_general_dilated": "conv", "dot_general": "dot"}
 
@@ -47,7 +49,7 @@ def name_value(value: Value, location: Location, batch: int, axes: Axes) -> Name
     layout = axes.layouts[value]
     images = find_images(layout, batch)
     if images is None:
-        return "has no axis of the images"
+        return NO_IMAGES
     if len(layout) + len(images.parts) < 3:
         return "is one number an image"
     return NamedValue(location, value, images, layout)

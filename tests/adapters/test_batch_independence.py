@@ -210,3 +210,32 @@ def test_a_view_that_onnx_has_as_a_gather_is_followed(monkeypatch, reversed_memo
     if not reversed_memory:
         values = model.apply(model.weights, IMAGES)
         np.testing.assert_array_equal(values["relu"], np.maximum(values["conv"], 0))
+
+
+class Loop(nn.Module):
+    """A network that takes its images one by one, as code that was written for a single image does."""
+
+    batches: bool
+
+    @nn.compact
+    def __call__(self, x):
+        conv, head = nn.Conv(4, (3, 3), name="conv"), nn.Dense(2, name="head")
+        images = [x[index : index + 1] for index in range(len(x))] if self.batches else list(x)
+        return head(jnp.stack([nn.relu(conv(image)).mean((-3, -2)) for image in images])).reshape(len(x), 2)
+
+
+@pytest.mark.parametrize("batches", [True, False])
+def test_what_a_loop_computes_of_one_image_is_of_a_network_that_runs_image_by_image_or_said(batches):
+    network = Loop(batches)
+    variables = network.init(jax.random.key(0), jnp.zeros((1, 8, 8, 3)))
+    how = "it is run image by image" if batches else "what the loop computes is no layer"
+    with pytest.warns(
+        UserWarning, match=f"Loop computes `conv` of one image at a time, in a loop over its batch; {how}"
+    ):
+        model = fv.from_linen(network, variables, input=SPEC)
+    values = model.apply(model.weights, IMAGES)
+    np.testing.assert_allclose(values["head"].reshape(3, 2), network.apply(variables, IMAGES), rtol=1e-5, atol=1e-5)
+    assert ("conv" in values) == batches
+    if batches:
+        expected = nn.Conv(4, (3, 3)).apply({"params": variables["params"]["conv"]}, IMAGES)
+        np.testing.assert_allclose(values["conv"], expected, rtol=1e-5, atol=1e-5)

@@ -30,6 +30,44 @@ class GradCam(nn.Module):
         return self.head(y)
 
 
+class WhereThereIsOne(nn.Module):
+    """Reverses a gradient, which it asks for first."""
+
+    def __init__(self, asks):
+        super().__init__()
+        self.conv, self.head, self.asks = nn.Conv2d(3, 4, 3), nn.Conv2d(4, 2, 1), asks
+        self.register_buffer("runs", torch.zeros(()))
+
+    def forward(self, x):
+        self.runs += 1
+        y = self.conv(x)
+        if self.asks(y):
+            y.register_hook(lambda gradient: -gradient)
+        return self.head(y)
+
+
+@pytest.mark.parametrize(
+    "asks",
+    [lambda y: y.requires_grad, lambda y: torch.is_grad_enabled(), lambda y: y.requires_grad and y.shape[1] == 4],
+)
+def test_hooks_behind_the_question_whether_there_is_a_gradient_are_said(asks):
+    model, said = adapted(WhereThereIsOne(asks).eval())
+    assert [
+        text for text in said if "WhereThereIsOne has hooks on gradients, of an array, which are not called" in text
+    ]
+    assert model.weights["runs"] == adapted(WhereThereIsOne(lambda y: False).eval())[0].weights["runs"]
+    given = torch.zeros(1, requires_grad=True)
+    assert given.requires_grad
+    assert not torch.zeros(1).requires_grad
+    assert torch.is_grad_enabled()
+
+
+def test_nothing_is_said_of_a_question_that_no_hook_follows():
+    assert not [
+        text for text in adapted(WhereThereIsOne(lambda y: y.requires_grad and False).eval())[1] if "hook" in text
+    ]
+
+
 @pytest.mark.parametrize("of_module", [False, True])
 def test_hooks_on_gradients_are_not_called_and_that_is_said(of_module):
     torch.manual_seed(0)

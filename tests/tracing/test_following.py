@@ -19,7 +19,8 @@ COSINES = np.cos(np.pi / 16 * (np.arange(16)[:, None] + 0.5) * np.arange(16)).as
 SHAPES = {
     "conv": (3, 3, 3, 8), "features": (5, 6, 3, 3), "filter": (1, 1, 3), "up": (8, 24), "down": (24, 8), "same": (8, 8),
     "tokens_up": (16, 32), "tokens_down": (32, 16), "tokens": (16, 16), "width": (16, 10), "cosines": (16, 16),
-    "queries": (5, 24), "scale": (8,), "more_tokens": (12, 4), "maps": (8, 5), "spectrum": (16, 9, 8), "decode": (8, 96), "one": (3, 3, 3, 1),
+    "queries": (5, 24), "spectrum": (16, 9, 8), "decode": (8, 96), "one": (3, 3, 3, 1),
+    "scale": (8,), "more_tokens": (12, 4), "maps": (8, 5),
 }  # fmt: skip
 WEIGHTS = {name: RANDOM.normal(size=shape).astype(np.float32) for name, shape in SHAPES.items()}
 NHWC, NCHW, NCT = ("NHWC", "HWIO", "NHWC"), ("NCHW", "OIHW", "NCHW"), ("NCH", "OIH", "NCH")

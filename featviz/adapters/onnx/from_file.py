@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import warnings
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from featviz.adapters.fixed_inputs import Fixed, for_images
 from featviz.adapters.onnx.baked_batch import for_one_image
 from featviz.adapters.onnx.graph import run
 from featviz.adapters.onnx.model_file import OnnxFile, read_onnx
+from featviz.adapters.onnx.training_mode import training_dropouts
 from featviz.adapters.traced import build_model
 from featviz.errors import FeatvizError
 from featviz.model import InputSpec, Model, Weights
@@ -41,8 +43,9 @@ def from_onnx(
     """A Model of an ONNX file, or of an `onnx.ModelProto`.
 
     Layers are named as Netron shows the nodes, without the slash that PyTorch's export begins them with
-    (`layer1/Conv`); a node without a name by its output. Floating initializers are the weights; scalars, integers and
-    the shapes that exporters compute from them are constants. A file of a fixed batch runs image by image.
+    (`layer1/Conv`); a node without a name by its output. The network runs as at inference: a dropout in training mode
+    drops nothing, with a warning. Floating initializers are the weights; scalars, integers and the shapes that
+    exporters compute from them are constants. A file of a fixed batch runs image by image.
 
     The operators are featviz's own (`onnx/operators`): jaxonnxruntime ran 4 of the tests' 12 exports, as it lacks
     LayerNormalization, HardSwish, Resize and others, and onnx2torch needs PyTorch and torchvision.
@@ -86,6 +89,13 @@ def from_onnx(
         first, *_ = run(file.graph, {**given, file.image: encoded})
         return first, {}
 
+    dropouts = training_dropouts(file.graph, {**file.weights, **file.fixed})
+    if dropouts:
+        more = f" and {len(dropouts) - 1} more" if len(dropouts) > 1 else ""
+        warnings.warn(
+            f"{what} is exported for training: its dropout `{dropouts[0]}`{more} drops nothing here, as at inference",
+            stacklevel=2,
+        )
     weights = {name: jnp.asarray(array) for name, array in file.weights.items()}
     return build_model(
         forward,

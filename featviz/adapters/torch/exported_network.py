@@ -10,7 +10,7 @@ import jax.numpy as jnp
 
 from featviz.adapters.torch.custom_functions import differing_backwards
 from featviz.adapters.torch.export_check import find_difference
-from featviz.adapters.torch.gradient_hooks import passive_hooks
+from featviz.adapters.torch.gradient_hooks import gradients_asked_for, hooks_with_gradients, passive_hooks
 from featviz.adapters.torch.graph_ends import without_missing, without_nodes
 from featviz.adapters.torch.graph_export import LOCK, Graph, export_graph
 from featviz.adapters.torch.interpreter import GraphError, run_graph, to_array
@@ -212,8 +212,11 @@ class ExportedNetwork:
         if shape not in self.trials:
             images = torch.zeros(shape)
             record = RunRecord(self.module, images)
-            with recorded(record):
+            asked: set[str] = set()
+            with recorded(record), gradients_asked_for(asked):
                 stopped = self._try(images, record)
+            if asked and not self.hooked:
+                self.hooked |= hooks_with_gradients(self.module, images, upto=self.upto)
             if stopped is not None and not stopped.reached:
                 # It may be the record that fails.
                 stopped = self._try(images)

@@ -75,6 +75,11 @@ def fresh_copy(module: "torch.nn.Module") -> "torch.nn.Module":
     return _deep_copy(module, {id(tensor): tensor for tensor in tensors})
 
 
+def copy_beside(module: "torch.nn.Module") -> "torch.nn.Module":
+    """A copy that shares its parameters alone: what a run writes to buffers and tables stays with it."""
+    return _deep_copy(module, {id(tensor): tensor for tensor in module.parameters()})
+
+
 def _deep_copy(module: "torch.nn.Module", memo: dict[int, Any]) -> "torch.nn.Module":
     """A copy whose functions and hooks hold its own modules and lists, not those of the original."""
     copied: torch.nn.Module = copy.deepcopy(module, memo)

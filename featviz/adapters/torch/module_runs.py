@@ -5,7 +5,7 @@ import logging
 import traceback
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,6 +50,7 @@ def run_once(
     *,
     upto: str | None = None,
     observe: Callable[[str, Any], None] | None = None,
+    gradients: Callable[[], AbstractContextManager[Any]] = nullcontext,
 ) -> None:
     """Runs a module for real, so that the tables that it keeps are real.
 
@@ -58,6 +59,7 @@ def run_once(
         images: Images.
         upto: The path of the module within that the run ends behind.
         observe: Gets the path of each module, and what it returns.
+        gradients: Opened around the run; by default there are no gradients.
 
     Raises:
         StoppedError: If it fails, or where the run ends behind `upto`.
@@ -71,7 +73,7 @@ def run_once(
         if path and path == upto:
             raise _ReachedError
 
-    with quiet(), watched(module, record):
+    with quiet(), watched(module, record), gradients():
         try:
             module(images)
         except _ReachedError:
