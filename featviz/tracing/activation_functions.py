@@ -54,9 +54,9 @@ def find_activation_functions(program: Program, *, known: Collection[Value] = ()
     >>> [function.kind for function in find_activation_functions(program, known={between})]
     ['silu', 'tanh']
     """
-    whole = _elementwise_runs(program, set(known), set())
+    whole = elementwise_runs(program, set(known), set())
     ends = {value for value in _parting(program, whole) if _kind(whole[value].operations)}
-    runs = _elementwise_runs(program, set(known), ends)
+    runs = elementwise_runs(program, set(known), ends)
     inner = set().union(*(run.through for run in runs.values())) - ends
     for end, run in runs.items():
         kind = _kind(run.operations)
@@ -64,7 +64,7 @@ def find_activation_functions(program: Program, *, known: Collection[Value] = ()
             yield ActivationFunction(kind, run.origin, end)
 
 
-class _Run(NamedTuple):
+class Run(NamedTuple):
     """Elementwise steps from `origin` to a value: the names of their operations, and the values just before it."""
 
     origin: Value
@@ -72,7 +72,7 @@ class _Run(NamedTuple):
     through: frozenset[Value]
 
 
-def _elementwise_runs(program: Program, known: set[Value], ends: set[Value]) -> dict[Value, _Run]:
+def elementwise_runs(program: Program, known: set[Value], ends: set[Value]) -> dict[Value, Run]:
     """The run that leads to each value that one does.
 
     Args:
@@ -80,7 +80,7 @@ def _elementwise_runs(program: Program, known: set[Value], ends: set[Value]) -> 
         known: Values at which every run ends.
         ends: Values at which one ends too, unless the next step takes the run's origin as well, as `x * sigmoid(x)`.
     """
-    runs: dict[Value, _Run] = {}
+    runs: dict[Value, Run] = {}
     for step in program.steps:
         names = _pointwise_operations(step)
         if names is None or len(step.outputs) != 1:
@@ -97,11 +97,11 @@ def _elementwise_runs(program: Program, known: set[Value], ends: set[Value]) -> 
         through = frozenset(value for value in varying if value in runs and value not in passed)
         operations = frozenset(names).union(*(runs[value].operations for value in through))
         if step.outputs[0].aval.shape == origin.aval.shape and (stops is not None or operations >= CELU):
-            runs[step.outputs[0]] = _Run(origin, operations, through)
+            runs[step.outputs[0]] = Run(origin, operations, through)
     return runs
 
 
-def _parting(program: Program, runs: dict[Value, _Run]) -> Iterator[Value]:
+def _parting(program: Program, runs: dict[Value, Run]) -> Iterator[Value]:
     """The values of runs that steps of no run take, or from which a run goes on to several such values."""
     outputs = set(program.outputs)
     reached: dict[Value, frozenset[Value]] = {}

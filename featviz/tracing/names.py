@@ -13,6 +13,7 @@ from featviz.tracing.arrangement import Images, find_images
 from featviz.tracing.axes import Axes
 from featviz.tracing.factors import Layout
 from featviz.tracing.following import follow_axes_in_scan
+from featviz.tracing.hard_functions import find_hard_functions
 from featviz.tracing.marks import clean_name
 from featviz.tracing.program import Program, Value, scan_counts
 from featviz.tracing.relu import find_relus
@@ -104,8 +105,11 @@ def name_values(
             if value not in names:
                 add(name, value, "{}_{}".format)
     functions = [*_attention_heads(program, batch, axes)]
-    relus = find_relus(program)
+    hard = list(find_hard_functions(program, known=names))
+    parts = {value for each in hard for value in (each.function.output, *each.within)} - names.keys()
+    relus = [relu for relu in find_relus(program) if relu.output not in parts]
     functions += [("relu", relu.input, relu.output) for relu in relus]
+    functions += [each.function for each in hard]
     functions += find_activation_functions(program, known={*names, *(relu.output for relu in relus)})
     for kind, source, value in functions:
         if value not in names:
