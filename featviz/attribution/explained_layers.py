@@ -13,6 +13,8 @@ from featviz.rendering.checks import require_objective
 
 # Of the network's blocks, how many a page shows unless it is told.
 LAYERS = 4
+# How the first of several arrays that a module returns is named, behind the module.
+FIRST = "/0"
 # The share of a network's layers that lie between its first and its last block.
 SPAN = 0.6
 
@@ -36,8 +38,7 @@ def explained_layers(
             raise FeatvizError(f"`layers` is {layers!r}; expected a list of names, such as ['{model.layers[0].name}']")
         return tuple(dict.fromkeys(model.layer(name).name for name in layers))
     # The output itself, and what has one position, says nothing of places.
-    placed = [layer for layer in block_layers(model) if math.prod(layer.shape[:-1]) > 1]
-    blocks = [layer.name for layer in _outermost(placed)] or [model.layers[0].name]
+    blocks = [layer.name for layer in _outermost(_placed(model))] or [model.layers[0].name]
     read = () if objective is None else require_objective("objective", objective).layers
     order = {layer.name: index for index, layer in enumerate(model.layers)}
     ends = [order[name.removesuffix(BEFORE_RELU)] for name in read if name.removesuffix(BEFORE_RELU) in order]
@@ -48,6 +49,24 @@ def explained_layers(
     return tuple(dict.fromkeys(blocks[index] for index in chosen))
 
 
+def _placed(model: Model) -> list[Layer]:
+    """The layers with positions among which the blocks are looked for, in forward order.
+
+    A numbered module of PyTorch that returns several arrays counts by the first, `encoder.layers.0/0`.
+    """
+    found = {layer.name: layer for layer in block_layers(model)}
+    if not any(layer.latents for layer in found.values()):
+        firsts = [layer for layer in model.layers if _number(layer.name) and layer.name.endswith(FIRST)]
+        found |= {layer.name: layer for layer in firsts if len(layer.shape) <= 3}
+    return [layer for layer in model.layers if layer.name in found and math.prod(layer.shape[:-1]) > 1]
+
+
+def _number(name: str) -> str:
+    """The number that a module's name ends in, "" where there is none."""
+    last = name.removesuffix(FIRST).rpartition(".")[2]
+    return last if last.isdecimal() else ""
+
+
 def _outermost(layers: Sequence[Layer]) -> Sequence[Layer]:
     """A network's blocks among layers whose names are PyTorch's paths of modules, which have dots.
 
@@ -56,14 +75,13 @@ def _outermost(layers: Sequence[Layer]) -> Sequence[Layer]:
     """
     numbered: dict[str, list[int]] = {}
     for index, layer in enumerate(layers):
-        parent, _, last = layer.name.rpartition(".")
-        if last.isdecimal():
-            numbered.setdefault(parent, []).append(index)
+        if _number(layer.name):
+            numbered.setdefault(layer.name.removesuffix(FIRST).rpartition(".")[0], []).append(index)
     for indices in sorted(numbered.values(), key=lambda each: layers[each[0]].name.count(".")):
         if len(indices) >= LAYERS and indices[-1] - indices[0] >= len(layers) * SPAN:
             return [layers[index] for index in indices]
     for depth in range(max((layer.name.count(".") for layer in layers), default=0)):
-        chosen = [layer for layer in layers if layer.name.count(".") <= depth]
+        chosen = [layer for layer in layers if layer.name.count(".") <= depth and not layer.name.endswith(FIRST)]
         if len(chosen) >= MIN_BLOCKS:
             return chosen
     return layers

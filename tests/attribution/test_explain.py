@@ -232,6 +232,18 @@ def test_numbered_modules_that_reach_over_most_of_a_network_are_its_blocks(tiny)
     assert not any(name.startswith("neck") for name in shown)
 
 
+def test_a_numbered_module_that_returns_several_arrays_is_a_block_by_the_first(tiny):
+    blocks = [
+        f"swin.encoder.layers.{i}{part}"
+        for i in range(4)
+        for part in (".blocks.0", ".blocks.1.mlp", ".blocks.1", ".norm", "/0", "/1")
+    ]
+    names = ("swin.embeddings.norm", "swin.embeddings", *blocks, "swin.encoder", "swin.layernorm")
+    layers = tuple(replace(tiny.layers[0], name=name) for name in names)
+    shown = explained_layers(replace(tiny, layers=(*layers, tiny.layers[-1])), None)
+    assert shown == ("swin.encoder.layers.1/0", "swin.encoder.layers.2/0", "swin.encoder.layers.3/0")
+
+
 def test_a_network_of_one_output_is_explained_by_it(tmp_path):
     one = build(OneOutput())
     (made,) = fv.explain(one, PHOTO, out=tmp_path, objective=fv.logit(0), **QUICK | {"layers": ["conv"]})
