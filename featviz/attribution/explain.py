@@ -34,6 +34,7 @@ from featviz.pages.addresses import ASSETS, INDEX, PageLink, link
 from featviz.pages.site_files import cached_file_exists, write_if_changed
 from featviz.pages.templating import static_files
 from featviz.rendering.checks import LARGEST_SIZE, SMALLEST_SIZE
+from featviz.surveys.token_grids import warn_of_guessed_places
 
 MAX_UNITS = 64
 # So many photos are explained in less time by programs that compile sooner and run slower.
@@ -106,6 +107,7 @@ def explain(
     if objective is not None:
         for layer in chosen:
             check_layer(model, layer, objective, model.input.size)
+    warn_of_guessed_places({layer: model.layer(layer).shape for layer in chosen}, model.input.size)
     explanations = [
         explain_photo(
             model,

@@ -28,6 +28,7 @@ from featviz.surveys.survey_store import (
     is_survey,
     open_store,
 )
+from featviz.surveys.token_grids import warn_of_guessed_places
 from featviz.version import __version__
 
 
@@ -195,6 +196,7 @@ def _check_network(model: Model, layers: tuple[str, ...], size: tuple[int, int])
     for layer, shape in shapes.items():
         if len(shape) not in (1, 2, 3) or 0 in shape:
             raise FeatvizError(f"{layer} is {shape} for images of {size[0]}x{size[1]}; expected (h, w, c) or (c,)")
+    warn_of_guessed_places({layer: shapes[layer] for layer in layers}, size, stacklevel=4)
     return {layer: shapes[layer][-1] for layer in layers}
 
 

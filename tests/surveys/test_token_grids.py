@@ -12,7 +12,7 @@ from featviz.adapters.linen import from_linen
 from featviz.model import InputSpec
 from featviz.surveys.receptive_fields import grid_of, largest_activations
 from featviz.surveys.run_survey import survey
-from featviz.surveys.token_grids import UNLOCATED, token_grid
+from featviz.surveys.token_grids import UNLOCATED, token_grid, warn_of_guessed_places
 
 
 @given(st.integers(1, 40), st.integers(1, 40), st.integers(2, 32), st.integers(0, UNLOCATED))
@@ -43,6 +43,42 @@ def test_grids_of_known_networks(tokens, size, expected):
 def test_a_grid_has_at_most_as_many_patches_as_tokens(tokens, size):
     rows, columns = token_grid(tokens, size)
     assert rows >= 1 and columns >= 1 and rows * columns <= tokens
+
+
+SQUARE = (224, 224)
+
+
+@pytest.mark.parametrize(
+    ("shape", "size", "how"),
+    [
+        ((100, 256), SQUARE, "its 100 tokens fit no grid of patches and are taken for 10 x 10"),
+        ((27, 32), (32, 128), "its 27 tokens fit no grid of patches and are taken for 3 x 9"),
+        (
+            (64, 49, 96),
+            SQUARE,
+            "its 64 x 49 positions, perhaps windows and their tokens, are taken for rows and columns",
+        ),
+    ],
+)
+def test_places_that_are_a_guess_are_said(shape, size, how):
+    with pytest.warns(UserWarning, match="of `queries` .and of 1 more. lie in the image is a guess: " + how):
+        warn_of_guessed_places({"conv": (7, 7, 8), "queries": shape, "more": shape}, size)
+
+
+@pytest.mark.parametrize(
+    ("shape", "size"),
+    [
+        ((197, 192), SQUARE),
+        ((196, 192), SQUARE),
+        ((13, 13, 64), SQUARE),
+        ((1, 33, 64), (32, 128)),  # strides that differ
+        ((27, 40, 8), (53, 80)),
+        ((1000,), SQUARE),
+        ((1, 64), SQUARE),
+    ],
+)
+def test_nothing_is_said_of_places_that_are_known(shape, size):
+    warn_of_guessed_places({"layer": shape}, size)
 
 
 class Patches(nn.Module):
