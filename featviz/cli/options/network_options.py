@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,12 +11,13 @@ from typing import TYPE_CHECKING
 import click
 
 from featviz.cli.exit_status import usage_errors
-from featviz.cli.options.dictionary_options import add_dictionaries, dictionary_option
+from featviz.cli.options.dictionary_options import add_dictionaries, dictionary_option, split_dictionary
 from featviz.cli.options.edit_option import add_edits, edit_option
-from featviz.cli.options.fixed_option import FixedFile, fixed_option
+from featviz.cli.options.fixed_option import FixedFile, fixed_option, parse_fixed
 from featviz.cli.options.input_option import input_option
 from featviz.cli.options.option_group import PATH, option_group
 from featviz.errors import FeatvizError, in_one_line
+from featviz.zoo.weights.recorded_weights import PREFIX
 
 if TYPE_CHECKING:
     from featviz.model import Model
@@ -37,8 +39,8 @@ class NetworkChoice:
         """The network, with the names of its classes, the latents of its dictionaries and its edits.
 
         Args:
-          recorded: the `model` of a survey or an atlas, which is loaded where no other is given, and the `input` that
-            was said for it.
+          recorded: the network of a survey or an atlas, as `Model.source` has it, which is loaded where no other is
+            given, with what was said for it.
 
         Raises:
           click.UsageError: if the options name no network.
@@ -46,14 +48,38 @@ class NetworkChoice:
         """
         from featviz.cli.model_argument import load_network
 
-        recorded = recorded or {}
-        name = self.model or recorded.get("model")
-        assert name is not None
-        said = recorded.get("input") if name == recorded.get("model") else None
-        network = load_network(name, self.weights, input_words=self.input_words or said, fixed=self.fixed)
+        choice = self if recorded is None else self.with_recorded(recorded)
+        assert choice.model is not None
+        network = load_network(choice.model, choice.weights, input_words=choice.input_words, fixed=choice.fixed)
         with usage_errors():
-            network = network if self.classes is None else name_classes(network, self.classes)
-            return add_edits(add_dictionaries(network, self.dictionaries), self.edits)
+            network = network if choice.classes is None else name_classes(network, choice.classes)
+            return add_edits(add_dictionaries(network, choice.dictionaries), choice.edits)
+
+    def with_recorded(self, recorded: Mapping[str, str]) -> "NetworkChoice":
+        """The choice with what a record says of the same network, where nothing else is given.
+
+        Records name files by their base names: those that lie in the current folder are taken.
+
+        Args:
+          recorded: `Model.source` of the record.
+        """
+        name = self.model or recorded.get("model")
+        if name != recorded.get("model"):
+            return self
+        weights = recorded.get("weights", "")
+        fixed = tuple(map(parse_fixed, shlex.split(recorded.get("fixed", ""))))
+        dictionaries = tuple(shlex.split(recorded.get("dictionary", "")))
+        found = all(path.is_file() for _, path in fixed)
+        known = all(Path(split_dictionary(text)[1]).exists() for text in dictionaries)
+        return dataclasses.replace(
+            self,
+            model=name,
+            weights=self.weights or (Path(weights) if weights.startswith(PREFIX) or _is_file(weights) else None),
+            input_words=self.input_words or recorded.get("input"),
+            fixed=self.fixed or (fixed if found else ()),
+            dictionaries=self.dictionaries or (dictionaries if known else ()),
+            edits=self.edits or tuple(shlex.split(recorded.get("edit", ""))),
+        )
 
 
 model_argument = click.argument("model")
@@ -96,6 +122,10 @@ optional_classified_network_options = option_group(
 )
 # Where the network is there only to be compared with.
 optional_network_options = option_group("network", NetworkChoice, click.argument("model", required=False), *_OPTIONS)
+
+
+def _is_file(name: str) -> bool:
+    return bool(name) and Path(name).is_file()
 
 
 def name_classes(model: "Model", path: Path) -> "Model":
