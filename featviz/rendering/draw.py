@@ -112,7 +112,7 @@ def _ending(
 
 
 def _show_progress(bar: Any, lanes: int, steps: int) -> None:
-    bar.set_description(f"{lanes} lanes", refresh=False)
+    bar.set_description(f"drawing {lanes} at once" if lanes > 1 else "drawing", refresh=False)
     bar.update(steps)
 
 
