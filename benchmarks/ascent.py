@@ -32,7 +32,7 @@ from data import network
 import featviz as fv
 from featviz import ascent, recipes
 from featviz.ascent.batching import default_chunk, device_mesh
-from featviz.ascent.lane_batch import lane_key
+from featviz.ascent.lane_keys import lane_key
 from featviz.common.compilation import compiler_options
 from featviz.objectives import stack
 

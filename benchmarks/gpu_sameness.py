@@ -16,7 +16,7 @@ from gpu_step import Setting, routine_of
 import featviz as fv
 from featviz import ascent
 from featviz.ascent.gradient import step_gradient
-from featviz.ascent.lane_batch import lane_keys
+from featviz.ascent.lane_keys import lane_keys
 from featviz.common.compilation import compiler_options
 from featviz.gradients.rules import rules_for
 from featviz.objectives import stack

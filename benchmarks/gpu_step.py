@@ -15,7 +15,7 @@ from jax.sharding import NamedSharding, PartitionSpec
 import featviz as fv
 from featviz import ascent, recipes
 from featviz.ascent.batching import device_mesh
-from featviz.ascent.lane_batch import lane_keys
+from featviz.ascent.lane_keys import lane_keys
 from featviz.common.compilation import program_memory
 from featviz.objectives import stack
 

@@ -30,7 +30,7 @@ from timing import gradient_flops, in_turns
 import featviz as fv
 from featviz import ascent, recipes
 from featviz.ascent import batching
-from featviz.ascent.lane_batch import lane_key
+from featviz.ascent.lane_keys import lane_key
 from featviz.objectives import stack
 
 LANES = (2, 4, 8, 16, 32)

@@ -3,16 +3,16 @@
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
-from jaxtyping import Array, Bool, Float, Int, Key, UInt32
+from jaxtyping import Array, Bool, Float, Int
 
 from featviz import ascent
+from featviz.ascent.lane_keys import lane_keys
 from featviz.ascent.outcome import LaneResult, Outcome
 from featviz.ascent.program_set import (
     StepShapes,
@@ -24,7 +24,6 @@ from featviz.ascent.program_set import (
 )
 from featviz.common.compilation import TracedProgram, compile_together
 from featviz.common.rare_collection import rare_collection
-from featviz.common.threefry import fold_in, is_default
 from featviz.model import Weights
 from featviz.objectives import Objective, stack
 
@@ -254,30 +253,3 @@ def decide_outcome(status: int, alive: bool) -> Outcome:
     if not alive:
         return Outcome.DEAD
     return Outcome.CONVERGED if status == ascent.CONVERGED else Outcome.OUT_OF_STEPS
-
-
-def lane_key(seed: int, objective: Objective, *, stage: int = 0) -> Key[Array, ""]:
-    """The key of an objective's lane: the root key of the seed, folded with the objective's hash, then the stage."""
-    return lane_keys(seed, [objective], stage=stage)[0]
-
-
-def lane_keys(seed: int, objectives: Sequence[Objective], *, stage: int = 0) -> Key[Array, " lanes"]:
-    """The keys of objectives' lanes, all at once: an accelerator would wait for thousands of small programs."""
-    hashes = [objective.hash for objective in objectives]
-    words = np.array([[int(digits[:8], 16), int(digits[8:16], 16)] for digits in hashes], np.uint32)
-    root = jax.random.key(seed)
-    if not is_default(root):
-        return _fold(root, jnp.asarray(words), stage=stage)
-    data = np.asarray(jax.random.key_data(root))[:, None]
-    for part in (*words.T, *([np.full(len(words), stage, np.uint32)] if stage else [])):
-        data = fold_in(data, part)
-    return jax.random.wrap_key_data(jnp.asarray(data.T), impl="threefry2x32")
-
-
-@partial(jax.jit, static_argnames="stage")
-def _fold(root: Key[Array, ""], words: UInt32[Array, "lanes 2"], *, stage: int) -> Key[Array, " lanes"]:
-    def fold_one(words: UInt32[Array, "2"]) -> Key[Array, ""]:
-        key = jax.random.fold_in(jax.random.fold_in(root, words[0]), words[1])
-        return jax.random.fold_in(key, stage) if stage else key
-
-    return jax.vmap(fold_one)(words)

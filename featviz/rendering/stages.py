@@ -10,7 +10,8 @@ from jaxtyping import Float
 
 from featviz.ascent import Routine, StepWeights
 from featviz.ascent.batching import concurrent_batches
-from featviz.ascent.lane_batch import Images, LaneRun, lane_key
+from featviz.ascent.lane_batch import Images, LaneRun
+from featviz.ascent.lane_keys import lane_key
 from featviz.ascent.lanes import Monitor, run_lanes
 from featviz.ascent.outcome import LaneResult
 from featviz.model import Weights

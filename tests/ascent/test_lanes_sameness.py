@@ -19,7 +19,7 @@ import featviz.rendering.request
 from featviz import ascent
 from featviz.ascent import Convergence, Routine
 from featviz.ascent.batching import device_mesh
-from featviz.ascent.lane_batch import lane_key
+from featviz.ascent.lane_keys import lane_key
 from featviz.objectives import channel, deepdream, direction, logit, neuron, stack
 from featviz.parameterizations import Fourier
 from featviz.recipes import Recipe, default

@@ -9,7 +9,7 @@ import pytest
 from support.denoisers import make_denoiser, write_denoiser
 from support.tiny import Gauges, Tiny, build
 
-from featviz.ascent.lane_batch import lane_key
+from featviz.ascent.lane_keys import lane_key
 from featviz.ascent.outcome import Outcome
 from featviz.model import OUTPUT
 from featviz.objectives import channel

@@ -10,7 +10,7 @@ import pytest
 from support.tiny import Gauges, Tiny, build
 
 from featviz.ascent import Convergence
-from featviz.ascent.lane_batch import lane_key
+from featviz.ascent.lane_keys import lane_key
 from featviz.ascent.outcome import Outcome
 from featviz.model import IMAGE
 from featviz.objectives import channel, deepdream, logit

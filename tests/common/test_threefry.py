@@ -4,7 +4,7 @@ import jax
 import numpy as np
 import pytest
 
-from featviz.ascent.lane_batch import lane_keys
+from featviz.ascent.lane_keys import lane_keys
 from featviz.common.threefry import fold_in, normal
 from featviz.objectives import channel
 

@@ -9,7 +9,7 @@ import optax
 import pytest
 from support.tiny import Tiny, build
 
-from featviz.ascent.lane_batch import lane_key
+from featviz.ascent.lane_keys import lane_key
 from featviz.cli.options.recipe_options import with_fidelity
 from featviz.errors import FeatvizError
 from featviz.model import IMAGE
