@@ -66,8 +66,8 @@ def from_equinox(
 
         def run(image: jax.Array) -> Any:
             if network_state is None:
-                return first_output(network(image, **kwargs))
-            return first_output(network(image, network_state, **kwargs)[0])
+                return first_output(network(image, **kwargs), of_one_image=True)
+            return first_output(network(image, network_state, **kwargs)[0], of_one_image=True)
 
         return jax.vmap(run)(encoded), {}
 

@@ -23,11 +23,39 @@ def outputs(x):
         np.ones(2),
         {"z": np.ones(2), "a": np.zeros(3)},
         [{"z": np.ones(2)}, np.zeros(3)],
+        (np.ones(3, int), np.ones(2), np.zeros(3)),
+        {"loss": np.float32(0), "kept": np.ones(3, bool), "z": np.ones(2)},
         ({}, None, {"b": {"z": np.ones(2), "a": np.zeros(3)}, "a": np.zeros(3)}),
     ],
 )
 def test_the_first_array_in_the_order_of_the_network(returned):
     assert first_output(returned).shape == (2,)
+
+
+def test_one_number_is_the_output_of_an_image_or_where_there_is_no_other():
+    assert first_output((np.float32(1), np.zeros(3)), of_one_image=True) == 1
+    assert first_output((np.ones(3, int), np.float32(1))).shape == (3,)
+
+
+@pytest.mark.frameworks
+def test_pytorch_whole_numbers_and_losses_are_not_the_output():
+    torch = pytest.importorskip("torch", reason="needs PyTorch: make test-frameworks")
+
+    class Net(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv = torch.nn.Conv2d(3, 4, 3)
+
+        def forward(self, x):
+            y = self.conv(x).mean((2, 3))
+            return {"loss": y.sum(), "label": y.argmax(1), "scores": y.softmax(1), "conv": y}
+
+    net = Net().eval()
+    model = fv.from_torch(net, input=fv.InputSpec(size=(8, 8), channels_first=True))
+    images = np.random.default_rng(0).random((2, 8, 8, 3), np.float32)
+    with torch.no_grad():
+        expected = net(torch.tensor(images).permute(0, 3, 1, 2))["scores"]
+    np.testing.assert_allclose(model.apply(model.weights, images)["<output>"], expected, rtol=1e-5)
 
 
 def test_no_array_is_an_error():

@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 
 from featviz.adapters.adapter_errors import missing_framework, require_input
+from featviz.adapters.first_output import first_output
 from featviz.adapters.fixed_inputs import Fixed, for_images
 from featviz.adapters.onnx.baked_batch import for_one_image
 from featviz.adapters.onnx.graph import run
@@ -86,8 +87,7 @@ def from_onnx(
         count = encoded.shape[0]
         given: dict[str, Any] = {**weights, **file.fixed}
         given |= {name: for_images(given[name], shape, count) for name, shape in file.fixed_shapes.items()}
-        first, *_ = run(file.graph, {**given, file.image: encoded})
-        return first, {}
+        return first_output(run(file.graph, {**given, file.image: encoded})), {}
 
     dropouts = training_dropouts(file.graph, {**file.weights, **file.fixed})
     if dropouts:

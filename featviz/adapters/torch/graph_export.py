@@ -146,7 +146,7 @@ def export_graph(
                 output = [] if last == 0 else list(arrays_within(self.network(images)))
             if not output and last is None:
                 raise ModuleError(f"{type(module).__name__} returns no array")
-            return [*(tensor for _, tensor in marked), *(tensor for _, tensor in output[:1])]
+            return [*(tensor for _, tensor in marked), *_first_output([tensor for _, tensor in output])]
 
     axes = dict.fromkeys(dynamic, torch.export.Dim.AUTO)
     # Where an export fails PyTorch prints the graph so far, thousands of lines of a detector's.
@@ -167,6 +167,12 @@ def export_graph(
         # What PyTorch raises where it cannot export is of many types.
         except Exception as error:
             raise StoppedError(len(calls)) from error
+
+
+def _first_output(tensors: "list[torch.Tensor]") -> "list[torch.Tensor]":
+    """The first tensor that can have units: not of whole numbers, such as the largest class, nor one number, a loss."""
+    fit = (tensor for tensor in tensors if tensor.ndim and (tensor.is_floating_point() or tensor.is_complex()))
+    return [tensor for tensor in [next(fit, None)] if tensor is not None] or tensors[:1]
 
 
 def _transforms(graph: "torch.fx.Graph") -> bool:
