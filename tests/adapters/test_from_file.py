@@ -362,6 +362,28 @@ def test_missing_operators_are_replaced_by_the_standards_definition(tmp_path):
     assert differ(ours, np.moveaxis(expected, 1, -1)) < 1e-4
 
 
+def test_a_definition_whose_last_input_is_left_out_by_the_function_around_it(tmp_path):
+    """As exporters write attention that may have a mask and has none."""
+    attention = helper.make_node("Attention", ["a", "a", "a", "mask"], ["o"], q_num_heads=2, kv_num_heads=2)
+    function = helper.make_function("own", "Heads", ["a", "mask"], ["o"], [attention], [helper.make_opsetid("", 23)])
+    nodes = [
+        helper.make_node("Reshape", ["x", "to"], ["t"], name="tokens"),
+        helper.make_node("Heads", ["t"], ["y"], name="heads", domain="own"),
+    ]
+    path = save(
+        nodes, tmp_path / "m.onnx", shape=("n", 4, 8, 8), output=3, weights={"to": np.array([0, -1, 4])}, opset=23
+    )
+    proto = onnx.load(path)
+    proto.functions.append(function)
+    proto.opset_import.append(helper.make_opsetid("own", 1))
+    onnx.save(proto, path)
+    model = from_onnx(path, input=fv.InputSpec(size=8, channels=4))
+    x = np.random.default_rng(0).normal(size=(2, 4, 8, 8)).astype(np.float32)
+    expected = onnxruntime.InferenceSession(path).run(None, {"x": x})[0]
+    ours = model.apply(model.weights, np.moveaxis(x, 1, -1), layers=[OUTPUT])[OUTPUT]
+    assert differ(ours, expected if ours.shape == expected.shape else expected.swapaxes(1, 2)) < 1e-4
+
+
 @pytest.mark.parametrize("operator", ["RNN", "GRU", "LSTM"])
 @pytest.mark.parametrize("direction", ["forward", "reverse", "bidirectional"])
 def test_recurrent_layers_of_rows(tmp_path, operator, direction):

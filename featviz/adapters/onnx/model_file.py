@@ -228,6 +228,9 @@ def _inline_missing_operators(proto: "onnx.ModelProto") -> "onnx.ModelProto":
     for node in proto.graph.node:
         if (node.domain, node.op_type) in defined:
             _write_defaults(node)
+            # The definition of one that has an input left out, as where a function passes on what it was not given.
+            while node.input and not node.input[-1]:
+                node.input.pop()
     # Some definitions depend on their inputs' types.
     proto = shape_inference.infer_shapes(proto)
     known = {value.name for value in (*proto.graph.value_info, *proto.graph.input)}
