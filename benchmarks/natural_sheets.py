@@ -24,7 +24,7 @@ def draw_sheet(
         for place, index in enumerate(columns):
             draw.text((LABEL + place * line, top - 16), captions[index][: cell // 7], font=font, fill="#404040")
         for row, (arm, images) in enumerate(rows.items()):
-            draw.text((4, top + row * line + cell // 2), arm[:11], font=font, fill="black")
+            draw.text((4, top + row * line + cell // 2), arm.replace("_", "_\n"), font=font, fill="black")
             for place, index in enumerate(columns):
                 image = images[index]
                 if image is not None:
