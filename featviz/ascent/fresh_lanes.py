@@ -21,7 +21,7 @@ def start(keys: Key[Array, " lanes"], images: Float[Array, "lanes n h w c"] | No
         kept = image[..., jnp.array(routine.keep)] if image is not None and routine.keep else None
         zero = jnp.zeros((), jnp.float32)
         fidelity = routine.fidelity is not None
-        noisy = routine.prior is not None and routine.prior.carries_noise
+        prior, prior_key = routine.prior, jax.random.fold_in(key, 0xFFFFFFFE)
         return Lane(
             params=params,
             optimizer=routine.optimizer().init(params),
@@ -36,7 +36,7 @@ def start(keys: Key[Array, " lanes"], images: Float[Array, "lanes n h w c"] | No
             anchor=images_of(routine, params, kept) if fidelity else None,
             balance=zero if fidelity else None,
             kept=kept,
-            noise=jax.random.normal(jax.random.fold_in(key, 0xFFFFFFFE), routine.shape) if noisy else None,
+            carried=None if prior is None else prior.begin(prior_key, routine.shape),
         )
 
     return jax.vmap(start_one, in_axes=(0, None if images is None else 0))(keys, images)

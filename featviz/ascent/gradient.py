@@ -28,6 +28,7 @@ class StepGradient(NamedTuple):
     image_gradient: Float[Array, "n h w c"]
     gradient: PyTree[Float[Array, "..."]]
     balance: Float[Array, ""] | None
+    carried: Float[Array, "n h w c"] | None
 
 
 class Redirect(NamedTuple):
@@ -68,8 +69,9 @@ def step_gradient(
             return total_of(image, activations_of(routine, network, views, layers, redirect=redirect))
 
         (_, score), image_gradient = jax.value_and_grad(total_and_score, has_aux=True)(image)
-        (gradient,) = pull_back(directed(routine, weights, lane, image, image_gradient, progress))
-        return StepGradient(score, image_gradient, gradient, None)
+        direction, carried = directed(routine, weights, lane, image, image_gradient, progress)
+        (gradient,) = pull_back(direction)
+        return StepGradient(score, image_gradient, gradient, None, carried)
 
     assert lane.anchor is not None
     assert lane.balance is not None
@@ -93,7 +95,7 @@ def step_gradient(
     new_balance = balance(lane.balance, gradient, distance_gradient)
     factor = routine.fidelity.weight * new_balance
     gradient = jax.tree.map(lambda ascent, departure: ascent - factor * departure, gradient, distance_gradient)
-    return StepGradient(score, image_gradient, gradient, new_balance)
+    return StepGradient(score, image_gradient, gradient, new_balance, None)
 
 
 def _views(

@@ -67,7 +67,7 @@ def one_step(
         anchor=lane.anchor,
         balance=ascent.balance,
         kept=lane.kept,
-        noise=here.noise,
+        carried=ascent.carried,
     )
 
     running = (lane.status == RUNNING) & (lane.step < steps)

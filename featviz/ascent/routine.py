@@ -16,7 +16,7 @@ from featviz.priors.unet import Weights as PriorWeights
 from featviz.regularizers import Fidelity, Transform
 
 # The version of the computation: raised whenever a change here, or in the code that this uses, changes pixels.
-VERSION = 8
+VERSION = 9
 # The status of a lane. Running lanes move; all others are frozen.
 RUNNING, CONVERGED, OUT_OF_STEPS, NOT_FINITE = range(4)
 # The axis of a mesh of devices over which lanes are spread.
@@ -90,7 +90,7 @@ class Lane(NamedTuple):
     anchor: Float[Array, "*lanes n h w c"] | None  # the image at the start, with fidelity
     balance: Float[Array, "*lanes"] | None  # of the gradients of objective and fidelity, 0 until it is measured
     kept: Float[Array, "*lanes n h w kept"] | None = None  # the start's channels that stay as they are
-    noise: Float[Array, "*lanes n h w c"] | None = None  # the noise direction of the last step, with a prior of such
+    carried: Float[Array, "*lanes n h w c"] | None = None  # what a prior carries from step to step
 
 
 def images_of(

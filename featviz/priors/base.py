@@ -3,14 +3,21 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, NamedTuple, TypeAlias
 
 import jax.numpy as jnp
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, Float, Int32, PRNGKeyArray
 
 Images: TypeAlias = Float[Array, "n h w c"]
-# The expected images, given noisy ones, of a key and the noise's standard deviation.
+# The expected images, given noisy ones, of a key and the noise's standard deviation; a tree of the denoiser's weights.
 Denoise: TypeAlias = Callable[[PRNGKeyArray, Images, Any], Images]
+
+
+class Moment(NamedTuple):
+    """A step of an ascent: how many went before it, and what share of all they are."""
+
+    step: Int32[Array, ""]
+    progress: Float[Array, ""]
 
 
 @dataclass(frozen=True)
@@ -25,40 +32,50 @@ class Prior(ABC):
     natural: float = 0.5
     file: str | None = field(default=None, metadata={"canonical": False})
 
-    # Whether lanes carry the noise direction of the step before.
-    carries_noise: ClassVar[bool] = False
+    # Whether pictures are drawn from noise, whatever image they begin at.
+    from_noise: ClassVar[bool] = False
 
     @property
     def is_idle(self) -> bool:
         """Whether pictures are as without it."""
         return False
 
+    @abstractmethod
+    def begin(self, key: PRNGKeyArray, shape: tuple[int, ...]) -> Images:
+        """What is carried from step to step, as the first step finds it.
+
+        Args:
+          key: of its draws.
+          shape: of the images.
+        """
+
     def renew(
-        self, key: PRNGKeyArray, denoise: Denoise, images: Images, noise: Images | None, progress: Float[Array, ""]
-    ) -> tuple[Images, Images | None]:
-        """The images at which a step takes its gradient, and the noise direction that the next step begins with.
+        self, key: PRNGKeyArray, denoise: Denoise, images: Images, carried: Images, now: Moment
+    ) -> tuple[Images, Images]:
+        """With `from_noise`, the images at which a step takes its gradient, and what is carried on.
 
         Args:
           key: of the step's draws.
           denoise: the denoiser.
           images: at the end of the step before.
-          noise: the noise direction of the step before, with `carries_noise`.
-          progress: the share of the steps that are done.
+          carried: from the step before.
+          now: the step.
         """
-        return images, noise
+        return images, carried
 
     @abstractmethod
     def direct(
-        self, key: PRNGKeyArray, denoise: Denoise, images: Images, gradient: Images, progress: Float[Array, ""]
-    ) -> Images:
-        """Where the images go: what takes the place of the objective's gradient.
+        self, key: PRNGKeyArray, denoise: Denoise, images: Images, gradient: Images, carried: Images, now: Moment
+    ) -> tuple[Images, Images]:
+        """Where the images go, in place of the objective's gradient, and what is carried on.
 
         Args:
           key: of the step's draws.
           denoise: the denoiser.
           images: at which the gradient is taken.
           gradient: of the objective and the penalty.
-          progress: the share of the steps that are done.
+          carried: from the step before, or of `renew`.
+          now: the step.
         """
 
 

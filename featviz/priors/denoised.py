@@ -6,7 +6,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from featviz.priors.base import Denoise, Images, Prior, noise_level, unit
+from featviz.errors import FeatvizError
+from featviz.priors.base import Denoise, Images, Moment, Prior, noise_level, unit
+from featviz.priors.branches import either
 from featviz.priors.kept_noise import kept_noise
 from featviz.priors.scales import enlarge_images, halvings, reduce_images
 
@@ -38,6 +40,10 @@ class Denoised(Prior):
       smallest: the lowest of all steps.
       brightness: of photographs, in [0,1].
       side: pixels a side near which the denoiser sees the picture.
+      period: steps after which r is taken anew; in between it stays, since it changes little.
+
+    Raises:
+      FeatvizError: if `period` is below 1.
 
     References:
       Romano, Elad and Milanfar 2017, The little engine that could: regularization by denoising (RED).
@@ -51,14 +57,34 @@ class Denoised(Prior):
     smallest: float = 0.05
     brightness: float = 0.48
     side: int = 128
+    period: int = 6
+
+    def __post_init__(self) -> None:
+        if self.period < 1:
+            raise FeatvizError(f"`period` is {self.period}; expected 1 or more steps, such as 2")
 
     @property
     def is_idle(self) -> bool:
         return self.natural == 0
 
+    def begin(self, key: PRNGKeyArray, shape: tuple[int, ...]) -> Images:
+        return jnp.zeros(shape, jnp.float32)
+
     def direct(
-        self, key: PRNGKeyArray, denoise: Denoise, images: Images, gradient: Images, progress: Float[Array, ""]
-    ) -> Images:
+        self, key: PRNGKeyArray, denoise: Denoise, images: Images, gradient: Images, carried: Images, now: Moment
+    ) -> tuple[Images, Images]:
+        def see(denoise: Denoise, key: PRNGKeyArray, images: Images, kept: Images, progress: Array) -> Images:
+            return self._push(key, denoise, images, progress)
+
+        def keep(denoise: Denoise, key: PRNGKeyArray, images: Images, kept: Images, progress: Array) -> Images:
+            return kept
+
+        push = either(now.step % self.period == 0, see, keep, denoise, key, images, carried, now.progress)
+        step = push + self.brightness - jnp.mean(images, axis=(1, 2, 3), keepdims=True)
+        return (1 - self.natural) * unit(gradient) + self.natural * step, push
+
+    def _push(self, key: PRNGKeyArray, denoise: Denoise, images: Images, progress: Float[Array, ""]) -> Images:
+        """r - mean(r)."""
         noise_key, denoise_key, level_key = jax.random.split(key, 3)
         highest = noise_level(self.largest, LAST * self.smallest, progress)
         sigma = highest * (self.smallest / highest) ** jax.random.uniform(level_key)
@@ -67,6 +93,4 @@ class Denoised(Prior):
         noise = jax.random.normal(noise_key, seen.shape)
         moved = (denoise(denoise_key, seen + sigma * noise, sigma) - seen) / sigma - kept_noise(noise, sigma)
         step = enlarge_images(moved, times, images.shape)
-        means = jnp.mean(step, axis=(1, 2, 3), keepdims=True), jnp.mean(images, axis=(1, 2, 3), keepdims=True)
-        step = step - means[0] + self.brightness - means[1]
-        return (1 - self.natural) * unit(gradient) + self.natural * step
+        return step - jnp.mean(step, axis=(1, 2, 3), keepdims=True)

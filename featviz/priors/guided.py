@@ -6,7 +6,8 @@ from typing import ClassVar
 import jax
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from featviz.priors.base import Denoise, Images, Prior, noise_level
+from featviz.priors.base import Denoise, Images, Moment, Prior, noise_level
+from featviz.priors.branches import either
 from featviz.priors.scales import enlarge_images, halvings, reduce_images
 from featviz.priors.soft_gradient import soft_gradient
 
@@ -37,7 +38,7 @@ class Guided(Prior):
     References:
       Karras et al. 2022 (the denoiser and stochastic sampling); Dhariwal and Nichol 2021 (guidance by a classifier).
 
-    >>> Guided().carries_noise
+    >>> Guided().from_noise
     True
     """
 
@@ -49,30 +50,34 @@ class Guided(Prior):
     fine: float = 0.15
     side: int = 90
 
-    carries_noise: ClassVar[bool] = True
+    from_noise: ClassVar[bool] = True
+
+    def begin(self, key: PRNGKeyArray, shape: tuple[int, ...]) -> Images:
+        return jax.random.normal(key, shape)
 
     def renew(
-        self, key: PRNGKeyArray, denoise: Denoise, images: Images, noise: Images | None, progress: Float[Array, ""]
-    ) -> tuple[Images, Images | None]:
-        assert noise is not None
-        sigma = noise_level(self.largest, self.smallest, progress)
+        self, key: PRNGKeyArray, denoise: Denoise, images: Images, carried: Images, now: Moment
+    ) -> tuple[Images, Images]:
+        sigma = noise_level(self.largest, self.smallest, now.progress)
         noise_key, denoise_key = jax.random.split(key)
         fresh = jax.random.normal(noise_key, images.shape)
-        noisy = images + sigma * ((1 - self.renewed) ** 0.5 * noise + self.renewed**0.5 * fresh)
+        noisy = images + sigma * ((1 - self.renewed) ** 0.5 * carried + self.renewed**0.5 * fresh)
         times = halvings(images.shape, self.side)
 
-        def coarse(noisy: Images) -> Images:
-            seen = denoise(denoise_key, reduce_images(noisy, times), sigma / 2**times)
+        def coarse(denoise: Denoise, key: PRNGKeyArray, noisy: Images, sigma: Float[Array, ""]) -> Images:
+            seen = denoise(key, reduce_images(noisy, times), sigma / 2**times)
             return enlarge_images(seen, times, noisy.shape)
 
-        def fine(noisy: Images) -> Images:
-            return denoise(denoise_key, noisy, sigma)
+        def fine(denoise: Denoise, key: PRNGKeyArray, noisy: Images, sigma: Float[Array, ""]) -> Images:
+            return denoise(key, noisy, sigma)
 
-        estimate = jax.lax.cond(sigma > self.fine, coarse, fine, noisy) if times else fine(noisy)
+        operands = denoise, denoise_key, noisy, sigma
+        estimate = either(sigma > self.fine, coarse, fine, *operands) if times else fine(*operands)
         return estimate, (noisy - estimate) / sigma
 
     def direct(
-        self, key: PRNGKeyArray, denoise: Denoise, images: Images, gradient: Images, progress: Float[Array, ""]
-    ) -> Images:
-        sigma = noise_level(self.largest, self.smallest, progress)
-        return self.strongest * (1 - self.natural) * sigma / (sigma + self.reference) * soft_gradient(gradient)
+        self, key: PRNGKeyArray, denoise: Denoise, images: Images, gradient: Images, carried: Images, now: Moment
+    ) -> tuple[Images, Images]:
+        sigma = noise_level(self.largest, self.smallest, now.progress)
+        size = self.strongest * (1 - self.natural) * sigma / (sigma + self.reference)
+        return size * soft_gradient(gradient), carried

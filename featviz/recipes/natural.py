@@ -17,15 +17,13 @@ guided = Recipe(
     parameterization=NaturalPixels(),
     optimizer=Chain((SGD(1.0), ClipRange())),
     transforms=default.transforms,
-    steps=64,
+    steps=96,
     prior=Guided(),
     sources=("featviz", "dhariwal_2021", "karras_2022", "nguyen_2017"),
 )
 
-# Half of the default's steps: one of these is twice as long.
 denoised = replace(
     default,
-    steps=64,
     summary="as default, and towards what a denoiser of photographs makes of the picture",
     prior=Denoised(),
     sources=("featviz", "romano_2017", "nguyen_2016"),

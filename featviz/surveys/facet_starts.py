@@ -101,7 +101,7 @@ def can_start(recipe: Recipe) -> bool:
     >>> can_start(fv.recipes.default), can_start(fv.recipes.guided)
     (True, False)
     """
-    return recipe.prior is None or not recipe.prior.carries_noise
+    return recipe.prior is None or not recipe.prior.from_noise
 
 
 def started_steps(steps: int) -> int:

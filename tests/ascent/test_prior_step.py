@@ -16,6 +16,7 @@ from featviz.objectives import channel
 from featviz.optimizers import SGD
 from featviz.parameterizations import RawPixels
 from featviz.priors import Denoised, Guided
+from featviz.priors.base import Moment
 from featviz.recipes import Recipe, denoised, guided
 from featviz.rendering.render import render, render_group
 
@@ -41,7 +42,7 @@ def draw(objective=UNIT, *, recipe, **options):
 def by_hand(prior, steps):
     """The ascent in a plain loop on flax's own network, with the denoiser as it is."""
     own, key = make_denoiser(), lane_key(0, UNIT)
-    image, noise = jnp.asarray(PHOTO)[None], jax.random.normal(jax.random.fold_in(key, 0xFFFFFFFE), (1, 16, 16, 3))
+    image, carried = jnp.asarray(PHOTO)[None], prior.begin(jax.random.fold_in(key, 0xFFFFFFFE), (1, 16, 16, 3))
 
     @jax.jit
     def gradient(image):
@@ -51,13 +52,13 @@ def by_hand(prior, steps):
 
         return jax.grad(unit)(image)
 
-    denoise = jax.jit(lambda key, images, sigma: own(images, sigma))
+    denoise = jax.tree_util.Partial(jax.jit(lambda key, images, sigma: own(images, sigma)))
     for step in range(steps):
-        progress, step_key = jnp.float32(step / steps), jax.random.fold_in(key, step)
-        if prior.carries_noise:
-            image, noise = prior.renew(jax.random.fold_in(step_key, 0xFFFFFFFD), denoise, image, noise, progress)
+        now, step_key = Moment(jnp.int32(step), jnp.float32(step / steps)), jax.random.fold_in(key, step)
+        image, carried = prior.renew(jax.random.fold_in(step_key, 0xFFFFFFFD), denoise, image, carried, now)
         toward = jax.random.fold_in(step_key, 0xFFFFFFFE)
-        image = image + prior.direct(toward, denoise, image, gradient(image), progress)
+        move, carried = prior.direct(toward, denoise, image, gradient(image), carried, now)
+        image = image + move
     return np.asarray(image)[0]
 
 
