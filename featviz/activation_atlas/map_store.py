@@ -15,7 +15,7 @@ import numpy as np
 from featviz.atlas.atlas_store import Store
 from featviz.common.files import describe_folder
 from featviz.common.zarr_groups import holds_kind, new_group
-from featviz.errors import FeatvizError, in_one_line
+from featviz.errors import ArgumentError, FeatvizError, in_one_line
 
 KIND = "featviz activation atlas"
 # The folders that a run writes into, beside the pages.
@@ -66,7 +66,7 @@ def read_map(out: Path) -> Store:
     """
     if not holds_kind(out / MAP, KIND):
         found = describe_folder(out, lacks="holds no activation atlas")
-        raise FeatvizError(f"`{out}` {found}; expected a folder that `featviz activation-atlas` has written")
+        raise ArgumentError(f"`{out}` {found}; expected a folder that `featviz activation-atlas` has written")
     return _opened(out / MAP, mode="r")
 
 

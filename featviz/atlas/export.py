@@ -11,7 +11,7 @@ import numpy as np
 
 from featviz.atlas.entry_records import read_pictures
 from featviz.atlas.reading import Atlas
-from featviz.common.files import write_atomic
+from featviz.common.files import check_folder, write_atomic
 from featviz.common.progress import progress_bar
 from featviz.common.safe_names import distinct_names, safe_name
 from featviz.errors import FeatvizError, suggest
@@ -57,7 +57,7 @@ def export(
     for layer in layers or ():
         atlas.find(layer)
     encode = _parquet() if table == "parquet" else _csv
-    target = Path(out)
+    target = check_folder(out, purpose="the pictures")
     try:
         target.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -26,6 +26,7 @@ from featviz.attribution.shown_pictures import ShownPictures, show_pictures
 from featviz.attribution.site.explanation_page import PACKAGE, page_address, render_explanation, render_index
 from featviz.common.arguments import check_count
 from featviz.common.displayed_list import DisplayedList
+from featviz.common.files import check_folder
 from featviz.common.progress import progress_bar
 from featviz.errors import FeatvizError
 from featviz.model import Model, require_model
@@ -96,7 +97,7 @@ def explain(
     ('mixed4a', 6)
     """
     require_model(model)
-    folder = Path(out)
+    folder = check_folder(out, purpose="the pages")
     check_method(method, per_unit=True)
     chosen = explained_layers(model, layers, objective=objective)
     units, groups, size, steps = check_numbers(units, groups, size, steps)

@@ -3,7 +3,7 @@
 import click
 from click.core import ParameterSource
 
-from featviz.cli.exit_status import interruptible
+from featviz.cli.exit_status import interruptible, usage_errors
 
 
 def check_compact_alone(ctx: click.Context) -> None:
@@ -20,7 +20,8 @@ def compact(out: str, *, quiet: bool) -> None:
     from featviz.atlas.compaction import compact_atlas
     from featviz.atlas.reading import open_atlas
 
-    atlas, count = open_atlas(out), 0
+    with usage_errors():
+        atlas, count = open_atlas(out), 0
     with interruptible(lambda: f"stopped; {out} is whole, and the same command continues"):
         for done in compact_atlas(atlas.store):
             count += 1

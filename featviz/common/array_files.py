@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from featviz.errors import FeatvizError, in_one_line
+from featviz.errors import ArgumentError, FeatvizError, in_one_line
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,7 +33,7 @@ def read_arrays(
             metadata = file.metadata() or {}
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except FileNotFoundError:
-        raise FeatvizError(f"`{path}` does not exist; expected {missing}") from None
+        raise ArgumentError(f"`{path}` does not exist; expected {missing}") from None
     except Exception as error:
         raise FeatvizError(f"`{path.name}` cannot be read as {kind}: {in_one_line(error)}") from None
     if metadata.get("format") != form:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from featviz.errors import FeatvizError, in_one_line, suggest
+from featviz.errors import ArgumentError, FeatvizError, in_one_line, suggest
 
 # In the folder of every store, with what it is of.
 GROUP_FILE = "zarr.json"
@@ -85,6 +85,28 @@ def check_writable(path: str | os.PathLike[str]) -> Path:
     # Asking for permissions is not enough: root has them all, also on a read-only disk.
     with contextlib.suppress(FileNotFoundError):
         os.unlink(_write_beside(target, b""))
+    return target
+
+
+def check_folder(path: str | os.PathLike[str], *, purpose: str) -> Path:
+    """Refuses a path at which, or above which, there is a file; makes nothing.
+
+    Args:
+      path: of a folder that is there or will be made.
+      purpose: what the folder is for, in words.
+
+    >>> check_folder("new/folder", purpose="the pages").name
+    'folder'
+
+    Raises:
+      ArgumentError: that says where the file is.
+    """
+    target = Path(path)
+    for place in (target, *target.parents):
+        if place.is_dir():
+            break
+        if place.exists():
+            raise ArgumentError(f"`{place}` is a file; expected a folder for {purpose}")
     return target
 
 

@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8
 
-from featviz.errors import FeatvizError, suggest
+from featviz.common.files import describe_folder
+from featviz.errors import ArgumentError, FeatvizError, suggest
 from featviz.model import Layer, Model, hash_weights
 from featviz.surveys.photos import Folder, prepare, quiet
 from featviz.surveys.receptive_fields import Grid, receptive_fields
 from featviz.surveys.reduction import grid_at
-from featviz.surveys.survey_store import SurveyStore, describe_attribute, open_store
+from featviz.surveys.survey_store import SurveyStore, describe_attribute, describe_weights, open_store
 
 # Photographs on which receptive fields are measured.
 MEASURED_PHOTOS = 4
@@ -50,8 +51,11 @@ class Survey:
         if attributes["network"]["weights_sha256"] != sha256:
             raise FeatvizError(
                 f"`{store.path}` surveys {attributes['network']['name']} with other weights "
-                f"({attributes['network']['weights_sha256'][:8]}) than {model.name}'s ({sha256[:8]})"
+                f"({describe_weights(attributes['network'])}) than {model.name}'s ({sha256[:8]})"
             )
+        if photos is not None and not Path(photos).is_dir():
+            found = describe_folder(Path(photos), lacks="")
+            raise ArgumentError(f"`photos`: `{photos}` {found}; expected the folder of the survey's photos")
         if attributes.get("input", model.input.encoding) != model.input.encoding:
             found, given = (describe_attribute("input", each) for each in (attributes["input"], model.input.encoding))
             raise FeatvizError(

@@ -184,6 +184,15 @@ def open_store(path: str | os.PathLike[str], *, writable: bool = False) -> Surve
         raise FeatvizError(f"`{folder}` is a damaged survey: {in_one_line(error)}") from None
 
 
+def describe_weights(network: Mapping[str, str]) -> str:
+    """The file of a surveyed network's weights, if it had one, and the first digits of their hash.
+
+    >>> describe_weights({"weights": "net.safetensors", "weights_sha256": "5e602c76" * 8})
+    'net.safetensors, 5e602c76'
+    """
+    return ", ".join([*([network["weights"]] if "weights" in network else []), network["weights_sha256"][:8]])
+
+
 def describe_attribute(name: str, value: Any, *, max_layers: int = 6) -> str:
     """An attribute of a survey in a few words.
 

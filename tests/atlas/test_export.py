@@ -27,7 +27,7 @@ def test_export_writes_every_picture_and_a_table(surveyed_atlas, tmp_path):
     with pytest.raises(FeatvizError, match="`table` is `xlsx`"):
         export(atlas, tmp_path / "e", table="xlsx", progress=False)
     (tmp_path / "file").write_text("")
-    with pytest.raises(FeatvizError, match="cannot be created"):
+    with pytest.raises(FeatvizError, match="is a file; expected a folder for the pictures"):
         export(atlas, tmp_path / "file" / "e", progress=False)
 
 

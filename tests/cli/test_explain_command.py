@@ -66,6 +66,12 @@ def test_what_cannot_be_explained_is_refused(photos, tmp_path, capsys, more, mes
     assert status == 2 and message in text
 
 
+def test_a_file_in_the_place_of_the_pages_is_refused_at_once(photos, tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    status, text = refused(capsys, *words(photos, tmp_path / "file"))
+    assert status == 2 and "file` is a file; expected a folder for the pages" in text
+
+
 def test_a_grid_of_a_layer_that_is_not_shown_is_refused(photos, tmp_path, capsys):
     given = [word for word in words(photos, tmp_path, "--grid", "mixed3a") if word != "--no-pictures"]
     status, text = refused(capsys, *given)

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from featviz.common.files import check_suffix, check_writable, write_all_atomic, write_atomic
-from featviz.errors import FeatvizError
+from featviz.common.files import check_folder, check_suffix, check_writable, write_all_atomic, write_atomic
+from featviz.errors import ArgumentError, FeatvizError
 
 
 def test_a_failing_rename_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -87,3 +87,12 @@ def test_unknown_extensions() -> None:
         check_suffix("a/b.jpg", (".png", ".webp"))
     with pytest.raises(FeatvizError, match=r"`b` has no extension; expected one of `.png`, `.webp`"):
         check_suffix("b", (".png", ".webp"))
+
+
+def test_a_file_in_the_place_of_a_folder_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    for path in (tmp_path / "file", tmp_path / "file" / "deep" / "down"):
+        with pytest.raises(ArgumentError, match=r"file` is a file; expected a folder for the pages"):
+            check_folder(path, purpose="the pages")
+    assert check_folder(tmp_path / "new" / "er", purpose="the pages") == tmp_path / "new" / "er"
+    assert check_folder(tmp_path, purpose="the pages").is_dir() and not (tmp_path / "new").exists()

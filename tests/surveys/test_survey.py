@@ -25,6 +25,8 @@ def test_a_folder_that_has_moved(tiny, tmp_path):
     made = survey(tiny, photos, out=tmp_path / "s", layers=["fc"], progress=False)
     os.rename(photos, tmp_path / "elsewhere")
     refused("the photo `0003.png` cannot be read any more: ", made.photo, 3)
+    refused("nowhere` does not exist; expected the folder of the survey's photos", open_survey, tmp_path / "s", tiny,
+            photos=tmp_path / "nowhere")  # fmt: skip
     moved = open_survey(tmp_path / "s", tiny, photos=tmp_path / "elsewhere")
     assert np.array_equal(moved.photo(3), IMAGES[3]) and np.array_equal(moved.maxima("fc"), made.maxima("fc"))
 

@@ -27,7 +27,7 @@ def parse_sizes(text: str) -> tuple[int, ...]:
 
 
 @click.command()
-@click.argument("action", type=click.Choice(["fit"]))
+@click.argument("action", metavar="fit", type=click.Choice(["fit"]))
 @click.argument("photos", type=PATH)
 @out_option("Write this .safetensors file.", metavar="FILE")
 @click.option("--steps", type=click.IntRange(1), default=8000, show_default=True, help="Train for this many steps.")
