@@ -15,12 +15,18 @@ from featviz.tracing.factors import Layout
 from featviz.tracing.following import follow_axes_in_scan
 from featviz.tracing.hard_functions import find_hard_functions
 from featviz.tracing.marks import clean_name
-from featviz.tracing.program import Program, Value, scan_counts
+from featviz.tracing.program import Program, Step, Value, flatten, scan_counts
 from featviz.tracing.relu import find_relus
 from featviz.tracing.scans import Location, Scan, ScanLocation, ValueLocation
 
 # Why a value is no layer whose axes do not tell the images apart.
 NO_IMAGES = "has no axis of the images"
+# By step, why what is named within it is no layer.
+OUT_OF_REACH = {
+    "cond": "lies in a branch of a condition",
+    "while": "lies in a loop of unknown length",
+    "scan": "lies in a scan that runs backwards",
+}
 # Steps that have weights, and what their values are called where nothing else names them.
 OPERATIONS = {"conv_general_dilated": "conv", "dot_general": "dot"}
 
@@ -128,7 +134,19 @@ def name_values(
             absent |= inner.absent
             for offset, (name, layer) in enumerate(inner.layers.items()):
                 layers[name], order[name] = layer, (index - 1, offset + 1)
+        else:
+            absent |= {name: why for name, why in _out_of_reach(step) if name not in layers}
     return Names(dict(sorted(layers.items(), key=lambda item: order[item[0]])), absent)
+
+
+def _out_of_reach(step: Step) -> Iterator[tuple[str, str]]:
+    """The names that are given within a step whose values cannot be computed alone, with the reason."""
+    kind, params = step.primitive.name, step.params
+    bodies = {"cond": lambda: params["branches"], "while": lambda: [params["body_jaxpr"]]}
+    if kind == "scan" and params["reverse"]:
+        bodies["scan"] = lambda: [params["jaxpr"]]
+    for body in bodies[kind]() if kind in bodies else ():
+        yield from ((name, OUT_OF_REACH[kind]) for name, _ in flatten(body).marks)
 
 
 def _name_in_scan(scan: Scan, index: int, batch: int, axes: Axes, by_scope: bool, taken: Collection[str]) -> Names:

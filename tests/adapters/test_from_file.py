@@ -424,6 +424,18 @@ def test_definitions_have_the_attributes_that_a_node_leaves_out(tmp_path):
     assert differ(ours, np.moveaxis(expected, 1, -1)) < 1e-4
 
 
+def test_nodes_out_of_order_are_put_in_order(tmp_path):
+    """As tools leave them that insert casts, and as runtimes take them."""
+    nodes = [
+        helper.make_node("Neg", ["b"], ["y"], name="last"),
+        helper.make_node("Exp", ["a"], ["b"], name="second"),
+        helper.make_node("Sin", ["x"], ["a"], name="first"),
+    ]
+    model = from_onnx(save(nodes, tmp_path / "m.onnx"))
+    image = np.random.default_rng(0).uniform(size=(2, 8, 8, 3)).astype(np.float32)
+    np.testing.assert_allclose(model.apply({}, image)[OUTPUT], -np.exp(np.sin(image)), rtol=1e-6)
+
+
 def test_a_constant_condition_selects_a_branch(tmp_path):
     def branch(operator):
         out = helper.make_tensor_value_info("b", TensorProto.FLOAT, [None] * 4)

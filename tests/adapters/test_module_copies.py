@@ -1,5 +1,6 @@
 """Copies of a user's module run on their own: their functions and hooks hold the copies of what the originals hold."""
 
+import jax
 import numpy as np
 import pytest
 
@@ -85,3 +86,34 @@ def test_a_module_of_packed_integers_is_named():
     inner = torch.ao.quantization.quantize_dynamic(nn.Sequential(nn.Linear(8, 4)), {nn.Linear}, dtype=torch.qint8)
     with pytest.raises(fv.FeatvizError, match=r"`1\.0` is quantized; expected the `module` of floats"):
         fv.from_torch(nn.Sequential(nn.Conv2d(3, 4, 1), inner), input=SPEC)
+
+
+@pytest.mark.filterwarnings("ignore:.*deprecated", "ignore:Please use quant_min and quant_max")
+@pytest.mark.parametrize("trained", [True, False])
+def test_ranges_observed_for_quantization_are_held_as_they_are(trained):
+    from torch.ao import quantization
+
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Conv2d(4, 4, 3)).train(trained)
+    if trained:
+        net.qconfig = quantization.get_default_qat_qconfig("fbgemm")
+        net = quantization.prepare_qat(net)
+    else:
+        net.qconfig = quantization.get_default_qconfig("fbgemm")
+        net = quantization.prepare(net)
+    net(torch.rand(2, 3, 8, 8) * 2)
+    net.eval()
+    with pytest.warns(
+        UserWarning, match="Sequential observes ranges for quantization when it runs; here they are held"
+    ):
+        model = fv.from_torch(net, input=SPEC)
+    images = np.random.default_rng(0).random((2, 8, 8, 3), np.float32)
+    ours = model.apply(model.weights, images)[OUTPUT]
+    net.apply(quantization.disable_observer)
+    with torch.no_grad():
+        expected = net(torch.tensor(images).permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+    # One step of the coarser rounding where a value lies between two.
+    np.testing.assert_allclose(ours, expected, atol=0.03 if trained else 1e-6)
+    assert np.mean(np.abs(ours - expected.numpy()) > 1e-5) < 0.02
+    gradient = jax.grad(lambda x: model.apply(model.weights, x)[OUTPUT].sum())(images)
+    assert np.abs(gradient).max() > 0

@@ -45,6 +45,26 @@ def test_what_is_no_layer_is_listed_with_its_reason():
     }
 
 
+def test_what_lies_in_a_branch_or_a_loop_is_listed():
+    def network(w, x):
+        y = mark("conv", x @ w)
+        y = jax.lax.cond(y.sum() > 0, lambda y: mark("then", y * 2), lambda y: mark("else", y - 1), y)
+        y, _ = jax.lax.while_loop(
+            lambda state: state[1] < 3, lambda state: (mark("body", state[0] * 2), state[1] + 1), (y, 0)
+        )
+        y, _ = jax.lax.scan(lambda y, row: (mark("back", y + row[None, None, None]), None), y, w, reverse=True)
+        return y
+
+    names = names_of(network)
+    assert list(names.layers) == ["conv"]
+    assert names.absent == {
+        "then": "lies in a branch of a condition",
+        "else": "lies in a branch of a condition",
+        "body": "lies in a loop of unknown length",
+        "back": "lies in a scan that runs backwards",
+    }
+
+
 def test_inside_scans_as_well():
     def network(w, x):
         def advance(y, row):

@@ -13,7 +13,7 @@ import numpy as np
 from featviz.adapters.fixed_inputs import Fixed, check_fixed, image_input, split_weights
 from featviz.adapters.onnx.operators import OPERATORS
 from featviz.adapters.onnx.operators.quantization import dequantize
-from featviz.adapters.onnx.output_shapes import check, with_output_shapes
+from featviz.adapters.onnx.output_shapes import check, in_order, with_output_shapes
 from featviz.adapters.onnx.protos import array_of, constant_of, operator_of, used_names, value_of
 from featviz.errors import FeatvizError, in_one_line
 
@@ -92,7 +92,7 @@ def read_onnx(model: "str | os.PathLike[str] | onnx.ModelProto", what: str, *, f
 
     proto = _load(model, what)
     try:
-        proto = with_output_shapes(proto)
+        proto = with_output_shapes(in_order(proto))
         check(proto)
         proto = inline_local_functions(proto)
         names = output_names(proto.graph)

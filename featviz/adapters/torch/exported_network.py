@@ -14,7 +14,13 @@ from featviz.adapters.torch.gradient_hooks import gradients_asked_for, hooks_wit
 from featviz.adapters.torch.graph_ends import without_missing, without_nodes
 from featviz.adapters.torch.graph_export import LOCK, Graph, export_graph
 from featviz.adapters.torch.interpreter import GraphError, run_graph, to_array
-from featviz.adapters.torch.module_copies import fresh_copy, named_tensors, plain_tensors, shared_names
+from featviz.adapters.torch.module_copies import (
+    fresh_copy,
+    named_tensors,
+    plain_tensors,
+    shared_names,
+    still_observers,
+)
 from featviz.adapters.torch.module_identity import ModuleIdentity
 from featviz.adapters.torch.module_runs import StoppedError, run_once
 from featviz.adapters.torch.network_messages import messages
@@ -51,6 +57,8 @@ class ExportedNetwork:
     own_backwards: set[str] = field(default_factory=set)
     # What in it hooks were registered on in a run.
     hooked: set[str] = field(default_factory=set)
+    # Whether it observed ranges for a quantization, which it no longer does.
+    observed: bool = False
     # Why the export ends behind so many calls of modules within, though the module runs.
     ended: tuple[Exception, int] | None = None
     # The first layer that has other values in the export than in the module itself.
@@ -61,6 +69,9 @@ class ExportedNetwork:
     # The shape of the images of the training, and what recognizes the network in another process.
     training: tuple[int, ...] = ()
     identity: ModuleIdentity | None = None
+
+    def __post_init__(self) -> None:
+        self.observed = still_observers(self.module)
 
     @property
     def first(self) -> Graph:

@@ -2,6 +2,7 @@
 
 import copy
 import inspect
+import sys
 from collections.abc import Iterator, Sequence
 from types import CellType, FunctionType, MethodType
 from typing import TYPE_CHECKING, Any
@@ -102,6 +103,30 @@ def _rebound(function: FunctionType, memo: dict[int, Any]) -> FunctionType:
     )
     changed.__kwdefaults__ = function.__kwdefaults__
     vars(changed).update(vars(function))
+    return changed
+
+
+def still_observers(module: "torch.nn.Module") -> bool:
+    """Has a copy that is trained for quantization keep its ranges, as `disable_observer` does; whether it had not.
+
+    Modules that only observe pass on what they are given.
+    """
+    import torch
+
+    if "torch.ao.quantization" not in sys.modules:
+        return False
+    from torch.ao.quantization import FakeQuantizeBase, ObserverBase
+
+    changed = False
+    for parent in module.modules():
+        for name, child in parent.named_children():
+            if isinstance(child, FakeQuantizeBase) and bool(child.observer_enabled.any()):
+                child.disable_observer()
+                changed = True
+            # A fake quantization's own observer still has its range.
+            elif isinstance(child, ObserverBase) and not isinstance(parent, FakeQuantizeBase):
+                parent._modules[name] = torch.nn.Identity()
+                changed = True
     return changed
 
 

@@ -20,6 +20,11 @@ def messages(network: "ExportedNetwork") -> Iterator[str]:
             f"{network.name} has a backward of its own in {', '.join(sorted(network.own_backwards))}, which is not the "
             "derivative of the forward; pictures follow the derivative of the forward"
         )
+    if network.observed:
+        yield (
+            f"{network.name} observes ranges for quantization when it runs; here they are held as they are, as "
+            "`torch.ao.quantization.disable_observer` does"
+        )
     hooked = sorted({*hooked_modules(network.module), *network.hooked})
     if hooked:
         yield (

@@ -37,10 +37,34 @@ def _per_channel(
     return _round_to(x, scale.reshape(shape), zero_point.reshape(shape), least, largest)
 
 
+def _by_observed_range(
+    x: jax.Array,
+    observing: Any,
+    enabled: jax.Array,
+    least_seen: jax.Array,
+    largest_seen: jax.Array,
+    scale: jax.Array,
+    zero_point: jax.Array,
+    averaging: float,
+    least: int,
+    largest: int,
+    axis: int,
+    per_row: bool = False,
+    symmetric: bool = False,
+) -> tuple[jax.Array, ...]:
+    """With a range that is held as it is: copies of modules observe nothing (`module_copies.still_observers`)."""
+    rounded, inside = _per_channel(x, scale, zero_point, axis if per_row else 0, least, largest)
+    on = enabled > 0
+    return jnp.where(on, rounded, x), inside | ~on, least_seen, largest_seen, scale, zero_point
+
+
 QUANTIZATION: dict[str, Callable[..., Any]] = {
     "fake_quantize_per_tensor_affine": lambda *args: _per_tensor(*args)[0],
     "fake_quantize_per_channel_affine": lambda *args: _per_channel(*args)[0],
     "fake_quantize_per_tensor_affine_cachemask": _per_tensor,
     "fake_quantize_per_channel_affine_cachemask": _per_channel,
     "_fake_quantize_per_tensor_affine_cachemask_tensor_qparams": _per_tensor_if_enabled,
+    "fused_moving_avg_obs_fake_quant": lambda *args: _by_observed_range(*args)[0],
+    "_fused_moving_avg_obs_fq_helper": lambda *args: _by_observed_range(*args)[:2],
+    "_fused_moving_avg_obs_fq_helper_functional": _by_observed_range,
 }
