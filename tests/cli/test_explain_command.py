@@ -28,6 +28,7 @@ def test_pages_are_written_and_their_address_is_printed(photos, tmp_path, capsys
     assert capsys.readouterr().out == f"{(tmp_path / 'index.html').resolve().as_uri()}\n"
     page = (tmp_path / "a.png.html").read_text()
     assert "gradient times activation" in page and "rather than" in page
+    assert "Pictures are" not in page  # there are none
     assert sorted(path.name for path in tmp_path.glob("*.html")) == ["a.png.html", "b.png.html", "index.html"]
 
 

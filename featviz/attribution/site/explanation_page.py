@@ -53,6 +53,8 @@ def render_explanation(
     """
     address = page_address(explanation.name)
     shown = PagePictures(address, pictures, file_exists)
+    layers = [layer_section(explanation, index, shown) for index in range(len(explanation.layers))]
+    any_shown = any(item.src for layer in layers for item in (*layer.supporting, *layer.opposing))
     content = {
         "network": network,
         "edit": edit,
@@ -68,9 +70,9 @@ def render_explanation(
              "percent": 100 * each.probability, "logit": each.logit}
             for each in explanation.classes
         ],
-        "layers": [layer_section(explanation, index, shown) for index in range(len(explanation.layers))],
+        "layers": layers,
         "faithfulness": faithfulness,
-        "pictures": pictures.words,
+        "pictures": pictures.words if any_shown or coming else "",
         "coming": coming,
     }  # fmt: skip
     return render_page(PACKAGE, "explanation.html", address=address, content=content)
