@@ -127,18 +127,8 @@ def build_activation_atlas(
     prepared = prepare_map(source, folder, request.subject, names, LayoutChoice(request.layout, guide))
     if prepared.moved:
         leave_aligned(folder)
-    contents, moments, places = prepared.contents, prepared.moments, prepared.places
-    positions = contents.positions
-    cells = [
-        cut_into_cells(places, positions.values, positions.photo, side=side, min_photos=request.min_photos)
-        for side in request.sides
-    ]
-    cells = [level for level in cells if len(level.members)]
-    if not cells:
-        raise FeatvizError(
-            f"`photos`: no cell has activations of {min_photos} photos; expected more photos, fewer cells (`levels`) "
-            "or a smaller `min_photos`"
-        )
+    positions, moments, places = prepared.contents.positions, prepared.moments, prepared.places
+    cells = _cut_into_levels(prepared, request.sides, min_photos=request.min_photos)
     # Before anything is drawn: a photo that cannot be read is refused at once.
     own = None if own_photos is None else _listed(own_photos)
     placed = () if own is None else place_photos(model, name, own, positions.values, places, moments.center)
@@ -180,6 +170,22 @@ def build_activation_atlas(
         crops, photo_names = crop_exemplars(model, name, source.photos, positions, exemplars, progress=progress)
         write_map_page(atlas, crops, photo_names, class_names=model.classes, own=placed)
     return atlas
+
+
+def _cut_into_levels(prepared: PreparedMap, sides: Sequence[int], *, min_photos: int) -> list[MapLevel]:
+    """The map's cells at each zoom level that has some."""
+    positions = prepared.contents.positions
+    cells = [
+        cut_into_cells(prepared.places, positions.values, positions.photo, side=side, min_photos=min_photos)
+        for side in sides
+    ]
+    cells = [level for level in cells if len(level.members)]
+    if not cells:
+        raise FeatvizError(
+            f"`photos`: no cell has activations of {min_photos} photos; expected more photos, fewer cells (`levels`) "
+            "or a smaller `min_photos`"
+        )
+    return cells
 
 
 def _listed(photos: PhotoInput) -> PhotoInput:
