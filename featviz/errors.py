@@ -103,8 +103,13 @@ def in_one_line(error: BaseException) -> str:
 
     >>> in_one_line(ValueError("cut\\nshort")), in_one_line(KeyError())
     ('cut short', 'KeyError')
+    >>> in_one_line(AttributeError("module 'numpy' has no attribute 'float8_e4m3fn'"))
+    'it has numbers of type float8_e4m3fn, which NumPy lacks'
     """
-    return " ".join(str(error).split()) or type(error).__name__
+    text = " ".join(str(error).split())
+    # What safetensors says.
+    lacking = re.fullmatch(r"module 'numpy' has no attribute '(\w+)'", text)
+    return f"it has numbers of type {lacking[1]}, which NumPy lacks" if lacking else text or type(error).__name__
 
 
 def _depth(name: str) -> int:

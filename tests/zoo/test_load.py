@@ -16,6 +16,7 @@ import pytest
 import safetensors.numpy
 
 from featviz.errors import FeatvizError
+from featviz.zoo.readers.weight_file import read_tensors
 from featviz.zoo.weights.load import flatten, read_weights, unflatten, write_weights
 
 TREE = {
@@ -256,3 +257,10 @@ def test_writing_where_one_cannot(tmp_path):
     with pytest.raises(FeatvizError, match="`a.safetensors` cannot be written"):
         write_weights(tmp_path / "a.safetensors", {"a": np.array(["text"], dtype=object)})
     assert [file.name for file in tmp_path.iterdir()] == ["folder"]
+
+
+def test_numbers_that_numpy_lacks_are_named(tmp_path):
+    header = json.dumps({"a": {"dtype": "F8_E4M3", "shape": [4], "data_offsets": [0, 4]}}).encode()
+    (tmp_path / "net.safetensors").write_bytes(len(header).to_bytes(8, "little") + header + bytes(4))
+    with pytest.raises(FeatvizError, match="it has numbers of type float8_e4m3fn, which NumPy lacks"):
+        read_tensors(tmp_path / "net.safetensors")

@@ -4,7 +4,7 @@ import os
 import stat
 from pathlib import Path
 
-from featviz.errors import ArgumentError, suggest
+from featviz.errors import ArgumentError, in_one_line, suggest
 
 # The first bytes of files that are mistaken for weights.
 SIGNATURES = {
@@ -110,6 +110,7 @@ def reason(error: Exception) -> str:
     # The text of an OSError holds the path, that of safetensors begins with an internal step.
     message = error.args[0] if isinstance(error, KeyError) and error.args else error
     text = (isinstance(error, OSError) and error.strerror) or str(message) or type(error).__name__
+    text = in_one_line(error) if isinstance(error, AttributeError) else text
     return one_line(text.removeprefix("Error while deserializing header: "))
 
 
