@@ -156,6 +156,27 @@ def test_writes_behind_the_gradients_back_change_values_alone(function):
     assert not said
 
 
+def whole_slice(net, x):
+    """As where windows are put together and nothing was padded."""
+    y = net.first(x)
+    height, width = y.shape[2:]
+    return net.second(y[:, :, :height, :width].contiguous()) + y
+
+
+def written_slice(net, x):
+    y = net.first(x)
+    y[:].relu_()
+    return net.second(y[...]) * x[:, :1]
+
+
+@pytest.mark.parametrize("function", [whole_slice, written_slice])
+def test_a_slice_of_all_has_its_gradient(function):
+    net, model, said = adapt(function)
+    theirs, ours = gradients(net, model)
+    np.testing.assert_allclose(ours, theirs, atol=1e-5)
+    assert not said
+
+
 def test_layers_of_a_part_under_no_grad_have_their_gradient():
     net, model, _ = adapt(branch)
     _, ours = gradients(net, model, layer="first")

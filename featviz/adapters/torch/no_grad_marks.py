@@ -12,11 +12,26 @@ from typing import TYPE_CHECKING, Any
 from featviz.adapters.torch.known_values import WRITES
 
 if TYPE_CHECKING:
+    import torch
     from torch.overrides import TorchFunctionMode
 
 
+def mark_part(tensor: "torch.Tensor") -> "torch.Tensor":
+    """A view of all of a tensor as a step that nothing else records; a slice of all, such as `x[:]`, is an alias."""
+    import torch
+
+    return torch.ops.aten.expand.default(tensor, [-1] * tensor.ndim, implicit=True)
+
+
+def is_mark(node: "torch.fx.Node") -> bool:
+    """Whether a step of a graph is one of `mark_part`."""
+    import torch
+
+    return node.target is torch.ops.aten.expand.default and bool(node.kwargs.get("implicit"))
+
+
 def marked_parts() -> "TorchFunctionMode":
-    """While it is open, each array of floats that is computed under `no_grad` becomes an alias, which marks it.
+    """While it is open, each array of floats that is computed under `no_grad` becomes a view of itself, which marks it.
 
     The export must run with gradients enabled, since `no_grad` restores at its end what it has found.
     """
@@ -93,7 +108,7 @@ def _marked(result: Any, given: Sequence[Any], made: dict[int, Any]) -> Any:
         is_given = isinstance(result, torch.nn.Parameter) or any(result is each for each in given)
         if is_given or not result.is_floating_point():
             return result
-        alias = torch.ops.aten.alias.default(result)
+        alias = mark_part(result)
         made[id(alias)] = alias
         return alias
     if type(result) in (list, tuple):

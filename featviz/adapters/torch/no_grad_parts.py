@@ -7,6 +7,8 @@ a value leaves such a part its gradient is stopped.
 from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, Any
 
+from featviz.adapters.torch.no_grad_marks import is_mark
+
 if TYPE_CHECKING:
     from torch.fx import Graph, Node
 
@@ -19,9 +21,7 @@ FOLLOWED = (
 
 def has_marks(graph: "Graph") -> bool:
     """Whether anything in a graph is computed under `no_grad`."""
-    import torch
-
-    return any(node.target is torch.ops.aten.alias.default for node in graph.nodes)
+    return any(map(is_mark, graph.nodes))
 
 
 def stop_gradients(graph: "Graph", image: "Node", layers: Collection["Node"], end: "Node") -> str | None:
@@ -40,7 +40,7 @@ def stop_gradients(graph: "Graph", image: "Node", layers: Collection["Node"], en
     """
     import torch
 
-    marks = [node for node in graph.nodes if node.target is torch.ops.aten.alias.default]
+    marks = [node for node in graph.nodes if is_mark(node)]
     copies = {node.args[0] if node in marks else node for node in layers}
     exits = list(_exits(graph, image, copies))
     said = None
@@ -63,13 +63,11 @@ def stop_gradients(graph: "Graph", image: "Node", layers: Collection["Node"], en
 
 def _exits(graph: "Graph", image: "Node", copies: Collection[Any]) -> Iterator[tuple["Node", "Node"]]:
     """Each array of floats that depends on the images and is computed under `no_grad`, and its users outside."""
-    import torch
-
     within: set[Node] = set()
     for node in reversed(graph.nodes):
         users = [user for user in node.users if user.op != "output" and user not in copies]
         # What only serves such a part belongs to it, as the steps do that one of PyTorch's functions consists of.
-        if node.target is torch.ops.aten.alias.default or (users and within.issuperset(users)):
+        if is_mark(node) or (users and within.issuperset(users)):
             within.add(node)
     outside = {node for node in graph.nodes if node.op != "output" and node not in within and node not in copies}
     varying = _differentiable(graph, image, ())
