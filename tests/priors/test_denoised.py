@@ -84,6 +84,19 @@ def test_between_two_looks_of_the_denoiser_its_push_stays(period, fresh):
         np.testing.assert_allclose(found, push + 0.48 - images.mean((1, 2, 3), keepdims=True), atol=1e-5)
 
 
+def test_at_half_the_size_the_denoiser_is_asked_four_times_as_often():
+    images = np.random.default_rng(4).normal(size=(1, 8, 8, 3)).astype(np.float32)
+    for period, fresh in ((8, [0, 2, 4]), (6, [0, 1, 2, 3, 4])):
+        prior = Denoised(1.0, period=period, side=4)
+        found = [step for step in range(5) if direct_push(prior, images, step=step).any()]
+        assert found == fresh
+
+
+def direct_push(prior, images, **options):
+    _, push = direct(prior, images, images, **options)
+    return push
+
+
 def test_a_period_below_one_is_refused():
     with pytest.raises(FeatvizError, match=r"`period` is 0; expected 1 or more steps"):
         Denoised(period=0)
