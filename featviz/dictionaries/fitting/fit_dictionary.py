@@ -105,7 +105,8 @@ def fit_dictionary(
         the penalty is regulated to (relu, gated); a penalty holds jump_relu near it. Factors and centers have none.
       steps: of the training.
       batch: positions a step.
-      rate: the learning rate at its highest; by default 6e-4 / sqrt(latents / 2^14).
+      rate: the learning rate at its highest; by default 6e-4 / sqrt(latents / 2^14), and four times that, at most .01,
+        for topk, batch_topk and matryoshka.
       positions: how many of each photograph, drawn without replacement; all by default.
       class_tokens: whether tokens without a place in the image are fitted to.
       high_norms: whether positions are fitted to whose norm is more than four times the median.
