@@ -3,7 +3,8 @@
     python experiments/recipes.py --weights googlenet.safetensors --start flowers.jpg --cache FOLDER -o sheet.png
 
 Without --weights, a unit of the built-in network. Each picture has the recipe's size, or --size, and all are shown at
-one size. `accentuation_2024` starts from the center of the photograph of --start, or from noise.
+one size. `accentuation_2024` starts from the center of the photograph of --start, or from noise. `vital_2025`, whose
+pictures match photographs, is in docs/natural.md.
 
 Expected: noise and gray for the oldest recipes, colors once they are decorrelated, and whole objects once transforms
 suppress high frequencies.
@@ -29,7 +30,7 @@ def main() -> None:
     parser.add_argument("--max-steps", type=int)
     parser.add_argument("--cache", type=Path, required=True, help="folder of finished pictures, not rendered again")
     parser.add_argument("--start", type=Path, help="photograph for the recipes that start from one")
-    parser.add_argument("--names", nargs="*", default=list(fv.recipes.RECIPES))
+    parser.add_argument("--names", nargs="*", default=[name for name in fv.recipes.RECIPES if name != "vital_2025"])
     parser.add_argument("-o", "--out", type=Path, required=True)
     args = parser.parse_args()
     model = fv.load("googlenet", weights=args.weights) if args.weights else fv.load("patterns")
