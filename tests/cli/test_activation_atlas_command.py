@@ -55,7 +55,7 @@ def test_shards_leave_the_page_to_the_last_one(photos, tmp_path, capsys):
         (["--photos", "nowhere"], "`nowhere` does not exist", 2),
         (["--shard", "3/2"], "--shard is `3/2`", 2),
         (["--ray-workers", "2"], "go with --engine ray", 2),
-        (["--aligned-with", "nowhere"], "`nowhere` does not exist; expected a folder", 1),
+        (["--aligned-with", "nowhere"], "`nowhere` does not exist; expected a folder", 2),
         (["--min-photos", "7"], "no cell has activations of 7 photos", 1),
     ],
 )

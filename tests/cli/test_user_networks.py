@@ -56,6 +56,7 @@ five = 5
 def folder(tmp_path, monkeypatch):
     """A folder with a network of one's own, `own.py`, and its weights."""
     (tmp_path / "own.py").write_text(OWN)
+    (tmp_path / "empty.onnx").write_bytes(b"")
     (tmp_path / "faulty.py").write_text("def make(:\n")
     (tmp_path / "lacking.py").write_text("import of_nobody\n")
     (tmp_path / "notes.txt").write_text("none")
@@ -168,7 +169,8 @@ def test_a_network_or_a_function_that_returns_one(folder, name, capsys):
         (["layers", "own:model", "--input", "16"], 2, "own:model returned a Model"),
         (["layers", "patterns", "--input", "16"], 2, "patterns has its own"),
         (["layers", "own:network", "--weights", "own.py", "--input", "16"], 2, "`own.py`"),
-        (["layers", "none.onnx", "--weights", "own.safetensors"], 2, "none.onnx holds its own"),
+        (["layers", "none.onnx", "--weights", "own.safetensors"], 2, "`none.onnx`, a file that does not exist"),
+        (["layers", "empty.onnx", "--weights", "own.safetensors"], 2, "empty.onnx holds its own"),
         (["render", "patterns", "conv2:0", "-o", "x", "--directions", "none.npy"], 2, "`none.npy` cannot be read"),
     ],
 )

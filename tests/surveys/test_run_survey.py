@@ -166,8 +166,8 @@ def test_a_folder_with_other_files_is_refused(tiny, tmp_path):
     (tmp_path / "foreign").mkdir()
     (tmp_path / "foreign" / "notes.txt").write_text("mine")
     (tmp_path / "file").write_text("mine")
-    for name in ("foreign", "file"):
-        refused("holds other things", survey, tiny, IMAGES[:4], out=tmp_path / name, layers=LAYERS)
+    refused("holds other things", survey, tiny, IMAGES[:4], out=tmp_path / "foreign", layers=LAYERS)
+    refused("is a file; expected", survey, tiny, IMAGES[:4], out=tmp_path / "file", layers=LAYERS)
     refused("cannot be made", survey, tiny, IMAGES[:4], out=tmp_path / "file" / "s", layers=LAYERS)
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["file", "foreign", "notes.txt"]
     refused("does not exist; expected a folder that `featviz survey`", open_survey, tmp_path / "none", tiny)
