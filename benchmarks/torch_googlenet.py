@@ -11,6 +11,8 @@ the backward pass.
 import argparse
 import sys
 from collections import OrderedDict
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -32,6 +34,7 @@ BLOCKS = {
 }
 POOL_BEFORE = {"inception_4a": "pool3", "inception_5a": "pool4"}
 MEAN_BGR = (104.0, 117.0, 123.0)
+Preprocess = Callable[[torch.Tensor], torch.Tensor]
 
 
 class Stem(nn.ModuleDict):
@@ -125,8 +128,15 @@ def preprocess(rgb01: torch.Tensor) -> torch.Tensor:
     return rgb01.flip(1) * 255 - mean
 
 
-def check() -> None:
-    """Compares the logits with those of an independent implementation."""
+def check_logits(what: str, load: Callable[[Path], nn.Module], preprocess: Preprocess, name: str) -> None:
+    """Compares a network's logits with those of an independent implementation; exits where they differ.
+
+    Args:
+      what: of what a line is printed.
+      load: the network from its file of weights.
+      preprocess: its input from RGB in [0,1].
+      name: of the file of weights and of the golden logits.
+    """
     import numpy as np
 
     sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "experiments"))
@@ -134,13 +144,18 @@ def check() -> None:
 
     golden = FOLDER / "networks" / "golden"
     images = torch.from_numpy(np.load(golden / "inputs.npy")).permute(0, 3, 1, 2).float() / 255
+    with torch.no_grad():
+        logits = load(network(name))(preprocess(images)).numpy()
+    worst = float(np.abs(logits - np.load(golden / f"{name}_logits.npy")).max())
+    print(f"{what}: largest difference {worst:.2e}, classes {logits.argmax(1).tolist()}")
+    if not worst <= 1e-3:
+        sys.exit("expected at most 1e-3")
+
+
+def check() -> None:
+    """Compares the logits in both memory formats."""
     for memory_format in (torch.contiguous_format, torch.channels_last):
-        with torch.no_grad():
-            logits = load(network("googlenet"), memory_format=memory_format)(preprocess(images)).numpy()
-        worst = float(np.abs(logits - np.load(golden / "googlenet_logits.npy")).max())
-        print(f"{memory_format}: largest difference {worst:.2e}, classes {logits.argmax(1).tolist()}")
-        if not worst <= 1e-3:
-            sys.exit("expected at most 1e-3")
+        check_logits(str(memory_format), partial(load, memory_format=memory_format), preprocess, "googlenet")
 
 
 if __name__ == "__main__":

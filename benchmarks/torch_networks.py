@@ -7,7 +7,6 @@ for `/`, as lucent's hooks call them: `fire6`, `blocks_4_mlp_act`. Weights take 
 """
 
 import argparse
-import sys
 from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +17,7 @@ import torch_googlenet
 from safetensors.torch import load_file
 from torch import nn
 from torch.nn.functional import relu
-from torch_googlenet import ceil_pool
+from torch_googlenet import Preprocess, ceil_pool, check_logits
 
 # Channels of each fire module of SqueezeNet 1.1: in, squeeze, each of two branches.
 FIRES = {
@@ -107,7 +106,7 @@ class Network(NamedTuple):
     """How a network is loaded, and its input from RGB in [0,1]."""
 
     load: Callable[..., nn.Module]
-    preprocess: Callable[[torch.Tensor], torch.Tensor]
+    preprocess: Preprocess
 
 
 NETWORKS = {
@@ -118,22 +117,10 @@ NETWORKS = {
 
 
 def check() -> None:
-    """Compares the logits with those of an independent implementation."""
-    import numpy as np
-
-    sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "experiments"))
-    from data import FOLDER, network
-
+    """Compares the logits of each network."""
     files = {"googlenet": "googlenet", "squeezenet1_1": "squeezenet_v1_1", "deit_tiny": "deit_tiny_patch16_224"}
-    golden = FOLDER / "networks" / "golden"
-    images = torch.from_numpy(np.load(golden / "inputs.npy")).permute(0, 3, 1, 2).float() / 255
     for name, (load, preprocess) in NETWORKS.items():
-        with torch.no_grad():
-            logits = load(network(files[name]))(preprocess(images)).numpy()
-        worst = float(np.abs(logits - np.load(golden / f"{files[name]}_logits.npy")).max())
-        print(f"{name}: largest difference {worst:.2e}, classes {logits.argmax(1).tolist()}")
-        if not worst <= 1e-3:
-            sys.exit("expected at most 1e-3")
+        check_logits(name, load, preprocess, files[name])
 
 
 if __name__ == "__main__":
