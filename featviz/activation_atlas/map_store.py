@@ -14,7 +14,7 @@ import numpy as np
 
 from featviz.atlas.atlas_store import Store
 from featviz.common.files import describe_folder
-from featviz.common.zarr_groups import holds_kind, new_group
+from featviz.common.zarr_groups import checked_codecs, holds_kind, new_group
 from featviz.errors import ArgumentError, FeatvizError, in_one_line
 
 KIND = "featviz activation atlas"
@@ -100,14 +100,11 @@ def write_arrays(store: Store, name: str, arrays: Mapping[str, np.ndarray]) -> N
     Raises:
       FeatvizError: if they cannot be written.
     """
-    from zarr.codecs import Crc32cCodec, ZstdCodec
-
     try:
         group: Any = store.group.require_group(name)
         group.attrs["whole"] = False
         for key, values in arrays.items():
-            codecs = [ZstdCodec(level=1), Crc32cCodec()]
-            group.create_array(key, data=np.ascontiguousarray(values), compressors=codecs, overwrite=True)
+            group.create_array(key, data=np.ascontiguousarray(values), compressors=checked_codecs(), overwrite=True)
         group.attrs["whole"] = True
     except OSError as error:
         raise FeatvizError(f"`{store.location}` cannot be written: {error.strerror or in_one_line(error)}") from None
@@ -124,16 +121,15 @@ def growing_arrays(store: Store, name: str, shapes: Mapping[str, tuple[tuple[int
     Raises:
       FeatvizError: if they cannot be created.
     """
-    from zarr.codecs import Crc32cCodec, ZstdCodec
-
     try:
         if name in store.group and "done" in store.group[name].attrs:
             return store.group[name]
         group: Any = store.group.require_group(name)
         for key, (shape, kind) in shapes.items():
-            codecs = [ZstdCodec(level=1), Crc32cCodec()]
             chunks = (min(CHUNK_ROWS, shape[0]), *shape[1:])
-            group.create_array(key, shape=shape, chunks=chunks, dtype=kind, compressors=codecs, overwrite=True)
+            group.create_array(
+                key, shape=shape, chunks=chunks, dtype=kind, compressors=checked_codecs(), overwrite=True
+            )
         group.attrs["done"] = 0
         return group
     except OSError as error:

@@ -17,6 +17,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from featviz.common.zarr_groups import checked_codecs
+
 # The group of a series with what was written since it was compacted.
 ADDED = "added"
 # About what a shard holds, and what is read of it at once; not compressed.
@@ -60,8 +62,6 @@ def create_array(group: Any, name: str, layout: ArrayLayout, *, shards: tuple[in
       layout: what it is.
       shards: the units of a shard and of a chunk in it; None for one file a unit.
     """
-    from zarr.codecs import Crc32cCodec, ZstdCodec
-
     sides = layout.shape[1:]
     return group.create_array(
         name,
@@ -74,7 +74,7 @@ def create_array(group: Any, name: str, layout: ArrayLayout, *, shards: tuple[in
         # One file per unit, without folders of their own; those of shards are apart from them.
         chunk_key_encoding={"name": "default", "separator": "." if shards is None else "/"},
         # A chunk that does not match its checksum is reported, not shown.
-        compressors=[ZstdCodec(level=1), Crc32cCodec()],
+        compressors=checked_codecs(),
     )
 
 

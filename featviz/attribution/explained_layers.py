@@ -44,7 +44,7 @@ def explained_layers(
     ends = [order[name.removesuffix(BEFORE_RELU)] for name in read if name.removesuffix(BEFORE_RELU) in order]
     if ends and OUTPUT not in read:
         blocks = [block for block in blocks if order[block] < max(ends)] or [model.layers[0].name]
-    # The first ones see edges, on which no decision hangs.
+    # The first ones see edges, on which no decision depends.
     chosen = np.linspace(len(blocks) / 4, len(blocks) - 1, LAYERS).round().astype(int)
     return tuple(dict.fromkeys(blocks[index] for index in chosen))
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from featviz.common.files import describe_folder, write_atomic
+from featviz.common.files import GROUP_FILE, describe_folder, write_atomic
 from featviz.errors import ArgumentError, FeatvizError, in_one_line
 
 
@@ -47,10 +47,21 @@ def new_group(path: Path, *, purpose: str) -> Iterator[Any]:
         shutil.rmtree(building, ignore_errors=True)
 
 
+def checked_codecs(*, level: int = 1) -> list[Any]:
+    """How the chunks of an array are written: compressed, with a checksum; one that does not match it is an error.
+
+    Args:
+      level: of zstd; 0 is its own default.
+    """
+    from zarr.codecs import Crc32cCodec, ZstdCodec
+
+    return [ZstdCodec(level=level), Crc32cCodec()]
+
+
 def holds_kind(path: Path, kind: str) -> bool:
     """Whether a folder holds a group whose attributes say this `kind`, finished or not."""
     try:
-        return json.loads((path / "zarr.json").read_text("utf-8")).get("attributes", {}).get("kind") == kind
+        return json.loads((path / GROUP_FILE).read_text("utf-8")).get("attributes", {}).get("kind") == kind
     except (OSError, ValueError, AttributeError):
         return False
 

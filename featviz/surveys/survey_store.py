@@ -17,7 +17,15 @@ from jaxtyping import Float, Int, UInt8
 
 from featviz.common.files import describe_folder
 from featviz.common.safe_names import distinct_names, safe_name
-from featviz.common.zarr_groups import holds_kind, new_group, read_json, reading_errors, write_json, write_rows
+from featviz.common.zarr_groups import (
+    checked_codecs,
+    holds_kind,
+    new_group,
+    read_json,
+    reading_errors,
+    write_json,
+    write_rows,
+)
 from featviz.errors import FeatvizError, in_one_line
 from featviz.model.network_record import name_network
 
@@ -136,19 +144,16 @@ def create_store(
 
     Raises: FeatvizError if the folder is not empty or cannot be made.
     """
-    from zarr.codecs import Crc32cCodec, ZstdCodec
-
     with new_group(path, purpose="the survey") as group:
         paths = layer_paths(layers)
         for layer, units in layers.items():
             for name, dtype in (("maxima", "float32"), ("positions", "int32")):
-                array = f"{paths[layer]}/{name}"
                 group.create_array(
-                    array,
+                    f"{paths[layer]}/{name}",
                     shape=(0, units),
                     chunks=(BLOCK, units),
                     dtype=dtype,
-                    compressors=[ZstdCodec(), Crc32cCodec()],
+                    compressors=checked_codecs(level=0),
                 )
         if image_shape is not None:
             group.create_array(
@@ -156,7 +161,7 @@ def create_store(
                 shape=(0, *image_shape),
                 chunks=(BLOCK // 8, *image_shape),
                 dtype="uint8",
-                compressors=[ZstdCodec(), Crc32cCodec()],
+                compressors=checked_codecs(level=0),
             )
         group.attrs.update({"kind": KIND, "done": 0, "total": None, **attributes})
     return open_store(path, writable=True)

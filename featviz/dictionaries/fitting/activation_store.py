@@ -17,7 +17,15 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from featviz.common.files import describe_folder
-from featviz.common.zarr_groups import holds_kind, new_group, read_json, reading_errors, write_json, write_rows
+from featviz.common.zarr_groups import (
+    checked_codecs,
+    holds_kind,
+    new_group,
+    read_json,
+    reading_errors,
+    write_json,
+    write_rows,
+)
 from featviz.errors import FeatvizError, in_one_line
 
 KIND = "featviz activations"
@@ -145,8 +153,6 @@ def create_activations(path: Path, attributes: Mapping[str, Any], units: int) ->
     Raises:
       FeatvizError: if the folder is not empty or cannot be made.
     """
-    from zarr.codecs import Crc32cCodec, ZstdCodec
-
     rows = chunk_rows(units)
     with new_group(path, purpose="activations") as group:
         for part in (TRAIN, HELD_OUT):
@@ -158,7 +164,7 @@ def create_activations(path: Path, attributes: Mapping[str, Any], units: int) ->
                     shards=(CHUNKS_PER_SHARD * rows, *sides),
                     dtype="float32" if sides else "int32",
                     dimension_names=("row", "unit")[: 1 + len(sides)],
-                    compressors=[ZstdCodec(level=1), Crc32cCodec()],
+                    compressors=checked_codecs(),
                 )
         start = {"done": 0, "total": None, "rows": {TRAIN: 0, HELD_OUT: 0}, "norms": None}
         group.attrs.update({"kind": KIND, **start, **attributes})
